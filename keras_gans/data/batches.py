@@ -1,0 +1,82 @@
+"""Images in memory as batches whose order is a pure function of the seed and the step."""
+
+import keras
+import numpy as np
+
+from keras_gans.errors import DataError
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches of arrays, for any backend; what `kg.data.load` returns.
+
+    Epoch e visits the examples in the order of a permutation drawn from (seed, e), so the batch of a step is known
+    without running the steps before it: `AdversarialModel.fit` starts at the model's own step count, and training that
+    was interrupted goes on with the batches that it would have seen. The last examples of an epoch that fill no whole
+    batch are left out, others in each epoch.
+
+    Args:
+        images: array (N, height, width, channels), uint8 or float32 in [-1, 1].
+        labels: array (N, ...) or None.
+        batch_size: examples a batch, from 1 to N.
+        shuffle: whether to permute; without it every epoch has the arrays' order.
+        seed: whole number, names the sequence of permutations.
+        about: what a card says of the data (name, version, split, licence, ...).
+
+    Raises:
+        DataError: no examples, too few for one batch, or as many labels as no images.
+
+    Example:
+
+    >>> batches = Batches(np.zeros((10, 8, 8, 1), "uint8"), batch_size=4, seed=0)
+    >>> len(batches), batches[0][0].shape
+    (2, (4, 8, 8, 1))
+    """
+
+    def __init__(self, images, labels=None, *, batch_size=64, shuffle=True, seed=0, about=None):
+        super().__init__()
+        images = np.asarray(images)
+        if len(images) == 0:
+            raise DataError("Expected at least one example. Received: none.")
+        if not 1 <= batch_size <= len(images):
+            raise DataError(
+                f"Expected a batch_size from 1 to the {len(images)} examples there are. Received: {batch_size}."
+            )
+        if labels is not None and len(labels) != len(images):
+            raise DataError(f"Expected one label for each of {len(images)} images. Received: {len(labels)} labels.")
+        self.images, self.labels = images, None if labels is None else np.asarray(labels)
+        self.batch_size, self.shuffle, self.seed = int(batch_size), shuffle, int(seed)
+        self.about = dict(about or {})
+
+    def __len__(self):
+        return len(self.images) // self.batch_size
+
+    @property
+    def num_batches(self):
+        return len(self)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of one image."""
+        return tuple(self.images.shape[1:])
+
+    def order(self, epoch):
+        """The permutation of the examples in `epoch`, int64 (N,)."""
+        if not self.shuffle:
+            return np.arange(len(self.images))
+        return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(len(self.images))
+
+    def __getitem__(self, index):
+        return self._take(self.order(0), index)
+
+    def stream(self, step=0):
+        """The batches from training step `step` on, without end."""
+        epoch, position = divmod(step, len(self))
+        while True:
+            order = self.order(epoch)
+            for index in range(position, len(self)):
+                yield self._take(order, index)
+            epoch, position = epoch + 1, 0
+
+    def _take(self, order, index):
+        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+        return tuple(array[chosen] for array in (self.images, self.labels) if array is not None)

@@ -1,0 +1,126 @@
+"""What `fit` and `evaluate` look at before the first step, so that bad data is an error with a remedy."""
+
+import itertools
+import types
+
+import keras
+import numpy as np
+
+from keras_gans.data.batches import Batches
+from keras_gans.errors import DataError
+
+
+def images_of(data):
+    """The images of one batch, however it is packed: images, (images, labels, ...), or a TFDS dict with "image".
+
+    Raises:
+        DataError: a dict without the key "image".
+    """
+    if isinstance(data, (tuple, list)):
+        data = data[0]
+    if isinstance(data, dict):
+        if "image" not in data:
+            raise DataError(f"Expected a dict with the key 'image'. Received the keys: {sorted(data)}.")
+        return data["image"]
+    return data
+
+
+def check_images(images, image_shape):
+    """Refuses images that the model cannot learn from.
+
+    Args:
+        images: one batch, a tensor or array (N, height, width, channels).
+        image_shape: (height, width, channels) of the model.
+
+    Raises:
+        DataError: another shape or dtype, no image at all, values that are not finite or outside [-1, 1].
+    """
+    expected = f"(N, {', '.join(map(str, image_shape))})"
+    shape = tuple(images.shape)
+    if len(shape) != len(image_shape) + 1 or shape[1:] != tuple(image_shape):
+        raise DataError(
+            f"Expected images of shape {expected}. Received: {shape}. Resize them (kg.data.load(..., image_size=...)) "
+            f"or build the model with image_shape={shape[1:]}."
+        )
+    if shape[0] == 0:
+        raise DataError(f"Expected at least one image in a batch {expected}. Received: an empty batch.")
+    values = keras.ops.convert_to_numpy(images)
+    if values.dtype == "uint8":
+        return
+    if not np.issubdtype(values.dtype, np.floating):
+        raise DataError(
+            f"Expected images as uint8 in 0..255 or as floats in [-1, 1]. Received: dtype {values.dtype}. "
+            'Convert them with .astype("uint8") if they are grey levels.'
+        )
+    if not np.isfinite(values).all():
+        raise DataError(f"Expected finite values. Received: {int((~np.isfinite(values)).sum())} NaN or infinite ones.")
+    low, high = float(values.min()), float(values.max())
+    if low < -1.001 or high > 1.001:
+        raise DataError(
+            f"Expected floats in [-1, 1]. Received: values from {low:g} to {high:g}. Pass uint8 images as they are, "
+            "or scale floats: x / 127.5 - 1."
+        )
+
+
+def first_batch(dataset):
+    """The first batch of what `fit` was given and the data to go on with (a generator is put together again).
+
+    Raises:
+        DataError: there is no batch.
+    """
+    if isinstance(dataset, keras.utils.PyDataset):
+        if dataset.num_batches == 0:
+            raise DataError("Expected a dataset with at least one batch. Received: an empty PyDataset.")
+        return dataset[0], dataset
+    iterator = iter(dataset)
+    try:
+        batch = next(iterator)
+    except StopIteration:
+        raise DataError(
+            "Expected a dataset with at least one batch. Received: an empty one. "
+            "Fewer images than one batch and drop_remainder=True make it so."
+        ) from None
+    if isinstance(dataset, types.GeneratorType):
+        return batch, itertools.chain([batch], iterator)
+    return batch, dataset
+
+
+def length_of(dataset):
+    """How many batches there are, or None where nobody knows or there is no end."""
+    if isinstance(dataset, keras.utils.PyDataset):
+        return dataset.num_batches
+    try:
+        return len(dataset)
+    except TypeError:
+        return None
+
+
+def check_dataset(x, image_shape, steps_per_epoch=None, smallest_batch=1):
+    """Checks what `fit` was given; returns the data to train on.
+
+    Arrays are checked whole, anything else by its first batch.
+
+    Raises:
+        DataError: see `check_images`, `first_batch`; or fewer batches than `steps_per_epoch`.
+    """
+    if isinstance(x, (np.ndarray, list)) or keras.ops.is_tensor(x):
+        x = np.asarray(x) if isinstance(x, list) else x
+        if len(x) == 0:
+            raise DataError("Expected at least one image. Received: an empty array.")
+        check_images(x, image_shape)
+        return x
+    batch, x = first_batch(x)
+    images = images_of(batch)
+    check_images(images, image_shape)
+    if images.shape[0] < smallest_batch:
+        raise DataError(
+            f"Expected at least {smallest_batch} images a batch, one for each discriminator step. "
+            f"Received: {images.shape[0]}. Use larger batches or fewer discriminator_steps."
+        )
+    length = length_of(x)
+    if steps_per_epoch and length is not None and not isinstance(x, Batches) and length < steps_per_epoch:
+        raise DataError(
+            f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: a dataset of {length}. "
+            "Lower steps_per_epoch, leave it out, or add .repeat()."
+        )
+    return x

@@ -1,0 +1,40 @@
+"""The only place that knows how a backend makes gradients and random numbers.
+
+Each backend's module defines the same names, and nothing else of the package names a backend's library:
+
+- `value_and_grad(loss_fn, variables, scale)`: a loss and its gradients for a list of variables;
+- `forward(fn, variables)`: the outputs of `fn`, and a function that takes a loss of them back to the variables;
+- `input_gradient(fn, inputs)`: the gradient for an input, itself differentiable (for penalties);
+- `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
+- `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
+- `function(fn, variables)`: `fn` compiled for inference;
+- `stream(batches, step)`: endless batches from a training step on, as the backend likes them best;
+- `replica_count()`: how many devices share a batch;
+- `adapt(model)`: what the backend's trainer asks of a model beside `train_step(self, data)`.
+"""
+
+import keras
+
+from keras_gans.errors import UnsupportedError
+
+if keras.backend.backend() == "tensorflow":
+    from keras_gans.engine import tensorflow as _backend
+elif keras.backend.backend() == "jax":
+    from keras_gans.engine import jax as _backend
+elif keras.backend.backend() == "torch":
+    from keras_gans.engine import torch as _backend
+else:
+    raise UnsupportedError(
+        "keras_gans trains on the Keras backends 'tensorflow', 'jax' and 'torch'. "
+        f"Received: KERAS_BACKEND={keras.backend.backend()!r}. Set KERAS_BACKEND to one of the three before importing."
+    )
+
+value_and_grad = _backend.value_and_grad
+forward = _backend.forward
+input_gradient = _backend.input_gradient
+normal = _backend.normal
+seeded_normal = _backend.seeded_normal
+function = _backend.function
+stream = _backend.stream
+replica_count = _backend.replica_count
+adapt = _backend.adapt

@@ -1,0 +1,159 @@
+"""Gradients, noise and compilation on JAX.
+
+JAX differentiates pure functions, so every variable that a loss touches is threaded through a `StatelessScope`: a child
+scope inside the differentiated function records what was assigned (moving averages, seeds), and the updates are
+assigned once more outside it.
+"""
+
+import functools
+
+import jax
+import keras
+import numpy as np
+
+from keras_gans.engine import philox
+
+
+class _Scope(keras.StatelessScope):
+    """A stateless scope that starts from the scope around it and remembers its updates."""
+
+    current = None
+
+    def __init__(self, state_mapping=()):
+        super().__init__()
+        self.around = _Scope.current
+        if self.around is not None:
+            self.state_mapping.update(self.around.state_mapping)
+        self.state_mapping.update({id(variable): value for variable, value in state_mapping})
+        self.updates = {}
+
+    def __enter__(self):
+        _Scope.current = self
+        return super().__enter__()
+
+    def __exit__(self, *details):
+        _Scope.current = self.around
+        return super().__exit__(*details)
+
+    def add_update(self, update):
+        super().add_update(update)
+        self.updates[id(update[0])] = update
+
+    def current_values(self, variables):
+        return [self.state_mapping.get(id(variable)) for variable in variables]
+
+
+def _pure(fn, assigned):
+    """`fn` as a pure function of (variables' values, arguments) that returns (outputs, values of what it assigned).
+
+    The variables that it assigned are put into the list `assigned` while it is traced.
+    """
+
+    def pure(variables, values, *inputs):
+        with _Scope(zip(variables, values)) as scope:
+            outputs = fn(*inputs)
+        assigned[:] = [variable for variable, _ in scope.updates.values()]
+        return outputs, [value for _, value in scope.updates.values()]
+
+    return pure
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values):
+        variable.assign(value)
+
+
+def _loss_and_gradients(loss_fn, scale, variables, values, *inputs):
+    """The loss and its gradients: for the values of the variables, or, given inputs, for the first of them."""
+    assigned = []
+
+    def differentiated(values, *inputs):
+        def scaled_loss(*inputs):
+            loss = loss_fn(*inputs)
+            return (loss if scale is None else scale(loss)), loss
+
+        (scaled, loss), updates = _pure(scaled_loss, assigned)(variables, values, *inputs)
+        return scaled, (loss, updates)
+
+    gradient = jax.value_and_grad(differentiated, argnums=1 if inputs else 0, has_aux=True)
+    (_, (loss, updates)), slopes = gradient(values, *inputs)
+    _assign(assigned, updates)
+    return loss, slopes
+
+
+def value_and_grad(loss_fn, variables, scale=None):
+    """`loss_fn()` and its gradients for `variables`; see `engine.tensorflow`."""
+    return _loss_and_gradients(loss_fn, scale, variables, [variable.value for variable in variables])
+
+
+def forward(fn, variables):
+    """`fn()`, with its forward pass kept; see `engine.tensorflow`."""
+    assigned = []
+    pure = functools.partial(_pure(fn, assigned), variables)
+    outputs, pullback, updates = jax.vjp(pure, [variable.value for variable in variables], has_aux=True)
+    _assign(assigned, updates)
+
+    def backward(loss_fn, scale=None):
+        loss, slopes = _loss_and_gradients(loss_fn, scale, [], [], outputs)
+        return loss, pullback(slopes)[0]
+
+    return outputs, backward
+
+
+def input_gradient(fn, inputs):
+    """The gradient of sum(fn(inputs)) for `inputs`, itself differentiable."""
+    _, slopes = _loss_and_gradients(lambda x: fn(x).sum(), None, [], [], keras.ops.convert_to_tensor(inputs))
+    return slopes
+
+
+def replica_count():
+    """How many replicas share a batch: JAX shards one program, so its losses are already those of the whole batch."""
+    return 1
+
+
+def normal(shape, seed_generator):
+    """Standard normal noise inside a step."""
+    return keras.random.normal(shape, seed=seed_generator)
+
+
+def seeded_normal(seeds, size):
+    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
+    return np.stack([philox.normal(size, int(seed)) for seed in seeds])
+
+
+def function(fn, variables):
+    """`fn`, from one float32 array to one tensor, compiled for each shape."""
+
+    @jax.jit
+    def pure(values, inputs):
+        with _Scope(zip(variables, values)):
+            return fn(inputs)
+
+    return lambda inputs: np.asarray(pure([v.value for v in variables], np.asarray(inputs, "float32")))
+
+
+def stream(batches, step):
+    """Endless batches from training step `step` on."""
+    return batches.stream(step)
+
+
+def adapt(model):
+    """JAX's trainer calls `train_step(state, data)`: wrap the model's stateful steps, this instance's alone."""
+    model.train_step = _stateless(
+        model, type(model).train_step, ("trainable_variables", "non_trainable_variables", "optimizer", "metrics_variables")
+    )
+    model.test_step = _stateless(
+        model, type(model).test_step, ("trainable_variables", "non_trainable_variables", "metrics_variables")
+    )
+
+
+def _stateless(model, step, groups):
+    @functools.wraps(step)
+    def stateless(state, data):
+        variables = [model.optimizer.variables if g == "optimizer" else getattr(model, g) for g in groups]
+        mapping = [pair for refs, values in zip(variables, state) for pair in zip(refs, values)]
+        with _Scope(mapping) as scope:
+            logs = step(model, data)
+        return logs, tuple(scope.current_values(refs) for refs in variables)
+
+    return stateless

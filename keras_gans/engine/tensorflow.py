@@ -1,0 +1,116 @@
+"""Gradients, noise and compilation on TensorFlow."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def value_and_grad(loss_fn, variables, scale=None):
+    """`loss_fn()` and its gradients for `variables`; all other variables are constants of the game.
+
+    `scale` multiplies the loss before it is differentiated (a loss scale); the loss returned is the unscaled one.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        loss = loss_fn()
+        objective = loss if scale is None else scale(loss)
+    return loss, tape.gradient(objective, variables)
+
+
+def forward(fn, variables):
+    """`fn()`, with its forward pass kept: the outputs, and a function that takes a loss of them back to `variables`.
+
+    The function is `backward(loss_fn, scale) -> (loss_fn(outputs), gradients)`, with `scale` as in `value_and_grad`.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        outputs = fn()
+
+    def backward(loss_fn, scale=None):
+        with tf.GradientTape(watch_accessed_variables=False) as above:
+            above.watch(outputs)
+            loss = loss_fn(outputs)
+            objective = loss if scale is None else scale(loss)
+        return loss, tape.gradient(outputs, variables, output_gradients=above.gradient(objective, outputs))
+
+    return outputs, backward
+
+
+def input_gradient(fn, inputs):
+    """The gradient of sum(fn(inputs)) for `inputs`, itself differentiable."""
+    inputs = tf.convert_to_tensor(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        total = tf.reduce_sum(fn(inputs))
+    return tape.gradient(total, inputs)
+
+
+def replica_count():
+    """How many replicas share a batch."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def normal(shape, seed_generator):
+    """Standard normal noise inside a step. `shape[0]` counts this replica's examples.
+
+    Philox gives the same numbers with and without XLA, which `keras.random` does not. Every replica advances the same
+    seed, so the noise of the whole batch is drawn and each takes its own share of it.
+    """
+    seed = tf.cast(seed_generator.next(), "int32")
+    replicas = replica_count()
+    if replicas == 1:
+        return tf.random.stateless_normal(shape, seed, alg="philox")
+    count = shape[0]
+    noise = tf.random.stateless_normal((count * replicas, *shape[1:]), seed, alg="philox")
+    first = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, "int32") * count
+    return noise[first : first + count]
+
+
+def seeded_normal(seeds, size):
+    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
+    seeds = tf.convert_to_tensor(seeds, "int64")
+    return tf.map_fn(
+        lambda seed: tf.random.stateless_normal((size,), tf.stack([seed, 0]), alg="philox"),
+        seeds,
+        fn_output_signature=tf.TensorSpec((size,), "float32"),
+    )
+
+
+def function(fn, variables):
+    """`fn`, from one float32 array to one tensor, compiled; any batch size, one trace for each shape of the rest."""
+    del variables  # a TensorFlow function reads them by reference
+    compiled = tf.function(fn, reduce_retracing=True)
+
+    def call(inputs):
+        inputs = np.asarray(inputs, "float32")
+        return compiled_for(inputs.shape[1:])(tf.constant(inputs)).numpy()
+
+    traces = {}
+
+    def compiled_for(shape):
+        if shape not in traces:
+            traces[shape] = compiled.get_concrete_function(tf.TensorSpec((None, *shape), "float32"))
+        return traces[shape]
+
+    return call
+
+
+def stream(batches, step):
+    """Endless batches from training step `step` on, as a `tf.data.Dataset` that calls Python once an epoch."""
+    epoch, position = divmod(step, len(batches))
+    arrays = [tf.constant(array) for array in (batches.images, batches.labels) if array is not None]
+
+    def rows(epoch):
+        return batches.order(epoch)[: len(batches) * batches.batch_size].reshape(len(batches), batches.batch_size)
+
+    def of_epoch(epoch):
+        order = tf.ensure_shape(tf.numpy_function(rows, [epoch], "int64"), (len(batches), batches.batch_size))
+        return tf.data.Dataset.from_tensor_slices(order)
+
+    def take(chosen):
+        return tuple(tf.gather(array, chosen) for array in arrays)
+
+    return tf.data.Dataset.counter(epoch).flat_map(of_epoch).skip(position).map(take).prefetch(2)
+
+
+def adapt(model):
+    """Nothing: TensorFlow's trainer calls `train_step(data)` as it stands."""

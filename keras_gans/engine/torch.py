@@ -1,0 +1,81 @@
+"""Gradients, noise and compilation on PyTorch."""
+
+import keras
+import numpy as np
+import torch
+
+from keras_gans.engine import philox
+
+
+def value_and_grad(loss_fn, variables, scale=None):
+    """`loss_fn()` and its gradients for `variables`; see `engine.tensorflow`."""
+    return _loss_and_gradients(loss_fn, [variable.value for variable in variables], scale)
+
+
+def forward(fn, variables):
+    """`fn()`, with its forward pass kept; see `engine.tensorflow`."""
+    with torch.enable_grad():
+        outputs = fn()
+
+    def backward(loss_fn, scale=None):
+        leaf = outputs.detach().requires_grad_(True)
+        loss, (slopes,) = _loss_and_gradients(lambda: loss_fn(leaf), [leaf], scale)
+        return loss, _gradients(outputs, [variable.value for variable in variables], slopes)
+
+    return outputs.detach(), backward
+
+
+def input_gradient(fn, inputs):
+    """The gradient of sum(fn(inputs)) for `inputs`, itself differentiable."""
+    with torch.enable_grad():
+        inputs = keras.ops.convert_to_tensor(inputs)
+        if not inputs.requires_grad:
+            inputs = inputs.detach().requires_grad_(True)
+        (slopes,) = torch.autograd.grad(fn(inputs).sum(), inputs, create_graph=True)
+    return slopes
+
+
+def _loss_and_gradients(loss_fn, tensors, scale):
+    with torch.enable_grad():
+        loss = loss_fn()
+        objective = loss if scale is None else scale(loss)
+    return loss.detach(), _gradients(objective, tensors)
+
+
+def _gradients(outputs, tensors, slopes=None):
+    return list(torch.autograd.grad(outputs, tensors, slopes, allow_unused=True))
+
+
+def replica_count():
+    """How many replicas share a batch: Keras trains on one device at a time with PyTorch."""
+    return 1
+
+
+def normal(shape, seed_generator):
+    """Standard normal noise inside a step."""
+    return keras.random.normal(shape, seed=seed_generator)
+
+
+def seeded_normal(seeds, size):
+    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
+    return np.stack([philox.normal(size, int(seed)) for seed in seeds])
+
+
+def function(fn, variables):
+    """`fn`, from one float32 array to one tensor, without gradients."""
+    del variables
+
+    def call(inputs):
+        with torch.no_grad():
+            return keras.ops.convert_to_numpy(fn(keras.ops.convert_to_tensor(inputs, "float32")))
+
+    return call
+
+
+def stream(batches, step):
+    """Endless batches from training step `step` on."""
+    return batches.stream(step)
+
+
+def adapt(model):
+    """Nothing: PyTorch's trainer calls `train_step(data)` as it stands."""

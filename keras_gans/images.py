@@ -1,0 +1,105 @@
+"""Images as the library keeps them: float32 in [-1, 1] inside, uint8 outside, and grids of them as files."""
+
+import os
+import uuid
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+from PIL import Image
+
+from keras_gans.errors import OutputError
+
+
+def to_float(images):
+    """Images as float32 in [-1, 1]. The dtype decides: uint8 is scaled, floats are taken to be in [-1, 1] already.
+
+    >>> ops.convert_to_numpy(to_float(np.array([0, 255], "uint8"))).tolist()
+    [-1.0, 1.0]
+    """
+    if ops.dtype(images) == "uint8":
+        return ops.cast(images, "float32") / 127.5 - 1.0
+    return ops.cast(images, "float32")
+
+
+def to_uint8(images):
+    """Images in [-1, 1] as uint8, rounded to the nearest grey level and clipped.
+
+    >>> ops.convert_to_numpy(to_uint8(np.array([-1.0, 0.0, 2.0], "float32"))).tolist()
+    [0, 128, 255]
+    """
+    levels = ops.round((ops.cast(images, "float32") + 1.0) * 127.5)
+    return ops.cast(ops.clip(levels, 0.0, 255.0), "uint8")
+
+
+def grid(images, columns=None):
+    """One picture of many, row by row.
+
+    Args:
+        images: uint8 (N, height, width, channels).
+        columns: images in a row; by default as square as possible.
+
+    Returns:
+        uint8 (rows * height, columns * width, channels); missing images at the end are black.
+    """
+    images = np.asarray(images)
+    count, height, width, channels = images.shape
+    columns = min(columns or int(np.ceil(np.sqrt(count))), count)
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, height, width, channels), "uint8")
+    padded[:count] = images
+    padded = padded.reshape(rows, columns, height, width, channels)
+    return padded.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
+def to_pillow(image):
+    """A Pillow image of one uint8 array (height, width, channels), channels 1 (grey), 2 (grey, alpha), 3 or 4.
+
+    More channels show their first three.
+    """
+    channels = image.shape[-1]
+    if channels == 1:
+        return Image.fromarray(image[..., 0])
+    return Image.fromarray(np.ascontiguousarray(image if channels <= 4 else image[..., :3]))
+
+
+def save(image, path, **options):
+    """Writes a uint8 array (height, width, channels) or a Pillow image as the file `path`, whole or not at all.
+
+    Raises:
+        OutputError: the folder cannot be made or the file cannot be written.
+    """
+    picture = to_pillow(image) if isinstance(image, np.ndarray) else image
+    path = Path(path)
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise OutputError(f"Expected a file name with an image's ending, such as .png. Received: {path}")
+    with replacing(path) as temporary:
+        picture.save(temporary, format=Image.registered_extensions()[path.suffix.lower()], **options)
+
+
+class replacing:
+    """A context that gives a temporary path beside `path` and renames it onto `path` when its block succeeds.
+
+    A reader sees the old file or the new one, never half of one, and a failed write leaves the old one alone.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def __enter__(self):
+        self.temporary = self.path.with_name(f".{self.path.stem}-{uuid.uuid4().hex}{self.path.suffix}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.temporary.touch()
+        except OSError as error:
+            raise OutputError(f"Cannot write {self.path}: {error}. Choose a folder that can be written to.") from error
+        return self.temporary
+
+    def __exit__(self, kind, error, traceback):
+        if kind is None:
+            os.replace(self.temporary, self.path)
+            return False
+        self.temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise OutputError(f"Cannot write {self.path}: {error}. The file that was there before is unchanged.") from error
+        return False

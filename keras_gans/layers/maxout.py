@@ -1,0 +1,49 @@
+"""Maxout units."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class Maxout(keras.layers.Layer):
+    """A dense layer whose every unit is the largest of several linear pieces: h_i(x) = max_j (x W_ij + b_ij).
+
+    Args:
+        units: how many outputs.
+        pieces: how many linear pieces each output is the largest of.
+        kernel_initializer: as for `keras.layers.Dense`.
+
+    Returns:
+        (N, units) for inputs (N, features).
+
+    Example:
+
+    >>> Maxout(240, pieces=5)(np.zeros((2, 784), "float32")).shape[1]
+    240
+
+    Reference: Goodfellow et al., 2013, "Maxout networks", https://arxiv.org/abs/1302.4389
+    """
+
+    def __init__(self, units, pieces, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.pieces = units, pieces
+        self.dense = keras.layers.Dense(
+            units * pieces, kernel_initializer=kernel_initializer, dtype=self.dtype_policy, name="pieces"
+        )
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def call(self, inputs):
+        return ops.max(ops.reshape(self.dense(inputs), (-1, self.units, self.pieces)), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "pieces": self.pieces,
+            "kernel_initializer": keras.saving.serialize_keras_object(self.dense.kernel_initializer),
+        }

@@ -1,0 +1,411 @@
+"""The base of every variant: players, their optimizers, the step's mechanics, sampling and state."""
+
+import random
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans import engine
+from keras_gans.data.batches import Batches
+from keras_gans.data.checks import check_dataset, images_of
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.images import to_float, to_uint8
+from keras_gans.layers.slots import Slots
+from keras_gans.optimizers import OptimizerGroup, with_loss_scale
+
+PLAYERS = ("generator", "discriminator")
+SAMPLING_BATCH = 256  # images decoded at once: bounds the memory of generate(100_000)
+
+
+class AdversarialModel(keras.Model):
+    """A game between a generator and a discriminator, trained by `fit`.
+
+    A variant gives the networks, `discriminator_loss`, `generator_loss`, `train_step` and `paper_optimizers`.
+
+    Args:
+        generator: Keras model, latents (N, latent_dim) to images (N, height, width, channels) in [-1, 1].
+        discriminator: Keras model, images to one logit (N, 1), without a sigmoid.
+        discriminator_steps: discriminator updates for each generator update; a batch is dealt out among them, so that
+            each sees fresh images.
+        ema_decay: decay in [0, 1) of the exponential moving average of the generator's weights that `generate`, the
+            zoo and exports use; None keeps none. Early on it is min(ema_decay, (1 + step) / (10 + step)), so that the
+            average forgets the initial weights.
+        seed: whole number that names the run's noise; None draws one from Python's generator, which
+            `keras.utils.set_random_seed` seeds.
+
+    Raises:
+        ConfigurationError: networks whose shapes do not fit each other, or numbers out of range.
+    """
+
+    def __init__(self, generator, discriminator, *, discriminator_steps=1, ema_decay=None, seed=None, **kwargs):
+        super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
+        _check_networks(generator, discriminator)
+        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
+            raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
+        if ema_decay is not None and not 0.0 <= ema_decay < 1.0:
+            raise ConfigurationError(f"Expected an ema_decay in [0, 1) or None. Received: {ema_decay!r}.")
+        self.generator, self.discriminator = generator, discriminator
+        self.discriminator_steps, self.ema_decay = discriminator_steps, ema_decay
+        self.seed = random.randrange(2**31) if seed is None else seed
+        self.latent_seeds = keras.random.SeedGenerator(self.seed)
+        self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)  # so that validating changes no training
+        self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
+        if ema_decay is not None:
+            self.ema_generator = keras.models.clone_model(generator)
+            self.ema_generator.set_weights(generator.get_weights())
+            self.ema_generator.trainable = False
+        self.slots = Slots(name="slots")
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.log_names}
+        self.penalties = {player: {} for player in PLAYERS}  # callbacks' terms beside each player's loss
+        self.after_update = {player: {} for player in PLAYERS}  # callbacks' work after each player's update
+        self.g_optimizer = self.d_optimizer = None
+        self.built = True
+        engine.adapt(self)
+
+    # What a variant may change
+
+    log_names = ("d_loss", "g_loss")
+
+    def prior(self, noise):
+        """The latents that the standard normal `noise` (N, latent_dim) stands for: by default the noise itself."""
+        return noise
+
+    def player_variables(self, player):
+        """The trainable variables that an update of `player` moves."""
+        return getattr(self, player).trainable_variables
+
+    def paper_optimizers(self):
+        """The optimizers of the paper: {"generator": ..., "discriminator": ...}."""
+        return {player: keras.optimizers.Adam(2e-4, beta_1=0.5) for player in PLAYERS}
+
+    # Shapes
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of the images."""
+        return tuple(self.generator.output_shape[1:])
+
+    @property
+    def latent_dim(self):
+        """How many numbers an image is made from."""
+        return self.generator.input_shape[-1]
+
+    # Compiling
+
+    def compile(self, g_optimizer=None, d_optimizer=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1):
+        """Sets the players' optimizers; `compile()` alone is the paper's.
+
+        Args:
+            g_optimizer, d_optimizer: Keras optimizers or their names; None for the paper's. Under the dtype policy
+                mixed_float16 each gets its own dynamic loss scale.
+            jit_compile, run_eagerly, steps_per_execution: as in `keras.Model.compile`.
+
+        Raises:
+            ConfigurationError: one optimizer for both players.
+        """
+        if g_optimizer is not None and g_optimizer is d_optimizer:
+            raise ConfigurationError(
+                "Expected two optimizers, since each keeps its own moments. Received: one object as g_optimizer and "
+                "d_optimizer. Make a second one."
+            )
+        super().compile(
+            optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution
+        )
+        paper = self.paper_optimizers()
+        g_optimizer = keras.optimizers.get(paper["generator"] if g_optimizer is None else g_optimizer)
+        d_optimizer = keras.optimizers.get(paper["discriminator"] if d_optimizer is None else d_optimizer)
+        self.g_optimizer = with_loss_scale(g_optimizer, self.dtype_policy)
+        self.d_optimizer = with_loss_scale(d_optimizer, self.dtype_policy)
+        # Built now, because Keras restores the state of built optimizers only.
+        self.g_optimizer.build(self.player_variables("generator"))
+        self.d_optimizer.build(self.player_variables("discriminator"))
+        self.optimizer = OptimizerGroup([self.g_optimizer, self.d_optimizer])
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {
+            "g_optimizer": keras.saving.serialize_keras_object(self.g_optimizer),
+            "d_optimizer": keras.saving.serialize_keras_object(self.d_optimizer),
+            "jit_compile": self.jit_compile,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+        }
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    # The mechanics of a step
+
+    def real_images(self, data):
+        """The images of a batch as float32 in [-1, 1]."""
+        return to_float(images_of(data))
+
+    def latents_like(self, images):
+        """Fresh latents, as many as there are images."""
+        return self._latents(ops.shape(images)[0], self.latent_seeds)
+
+    def _latents(self, count, seeds):
+        return self.prior(engine.normal((count, self.latent_dim), seeds))
+
+    def score(self, images, training=True):
+        """The discriminator's logits, float32 (N, 1)."""
+        return ops.cast(self.discriminator(images, training=training), "float32")
+
+    def play(self, latents):
+        """The generator's forward pass, kept so that `minimize("generator", loss_fn, played)` goes back through it."""
+        variables = self.player_variables("generator")
+        return Played(*engine.forward(lambda: self.generator(latents, training=True), variables))
+
+    def minimize(self, player, loss_fn, *inputs):
+        """One optimizer step of `player` on `loss_fn(*inputs)`; moves no other player's weights.
+
+        Args:
+            player: "generator" or "discriminator".
+            loss_fn: from the inputs to a scalar.
+            inputs: tensors; or one `Played`, whose images the loss is of and whose forward pass is reused.
+
+        Returns:
+            The loss before the step, without the callbacks' penalties.
+        """
+        variables = self.player_variables(player)
+        optimizer = self.g_optimizer if player == "generator" else self.d_optimizer
+        replicas = engine.replica_count()
+
+        def scale(loss):  # replicas' gradients are summed; float16 needs large losses
+            return optimizer.scale_loss(loss / replicas if replicas > 1 else loss)
+
+        if inputs and isinstance(inputs[0], Played):
+            loss, gradients = inputs[0].backward(loss_fn, scale)
+        else:
+            loss, gradients = engine.value_and_grad(lambda: loss_fn(*inputs), variables, scale)
+        for penalty in self.penalties[player].values():
+            _, more = engine.value_and_grad(penalty, variables, scale)
+            gradients = [a + b for a, b in zip(gradients, more)]
+        optimizer.apply(gradients, variables)
+        if player == "generator" and self.ema_decay is not None:
+            self._update_ema()
+        for update in self.after_update[player].values():
+            update()
+        return loss
+
+    def _update_ema(self):
+        step = ops.cast(self.step, "float32")
+        rate = 1.0 - ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        averaged = {id(weight) for weight in self.generator.trainable_variables}
+        for average, weight in zip(self.ema_generator.variables, self.generator.variables):
+            # Moving statistics of batch norm are averages already, and seeds are not numbers to average.
+            average.assign(average + rate * (weight - average) if id(weight) in averaged else weight)
+
+    def log(self, **values):
+        """Ends a training step: counts it, and returns the running means of the epoch, as `fit` shows them."""
+        self.step.assign_add(1)
+        return self._averaged(values)
+
+    def _averaged(self, values):
+        for name, value in values.items():
+            self.trackers[name].update_state(value)
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    # Fitting and evaluating
+
+    def fit(self, x=None, y=None, *, epochs=1, steps_per_epoch=None, shuffle=None, validation_data=None, **kwargs):
+        """Trains on images; `keras.Model.fit` with checked data.
+
+        Args:
+            x: uint8 images or floats in [-1, 1]: an array, a `tf.data.Dataset` or any other iterable that Keras's
+                `fit` takes, of images, of (images, labels) or of dicts with the key "image"; or what `kg.data.load`
+                returns, which goes on at the model's own step count.
+            y: labels, where x is an array; a variant without conditions ignores them.
+            epochs, steps_per_epoch, validation_data, kwargs: as in `keras.Model.fit`. A model that was loaded trains
+                `epochs` further epochs unless `initial_epoch` says otherwise.
+            shuffle: whether to permute arrays before each epoch, by default yes.
+
+        Returns:
+            Keras's `History`.
+
+        Raises:
+            DataError: data that cannot be learned from; see `keras_gans.data.checks`.
+            ConfigurationError: the model is not compiled, or weights for classes or samples, which no variant uses.
+        """
+        if not self.compiled:
+            raise ConfigurationError("Expected a compiled model. Call compile() first; without arguments it is the paper's.")
+        for name in ("class_weight", "sample_weight"):
+            if kwargs.get(name) is not None:
+                raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
+        x = check_dataset(x, self.image_shape, steps_per_epoch, self.discriminator_steps)
+        if isinstance(validation_data, (tuple, list)):
+            check_dataset(validation_data[0], self.image_shape)
+        elif validation_data is not None:
+            validation_data = check_dataset(validation_data, self.image_shape)
+        if isinstance(x, Batches):
+            steps_per_epoch = steps_per_epoch or len(x)
+            x = engine.stream(x, int(ops.convert_to_numpy(self.step)))
+        if shuffle is None:
+            shuffle = isinstance(x, np.ndarray)  # Keras warns of shuffle=True where it cannot shuffle
+        return super().fit(
+            x,
+            y,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            shuffle=shuffle,
+            validation_data=validation_data,
+            **kwargs,
+        )
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """The losses on data that is not trained on; `keras.Model.evaluate` with checked data."""
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
+            x = check_dataset(x, self.image_shape)
+        return super().evaluate(x, y, **kwargs)
+
+    def test_step(self, data):
+        """The losses of one batch with both networks in inference mode and noise of its own."""
+        real = self.real_images(data)
+        fake = self.generator(self._latents(ops.shape(real)[0], self.evaluation_seeds), training=False)
+        return self._averaged(
+            {
+                "d_loss": self.discriminator_loss(real, fake, training=False),
+                "g_loss": self.generator_loss(fake, training=False),
+            }
+        )
+
+    # Sampling
+
+    @property
+    def sampling_generator(self):
+        """The generator that samples: the moving average where there is one."""
+        return self.generator if self.ema_decay is None else self.ema_generator
+
+    def call(self, inputs, training=False):
+        """Images in [-1, 1] of latents; what `predict` and `summary` see."""
+        return self.sampling_generator(inputs, training=training)
+
+    def images_of_noise(self, noise):
+        """uint8 images of standard normal noise (N, latent_dim): what `generate` compiles and an export holds."""
+        return to_uint8(self.sampling_generator(self.prior(noise), training=False))
+
+    def noise(self, n=None, seed=None):
+        """The standard normal noise that `generate(n, seed)` starts from, float32 (n, latent_dim)."""
+        if seed is None:
+            seed = random.randrange(2**31)
+        if np.ndim(seed) == 0:
+            if not _is_count(n):
+                raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
+            return np.asarray(engine.seeded_normal([_checked_seed(seed)], n * self.latent_dim)).reshape(n, -1)
+        seeds = [_checked_seed(s) for s in np.asarray(seed).tolist()]
+        if n not in (None, len(seeds)) or not seeds:
+            raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
+        return np.asarray(engine.seeded_normal(seeds, self.latent_dim))
+
+    def generate(self, n=None, seed=None, noise=None):
+        """New images.
+
+        Args:
+            n: how many; may be left out where `seed` is a list.
+            seed: a whole number for the whole batch, the first images of which do not depend on n; or a list of whole
+                numbers, one an image, each image the same in any batch; None for other images at each call. The first
+                image of seed s is the image of [s].
+            noise: instead of n and seed, standard normal numbers (n, latent_dim).
+
+        Returns:
+            uint8 (n, height, width, channels).
+
+        Raises:
+            ConfigurationError: n or seed that cannot be.
+
+        Example:
+
+        >>> images = kg.GAN(image_shape=(8, 8, 1), latent_dim=4).generate(2, seed=0)
+        >>> images.shape, images.dtype.name
+        ((2, 8, 8, 1), 'uint8')
+        """
+        noise = self.noise(n, seed) if noise is None else np.asarray(noise, "float32")
+        if noise.ndim != 2 or noise.shape[1] != self.latent_dim:
+            raise ConfigurationError(f"Expected noise of shape (n, {self.latent_dim}). Received: {noise.shape}.")
+        if getattr(self, "_decode", None) is None:
+            self._decode = engine.function(self.images_of_noise, self.sampling_generator.variables)
+        parts = [self._decode(noise[i : i + SAMPLING_BATCH]) for i in range(0, len(noise), SAMPLING_BATCH)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    # Saving
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "discriminator_steps": self.discriminator_steps,
+            "ema_decay": self.ema_decay,
+            "seed": self.seed,
+            "slots": self.slots.get_config()["slots"],
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        slots = config.pop("slots", {})
+        model = cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+        for name, about in slots.items():
+            model.slots.get(name, **about)
+        return model
+
+    def _seed_states(self):
+        """The seeds of the latents, of dropout, ...: Keras keeps them out of `weights` and out of files."""
+        saved = {id(weight) for weight in self.weights}
+        return [variable for variable in self.variables if id(variable) not in saved]
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"seed_{i}"] = ops.convert_to_numpy(state)
+
+    def load_own_variables(self, store):
+        seeds = {key: store[key] for key in store.keys() if key.startswith("seed_")}
+        super().load_own_variables({key: store[key] for key in store.keys() if key not in seeds})
+        for i, state in enumerate(self._seed_states()):
+            if f"seed_{i}" in seeds:
+                state.assign(seeds[f"seed_{i}"])
+
+
+class Played:
+    """Generated images and the forward pass that made them."""
+
+    def __init__(self, images, backward):
+        self.images, self.backward = images, backward
+
+
+def _is_count(n):
+    return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1
+
+
+def _checked_seed(seed):
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**63:
+        raise ConfigurationError(f"Expected a seed that is a whole number of 64 bits. Received: {seed!r}.")
+    return int(seed)
+
+
+def _check_networks(generator, discriminator):
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model) or not network.built:
+            raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {network!r}.")
+    if len(generator.input_shape) != 2:
+        raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
+    if generator.output_shape[1:] != discriminator.input_shape[1:]:
+        raise ConfigurationError(
+            "Expected a discriminator that takes what the generator makes. Received: images of shape "
+            f"{generator.output_shape[1:]} and a discriminator for {discriminator.input_shape[1:]}."
+        )
+    if discriminator.output_shape[1:] != (1,):
+        raise ConfigurationError(
+            f"Expected a discriminator with one logit an image, (N, 1). Received: {discriminator.output_shape}."
+        )
+    if keras.activations.sigmoid in [getattr(layer, "activation", None) for layer in discriminator.layers[-1:]]:
+        raise ConfigurationError(
+            "Expected a discriminator that ends in logits. Received: one that ends in a sigmoid. Remove the sigmoid: "
+            "the losses contain it."
+        )
