@@ -1,8 +1,26 @@
-"""keras_gans: generative adversarial networks for Keras 3."""
+"""keras_gans: generative adversarial networks for Keras 3.
 
-from keras_gans import data, losses
+Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
+"""
+
+from keras_gans import callbacks, data, errors, images, layers, losses, zoo
 from keras_gans.model import AdversarialModel
 from keras_gans.models import DCGAN, GAN
+from keras_gans.serving import export
+from keras_gans.zoo import load
 
 __version__ = "0.1.0"
-__all__ = ["DCGAN", "GAN", "AdversarialModel", "data", "losses"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "AdversarialModel",
+    "callbacks",
+    "data",
+    "errors",
+    "export",
+    "images",
+    "layers",
+    "load",
+    "losses",
+    "zoo",
+]

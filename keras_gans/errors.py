@@ -3,9 +3,19 @@
 Each is also the built-in error that it resembles, so that `except ValueError` works as expected.
 """
 
+from keras_gans_cli.errors import CorruptPresetError, KerasGansError, UnknownPresetError
 
-class KerasGansError(Exception):
-    """The base of all errors of keras_gans."""
+__all__ = [
+    "CheckpointError",
+    "ConfigurationError",
+    "CorruptPresetError",
+    "DataError",
+    "DatasetNotFoundError",
+    "KerasGansError",
+    "OutputError",
+    "UnknownPresetError",
+    "UnsupportedError",
+]
 
 
 class ConfigurationError(KerasGansError, ValueError):
@@ -18,14 +28,6 @@ class DataError(KerasGansError, ValueError):
 
 class DatasetNotFoundError(KerasGansError, FileNotFoundError):
     """A data set that is not where it was looked for."""
-
-
-class UnknownPresetError(KerasGansError, ValueError):
-    """A name that no zoo folder holds."""
-
-
-class CorruptPresetError(KerasGansError, ValueError):
-    """A zoo file that is not the one its card describes, or a card that cannot be read."""
 
 
 class CheckpointError(KerasGansError, ValueError):

@@ -71,7 +71,7 @@ def save(image, path, **options):
     """
     picture = to_pillow(image) if isinstance(image, np.ndarray) else image
     path = Path(path)
-    if path.suffix.lower() not in Image.registered_extensions():
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:  # some formats are only read
         raise OutputError(f"Expected a file name with an image's ending, such as .png. Received: {path}")
     with replacing(path) as temporary:
         picture.save(temporary, format=Image.registered_extensions()[path.suffix.lower()], **options)

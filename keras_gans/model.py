@@ -25,7 +25,8 @@ class AdversarialModel(keras.Model):
 
     Args:
         generator: Keras model, latents (N, latent_dim) to images (N, height, width, channels) in [-1, 1].
-        discriminator: Keras model, images to one logit (N, 1), without a sigmoid.
+        discriminator: Keras model, images to one logit (N, 1), without a sigmoid; None makes a model that samples and
+            cannot train, as in the zoo.
         discriminator_steps: discriminator updates for each generator update; a batch is dealt out among them, so that
             each sees fresh images.
         ema_decay: decay in [0, 1) of the exponential moving average of the generator's weights that `generate`, the
@@ -39,15 +40,15 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(self, generator, discriminator, *, discriminator_steps=1, ema_decay=None, seed=None, **kwargs):
-        super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         _check_networks(generator, discriminator)
+        super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
         if ema_decay is not None and not 0.0 <= ema_decay < 1.0:
             raise ConfigurationError(f"Expected an ema_decay in [0, 1) or None. Received: {ema_decay!r}.")
         self.generator, self.discriminator = generator, discriminator
         self.discriminator_steps, self.ema_decay = discriminator_steps, ema_decay
-        self.seed = random.randrange(2**31) if seed is None else seed
+        self.seed = random.randrange(2**31 - 1) if seed is None else _checked_seed(seed, range(2**31 - 1))
         self.latent_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)  # so that validating changes no training
         self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
@@ -102,8 +103,13 @@ class AdversarialModel(keras.Model):
             jit_compile, run_eagerly, steps_per_execution: as in `keras.Model.compile`.
 
         Raises:
-            ConfigurationError: one optimizer for both players.
+            ConfigurationError: one optimizer for both players, or a model without a discriminator.
         """
+        if self.discriminator is None:
+            raise ConfigurationError(
+                "Expected a generator and a discriminator to train. Received: a generator alone, which samples. Build "
+                f"{type(self).__name__} anew, or with generator=this.generator and a discriminator, to train it."
+            )
         if g_optimizer is not None and g_optimizer is d_optimizer:
             raise ConfigurationError(
                 "Expected two optimizers, since each keeps its own moments. Received: one object as g_optimizer and "
@@ -139,8 +145,13 @@ class AdversarialModel(keras.Model):
     # The mechanics of a step
 
     def real_images(self, data):
-        """The images of a batch as float32 in [-1, 1]."""
-        return to_float(images_of(data))
+        """The images of a batch as float32 in [-1, 1], at least one for each of the step's discriminator updates."""
+        images = to_float(images_of(data))
+        if self.discriminator_steps > 1:  # the last batch of an epoch may be smaller: its images are dealt out again
+            count, least = ops.shape(images)[0], self.discriminator_steps
+            chosen = ops.arange(max(count, least) if isinstance(count, int) else ops.maximum(count, least)) % count
+            images = ops.take(images, chosen, axis=0)
+        return images
 
     def latents_like(self, images):
         """Fresh latents, as many as there are images."""
@@ -326,11 +337,16 @@ class AdversarialModel(keras.Model):
         ((2, 8, 8, 1), 'uint8')
         """
         noise = self.noise(n, seed) if noise is None else np.asarray(noise, "float32")
-        if noise.ndim != 2 or noise.shape[1] != self.latent_dim:
-            raise ConfigurationError(f"Expected noise of shape (n, {self.latent_dim}). Received: {noise.shape}.")
+        if noise.ndim != 2 or noise.shape[1] != self.latent_dim or len(noise) == 0:
+            raise ConfigurationError(
+                f"Expected noise of shape (n, {self.latent_dim}) with n of 1 or more. Received: {noise.shape}."
+            )
         if getattr(self, "_decode", None) is None:
             self._decode = engine.function(self.images_of_noise, self.sampling_generator.variables)
-        parts = [self._decode(noise[i : i + SAMPLING_BATCH]) for i in range(0, len(noise), SAMPLING_BATCH)]
+        # Kernels divide a batch among threads by its size and round accordingly: images with seeds of their own are
+        # made one at a time, which alone keeps each the same in any batch.
+        size = SAMPLING_BATCH if np.ndim(seed) == 0 else 1
+        parts = [self._decode(noise[i : i + size]) for i in range(0, len(noise), size)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     # Saving
@@ -338,8 +354,9 @@ class AdversarialModel(keras.Model):
     def get_config(self):
         return {
             "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "discriminator": self.discriminator and keras.saving.serialize_keras_object(self.discriminator),
             "discriminator_steps": self.discriminator_steps,
             "ema_decay": self.ema_decay,
             "seed": self.seed,
@@ -383,18 +400,22 @@ def _is_count(n):
     return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1
 
 
-def _checked_seed(seed):
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**63:
-        raise ConfigurationError(f"Expected a seed that is a whole number of 64 bits. Received: {seed!r}.")
+def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or int(seed) not in allowed:
+        raise ConfigurationError(
+            f"Expected a seed that is a whole number from {allowed[0]} to {allowed[-1]}. Received: {seed!r}."
+        )
     return int(seed)
 
 
 def _check_networks(generator, discriminator):
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, keras.Model) or not network.built:
+        if not (isinstance(network, keras.Model) and network.built) and not (name == "discriminator" and network is None):
             raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {network!r}.")
     if len(generator.input_shape) != 2:
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
+    if discriminator is None:
+        return
     if generator.output_shape[1:] != discriminator.input_shape[1:]:
         raise ConfigurationError(
             "Expected a discriminator that takes what the generator makes. Received: images of shape "
@@ -404,7 +425,7 @@ def _check_networks(generator, discriminator):
         raise ConfigurationError(
             f"Expected a discriminator with one logit an image, (N, 1). Received: {discriminator.output_shape}."
         )
-    if keras.activations.sigmoid in [getattr(layer, "activation", None) for layer in discriminator.layers[-1:]]:
+    if getattr(discriminator.layers[-1], "activation", None) is keras.activations.sigmoid:
         raise ConfigurationError(
             "Expected a discriminator that ends in logits. Received: one that ends in a sigmoid. Remove the sigmoid: "
             "the losses contain it."

@@ -81,7 +81,8 @@ def first_batch(dataset):
             "Fewer images than one batch and drop_remainder=True make it so."
         ) from None
     if isinstance(dataset, types.GeneratorType):
-        return batch, itertools.chain([batch], iterator)
+        # Keras takes generators alone, not every iterator, and from them tuples alone.
+        return batch, (b if isinstance(b, tuple) else (b,) for b in itertools.chain([batch], iterator))
     return batch, dataset
 
 
@@ -109,6 +110,11 @@ def check_dataset(x, image_shape, steps_per_epoch=None, smallest_batch=1):
             raise DataError("Expected at least one image. Received: an empty array.")
         check_images(x, image_shape)
         return x
+    if isinstance(x, (tuple, dict)):
+        raise DataError(
+            f"Expected images, or batches of them. Received: a {type(x).__name__} of arrays. "
+            "Pass the images alone, or fit(images, labels)."
+        )
     batch, x = first_batch(x)
     images = images_of(batch)
     check_images(images, image_shape)

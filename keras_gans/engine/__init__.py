@@ -5,6 +5,7 @@ Each backend's module defines the same names, and nothing else of the package na
 - `value_and_grad(loss_fn, variables, scale)`: a loss and its gradients for a list of variables;
 - `forward(fn, variables)`: the outputs of `fn`, and a function that takes a loss of them back to the variables;
 - `input_gradient(fn, inputs)`: the gradient for an input, itself differentiable (for penalties);
+- `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None where there is none;
 - `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
 - `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
 - `function(fn, variables)`: `fn` compiled for inference;
@@ -32,6 +33,7 @@ else:
 value_and_grad = _backend.value_and_grad
 forward = _backend.forward
 input_gradient = _backend.input_gradient
+fused_batch_norm = _backend.fused_batch_norm
 normal = _backend.normal
 seeded_normal = _backend.seeded_normal
 function = _backend.function

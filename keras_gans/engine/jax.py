@@ -106,6 +106,9 @@ def input_gradient(fn, inputs):
     return slopes
 
 
+fused_batch_norm = None  # XLA fuses Keras's own
+
+
 def replica_count():
     """How many replicas share a batch: JAX shards one program, so its losses are already those of the whole batch."""
     return 1

@@ -44,6 +44,19 @@ def input_gradient(fn, inputs):
     return tape.gradient(total, inputs)
 
 
+def fused_batch_norm(inputs, scale, offset, epsilon):
+    """Batch normalization over all but the last axis: the outputs, and the batch's mean and (biased) variance."""
+    maps = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        maps, tf.convert_to_tensor(scale), tf.convert_to_tensor(offset), epsilon=epsilon, is_training=True
+    )
+    count = tf.cast(tf.size(maps) // maps.shape[-1], "float32")
+    variance *= (count - 1.0) / count  # the kernel returns the unbiased one
+    if maps is not inputs:
+        outputs = tf.ensure_shape(tf.reshape(outputs, tf.shape(inputs)), inputs.shape)
+    return outputs, mean, variance
+
+
 def replica_count():
     """How many replicas share a batch."""
     return tf.distribute.get_strategy().num_replicas_in_sync

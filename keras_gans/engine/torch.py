@@ -46,6 +46,9 @@ def _gradients(outputs, tensors, slopes=None):
     return list(torch.autograd.grad(outputs, tensors, slopes, allow_unused=True))
 
 
+fused_batch_norm = None  # Keras's own runs
+
+
 def replica_count():
     """How many replicas share a batch: Keras trains on one device at a time with PyTorch."""
     return 1

@@ -1,6 +1,7 @@
 """Layers that Keras does not have, one a file."""
 
+from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.slots import Slots
 
-__all__ = ["Maxout", "Slots"]
+__all__ = ["FusedBatchNormalization", "Maxout", "Slots"]

@@ -23,6 +23,7 @@ import keras
 from keras import initializers, layers
 
 from keras_gans.errors import ConfigurationError
+from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
 
@@ -48,7 +49,7 @@ def _kernel():
 
 
 def _batch_norm(name):
-    return layers.BatchNormalization(
+    return FusedBatchNormalization(
         momentum=0.9, epsilon=1e-5, gamma_initializer=initializers.RandomNormal(1.0, 0.02), name=name
     )
 
@@ -134,7 +135,7 @@ class DCGAN(AdversarialModel):
     """Deep convolutional GAN.
 
     Args:
-        generator, discriminator: networks; by default the paper's, for `image_shape` and `latent_dim`.
+        generator, discriminator: networks; with neither, the paper's for `image_shape` and `latent_dim`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
@@ -153,11 +154,9 @@ class DCGAN(AdversarialModel):
     """
 
     def __init__(self, generator=None, discriminator=None, *, image_shape=(64, 64, 3), latent_dim=100, **kwargs):
-        super().__init__(
-            generator or build_generator(image_shape, latent_dim),
-            discriminator or build_discriminator(image_shape),
-            **kwargs,
-        )
+        if generator is None and discriminator is None:
+            generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
+        super().__init__(generator, discriminator, **kwargs)
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     def discriminator_loss(self, real, fake, training=True):

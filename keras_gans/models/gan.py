@@ -85,7 +85,7 @@ class GAN(AdversarialModel):
     The noise is uniform on [-sqrt(3), sqrt(3)], of unit variance: z = sqrt(3) erf(n / sqrt(2)) for normal noise n.
 
     Args:
-        generator, discriminator: networks; by default the paper's for MNIST, for `image_shape` and `latent_dim`.
+        generator, discriminator: networks; with neither, the paper's for MNIST, for `image_shape` and `latent_dim`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         generator_objective: `keras_gans.losses.non_saturating_generator_loss` or `minimax_generator_loss`, or any
@@ -115,11 +115,9 @@ class GAN(AdversarialModel):
         generator_objective=non_saturating_generator_loss,
         **kwargs,
     ):
-        super().__init__(
-            generator or build_generator(image_shape, latent_dim),
-            discriminator or build_discriminator(image_shape),
-            **kwargs,
-        )
+        if generator is None and discriminator is None:
+            generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
+        super().__init__(generator, discriminator, **kwargs)
         if not callable(generator_objective):
             raise ConfigurationError(
                 "Expected generator_objective to be a function of the fake logits, such as "
@@ -129,7 +127,8 @@ class GAN(AdversarialModel):
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     def prior(self, noise):
-        return np.sqrt(3.0) * ops.erf(noise / np.sqrt(2.0))
+        # Python's floats keep float32; a product, since TensorFlow divides by reciprocals in graphs, not in eager mode.
+        return 3.0**0.5 * ops.erf(noise * 0.5**0.5)
 
     def discriminator_loss(self, real, fake, training=True):
         return minimax_discriminator_loss(self.score(real, training), self.score(fake, training), self.real_target)

@@ -1,0 +1,96 @@
+"""Historical averaging: Salimans et al., 2016, "Improved techniques for training GANs", section 3.2."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_gans.errors import ConfigurationError
+from keras_gans.model import PLAYERS
+
+KEY = "historical_averaging"
+
+
+class HistoricalAveraging(keras.callbacks.Callback):
+    """Pulls the players' weights towards the mean of all that they have been.
+
+    To each player's loss it adds
+
+        weight * ||theta - (1/t) sum_{i=1..t} theta_i||^2
+
+    where theta are the player's trainable weights and theta_i what they were after its i-th update; the mean is a
+    constant to the gradient. At the first update there is no history, hence no penalty; at the second the mean is
+    theta itself, hence a penalty of zero: it acts from the third on. The logged losses are without it.
+
+    The mean is kept on the model, updated inside the compiled step and saved with the model. So it survives a resumed
+    run, and a later `fit` with this callback goes on with it; updates made without the callback are not in it.
+
+    When training ends the model trains without the penalty again. Where an exception ends it, Keras does not say so to
+    callbacks: fit with this callback again, or call its `on_train_end()`.
+
+    Args:
+        weight: of the penalty, 0 or more; the paper states none.
+        players: whom to penalise: "generator", "discriminator" or, as in the paper, both.
+
+    Raises:
+        ConfigurationError: a weight out of range or unknown players.
+
+    Example:
+
+    >>> gan = kg.DCGAN(image_shape=(8, 8, 1), latent_dim=4)
+    >>> gan.compile()
+    >>> history = gan.fit(np.zeros((8, 8, 8, 1), "uint8"), callbacks=[HistoricalAveraging(0.1)], verbose=0)
+
+    Reference: Salimans et al., 2016, https://arxiv.org/abs/1606.03498
+    """
+
+    def __init__(self, weight=1.0, players=PLAYERS):
+        super().__init__()
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0.0 <= weight < math.inf:
+            raise ConfigurationError(f"Expected a weight that is a number, 0 or more. Received: {weight!r}.")
+        if isinstance(players, str) or not players or not set(players) <= set(PLAYERS):
+            raise ConfigurationError(f"Expected players from {PLAYERS}, in a tuple. Received: {players!r}.")
+        self.weight, self.players = float(weight), tuple(players)
+
+    def set_model(self, model):
+        # Slots are made here and not when training begins, where another callback may want to load them already.
+        super().set_model(model)
+        for player in self.players:
+            self._history(player)
+        for player in PLAYERS:  # what a fit that ended in an exception left
+            model.penalties[player].pop(KEY, None)
+            model.after_update[player].pop(KEY, None)
+
+    def on_train_begin(self, logs=None):
+        for player in self.players:
+            self._register(player)
+        self.model.make_train_function(force=True)
+
+    def on_train_end(self, logs=None):
+        for player in self.players:
+            self.model.penalties[player].pop(KEY, None)
+            self.model.after_update[player].pop(KEY, None)
+        self.model.make_train_function(force=True)
+
+    def _history(self, player):
+        """The player's variables, their means, and of how many updates."""
+        slots, variables = self._model.slots, self._model.player_variables(player)
+        count = slots.get(f"{KEY}/{player}/count", (), "int32")
+        means = [slots.get(f"{KEY}/{player}/{i}", variable.shape) for i, variable in enumerate(variables)]
+        return variables, means, count
+
+    def _register(self, player):
+        variables, means, count = self._history(player)
+
+        def penalty():
+            distances = [ops.sum(ops.square(ops.cast(v, "float32") - mean)) for v, mean in zip(variables, means)]
+            return ops.where(count > 0, self.weight, 0.0) * sum(distances)
+
+        def remember():
+            count.assign_add(1)
+            share = 1.0 / ops.cast(count, "float32")
+            for variable, mean in zip(variables, means):
+                mean.assign_add((ops.cast(variable, "float32") - mean) * share)
+
+        self.model.penalties[player][KEY] = penalty
+        self.model.after_update[player][KEY] = remember

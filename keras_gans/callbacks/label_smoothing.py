@@ -1,0 +1,70 @@
+"""One-sided label smoothing: Salimans et al., 2016, "Improved techniques for training GANs", section 3.4."""
+
+import keras
+
+from keras_gans.errors import ConfigurationError
+
+
+class LabelSmoothing(keras.callbacks.Callback):
+    """Lets the discriminator aim at less than certainty for real images; the target of generated ones stays zero.
+
+    With a target a for real images and zero for generated ones the best discriminator is a p_data / (p_data + p_model);
+    a target above zero for generated images would add p_model above, and with it reward them.
+
+    When training ends the target is 1 again. Where an exception ends it, Keras does not say so to callbacks: fit with
+    this callback again, or call its `on_train_end()`.
+
+    Args:
+        target: the wanted probability of "real" for real images, in (0, 1].
+        schedule: instead of a fixed target, a function from the epoch, counted from 0, to the target of that epoch; a
+            run that is resumed with `initial_epoch` goes on with the schedule there.
+
+    Raises:
+        ConfigurationError: a target out of range, a schedule that is no function, or, in `fit`, a model whose loss has
+            no labels or a schedule with a target out of range in one of the epochs.
+
+    Example:
+
+    >>> smoothing = LabelSmoothing(schedule=lambda epoch: min(1.0, 0.8 + 0.02 * epoch))
+    >>> smoothing.schedule(5)
+    0.9
+
+    Reference: Salimans et al., 2016, https://arxiv.org/abs/1606.03498
+    """
+
+    def __init__(self, target=0.9, schedule=None):
+        super().__init__()
+        if schedule is not None and not callable(schedule):
+            raise ConfigurationError(f"Expected schedule to be a function from the epoch. Received: {schedule!r}.")
+        self.target, self.schedule = _checked(target), schedule
+
+    def set_model(self, model):
+        super().set_model(model)
+        if getattr(model, "real_target", None) is None:
+            raise ConfigurationError(
+                f"Expected a model whose loss has labels to smooth. Received: {type(model).__name__}, which has no "
+                "real_target. Leave LabelSmoothing out."
+            )
+
+    def on_train_begin(self, logs=None):
+        for epoch in range(self.params["epochs"]):  # all, before time is spent
+            self._target(epoch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.real_target.assign(self._target(epoch))  # a variable of the compiled step: nothing is traced anew
+
+    def on_train_end(self, logs=None):
+        self.model.real_target.assign(1.0)
+
+    def _target(self, epoch):
+        return self.target if self.schedule is None else _checked(self.schedule(epoch), f" in epoch {epoch}")
+
+
+def _checked(target, when=""):
+    try:
+        number = float(target)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0.0 < number <= 1.0:
+        raise ConfigurationError(f"Expected a target in (0, 1]{when}. Received: {target!r}.")
+    return number

@@ -1,0 +1,100 @@
+"""Pictures of the training's progress: the same noise, epoch after epoch."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+from keras_gans import images
+from keras_gans.callbacks.folders import make_writable
+from keras_gans.errors import ConfigurationError
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Writes a grid of generated images as `epoch_0001.png`, ... and, if asked, all of them as one animation.
+
+    The images are those of `model.generate(rows * columns, seed)`: the same noise each time, and the moving average of
+    the generator where the model keeps one. Sampling changes no training.
+
+    Args:
+        folder: where the files go; made if need be.
+        rows, columns: of the grid, 1 or more; as many columns as rows by default.
+        every: epochs from one picture to the next, 1 or more, counted from the first epoch of all; the last epoch of a
+            run has one in any case.
+        seed: whole number, names the noise.
+        timelapse: file name of the animation, a GIF ("timelapse.gif") or an animated PNG ("timelapse.png", in which
+            colours are exact), written to `folder` when training ends; None for none. It is made of all pictures in the
+            folder up to the last epoch that are as large as the last: a resumed run's shows the run from its beginning.
+        milliseconds: how long the animation shows a picture, 1 or more; GIF counts in tens.
+
+    Raises:
+        ConfigurationError: numbers out of range, or an animation that is neither GIF nor PNG.
+        OutputError: when training begins, a folder that cannot be written to.
+
+    Example:
+
+    >>> grid = SampleGrid("samples", rows=4, every=5, timelapse="timelapse.gif")
+    >>> grid.rows, grid.columns
+    (4, 4)
+    """
+
+    def __init__(self, folder="samples", *, rows=8, columns=None, every=1, seed=0, timelapse=None, milliseconds=200):
+        super().__init__()
+        columns = rows if columns is None else columns
+        for name, number in (("rows", rows), ("columns", columns), ("every", every), ("milliseconds", milliseconds)):
+            if not _is_whole(number) or number < 1:
+                raise ConfigurationError(f"Expected {name} to be a whole number, 1 or more. Received: {number!r}.")
+        if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
+            raise ConfigurationError(f"Expected a seed that is a whole number of 64 bits. Received: {seed!r}.")
+        if timelapse is not None and Path(timelapse).suffix.lower() not in (".gif", ".png"):
+            raise ConfigurationError(
+                f"Expected timelapse to be a file name that ends in .gif or .png, or None. Received: {timelapse!r}."
+            )
+        self.folder, self.rows, self.columns, self.every, self.seed = Path(folder), rows, columns, every, seed
+        self.timelapse, self.milliseconds = timelapse, milliseconds
+
+    def on_train_begin(self, logs=None):
+        make_writable(self.folder)
+        self._last = self._drawn = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._last = epoch + 1
+        if self._last % self.every == 0 or self._last == self.params["epochs"]:
+            self._draw()
+
+    def on_train_end(self, logs=None):
+        if self._last == 0:  # nothing was left to train
+            return
+        if self._drawn < self._last:  # another callback ended the training early
+            self._draw()
+        if self.timelapse is not None:
+            self._animate()
+
+    def _draw(self):
+        pictures = self.model.generate(self.rows * self.columns, seed=self.seed)
+        images.save(images.grid(pictures, self.columns), self.folder / f"epoch_{self._last:04d}.png")
+        self._drawn = self._last
+
+    def _animate(self):
+        numbered = {}
+        for path in self.folder.iterdir():
+            name = re.fullmatch(r"epoch_(\d{4,})\.png", path.name)
+            if name and int(name[1]) <= self._last:  # later ones are another run's
+                numbered[int(name[1])] = path
+        pictures = [_read(path) for _, path in sorted(numbered.items())]
+        first, *others = [picture for picture in pictures if picture.size == pictures[-1].size]
+        options = {"duration": self.milliseconds, "loop": 0}  # for ever
+        if first.mode == "RGBA" and Path(self.timelapse).suffix.lower() == ".gif":
+            options["disposal"] = 2  # a picture is taken away before the next, which would not cover it
+        images.save(first, self.folder / self.timelapse, save_all=True, append_images=others, **options)
+
+
+def _is_whole(number):
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+
+
+def _read(path):
+    with Image.open(path) as picture:
+        return picture.copy()

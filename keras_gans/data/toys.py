@@ -1,0 +1,89 @@
+"""Two-dimensional mixtures of Gaussians on which mode collapse can be counted.
+
+The defaults are those of PacGAN's published code (Lin et al., 2018, https://arxiv.org/abs/1712.04086): eight modes on a
+circle of radius 1 with standard deviation 0.01, and 25 modes at -4, -2, 0, 2, 4 squared with standard deviation 0.05;
+100 000 training points, 2500 for the evaluation.
+"""
+
+import numpy as np
+
+from keras_gans.errors import ConfigurationError
+
+
+def ring_centers(modes=8, radius=1.0):
+    """The modes of `ring`, float64 (modes, 2), counter-clockwise from (radius, 0)."""
+    angles = np.arange(modes) * (2.0 * np.pi / modes)  # linspace with both ends would double the first mode
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def grid_centers(side=5, spacing=2.0):
+    """The modes of `grid`, float64 (side * side, 2), around the origin, row by row from the lower left."""
+    line = spacing * (np.arange(side) - (side - 1) / 2)
+    return np.stack([np.tile(line, side), np.repeat(line, side)], axis=1)
+
+
+def ring(count, modes=8, radius=1.0, std=0.01, seed=0):
+    """Points of Gaussians on a circle, each mode equally likely.
+
+    Args:
+        count: how many points.
+        modes: how many Gaussians.
+        radius: of the circle.
+        std: standard deviation of each Gaussian in x and in y.
+        seed: whole number, 0 or more.
+
+    Returns:
+        points, float32 (count, 2), and the mode of each, int64 (count,), a row of `ring_centers(modes, radius)`.
+
+    Raises:
+        ConfigurationError: no points, no modes, or a standard deviation below 0.
+
+    Example:
+
+    >>> points, modes = ring(1000)
+    >>> points.shape, modes.max()
+    ((1000, 2), np.int64(7))
+    """
+    _check_toy(count, modes, std)
+    return _mixture(ring_centers(modes, radius), count, std, seed)
+
+
+def grid(count, side=5, spacing=2.0, std=0.05, seed=0):
+    """Points of Gaussians on a square grid, each mode equally likely.
+
+    Args:
+        count: how many points.
+        side: Gaussians in a row, and rows.
+        spacing: between neighbours.
+        std: standard deviation of each Gaussian in x and in y.
+        seed: whole number, 0 or more.
+
+    Returns:
+        points, float32 (count, 2), and the mode of each, int64 (count,), a row of `grid_centers(side, spacing)`.
+
+    Raises:
+        ConfigurationError: no points, no modes, or a standard deviation below 0.
+
+    Example:
+
+    >>> points, modes = grid(1000)
+    >>> points.shape, modes.max()
+    ((1000, 2), np.int64(24))
+    """
+    _check_toy(count, side, std)
+    return _mixture(grid_centers(side, spacing), count, std, seed)
+
+
+def _check_toy(count, modes, std):
+    if count < 1 or modes < 1 or std < 0:
+        raise ConfigurationError(
+            "Expected at least one point, at least one mode and a standard deviation of 0 or more. "
+            f"Received: {count!r}, {modes!r}, {std!r}."
+        )
+
+
+def _mixture(centers, count, std, seed):
+    rng = np.random.Generator(np.random.PCG64(seed))
+    modes = rng.integers(len(centers), size=count)
+    points = centers[modes] + std * rng.standard_normal((count, 2))
+    return points.astype("float32"), modes

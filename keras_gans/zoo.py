@@ -1,0 +1,152 @@
+"""The zoo: pretrained models, loaded in one line and checked before they are parsed."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from keras_gans.errors import CorruptPresetError
+from keras_gans.images import grid, replacing, save
+from keras_gans.model import AdversarialModel
+from keras_gans_cli import cards
+
+WEIGHTS = "model.weights.h5"  # the member of a .keras file that holds the numbers
+LARGEST_CHANGE = 1  # grey levels that storing weights in half the bytes may change an image by
+
+
+def presets():
+    """The names that `load` takes.
+
+    >>> "dcgan_mnist" in kg.zoo.presets()
+    True
+    """
+    return list(cards.presets())
+
+
+def load(name):
+    """The pretrained model `name`, ready to `generate`.
+
+    It is looked for in the folder that the environment variable KERAS_GANS_ZOO names, then in the package's own zoo.
+    Its size and SHA-256 are compared with its card before anything of it is parsed.
+
+    Args:
+        name: one of `presets()`.
+
+    Returns:
+        An `AdversarialModel` with a generator alone: it samples and exports, and does not train.
+
+    Raises:
+        UnknownPresetError: no such preset; the message gives the close names.
+        CorruptPresetError: a file that is not the one its card describes, or not a model of this library.
+
+    Example:
+
+    >>> kg.load("dcgan_mnist").generate(64, seed=0).shape
+    (64, 28, 28, 1)
+    """
+    path = cards.verified_model(cards.find(name))
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        raise CorruptPresetError(f"Expected a Keras model in {path}. Received: {error}") from error
+    if not isinstance(model, AdversarialModel):
+        raise CorruptPresetError(f"Expected a model of keras_gans in {path}. Received: a {type(model).__name__}.")
+    return model
+
+
+def sampler(model):
+    """A copy of `model` that holds what sampling needs: the sampling generator in float32, nothing to train with."""
+    config = {
+        **model.get_config(),
+        "generator": keras.saving.serialize_keras_object(model.sampling_generator),
+        "discriminator": None,
+        "ema_decay": None,
+        "slots": {},
+    }
+    copy = type(model).from_config(_in_float32(config))
+    copy.generator.trainable = True  # the moving average was frozen
+    copy.generator.set_weights(model.sampling_generator.get_weights())
+    return copy
+
+
+def _in_float32(config):
+    """The config with mixed-precision policies replaced: a loaded layer would keep them on machines without support."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        return {key: _in_float32(value) for key, value in config.items()}
+    return [_in_float32(value) for value in config] if isinstance(config, (list, tuple)) else config
+
+
+def write_preset(model, folder, card):
+    """Writes `model.keras`, `golden.npz`, `samples.png` and `card.json` into `folder`, the card last.
+
+    The weights are stored as float16 if that changes no golden image by more than one grey level.
+
+    Args:
+        model: a trained model.
+        folder: the preset's folder; its name is the preset's.
+        card: what the card is to say beside the facts of the file.
+
+    Raises:
+        OutputError: a file that cannot be written.
+    """
+    folder = Path(folder)
+    small = sampler(model)
+    noise = small.noise(16, seed=2014)
+    images = model.generate(noise=noise)
+    with replacing(folder / "model.keras") as path:
+        small.save(path)
+        full = path.read_bytes()
+        path.write_bytes(_in_half(full))
+        change = np.abs(keras.saving.load_model(path, compile=False).generate(noise=noise).astype(int) - images).max()
+        half = bool(change <= LARGEST_CHANGE)
+        if not half:
+            path.write_bytes(full)
+        images = keras.saving.load_model(path, compile=False).generate(noise=noise)
+    with replacing(folder / "golden.npz") as path:
+        np.savez_compressed(path, noise=noise, images=images)
+    save(grid(keras.saving.load_model(folder / "model.keras", compile=False).generate(64, seed=0)), folder / "samples.png")
+    facts = {
+        "preset": folder.name,
+        "variant": type(model).__name__,
+        "image_shape": list(model.image_shape),
+        "latent_dim": model.latent_dim,
+        "generator_parameters": int(small.generator.count_params()),
+        "stored_as": "float16" if half else "float32",
+        "size": (folder / "model.keras").stat().st_size,
+        "sha256": cards.sha256(folder / "model.keras"),
+    }
+    with replacing(folder / "card.json") as path:
+        path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
+
+
+def _in_half(model_file):
+    """The bytes of a .keras file with its float32 weights as float16, which Keras loads into float32 variables."""
+    source, target = zipfile.ZipFile(io.BytesIO(model_file)), io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        for member in source.namelist():
+            content = source.read(member)
+            copy.writestr(zipfile.ZipInfo(member), _weights_in_half(content) if member == WEIGHTS else content)
+    return target.getvalue()
+
+
+def _weights_in_half(content):
+    target = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as source, h5py.File(target, "w") as copy:
+
+        def visit(name, item):
+            if isinstance(item, h5py.Group):
+                made = copy.require_group(name)
+            else:
+                value = item[()]
+                made = copy.create_dataset(name, data=value.astype("float16") if value.dtype == "float32" else value)
+            made.attrs.update(item.attrs)
+
+        copy.attrs.update(source.attrs)
+        source.visititems(visit)
+    return target.getvalue()

@@ -1,0 +1,159 @@
+"""The command `keras-gans`. What needs no model answers before Keras is imported."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from keras_gans_cli import cards
+from keras_gans_cli.errors import KerasGansError
+from keras_gans_cli.quiet import library
+
+VARIANTS = {"gan": "GAN", "dcgan": "DCGAN"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="keras-gans")
+def app():
+    """Generative adversarial networks: pretrained models to sample from, and recipes to train them.
+
+    \b
+    keras-gans list                          what there is
+    keras-gans sample dcgan_mnist            64 images, as grid.png
+    keras-gans train dcgan --data photos/    a model of your own folder of images
+    keras-gans export dcgan_mnist serving/dcgan
+    """
+
+
+@app.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
+def list_presets(as_json):
+    """Show the pretrained models."""
+    found = {name: cards.read_card(folder) for name, folder in cards.presets().items()}
+    if as_json:
+        click.echo(json.dumps(list(found.values()), indent=1))
+        return
+    for name, card in found.items():
+        height, width, channels = card["image_shape"]
+        click.echo(f"{name:20} {card['variant']:8} {f'{height}x{width}x{channels}':9} {card.get('title', '')}")
+    untrained = sorted(set(cards.recipes()) - set(found))
+    if untrained:
+        click.echo(f"Recipes without a trained model: {', '.join(untrained)}")
+
+
+@app.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def info(name, as_json):
+    """Show the card of the model NAME: its data, its training, its limits."""
+    card = cards.read_card(cards.find(name))
+    click.echo(json.dumps(card, indent=1) if as_json else "\n".join(_lines(card)))
+
+
+def _lines(card, indent=""):
+    for key, value in card.items():
+        title = key.replace("_", " ")
+        if isinstance(value, dict):
+            yield f"{indent}{title}:"
+            yield from _lines(value, indent + "  ")
+        else:
+            shown = " x ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{indent}{title}: {shown}"
+
+
+@app.command()
+@click.argument("name")
+@click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
+@click.option("--seed", type=int, help="Names the images; the same seed, the same images. [default: new ones each time]")
+@click.option("-o", "--output", default="grid.png", show_default=True, type=click.Path(), help="One picture of all.")
+@click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
+def sample(name, count, seed, output, folder):
+    """Generate images with the model NAME (or with a run's folder)."""
+    cards.verified_model(cards.find(name))  # before the backend takes its seconds
+    kg = library()
+    from keras_gans.images import grid, save
+
+    model = kg.load(name)
+    images = model.generate(count, seed=seed)
+    if folder is None:
+        save(grid(images), output)
+        click.echo(f"wrote {output}")
+        return
+    digits = max(4, len(str(count - 1)))
+    with click.progressbar(images, label=f"writing {count} images", file=sys.stderr) as shown:
+        for i, image in enumerate(shown):
+            save(image, Path(folder) / f"{name if '/' not in name else 'image'}_{i:0{digits}}.png")
+    click.echo(f"wrote {count} images to {folder}")
+
+
+@app.command()
+@click.argument("recipe")
+@click.option("--data", help="For a variant: a folder of images, a TFDS name, an .npz file. [default: drawn:digits]")
+@click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
+@click.option("--batch-size", type=click.IntRange(2), help="For a variant: images a step. [default: 64]")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
+@click.option("--seed", default=0, show_default=True, help="Names the initial weights and the noise.")
+@click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
+@click.option("--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
+@click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
+@click.option("--smoke", is_flag=True, help="A rehearsal of seconds.")
+def train(recipe, data, image_size, batch_size, epochs, seed, download, output, resume, smoke):
+    """Train RECIPE: a model of the zoo, a recipe file, or a variant (gan, dcgan) on data of yours.
+
+    Every epoch is checkpointed. After Ctrl-C the same command with --resume DIR goes on, as if nothing had happened.
+    """
+    known = cards.recipes()
+    variant = VARIANTS.get(recipe.lower())
+    options = {"--data": data, "--image-size": image_size, "--batch-size": batch_size, "--download": download or None}
+    if variant is None:
+        if recipe not in known and not recipe.endswith(".py"):
+            hint = cards.did_you_mean(recipe, [*known, *VARIANTS])
+            raise click.UsageError(
+                f"Expected a recipe ({', '.join(known)}), a recipe file (.py) or a variant ({', '.join(VARIANTS)}). "
+                f"Received: {recipe!r}. {hint}"
+            )
+        given = [name for name, value in options.items() if value is not None]
+        if given:
+            raise click.UsageError(f"{recipe} says itself what it is trained on. Leave out {', '.join(given)}.")
+    output = Path(output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe))
+    kg = library()
+    from keras_gans import training
+
+    if variant is None:
+        made = training.read_recipe(known.get(recipe, recipe))
+    else:
+        size = None if image_size is None else (image_size, image_size)
+        made = training.variant_recipe(
+            getattr(kg, variant), data or "drawn:digits", image_size=size, batch_size=batch_size or 64, download=download
+        )
+    try:
+        training.train(made, output, seed=seed, smoke=smoke, epochs=epochs, resume_from=resume)
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. The last whole epoch is saved; go on with: --resume {output}", err=True)
+        sys.exit(130)
+    click.echo(f"wrote {output}: samples.png, model.keras, card.json, and a grid for each epoch in samples/")
+    click.echo(f"now: keras-gans sample {output}")
+
+
+@app.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path())
+def export(name, folder):
+    """Write the model NAME as a SavedModel for TensorFlow Serving: FOLDER/1, then FOLDER/2, ..."""
+    cards.verified_model(cards.find(name))
+    kg = library()
+    click.echo(f"wrote {kg.export(kg.load(name), folder)}")
+
+
+def main():
+    """Runs the command; an error that the library words itself ends it with code 2 and no traceback."""
+    try:
+        app()
+    except KerasGansError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

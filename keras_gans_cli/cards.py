@@ -1,0 +1,109 @@
+"""The zoo's folders and cards: what there is, what it is, and whether a file is the one that its card describes."""
+
+import difflib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from keras_gans_cli.errors import CorruptPresetError, UnknownPresetError
+
+LARGEST_FILE = 512 * 2**20  # bytes of a model file; larger ones are refused before they are read
+LARGEST_CARD = 2**20
+
+# In a wheel the presets lie in this package; in a checkout they are the folder beside it.
+PACKAGE_ZOO = next(
+    (folder for folder in (Path(__file__).parent / "zoo", Path(__file__).parents[1] / "zoo") if folder.is_dir()), None
+)
+
+
+def zoo_folders():
+    """The folders that are looked into, in order: $KERAS_GANS_ZOO, then the package's own."""
+    own = os.environ.get("KERAS_GANS_ZOO")
+    return [Path(zoo) for zoo in (own, PACKAGE_ZOO) if zoo]
+
+
+def presets():
+    """`{name: folder}` of every preset with a card, sorted by name; an earlier zoo folder wins."""
+    found = {}
+    for zoo in reversed(zoo_folders()):
+        found.update({card.parent.name: card.parent for card in zoo.glob("*/card.json")})
+    return dict(sorted(found.items()))
+
+
+def recipes():
+    """`{name: file}` of every recipe, sorted by name; an earlier zoo folder wins."""
+    found = {}
+    for zoo in reversed(zoo_folders()):
+        found.update({recipe.parent.name: recipe for recipe in zoo.glob("*/recipe.py")})
+    return dict(sorted(found.items()))
+
+
+def did_you_mean(name, known):
+    """A question with the names of `known` that are close to `name`, or an empty string."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(close)}?" if close else ""
+
+
+def find(name):
+    """The folder of the preset `name`, or `name` itself where it is the folder of a finished run.
+
+    Raises:
+        UnknownPresetError: there is none; the message gives the close names.
+    """
+    known = presets()
+    if name in known:
+        return known[name]
+    if (Path(name) / "card.json").is_file():
+        return Path(name)
+    hint = did_you_mean(name, known) or "`keras-gans list` shows them."
+    looked = ", ".join(map(str, zoo_folders())) or "no folder"
+    raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. {hint} Looked in: {looked}.")
+
+
+def read_card(folder):
+    """The card of the preset in `folder`, a dict.
+
+    Raises:
+        CorruptPresetError: no JSON object, or one without the entries that every card has.
+    """
+    path = Path(folder) / "card.json"
+    try:
+        if path.stat().st_size > LARGEST_CARD:
+            raise ValueError(f"it has {path.stat().st_size} bytes, more than {LARGEST_CARD}")
+        card = json.loads(path.read_text(encoding="utf-8"))
+        for key, kind in (("preset", str), ("variant", str), ("sha256", str), ("size", int)):
+            if not isinstance(card[key], kind):
+                raise ValueError(f"{key!r} is {card[key]!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CorruptPresetError(f"Expected a card in {path}. Received: {error!r}. Fetch the preset again.") from error
+    return card
+
+
+def sha256(path):
+    """The file's SHA-256, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified_model(folder):
+    """The path of the model file in `folder`, once its size and sha256 are those of its card.
+
+    Raises:
+        CorruptPresetError: another size or digest, no file, or a file that is too large.
+    """
+    card, path = read_card(folder), Path(folder) / "model.keras"
+    if not path.is_file():
+        raise CorruptPresetError(f"Expected the file {path}. Received: no such file. Fetch the preset again.")
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise CorruptPresetError(f"Expected a model of at most {LARGEST_FILE} bytes. Received: {path} with {size}.")
+    if size != card["size"]:
+        raise CorruptPresetError(
+            f"Expected {path} to have {card['size']} bytes, as its card says. Received: {size}. Fetch it again."
+        )
+    if (digest := sha256(path)) != card["sha256"]:
+        raise CorruptPresetError(
+            f"Expected {path} to have sha256 {card['sha256']}, as its card says. Received: {digest}. Fetch it again."
+        )
+    return path

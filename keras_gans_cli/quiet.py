@@ -1,0 +1,40 @@
+"""Imports the library without the backend's chatter."""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+
+@contextlib.contextmanager
+def silence():
+    """Keeps file descriptor 2 out of the terminal; shows what it held if the block raises.
+
+    TensorFlow writes there before its own log level is in force, so nothing in Python can filter it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept:
+        terminal = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(terminal, kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def library():
+    """The module `keras_gans`, imported in silence, its backend's first operation included."""
+    with silence():
+        import keras
+
+        import keras_gans
+
+        keras.ops.convert_to_numpy(keras.ops.zeros((1,)))
+    return keras_gans

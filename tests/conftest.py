@@ -1,0 +1,33 @@
+"""Quiet backends, warnings that are not ours, and the small data that many tests share."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+# Warnings are errors; these are raised inside the libraries that we stand on, whatever we call.
+NOT_OURS = (
+    # Keras turns JAX's and PyTorch's variables into arrays in NumPy 1's way.
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+)
+
+
+def pytest_configure(config):
+    for line in NOT_OURS:
+        config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture(autouse=True)
+def float32_policy():
+    """Every test starts and ends under Keras's default dtype policy."""
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def images():
+    """uint8 (26, 8, 8, 1): three batches of eight and a rest."""
+    return np.random.default_rng(0).integers(0, 256, (26, 8, 8, 1)).astype("uint8")

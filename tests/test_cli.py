@@ -1,0 +1,164 @@
+"""The command line, as a newcomer uses it: in a process of its own, in an empty folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_gans as kg
+from keras_gans_cli import cards
+
+COMMAND = [sys.executable, "-m", "keras_gans_cli.app"]
+
+
+def run(*arguments, cwd, code=0, **environment):
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}, timeout=300
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("info", "dcgan_mnist"), ("train", "--help")])
+def test_light_commands_answer_without_keras(arguments, tmp_path):
+    code = (
+        "import sys; from keras_gans_cli.app import app; app(sys.argv[1:], standalone_mode=False);"
+        "heavy = {'keras', 'tensorflow', 'numpy', 'keras_gans'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_list_shows_every_preset(tmp_path):
+    lines = run("list", cwd=tmp_path).stdout.splitlines()
+    assert [line.split()[0] for line in lines][: len(cards.presets())] == list(cards.presets())
+    assert [card["preset"] for card in json.loads(run("list", "--json", cwd=tmp_path).stdout)] == list(cards.presets())
+
+
+def test_info_shows_the_card(tmp_path):
+    shown = run("info", "dcgan_mnist", cwd=tmp_path).stdout
+    card = cards.read_card(cards.find("dcgan_mnist"))
+    assert card["sha256"] in shown and "wall seconds" in shown
+    assert json.loads(run("info", "dcgan_mnist", "--json", cwd=tmp_path).stdout) == card
+
+
+def test_sample_writes_the_grid_of_the_seed_and_is_quiet(tmp_path):
+    done = run("sample", "dcgan_mnist", "-n", "6", "--seed", "3", "-o", "out/grid.png", cwd=tmp_path)
+    assert done.stderr == "" and done.stdout == "wrote out/grid.png\n"
+    wanted = kg.images.grid(kg.load("dcgan_mnist").generate(6, seed=3))[..., 0]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "grid.png")), wanted)
+
+
+def test_sample_writes_one_file_an_image(tmp_path):
+    run("sample", "gan_mnist", "-n", "3", "--seed", "0", "--folder", "digits", cwd=tmp_path)
+    files = sorted((tmp_path / "digits").iterdir())
+    assert [file.name for file in files] == [f"gan_mnist_000{i}.png" for i in range(3)]
+    images = kg.load("gan_mnist").generate(3, seed=0)
+    for file, image in zip(files, images):
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), image[..., 0])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("info", "dcgan_mnits"), "Did you mean dcgan_mnist"),
+        (("sample", "nothing_like_it"), "`keras-gans list` shows them"),
+        (("train", "dcgn"), "Did you mean dcgan"),
+        (("train", "dcgan_mnist", "--data", "photos"), "Leave out --data"),
+        (("train", "nowhere/recipe.py"), "which is no file"),
+        (("train", "dcgan", "--data", "./nowhere"), "nowhere"),
+        (("sample", "dcgan_mnist", "-n", "0"), "-n"),
+        (("frobnicate",), "No such command"),
+    ],
+)
+def test_a_mistake_ends_with_code_2_and_the_remedy(arguments, message, tmp_path):
+    done = run(*arguments, cwd=tmp_path, code=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_output_is_a_typed_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("sample", "dcgan_mnist", "-o", "file/grid.png", cwd=tmp_path, code=2)
+    assert "Cannot write" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
+def test_export_counts_versions(tmp_path):
+    for version in "12":
+        assert f"serving{os.sep}{version}" in run("export", "gan_mnist", "serving", cwd=tmp_path).stdout
+        assert (tmp_path / "serving" / version / "saved_model.pb").is_file()
+
+
+def folder_of_images(folder, count=24):
+    images, _ = kg.data.digits(count, image_size=(16, 16))
+    folder.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(folder / f"{i}.png")
+
+
+def test_training_on_a_folder_stopped_and_resumed_equals_the_uninterrupted_run(tmp_path):
+    """Ctrl-C in the third epoch loses that epoch's start only: the resumed run ends with the same bytes of weights."""
+    folder_of_images(tmp_path / "photos")
+    common = ["train", "dcgan", "--data", "photos", "--batch-size", "8", "--epochs", "4"]
+    run(*common, "--output", "whole", cwd=tmp_path)
+    process = subprocess.Popen(
+        [*COMMAND, *common[:-1], "1000", "--output", "parts"],
+        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "parts" / "samples" / "epoch_0002.png").is_file():
+        assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, stderr
+    assert "--resume parts" in stderr and "Traceback" not in stderr
+    state = keras.saving.load_model(tmp_path / "parts" / "checkpoint.keras")
+    done = int(state.step) // 3
+    total = max(4, done + 1)
+    if total != 4:  # the machine was fast: compare at the epoch that was reached
+        run(*common[:-1], str(total), "--output", "whole", "--resume", "whole", cwd=tmp_path)
+    run(*common[:-1], str(total), "--resume", "parts", cwd=tmp_path)
+    whole = keras.saving.load_model(tmp_path / "whole" / "checkpoint.keras")
+    parts = keras.saving.load_model(tmp_path / "parts" / "checkpoint.keras")
+    for a, b in zip(
+        [*whole.get_weights(), *map(keras.ops.convert_to_numpy, whole.optimizer.variables)],
+        [*parts.get_weights(), *map(keras.ops.convert_to_numpy, parts.optimizer.variables)],
+    ):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(
+        kg.load(str(tmp_path / "whole")).generate(4, seed=0), kg.load(str(tmp_path / "parts")).generate(4, seed=0)
+    )
+    run("sample", "parts", "-n", "4", "-o", "grid.png", cwd=tmp_path)
+
+
+def test_resuming_with_other_data_or_from_nothing_is_refused(tmp_path):
+    run("train", "gan", "--smoke", "--output", "drawn", cwd=tmp_path)
+    folder_of_images(tmp_path / "photos", count=300)
+    other = ["train", "gan", "--data", "photos", "--smoke", "--resume"]
+    assert "the same data" in run(*other, "drawn", cwd=tmp_path, code=2).stderr
+    (tmp_path / "empty").mkdir()
+    assert "Traceback" not in run(*other, "empty", cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["dcgan_avatars", "dcgan_mnist", "gan_mnist"])
+def test_every_recipe_in_smoke_mode(name, tmp_path):
+    data = name.split("_")[1]
+    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), data)):
+        pytest.skip(f"TFDS_DATA_DIR holds no prepared {data}")
+    run("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path)
+    folder = tmp_path / "rehearsal"
+    assert {"model.keras", "card.json", "golden.npz", "samples.png", "checkpoint.keras"} <= set(os.listdir(folder))
+    card = cards.read_card(folder)
+    assert card["training"]["epochs"] == 1 and card["training"]["steps"] == 4
+    golden = np.load(folder / "golden.npz")
+    np.testing.assert_array_equal(kg.load(str(folder)).generate(noise=golden["noise"]), golden["images"])

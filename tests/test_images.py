@@ -1,0 +1,102 @@
+"""Grey levels and floats, grids, and files that are whole or not there."""
+
+import numpy as np
+import pytest
+from keras import ops
+from PIL import Image
+
+from keras_gans.errors import OutputError
+from keras_gans.images import grid, replacing, save, to_float, to_pillow, to_uint8
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def test_every_grey_level_survives_the_way_there_and_back():
+    levels = np.arange(256, dtype="uint8")
+    floats = numpy(to_float(levels))
+    assert floats.dtype == np.float32 and floats[0] == -1.0 and floats[-1] == 1.0
+    np.testing.assert_allclose(np.diff(floats), 2 / 255, atol=1e-6)
+    np.testing.assert_array_equal(numpy(to_uint8(floats)), levels)
+
+
+def test_floats_are_taken_as_they_are():
+    values = np.array([-1.0, -0.5, 0.25, 1.0])
+    assert numpy(to_float(values)).dtype == np.float32
+    np.testing.assert_array_equal(numpy(to_float(values)), values)
+
+
+def test_levels_are_rounded_to_the_nearest_and_clipped():
+    floats = np.array([-1.5, 0.49 / 127.5 - 1, 0.51 / 127.5 - 1, 1.5 / 127.5 - 1 + 1e-4, 9.0], "float32")
+    levels = numpy(to_uint8(floats))
+    assert levels.dtype == np.uint8
+    assert levels.tolist() == [0, 0, 1, 2, 255]
+
+
+def test_grid_places_images_row_by_row():
+    images = np.arange(1, 6, dtype="uint8").reshape(5, 1, 1, 1) * np.ones((5, 2, 3, 1), "uint8")
+    picture = grid(images, columns=3)
+    assert picture.shape == (4, 9, 1)
+    assert picture[::2, ::3, 0].tolist() == [[1, 2, 3], [4, 5, 0]]
+    assert grid(images).shape == (4, 9, 1)  # as square as possible: three columns
+    assert grid(images, columns=9).shape == (2, 15, 1)  # no empty columns
+    assert grid(images[:1]).shape == (2, 3, 1)
+    # An image is not torn apart: one with all pixels different comes back whole.
+    one = np.random.default_rng(0).integers(0, 255, (4, 3, 2, 3)).astype("uint8")
+    np.testing.assert_array_equal(grid(one, columns=2)[3:, 2:], one[3])
+
+
+@pytest.mark.parametrize("channels, mode", [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA"), (5, "RGB")])
+def test_pillow_shows_any_number_of_channels(channels, mode):
+    image = np.random.default_rng(0).integers(0, 256, (3, 2, channels)).astype("uint8")
+    picture = to_pillow(image)
+    assert picture.mode == mode and picture.size == (2, 3)
+    shown = np.asarray(picture).reshape(3, 2, -1)
+    np.testing.assert_array_equal(shown, image[..., : shown.shape[-1]])
+
+
+def test_a_png_holds_the_image(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (5, 4, 3)).astype("uint8")
+    path = tmp_path / "new" / "folder" / "image.PNG"
+    save(image, path)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), image)
+    save(to_pillow(255 - image), str(path))
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), 255 - image)
+    assert [child.name for child in path.parent.iterdir()] == ["image.PNG"]
+
+
+@pytest.mark.parametrize("name", ["image", "image.txt", "image.psd"])
+def test_endings_that_are_no_image_format_are_refused(name, tmp_path):
+    with pytest.raises(OutputError, match="ending"):
+        save(np.zeros((2, 2, 3), "uint8"), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "image.jpg"
+    save(np.zeros((2, 2, 3), "uint8"), path)
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="unchanged"):
+        save(np.zeros((2, 2, 4), "uint8"), path)  # JPEG has no alpha
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replacing_lets_other_errors_through_and_cleans_up(tmp_path):
+    path = tmp_path / "file.txt"
+    with replacing(path) as temporary:
+        assert temporary.parent == tmp_path and temporary.suffix == ".txt"
+        temporary.write_text("first")
+        assert not path.exists()
+    with pytest.raises(KeyError), replacing(path) as temporary:
+        temporary.write_text("second")
+        raise KeyError
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_a_file_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Choose a folder"):
+        save(np.zeros((2, 2, 3), "uint8"), tmp_path / "file" / "image.png")

@@ -1,0 +1,325 @@
+"""Exports: the images of `generate` to the last grey level, whole versions or none, nothing of ours to run them."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gans as kg
+from keras_gans import serving
+from keras_gans.errors import OutputError, UnsupportedError
+from keras_gans.models import dcgan, gan
+
+needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's")
+
+RUN_ALONE = """
+import sys
+import numpy as np
+import tensorflow as tf
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+seeds = tf.constant([3, 1, 3], "int64")
+np.savez(
+    sys.argv[2],
+    images=signatures["from_seed"](seeds=seeds)["images"].numpy(),
+    png=[tf.io.decode_png(png).numpy() for png in signatures["png"](seeds=seeds)["png"]],
+)
+assert "keras_gans" not in sys.modules
+"""
+
+
+def enlarge(network, factor):
+    """Networks start with small kernels, which make grey images: this brings out contrast, and rounding with it."""
+    network.set_weights([weight * (factor if weight.ndim > 1 else 1) for weight in network.get_weights()])
+    return network
+
+
+def make_gan():
+    generator = enlarge(gan.build_generator((8, 8, 1), 4, units=16), 8)
+    return kg.GAN(generator, gan.build_discriminator((8, 8, 1), units=4, pieces=2))
+
+
+def make_dcgan_with_average():
+    """A DCGAN whose moving average is another generator than the one that trains."""
+    generator = dcgan.build_generator((8, 8, 3), 4, base_filters=4)
+    model = kg.DCGAN(generator, dcgan.build_discriminator((8, 8, 3), base_filters=4), ema_decay=0.9)
+    enlarge(model.ema_generator, 8)
+    return model
+
+
+def make_generator(channels):
+    """A GAN without a discriminator, of images 4 high and 6 wide."""
+    return kg.GAN(enlarge(gan.build_generator((4, 6, channels), 4, units=8), 8))
+
+
+def signatures_of(version):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(version))
+    signatures_of.alive = loaded  # a signature does not keep its variables alive
+    return loaded.signatures
+
+
+def images_of_seeds(signatures, seeds):
+    import tensorflow as tf
+
+    return signatures["from_seed"](seeds=tf.constant(seeds, "int64"))["images"].numpy()
+
+
+@pytest.fixture(params=[make_gan, make_dcgan_with_average])
+def model(request):
+    keras.utils.set_random_seed(0)
+    return request.param()
+
+
+# Signatures
+
+
+@needs_tensorflow
+def test_from_seed_is_generate(model, tmp_path):
+    signatures = signatures_of(kg.export(model, tmp_path))
+    for seeds in ([0], [7, 7], [5, 0, -1, 2**62, -(2**63)], list(range(20))):
+        images = images_of_seeds(signatures, seeds)
+        assert images.dtype == "uint8" and len(np.unique(images)) > 10
+        np.testing.assert_array_equal(images, model.generate(seed=seeds))
+
+
+@needs_tensorflow
+def test_the_same_seed_twice_is_the_same_image_and_another_is_not(model, tmp_path):
+    first, second, third = images_of_seeds(signatures_of(kg.export(model, tmp_path)), [4, 4, 5])
+    np.testing.assert_array_equal(first, second)
+    assert (first != third).any()
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_an_image_does_not_depend_on_its_batch(tmp_path, policy):
+    # At the paper's size one row goes through another matrix kernel than several: in bfloat16 that moves pixels of
+    # several of these images by a grey level, if a batch is decoded as a whole.
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(policy)
+    model = kg.GAN(enlarge(gan.build_generator((28, 28, 1)), 2))
+    signatures = signatures_of(kg.export(model, tmp_path))
+    seeds = list(range(48))
+    together = model.generate(seed=seeds)
+    for size in (1, 3, 48):
+        batches = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+        served = [images_of_seeds(signatures, batch) for batch in batches]
+        np.testing.assert_array_equal(np.concatenate(served), together)
+        generated = [model.generate(seed=batch) for batch in batches]
+        np.testing.assert_array_equal(np.concatenate(generated), together)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_default_signature_takes_what_the_generator_takes(model, tmp_path, count):
+    import tensorflow as tf
+
+    noise = model.noise(count, seed=1)
+    serve = signatures_of(kg.export(model, tmp_path))["serving_default"]
+    images = serve(latents=tf.convert_to_tensor(model.prior(noise)))["images"]  # float32, or it is refused
+    np.testing.assert_array_equal(images.numpy(), model.generate(noise=noise))
+
+
+@needs_tensorflow
+def test_the_average_is_exported(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = make_dcgan_with_average()
+    images = images_of_seeds(signatures_of(kg.export(model, tmp_path)), [0, 1])
+    without = kg.DCGAN(model.generator, model.discriminator)
+    assert (images != without.generate(seed=[0, 1])).any()
+
+
+@needs_tensorflow
+def test_png_is_the_same_image_as_a_file(model, tmp_path):
+    import tensorflow as tf
+
+    signatures = signatures_of(kg.export(model, tmp_path))
+    files = signatures["png"](seeds=tf.constant([2, 0], "int64"))["png"]
+    assert files.shape == (2,) and files.dtype == tf.string
+    assert all(file.numpy().startswith(b"\x89PNG") for file in files)
+    decoded = np.stack([tf.io.decode_png(file).numpy() for file in files])
+    np.testing.assert_array_equal(decoded, model.generate(seed=[2, 0]))
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_png_is_left_out_where_it_cannot_hold_the_channels(tmp_path, channels):
+    import tensorflow as tf
+
+    model = make_generator(channels)
+    signatures = signatures_of(kg.export(model, tmp_path))
+    assert images_of_seeds(signatures, [0]).shape == (1, 4, 6, channels)
+    if channels == 5:
+        assert sorted(signatures) == ["from_seed", "serving_default"]
+    else:
+        (file,) = signatures["png"](seeds=tf.constant([0], "int64"))["png"]
+        np.testing.assert_array_equal(tf.io.decode_png(file).numpy()[None], model.generate(seed=[0]))
+
+
+@needs_tensorflow
+def test_signatures_are_as_documented(tmp_path):
+    import tensorflow as tf
+
+    signatures = signatures_of(kg.export(make_generator(3), tmp_path))
+    found = {
+        name: [
+            {key: (spec.dtype, spec.shape.as_list()) for key, spec in specs.items()}
+            for specs in (signature.structured_input_signature[1], signature.structured_outputs)
+        ]
+        for name, signature in signatures.items()
+    }
+    seeds, images = {"seeds": (tf.int64, [None])}, {"images": (tf.uint8, [None, 4, 6, 3])}
+    assert found == {
+        "serving_default": [{"latents": (tf.float32, [None, 4])}, images],
+        "from_seed": [seeds, images],
+        "png": [seeds, {"png": (tf.string, [None])}],
+    }
+
+
+@needs_tensorflow
+def test_no_seeds_give_no_images(tmp_path):
+    import tensorflow as tf
+
+    signatures = signatures_of(kg.export(make_generator(1), tmp_path))
+    assert images_of_seeds(signatures, []).shape == (0, 4, 6, 1)
+    assert signatures["png"](seeds=tf.constant([], "int64"))["png"].shape == (0,)
+
+
+@needs_tensorflow
+def test_bfloat16_models_export(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = make_dcgan_with_average()
+    seeds = [0, 1, 2]
+    images = images_of_seeds(signatures_of(kg.export(model, tmp_path)), seeds)
+    np.testing.assert_array_equal(images, model.generate(seed=seeds))
+
+
+@needs_tensorflow
+def test_training_after_an_export_leaves_it_alone(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = make_gan()
+    version = kg.export(model, tmp_path)
+    before = model.generate(seed=[0, 1])
+    enlarge(model.generator, 2)
+    np.testing.assert_array_equal(images_of_seeds(signatures_of(version), [0, 1]), before)
+    assert (model.generate(seed=[0, 1]) != before).any()
+
+
+@needs_tensorflow
+def test_an_export_runs_without_this_library(model, tmp_path):
+    version = kg.export(model, tmp_path / "served")
+    subprocess.run([sys.executable, "-c", RUN_ALONE, version, tmp_path / "out.npz"], check=True, cwd=tmp_path)
+    with np.load(tmp_path / "out.npz") as out:
+        np.testing.assert_array_equal(out["images"], model.generate(seed=[3, 1, 3]))
+        np.testing.assert_array_equal(out["png"], out["images"])
+
+
+# The folder
+
+
+@needs_tensorflow
+def test_the_layout_is_that_of_tensorflow_serving(tmp_path):
+    version = kg.export(make_generator(1), tmp_path / "models" / "gan")
+    assert version == tmp_path / "models" / "gan" / "1"
+    assert {path.name for path in version.iterdir()} >= {"saved_model.pb", "variables", "assets"}
+    assert list(version.parent.iterdir()) == [version]
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert version.stat().st_mode == plain.stat().st_mode  # a server under another user may read it
+
+
+@needs_tensorflow
+def test_versions_count_up(tmp_path):
+    model = make_generator(1)
+    assert [kg.export(model, str(tmp_path)).name for _ in range(3)] == ["1", "2", "3"]
+    for name in ("12", "007", "v40", "1.5", ".99"):
+        (tmp_path / name).mkdir()
+    assert kg.export(model, tmp_path) == tmp_path / "13"
+
+
+@needs_tensorflow
+def test_a_version_published_meanwhile_is_kept(tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def beaten(path, target):
+        if target.name == "1":
+            (target / "variables").mkdir(parents=True)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", beaten)
+    assert kg.export(make_generator(1), tmp_path) == tmp_path / "2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError, "full disk"])
+def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch, failure):
+    import tensorflow as tf
+
+    kg.export(make_generator(1), tmp_path / "old")
+    before = sorted(tmp_path.rglob("*"))
+    whole = tf.saved_model.save
+
+    def fail_midway(module, path, **kwargs):
+        whole(module, path, **kwargs)
+        (Path(path) / "saved_model.pb").unlink()
+        full_disk = tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        raise full_disk if failure == "full disk" else failure("midway")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail_midway)
+    expected = OutputError if failure in (OSError, "full disk") else failure
+    for folder in (tmp_path / "old", tmp_path / "new" / "gan"):
+        with pytest.raises(expected):
+            kg.export(make_generator(1), folder)
+        assert sorted(tmp_path.rglob("*")) == before
+    monkeypatch.undo()
+    assert kg.export(make_generator(1), tmp_path / "old").name == "2"
+
+
+@needs_tensorflow
+def test_a_version_that_cannot_be_published(tmp_path, monkeypatch):
+    def refuse(path, target):
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match="not here"):
+        kg.export(make_generator(1), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("folder", ["file", "file/gan"])
+def test_a_folder_that_cannot_be_written_to(tmp_path, folder):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OutputError, match="Cannot write to .*Choose a folder"):
+        kg.export(make_generator(1), tmp_path / folder)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@needs_tensorflow
+def test_exporting_prints_nothing(tmp_path, capfd, caplog):
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    level = logger.level
+    logger.addHandler(caplog.handler)
+    logger.setLevel("INFO")  # as in a notebook, where TensorFlow announces what it writes
+    try:
+        kg.export(make_generator(1), tmp_path)
+        assert logger.getEffectiveLevel() == logging.INFO
+    finally:
+        logger.removeHandler(caplog.handler)
+        logger.setLevel(level)
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_other_backends_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UnsupportedError, match=r"Received: 'jax'.*\.keras.*KERAS_BACKEND=tensorflow"):
+        serving.export(make_generator(1), tmp_path / "served")
+    assert not (tmp_path / "served").exists()
