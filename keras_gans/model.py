@@ -128,6 +128,11 @@ class AdversarialModel(keras.Model):
         self.d_optimizer.build(self.player_variables("discriminator"))
         self.optimizer = OptimizerGroup([self.g_optimizer, self.d_optimizer])
 
+    def make_train_function(self, force=False):
+        if force or self.train_function is None:
+            engine.adapt(self)  # JAX compiles a function once, whatever it reads has changed: this makes it a new one
+        super().make_train_function(force)
+
     def get_compile_config(self):
         if not self.compiled:
             return {}
@@ -255,8 +260,7 @@ class AdversarialModel(keras.Model):
         elif validation_data is not None:
             validation_data = check_dataset(validation_data, self.image_shape)
         if isinstance(x, Batches):
-            steps_per_epoch = steps_per_epoch or len(x)
-            x = engine.stream(x, int(ops.convert_to_numpy(self.step)))
+            x = x.following(lambda: int(ops.convert_to_numpy(self.step)))
         if shuffle is None:
             shuffle = isinstance(x, np.ndarray)  # Keras warns of shuffle=True where it cannot shuffle
         return super().fit(

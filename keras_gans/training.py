@@ -186,8 +186,8 @@ def _card(model, run, progress):
             "discriminator_steps": model.discriminator_steps,
             "ema_decay": model.ema_decay,
             "dtype_policy": model.dtype_policy.name,
-            "g_optimizer": _plain(model.g_optimizer.get_config()),
-            "d_optimizer": _plain(model.d_optimizer.get_config()),
+            "g_optimizer": _settings(model.g_optimizer),
+            "d_optimizer": _settings(model.d_optimizer),
             "discriminator_parameters": int(model.discriminator.count_params()),
             "wall_seconds": round(progress["wall_seconds"], 1),
             "final_losses": progress.get("final_losses", {}),
@@ -199,8 +199,9 @@ def _card(model, run, progress):
     }
 
 
-def _plain(config):
-    return json.loads(json.dumps(config, default=float))
+def _settings(optimizer):
+    """What an optimizer was set to, without the options that it does not use."""
+    return {key: value for key, value in optimizer.get_config().items() if value not in (None, False)}
 
 
 def _versions():

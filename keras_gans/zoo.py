@@ -98,7 +98,7 @@ def write_preset(model, folder, card):
     folder = Path(folder)
     small = sampler(model)
     noise = small.noise(16, seed=2014)
-    images = model.generate(noise=noise)
+    images = small.generate(noise=noise)
     with replacing(folder / "model.keras") as path:
         small.save(path)
         full = path.read_bytes()

@@ -1,8 +1,13 @@
 """Quiet backends, warnings that are not ours, and the small data that many tests share."""
 
 import os
+import tempfile
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
+# Before anything imports a backend. The models of the tests are alike: JAX compiles what it has compiled before once.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+compiled = tempfile.TemporaryDirectory(prefix="keras_gans_tests_")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", compiled.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402

@@ -18,7 +18,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     The state is all that the next step depends on: weights, moving averages, both optimizers, the noise's seeds, the
     step count and what callbacks keep on the model. With data from `kg.data.load`, whose order follows from the step
-    count, a resumed run is the uninterrupted one, bit for bit. List it last, after callbacks that change the model.
+    count, a resumed run is the uninterrupted one, bit for bit; on PyTorch, dropout must have a seed of its own for
+    that, `Dropout(rate, seed=...)`. List it last, after callbacks that change the model.
 
     Args:
         folder: for `checkpoint.keras` and `checkpoint-previous.keras`; made if need be. Each is written whole or not at

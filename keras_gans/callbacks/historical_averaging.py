@@ -1,5 +1,6 @@
 """Historical averaging: Salimans et al., 2016, "Improved techniques for training GANs", section 3.2."""
 
+import contextlib
 import math
 
 import keras
@@ -55,8 +56,10 @@ class HistoricalAveraging(keras.callbacks.Callback):
     def set_model(self, model):
         # Slots are made here and not when training begins, where another callback may want to load them already.
         super().set_model(model)
-        for player in self.players:
-            self._history(player)
+        strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, whose variables are made in its scope
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            for player in self.players:
+                self._history(player)
         for player in PLAYERS:  # what a fit that ended in an exception left
             model.penalties[player].pop(KEY, None)
             model.after_update[player].pop(KEY, None)

@@ -1,5 +1,7 @@
 """Images in memory as batches whose order is a pure function of the seed and the step."""
 
+import hashlib
+
 import keras
 import numpy as np
 
@@ -46,6 +48,7 @@ class Batches(keras.utils.PyDataset):
         self.images, self.labels = images, None if labels is None else np.asarray(labels)
         self.batch_size, self.shuffle, self.seed = int(batch_size), shuffle, int(seed)
         self.about = dict(about or {})
+        self._drawn = None, None  # the epoch whose order was asked for last, and that order
 
     def __len__(self):
         return len(self.images) // self.batch_size
@@ -59,24 +62,49 @@ class Batches(keras.utils.PyDataset):
         """(height, width, channels) of one image."""
         return tuple(self.images.shape[1:])
 
+    def fingerprint(self):
+        """SHA-256 over the arrays' shapes, types and bytes, in hexadecimal."""
+        digest = hashlib.sha256()
+        for array in (self.images, self.labels):
+            if array is not None:
+                digest.update(f"{array.shape} {array.dtype.str}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
     def order(self, epoch):
         """The permutation of the examples in `epoch`, int64 (N,)."""
         if not self.shuffle:
             return np.arange(len(self.images))
         return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(len(self.images))
 
-    def __getitem__(self, index):
-        return self._take(self.order(0), index)
-
-    def stream(self, step=0):
-        """The batches from training step `step` on, without end."""
-        epoch, position = divmod(step, len(self))
-        while True:
-            order = self.order(epoch)
-            for index in range(position, len(self)):
-                yield self._take(order, index)
-            epoch, position = epoch + 1, 0
-
-    def _take(self, order, index):
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+    def at(self, step):
+        """The batch of a training step, counted from 0: (images,) or (images, labels)."""
+        epoch, index = divmod(step, len(self))
+        if self._drawn[0] != epoch:
+            self._drawn = epoch, self.order(epoch)
+        chosen = self._drawn[1][index * self.batch_size : (index + 1) * self.batch_size]
         return tuple(array[chosen] for array in (self.images, self.labels) if array is not None)
+
+    def __getitem__(self, index):
+        return self.at(index)
+
+    def following(self, step):
+        """The same batches for a model that counts its steps: each epoch starts at the batch of `step()`."""
+        return _Following(self, step)
+
+
+class _Following(keras.utils.PyDataset):
+    """Batches from wherever the model stands when an epoch begins."""
+
+    def __init__(self, batches, step):
+        super().__init__()
+        self.batches, self.step, self.start = batches, step, 0
+
+    def __len__(self):
+        return len(self.batches)
+
+    def on_epoch_begin(self):
+        self.start = self.step()
+
+    def __getitem__(self, index):
+        return self.batches.at(self.start + index)

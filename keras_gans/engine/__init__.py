@@ -9,7 +9,6 @@ Each backend's module defines the same names, and nothing else of the package na
 - `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
 - `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
 - `function(fn, variables)`: `fn` compiled for inference;
-- `stream(batches, step)`: endless batches from a training step on, as the backend likes them best;
 - `replica_count()`: how many devices share a batch;
 - `adapt(model)`: what the backend's trainer asks of a model beside `train_step(self, data)`.
 """
@@ -37,6 +36,5 @@ fused_batch_norm = _backend.fused_batch_norm
 normal = _backend.normal
 seeded_normal = _backend.seeded_normal
 function = _backend.function
-stream = _backend.stream
 replica_count = _backend.replica_count
 adapt = _backend.adapt

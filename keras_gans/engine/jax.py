@@ -135,11 +135,6 @@ def function(fn, variables):
     return lambda inputs: np.asarray(pure([v.value for v in variables], np.asarray(inputs, "float32")))
 
 
-def stream(batches, step):
-    """Endless batches from training step `step` on."""
-    return batches.stream(step)
-
-
 def adapt(model):
     """JAX's trainer calls `train_step(state, data)`: wrap the model's stateful steps, this instance's alone."""
     model.train_step = _stateless(

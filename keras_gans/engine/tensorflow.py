@@ -107,23 +107,5 @@ def function(fn, variables):
     return call
 
 
-def stream(batches, step):
-    """Endless batches from training step `step` on, as a `tf.data.Dataset` that calls Python once an epoch."""
-    epoch, position = divmod(step, len(batches))
-    arrays = [tf.constant(array) for array in (batches.images, batches.labels) if array is not None]
-
-    def rows(epoch):
-        return batches.order(epoch)[: len(batches) * batches.batch_size].reshape(len(batches), batches.batch_size)
-
-    def of_epoch(epoch):
-        order = tf.ensure_shape(tf.numpy_function(rows, [epoch], "int64"), (len(batches), batches.batch_size))
-        return tf.data.Dataset.from_tensor_slices(order)
-
-    def take(chosen):
-        return tuple(tf.gather(array, chosen) for array in arrays)
-
-    return tf.data.Dataset.counter(epoch).flat_map(of_epoch).skip(position).map(take).prefetch(2)
-
-
 def adapt(model):
     """Nothing: TensorFlow's trainer calls `train_step(data)` as it stands."""

@@ -75,10 +75,5 @@ def function(fn, variables):
     return call
 
 
-def stream(batches, step):
-    """Endless batches from training step `step` on."""
-    return batches.stream(step)
-
-
 def adapt(model):
     """Nothing: PyTorch's trainer calls `train_step(data)` as it stands."""

@@ -16,7 +16,7 @@ class Slots(keras.layers.Layer):
     Example:
 
     >>> slots = Slots()
-    >>> slots.get("mean/0", shape=(3,)).shape
+    >>> tuple(slots.get("mean/0", shape=(3,)).shape)
     (3,)
     """
 

@@ -1,3 +1,5 @@
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -31,11 +33,17 @@ def all_four(folder):
     ]
 
 
+@pytest.fixture(scope="module")
+def of_two_epochs(make, batches, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    make().fit(batches, epochs=2, verbose=0, callbacks=[Checkpoint(folder)])
+    return folder
+
+
 @pytest.fixture
-def two_epochs(make, batches, tmp_path):
-    """A folder with the checkpoints of epochs 1 and 2."""
-    make().fit(batches, epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path)])
-    return tmp_path
+def two_epochs(of_two_epochs, tmp_path):
+    """A folder with the checkpoints of epochs 1 and 2, a test's own."""
+    return shutil.copytree(of_two_epochs, tmp_path / "run")
 
 
 @pytest.mark.parametrize("truncated", [False, True], ids=["whole", "truncated"])
@@ -86,7 +94,7 @@ def test_a_save_that_fails_leaves_the_checkpoints_alone(make, batches, two_epoch
 
 def test_a_run_killed_between_the_two_renames_falls_back(two_epochs):
     (two_epochs / "checkpoint.keras").unlink()
-    with pytest.warns(UserWarning, match="checkpoint.keras is not there: going on with the checkpoint of the epoch before"):
+    with pytest.warns(UserWarning, match="checkpoint.keras is not there: going on with .* the epoch before"):
         assert int(resume(two_epochs).step) == 3
 
 
@@ -105,10 +113,10 @@ def test_a_damaged_newest_file_falls_back(damage, two_epochs):
 def test_without_a_readable_checkpoint_there_is_an_error(two_epochs, tmp_path):
     for name in ("checkpoint.keras", "checkpoint-previous.keras"):
         (two_epochs / name).write_bytes(b"")
-    with pytest.raises(CheckpointError, match="Expected a checkpoint.*checkpoint.keras cannot be read.*previous.keras cannot"):
+    with pytest.raises(CheckpointError, match="checkpoint.keras cannot be read.*previous.keras cannot be"):
         resume(two_epochs)
     for missing in (tmp_path / "nowhere", tmp_path / "checkpoint.keras"):
-        with pytest.raises(CheckpointError, match="Expected.*Received: checkpoint.keras is not there;.*Give the folder"):
+        with pytest.raises(CheckpointError, match="Expected.*Received: checkpoint.keras is not.*Give the"):
             resume(missing)
 
 

@@ -56,8 +56,7 @@ def test_the_mean_is_that_of_the_whole_trajectory(make, batches):
 
 
 def test_the_mean_counts_every_update_of_a_step(make, batches):
-    gan = kg.DCGAN(make().generator, make().discriminator, discriminator_steps=2)
-    gan.compile()
+    gan = make(discriminator_steps=2)
     gan.fit(batches, verbose=0, callbacks=[HistoricalAveraging()])
     assert count(gan, "discriminator") == 6 and count(gan, "generator") == 3
 
@@ -151,10 +150,20 @@ def test_keras_backups_restore_it_in_any_order(backup_first, make, batches, tmp_
         killed.fit(batches, epochs=3, verbose=0, callbacks=[*callbacks(), Kill()])
     assert count(killed, "generator") == 6
     fixed_order = kg.data.Batches(batches.images, batch_size=8, seed=2)
-    fixed_order.order = lambda epoch, order=batches.order: order(epoch + 2)  # the model's step is restored after fit asks
+    fixed_order.order = lambda epoch, order=batches.order: order(epoch + 2)  # fit reads the step before it is restored
     resumed.fit(fixed_order, epochs=3, verbose=0, callbacks=callbacks())
     assert count(resumed, "generator") == 9
     assert equal(training_state(resumed), training_state(whole))
+
+
+def test_another_fit_may_have_another_weight(make, batches):
+    """The step is compiled anew, though no variable of it is new."""
+    changed, same = make(**sgd()), make(**sgd())
+    for gan, weights in ((changed, (0.5, 0.0)), (same, (0.5, 0.5))):
+        for weight in weights:
+            gan.fit(batches, verbose=0, callbacks=[HistoricalAveraging(weight)])
+    assert count(changed, "generator") == count(same, "generator") == 6
+    assert largest_difference(*(values(gan.trainable_variables) for gan in (changed, same))) > 1e-4
 
 
 def test_hooks_that_an_exception_left_do_not_count_twice(make, batches):

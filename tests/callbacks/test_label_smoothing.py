@@ -34,8 +34,6 @@ def test_the_target_holds_while_training_and_is_one_again_after(make, batches):
 
 
 def test_the_compiled_step_uses_it(make, batches):
-    """softplus(d) - t d: at logits that the last layer's zero weights make 0, the gradient for real images is 1/2 - t,
-    for generated ones 1/2; so a target of 1/2 for real images leaves half the gap, and of 1 moves the logits apart."""
     smoothed, plain = make(), make()
     smoothed.fit(batches, verbose=0, callbacks=[LabelSmoothing(0.5)])
     plain.fit(batches, verbose=0)

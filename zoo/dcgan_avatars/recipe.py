@@ -40,7 +40,7 @@ def recipe(smoke=False):
         title="Drawn faces, 64x64 in colour",
         dataset=kg.data.load("avatars", split="train", labels=False, batch_size=64, take=256 if smoke else None),
         model=model,
-        epochs=1 if smoke else 70,
+        epochs=1 if smoke else 40,
         callbacks=[kg.callbacks.LabelSmoothing(0.9)],
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )

@@ -1,0 +1,200 @@
+"""The base model's own mechanics, beside the promises of the contract: hooks, optimizers, slots, state."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import keras_gans as kg
+from keras_gans.errors import ConfigurationError
+from keras_gans.model import PLAYERS
+from keras_gans.optimizers import OptimizerGroup, with_loss_scale
+
+
+def array(tensor):
+    return np.array(ops.convert_to_numpy(tensor), copy=True)
+
+
+def tiny(compile=None, **options):
+    """One latent w x b to a 1x1 image, scored linearly: gradients can be worked out by hand."""
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([keras.Input((2,)), layers.Dense(4), layers.Reshape((2, 2, 1))])
+    discriminator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(1)])
+    gan = kg.DCGAN(generator, discriminator, **{"seed": 1, **options})
+    sgd = keras.optimizers.SGD
+    gan.compile(**{"g_optimizer": sgd(0.1), "d_optimizer": sgd(0.1), **(compile or {})})
+    return gan
+
+
+def data():
+    return np.random.default_rng(0).integers(0, 256, (8, 2, 2, 1)).astype("uint8")
+
+
+def fit(gan, **options):
+    gan.fit(data(), batch_size=4, shuffle=False, verbose=0, **options)
+    return gan
+
+
+def weights(gan):
+    return [array(w.value) for w in gan.trainable_variables]
+
+
+def test_a_discriminator_step_by_hand():
+    """d = w x + b: SGD on mean softplus(-d(x)) + mean softplus(d(y)), worked out in NumPy."""
+    gan = tiny()
+    real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 3, 2, 2, 1)).astype("float32")
+    w, b = (array(v.value).astype("float64") for v in gan.discriminator.weights)
+    x, y = (images.reshape(3, 4).astype("float64") for images in (real, fake))
+    push = -1 / (1 + np.exp(x @ w + b)) / 3, 1 / (1 + np.exp(-(y @ w + b))) / 3
+    expected = w - 0.1 * (x.T @ push[0] + y.T @ push[1]), b - 0.1 * (push[0].sum(0) + push[1].sum(0))
+    loss = gan.minimize("discriminator", gan.discriminator_loss, ops.convert_to_tensor(real), ops.convert_to_tensor(fake))
+    value = np.mean(np.log1p(np.exp(-(x @ w + b)))) + np.mean(np.log1p(np.exp(y @ w + b)))
+    assert float(array(loss)) == pytest.approx(value, rel=1e-5)
+    for variable, numbers in zip(gan.discriminator.weights, expected):
+        np.testing.assert_allclose(array(variable.value), numbers, atol=1e-6)
+
+
+def test_the_generator_learns_from_the_updated_discriminator():
+    """`play` keeps the generator's pass; the loss is scored by the discriminator as it is at the update."""
+    gan, direct = tiny(), tiny()
+    latents = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(3, 2)).astype("float32"))
+    played = gan.play(latents)
+    for model in (gan, direct):
+        model.discriminator.weights[0].assign(np.array([[1.0], [-2.0], [3.0], [0.5]]))
+    loss = gan.minimize("generator", gan.generator_loss, played)
+    again = direct.minimize("generator", lambda z: direct.generator_loss(direct.generator(z, training=True)), latents)
+    assert float(array(loss)) == pytest.approx(float(array(again)), rel=1e-6)
+    for one, other in zip(weights(gan), weights(direct)):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("player", PLAYERS)
+def test_a_penalty_adds_its_gradient_to_one_players_loss(player):
+    """0.5 sum w^2 has the gradient w: SGD takes another 0.1 w away, and the logged loss stays the game's."""
+    plain, penalised = tiny(), tiny()
+    variables = penalised.player_variables(player)
+    penalised.penalties[player]["decay"] = lambda: 0.5 * sum(ops.sum(ops.square(v)) for v in variables)
+    real, latents = (
+        ops.convert_to_tensor(np.random.default_rng(0).normal(size=shape).astype("float32"))
+        for shape in ((3, 2, 2, 1), (3, 2))
+    )
+    before = [array(v.value) for v in variables]
+    losses = []
+    for gan in (plain, penalised):
+        if player == "generator":
+            losses.append(gan.minimize(player, gan.generator_loss, gan.play(latents)))
+        else:
+            losses.append(gan.minimize(player, gan.discriminator_loss, real, -real))
+    assert float(array(losses[0])) == float(array(losses[1]))
+    for start, one, other in zip(before, plain.player_variables(player), variables):
+        np.testing.assert_allclose(array(other.value), array(one.value) - 0.1 * start, atol=1e-6)
+
+
+def test_work_after_an_update_is_part_of_the_compiled_step():
+    gan = tiny(discriminator_steps=2)
+    counts = {player: gan.slots.get(f"count/{player}", dtype="int32") for player in PLAYERS}
+    for player in PLAYERS:
+        gan.after_update[player]["count"] = lambda count=counts[player]: count.assign(count + 1)
+    fit(gan)
+    assert {player: int(array(count.value)) for player, count in counts.items()} == {"generator": 2, "discriminator": 4}
+
+
+def test_slots_are_saved_with_the_model(tmp_path):
+    gan = tiny()
+    gan.slots.get("mean/0", shape=(3,)).assign([1.0, 2.0, 3.0])
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert list(loaded.slots.names) == ["mean/0"]
+    np.testing.assert_array_equal(array(loaded.slots.get("mean/0").value), [1, 2, 3])
+
+
+def test_the_real_target_reaches_the_compiled_loss():
+    """A discriminator of zeros pays log 2 twice, whatever the target; its gradient for the bias is 1 - target."""
+    gan = tiny(compile={"d_optimizer": keras.optimizers.SGD(1.0)})
+    for weight in gan.discriminator.weights:
+        weight.assign(np.zeros(weight.shape))
+    gan.real_target.assign(0.75)
+    logs = gan.fit(data(), batch_size=8, verbose=0).history
+    assert logs["d_loss"] == pytest.approx([2 * np.log(2)], rel=1e-6)
+    # d/db [mean(softplus(d) - t d) + mean softplus(d)] at 0 = 1/2 - 3/4 + 1/2
+    np.testing.assert_allclose(array(gan.discriminator.weights[1].value), [-0.25], atol=1e-6)
+
+
+def test_the_losses_shown_are_the_epochs_means():
+    gan = tiny(compile={"g_optimizer": keras.optimizers.SGD(0.0), "d_optimizer": keras.optimizers.SGD(0.0)})
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(logs["g_loss"]))
+
+    history = gan.fit(data(), batch_size=2, epochs=2, verbose=0, callbacks=[Watch()]).history
+    assert len(seen) == 8 and seen[3] == pytest.approx(history["g_loss"][0], rel=1e-6)
+    assert seen[4] != seen[3]  # the mean starts again in each epoch
+    assert seen[7] == pytest.approx(history["g_loss"][1], rel=1e-6)
+
+
+def test_the_learning_rates_are_the_players_own():
+    gan = tiny(compile={"d_optimizer": keras.optimizers.SGD(0.0)})
+    before = [array(v.value) for v in gan.discriminator.trainable_variables]
+    generator = [array(v.value) for v in gan.generator.trainable_variables]
+    fit(gan)
+    assert all(np.array_equal(a, array(v.value)) for a, v in zip(before, gan.discriminator.trainable_variables))
+    assert not any(np.array_equal(a, array(v.value)) for a, v in zip(generator, gan.generator.trainable_variables))
+
+
+def test_optimizers_go_by_name_and_are_saved_with_their_numbers(tmp_path):
+    gan = tiny(compile={"g_optimizer": "rmsprop", "d_optimizer": keras.optimizers.Adam(3e-3, beta_1=0.1)})
+    fit(gan)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert isinstance(loaded.g_optimizer, keras.optimizers.RMSprop)
+    assert loaded.d_optimizer.get_config()["beta_1"] == 0.1
+    assert int(array(loaded.d_optimizer.iterations.value)) == 2
+    for one, other in zip(gan.optimizer.variables, loaded.optimizer.variables):
+        np.testing.assert_array_equal(array(one.value), array(other.value))
+
+
+def test_optimizer_group_shows_all_variables():
+    first, second = keras.optimizers.Adam(), keras.optimizers.SGD()
+    group = OptimizerGroup([first, second])
+    variable = keras.Variable(np.zeros(3, "float32"))
+    first.build([variable])
+    assert not group.built
+    second.build([variable])
+    assert group.built and group.iterations is first.iterations
+    assert [id(v) for v in group.variables] == [id(v) for v in [*first.variables, *second.variables]]
+
+
+def test_a_loss_scale_is_for_float16_alone_and_not_put_on_twice():
+    adam = keras.optimizers.Adam()
+    for name in ("float32", "mixed_bfloat16"):
+        assert with_loss_scale(adam, keras.DTypePolicy(name)) is adam
+    scaled = with_loss_scale(adam, keras.DTypePolicy("mixed_float16"))
+    assert scaled.inner_optimizer is adam
+    assert with_loss_scale(scaled, keras.DTypePolicy("mixed_float16")) is scaled
+
+
+def test_a_seed_is_drawn_from_pythons_generator():
+    keras.utils.set_random_seed(3)
+    first = kg.DCGAN(tiny().generator, tiny().discriminator, seed=None)
+    assert 0 <= first.seed < 2**31
+    seeds = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        seeds.append(kg.GAN(first.generator, first.discriminator).seed)
+    assert seeds[0] == seeds[1]
+
+
+def test_a_generator_of_something_else_than_latents_is_refused():
+    generator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(4), layers.Reshape((2, 2, 1))])
+    with pytest.raises(ConfigurationError, match="latents"):
+        kg.DCGAN(generator, tiny().discriminator)
+
+
+def test_validating_on_labels_and_datasets():
+    gan = tiny()
+    batches = kg.data.Batches(data(), np.arange(8), batch_size=4)
+    for validation in ((data(), np.arange(8)), batches, data()):
+        history = gan.fit(batches, validation_data=validation, verbose=0).history
+        assert {"val_d_loss", "val_g_loss"} <= set(history)
