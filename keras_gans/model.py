@@ -260,7 +260,8 @@ class AdversarialModel(keras.Model):
         elif validation_data is not None:
             validation_data = check_dataset(validation_data, self.image_shape)
         if isinstance(x, Batches):
-            x = x.following(lambda: int(ops.convert_to_numpy(self.step)))
+            x = x.following(lambda: int(ops.convert_to_numpy(self.step)), steps_per_epoch)
+            steps_per_epoch = None
         if shuffle is None:
             shuffle = isinstance(x, np.ndarray)  # Keras warns of shuffle=True where it cannot shuffle
         return super().fit(

@@ -91,7 +91,7 @@ def test_the_dirac_gan_has_the_published_gradient_field(theta, psi):
 
 
 def test_the_optimal_discriminator_is_the_density_ratio():
-    """On five points the best D is p / (p + q), where the value is -log 4 + 2 JSD(p, q) (Goodfellow et al., section 4)."""
+    """On five points the best D is p / (p + q), of value -log 4 + 2 JSD(p, q) (Goodfellow et al., section 4)."""
     p, q = np.array([8, 4, 2, 1, 1]) / 16, np.array([1, 1, 2, 4, 8]) / 16
     real, fake = (np.repeat(np.arange(5), (16 * mass).astype(int)) for mass in (p, q))  # exact expectations
     logits = keras.Variable(np.zeros(5, "float32"))

@@ -47,7 +47,8 @@ def test_a_discriminator_step_by_hand():
     x, y = (images.reshape(3, 4).astype("float64") for images in (real, fake))
     push = -1 / (1 + np.exp(x @ w + b)) / 3, 1 / (1 + np.exp(-(y @ w + b))) / 3
     expected = w - 0.1 * (x.T @ push[0] + y.T @ push[1]), b - 0.1 * (push[0].sum(0) + push[1].sum(0))
-    loss = gan.minimize("discriminator", gan.discriminator_loss, ops.convert_to_tensor(real), ops.convert_to_tensor(fake))
+    tensors = ops.convert_to_tensor(real), ops.convert_to_tensor(fake)
+    loss = gan.minimize("discriminator", gan.discriminator_loss, *tensors)
     value = np.mean(np.log1p(np.exp(-(x @ w + b)))) + np.mean(np.log1p(np.exp(y @ w + b)))
     assert float(array(loss)) == pytest.approx(value, rel=1e-5)
     for variable, numbers in zip(gan.discriminator.weights, expected):

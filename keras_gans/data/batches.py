@@ -25,7 +25,7 @@ class Batches(keras.utils.PyDataset):
         about: what a card says of the data (name, version, split, licence, ...).
 
     Raises:
-        DataError: no examples, too few for one batch, or as many labels as no images.
+        DataError: no examples, too few for one batch, or not one label for each image.
 
     Example:
 
@@ -88,20 +88,24 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         return self.at(index)
 
-    def following(self, step):
-        """The same batches for a model that counts its steps: each epoch starts at the batch of `step()`."""
-        return _Following(self, step)
+    def following(self, step, count=None):
+        """The same batches for a model that counts its steps: an epoch is `count` batches from that of `step()` on."""
+        return _Following(self, step, count or len(self))
 
 
 class _Following(keras.utils.PyDataset):
     """Batches from wherever the model stands when an epoch begins."""
 
-    def __init__(self, batches, step):
+    def __init__(self, batches, step, count):
         super().__init__()
-        self.batches, self.step, self.start = batches, step, 0
+        self.batches, self.step, self.count, self.start = batches, step, count, 0
 
     def __len__(self):
-        return len(self.batches)
+        return self.count
+
+    @property
+    def num_batches(self):
+        return self.count
 
     def on_epoch_begin(self):
         self.start = self.step()

@@ -74,7 +74,9 @@ def _upright_digit(digit, height, stroke):
     return canvas, ((left + right) / 2, (top + bottom) / 2)
 
 
-def draw_digit(digit, image_size=(28, 28), *, rotation=0.0, scale=1.0, stretch=1.0, shear=0.0, shift=(0.0, 0.0), stroke=0.0):
+def draw_digit(
+    digit, image_size=(28, 28), *, rotation=0.0, scale=1.0, stretch=1.0, shear=0.0, shift=(0.0, 0.0), stroke=0.0
+):
     """One digit, white on black, in the middle of the image.
 
     Args:

@@ -2,25 +2,36 @@
 
 import difflib
 import os
+import re
+import sys
 import warnings
+import zipfile
+import zlib
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
+from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
+DRAWN_SEEDS = {"train": 0, "test": 1}
+DRAWN_COUNT = 4096
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 NAMED = 3  # unreadable files that a warning names
+TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
+TFDS_BATCH = 1000  # examples that are read at once: one by one is several times slower
 
 # Licences of data sets whose TFDS entry states none, for the cards.
 LICENSES = {
     "mnist": "CC BY-SA 3.0",
     "cifar10": "research use, no explicit licence",
     "avatars": "design by Pablo Stanley, free for personal and commercial use",
+    "photo_patches": "CC BY-SA",
     "drawn:digits": "Apache-2.0",
     "drawn:shapes": "Apache-2.0",
 }
@@ -44,27 +55,31 @@ def load(
 
     Args:
         source: one of
-            - an array (N, height, width, channels), or (images, labels);
+            - an array (N, height, width, channels) or (N, height, width), or (images, labels);
             - the path of an `.npy` file, or of an `.npz` with `images` and, if there are any, `labels` (or `x_train`,
               `y_train`, with `x_test`, `y_test` for the split "test");
-            - the path of a folder of images; folders inside it are classes, labelled by their place in sorted order;
-            - "drawn:digits" or "drawn:shapes", drawn on the spot;
-            - the name of a TFDS data set with a feature "image", such as "mnist" or "cifar10".
-        split: of a TFDS data set or an `.npz` with several, such as "train", "test" or "train[:10%]".
+            - the path of a folder of images; where all lie in folders inside it, these are classes, labelled by their
+              place in sorted order;
+            - "drawn:digits" or "drawn:shapes", drawn on the spot, "train" and "test" from different random numbers;
+            - the name of a TFDS data set with a feature "image", such as "mnist", "name/config" or "name:1.0.0". A
+              folder of that name in the current directory comes first.
+        split: of a TFDS data set, a drawing or an `.npz` with several, such as "train", "test" or, TFDS only,
+            "train[:10%]". The other sources have "train" alone.
         image_size: (height, width) to crop to the middle and resize to; None where all images have one size already.
-        channels: 1 for grey or 3 for colour; None for what the images have.
+        channels: 1 for grey or 3 for colour; None for what the images have (3 where a folder has both).
         batch_size, shuffle, seed: see `Batches`.
-        take: the first so many examples; None for all.
+        take: at most so many examples: the first ones; of a folder, whose files are sorted by class, random ones, the
+            same each time; of drawings so many exactly (by default 4096). None for all.
         labels: whether to keep the labels, where there are any.
         download: whether TFDS may download the data set where it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
 
     Returns:
-        `Batches` of uint8 images; float images of arrays in [-1, 1] stay what they are.
+        `Batches` of uint8 images; float images of arrays in [-1, 1] stay float32.
 
     Raises:
         DatasetNotFoundError: nothing there; the message names the places and the remedies.
-        DataError: images that cannot be read, or of several sizes without `image_size`.
+        DataError: images that cannot be read, of several sizes without `image_size`, or an unknown split.
         ConfigurationError: arguments out of range.
 
     Example:
@@ -74,161 +89,293 @@ def load(
     (4, (28, 28, 1))
     """
     if image_size is not None:
-        drawn.checked_size(image_size)
+        image_size = drawn.checked_size(image_size)
     if channels not in (None, 1, 3):
         raise ConfigurationError(f"Expected channels of 1, 3 or None. Received: {channels!r}.")
-    if take is not None and take < 1:
+    if take is not None and not _is_whole(take, 1):
         raise ConfigurationError(f"Expected to take 1 example or more, or None. Received: take={take!r}.")
-    if isinstance(source, (tuple, np.ndarray)):
-        images, classes = source if isinstance(source, tuple) else (source, None)
-        about = {"name": "array", "license": "of the array's owner"}
-    elif source in DRAWN:
-        options = {"image_size": image_size} if image_size else {}
-        images, classes = DRAWN[source](take or 4096, seed=seed, **options)
-        about = {"name": source, "version": "1", "license": LICENSES[source]}
-    elif Path(source).is_dir():
-        images, classes = _read_folder(Path(source), image_size, channels, take)
-        about = {"name": Path(source).resolve().name, "license": "of the images' owners"}
-    elif Path(source).suffix in (".npz", ".npy"):
-        images, classes = _read_numpy(Path(source), split)
-        about = {"name": Path(source).name, "split": split, "license": "of the file's owner"}
-    elif os.sep in source.rstrip(os.sep) and (source.startswith((".", os.sep)) or source.count(os.sep) > 1):
-        raise DatasetNotFoundError(f"Expected a folder of images or an .npz file. Received: {source}, which is not there.")
+    if not _is_whole(seed, 0):
+        raise ConfigurationError(f"Expected a seed that is a whole number, 0 or more. Received: {seed!r}.")
+    if isinstance(source, np.ndarray):
+        images, classes, about = _one_split(split, "An array", (source, None, {"name": "array", "source": "array"}))
+    elif isinstance(source, tuple):
+        if len(source) != 2:
+            raise DataError(f"Expected (images, labels). Received: a tuple of {len(source)}.")
+        images, classes, about = _one_split(split, "An array", (*source, {"name": "array", "source": "array"}))
+    elif not isinstance(source, (str, os.PathLike)):
+        raise DataError(
+            "Expected an array, (images, labels), a path, or the name of a data set. "
+            f"Received: {type(source).__name__}. np.asarray makes an array of lists and tensors."
+        )
+    elif str(source).startswith("drawn:"):
+        images, classes, about = _read_drawn(source, split, image_size, take)
+    elif (path := Path(source).expanduser()).is_dir() and source != "":  # which would be the current directory
+        images, classes, about = _one_split(split, "A folder", _read_folder(path, image_size, channels, take))
+    elif path.is_file():
+        images, classes, about = _read_numpy(path, split)
+    elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
+        raise DatasetNotFoundError(
+            f"Expected a folder of images, a NumPy file or the name of a data set. Received: {str(source)!r}, which "
+            f"is not there. Looked in: {path.absolute().parent}."
+        )
     else:
         images, classes, about = _read_tfds(source, split, take, download, data_dir)
     images = _shaped(images[:take], image_size, channels)
-    classes = classes[:take] if labels and classes is not None else None
-    about.update(examples=len(images), image_shape=list(images.shape[1:]))
+    classes = _checked_labels(classes[:take]) if labels and classes is not None else None
+    about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
+    about.setdefault("license", f"of the {about['source']}'s owner")
     return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
 
 
-def _shaped(images, image_size, channels):
-    """An array (N, height, width, channels) of the size and channels asked for, from an array or a list of arrays."""
-    shapes = sorted({np.shape(image) for image in images})
-    if not shapes:
-        raise DataError("Expected at least one image. Received: none.")
-    wanted = image_size or shapes[0][:2]
-    if image_size is None and len({shape[:2] for shape in shapes}) > 1:
+def _is_whole(value, least):
+    return isinstance(value, (int, np.integer)) and value >= least
+
+
+def _one_split(split, kind, content):
+    """`content`, where the split is "train": another would silently be the same images."""
+    if split != "train":
         raise DataError(
-            f"Expected images of one size. Received: sizes from {shapes[0][:2]} to {shapes[-1][:2]}. "
+            f"{kind} is one split. Expected split='train'. Received: {split!r}. "
+            "Give the place of the other images as the source."
+        )
+    return content
+
+
+def _checked_labels(labels):
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "biuf":
+        raise DataError(f"Expected labels that are numbers. Received: dtype {labels.dtype}.")
+    return labels
+
+
+def _shaped(images, image_size, channels):
+    """An array (N, height, width, channels) of the size and channels asked for, from an array or a list of arrays.
+
+    Raises:
+        DataError: no images, or ones that cannot be trained on or brought to one shape.
+    """
+    if len(images) == 0:
+        raise DataError("Expected at least one image. Received: none.")
+    if isinstance(images, np.ndarray) and images.ndim == 3:
+        images = images[..., None]  # grey
+    shapes = {np.shape(image) for image in images} if isinstance(images, list) else {images.shape[1:]}
+    if any(len(shape) != 3 for shape in shapes):
+        raise DataError(f"Expected images (height, width, channels). Received: {sorted(shapes)[0]}.")
+    sizes = sorted({shape[:2] for shape in shapes})
+    if image_size is None and len(sizes) > 1:
+        raise DataError(
+            f"Expected images of one size. Received: {len(sizes)} sizes, from {sizes[0]} to {sizes[-1]}. "
             "Pass image_size=(height, width), or --image-size."
         )
-    if len(shapes[0]) != 3 or shapes[0][-1] not in (1, 3):
-        if image_size or channels or len(shapes[0]) != 3:
-            raise DataError(f"Expected images (height, width, channels) with 1 or 3 channels. Received: {shapes[0]}.")
-        return np.asarray(images)
-    same_channels = channels is None or {shape[-1] for shape in shapes} == {channels}
-    if len(shapes) == 1 and shapes[0][:2] == tuple(wanted) and same_channels:
-        return np.asarray(images)
-    if np.asarray(images[0]).dtype != "uint8":
-        raise DataError("Expected uint8 images to resize or to convert. Received: floats. Convert them first.")
-    pictures = (Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in images)
-    if channels is None:
-        channels = max(shape[-1] for shape in shapes)
-    return np.stack([_fitted(picture, wanted, channels) for picture in pictures])
+    wanted = image_size or sizes[0]
+    channels = channels or max(shape[2] for shape in shapes)
+    if shapes == {(*wanted, channels)}:
+        images = np.asarray(images)
+        check_images(images, images.shape[1:])
+        return images if images.dtype == "uint8" else images.astype("float32")
+    if any(image.dtype != "uint8" or image.shape[2] not in (1, 3, 4) for image in images):
+        raise DataError(
+            "Expected uint8 images with 1, 3 or 4 channels, to resize or to convert. "
+            f"Received: {images[0].dtype} {images[0].shape}. Convert them first."
+        )
+    channels = 1 if channels == 1 else 3
+    pictures = (Image.fromarray(image[..., 0] if image.shape[2] == 1 else image) for image in images)
+    return np.stack([_fitted(_plain(picture), wanted, channels) for picture in pictures])
 
 
 def _fitted(picture, image_size, channels):
-    """A Pillow image, cropped to the middle and resized, as uint8 (height, width, channels)."""
+    """A grey or colour Pillow image, cropped to the middle and resized, as uint8 (height, width, channels)."""
     height, width = image_size
     if picture.size != (width, height):
         picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
     return np.asarray(picture.convert("L" if channels == 1 else "RGB")).reshape(height, width, channels)
 
 
+def _plain(picture):
+    """A picture in 8 bits, grey or colour; what is transparent shows white.
+
+    Raises:
+        ValueError: 32-bit numbers, whose range nobody states.
+    """
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"32-bit numbers, Pillow's mode {picture.mode}")
+    if picture.mode.startswith("I;16"):  # Pillow would clip it at 255
+        return Image.fromarray((np.asarray(picture, "uint16") >> 8).astype("uint8"))
+    if picture.has_transparency_data:
+        grey = picture.mode in ("LA", "La", "L", "1")
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("L" if grey else "RGB")
+    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _read_drawn(name, split, image_size, take):
+    if name not in DRAWN:
+        raise DatasetNotFoundError(f"Expected one of the drawings {', '.join(DRAWN)}. Received: {name!r}.")
+    if split not in DRAWN_SEEDS:
+        raise DataError(f"Expected the split 'train' or 'test' of {name}. Received: {split!r}.")
+    options = {"image_size": image_size} if image_size else {}
+    images, classes = DRAWN[name](take or DRAWN_COUNT, seed=DRAWN_SEEDS[split], **options)
+    return images, classes, {"name": name, "version": "1", "license": LICENSES[name], "source": "drawing"}
+
+
 def _read_folder(folder, image_size, channels, take):
-    """Images and labels of the files below `folder`, in sorted order; unreadable ones are left out with a warning."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-    classes = sorted({path.relative_to(folder).parts[0] for path in files if path.parent != folder})
-    images, labels, unreadable = [], [], []
-    for path in files:
-        if take is not None and len(images) == take:
+    """The files below `folder` in sorted order; unreadable ones are left out with a warning."""
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
+    )
+    tops = [path.relative_to(folder).parts[0] for path in files]
+    classes = None if any(path.parent == folder for path in files) else sorted(set(tops))
+    order = np.arange(len(files))
+    if take is not None:
+        order = np.random.Generator(np.random.PCG64(0)).permutation(order)
+    read, unreadable = {}, []
+    for index in order.tolist():
+        if len(read) == take:
             break
         try:
-            with Image.open(path) as opened:
+            with Image.open(files[index]) as opened:
                 picture = _plain(ImageOps.exif_transpose(opened))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            unreadable.append(f"{path.relative_to(folder)} ({error})")
+            unreadable.append(f"{files[index].relative_to(folder)} ({error})")
             continue
         size = image_size or picture.size[::-1]
-        images.append(_fitted(picture, size, channels or (1 if picture.mode == "L" else 3)))
-        name = path.relative_to(folder).parts[0]
-        labels.append(classes.index(name) if path.parent != folder else len(classes))
-    if not images:
+        read[index] = _fitted(picture, size, channels or (1 if picture.mode == "L" else 3))
+    if not read:
+        first = f", such as {unreadable[0]}" if unreadable else ""
         raise DataError(
             f"Expected images ({', '.join(ENDINGS)}) in {folder}. Received: {len(files)} files of that kind, "
-            f"{len(unreadable)} of them unreadable."
+            f"{len(unreadable)} of them unreadable{first}."
         )
     if unreadable:
         shown = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
         warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {shown}", stacklevel=3)
-    return images, np.array(labels, "int64") if classes else None
-
-
-def _plain(picture):
-    """A picture in 8 bits, grey or colour; what is transparent becomes white."""
-    if picture.mode in ("I", "I;16", "I;16B", "F"):  # 16 bits
-        values = np.asarray(picture, "float64")
-        return Image.fromarray(np.clip(values / (256.0 if values.max() > 255 else 1.0), 0, 255).astype("uint8"))
-    if picture.mode in ("1", "L"):
-        return picture.convert("L")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("RGB")
+    about = {"name": folder.resolve().name, "source": "folder"}
+    chosen = sorted(read)
+    images = [read[index] for index in chosen]
+    if classes is None:
+        return images, None, about
+    place = {name: label for label, name in enumerate(classes)}
+    return images, np.array([place[tops[index]] for index in chosen], "int64"), {**about, "classes": classes}
 
 
 def _read_numpy(path, split):
-    if not path.is_file():
-        raise DatasetNotFoundError(f"Expected a NumPy file. Received: {path}, which is not there.")
+    about = {"name": path.name, "source": "file"}
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content, None
-        for images, labels in (("images", "labels"), (f"x_{split}", f"y_{split}")):
-            if images in content:
-                return content[images], content[labels] if labels in content else None
-        names = content.files
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"Expected a NumPy file of plain arrays. Received: {path}: {error}") from error
-    raise DataError(f"Expected an array named images, or x_{split}, in {path}. Received: {', '.join(names) or 'none'}.")
+        with open(path, "rb") as file:  # np.load leaves it open where it fails
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return _one_split(split, "An .npy file", (content, None, about))
+            for images, labels in ((f"x_{split}", f"y_{split}"), ("images", "labels")):
+                if images in content and (images != "images" or split == "train"):
+                    return content[images], content[labels] if labels in content else None, about
+            names = ", ".join(content.files) or "none"
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {error}"
+        ) from error
+    wanted = "images or x_train" if split == "train" else f"x_{split}"
+    raise DataError(f"Expected an array named {wanted}, for the split {split!r}, in {path}. Received: {names}.")
 
 
-def _read_tfds(name, split, take, download, data_dir):
+def _read_tfds(source, split, take, download, data_dir):
     """Images, labels and what is known of a TFDS data set."""
+    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    folder = _prepared(root, source)
+    if folder is None and not download:
+        # TFDS itself would try the network for minutes.
+        names = sorted({path.relative_to(root).parts[0] for path in root.glob("*/**/dataset_info.json")})
+        close = difflib.get_close_matches(source, names, n=3)
+        there = f"There are {', '.join(names)}" if names else "There is none" if root.is_dir() else "No such folder"
+        raise DatasetNotFoundError(
+            f"Expected the path of images, or a TFDS data set prepared in {root}. Received: {source!r}, which is "
+            f"neither. {there}. "
+            + (f"Did you mean {' or '.join(close)}? " if close else "")
+            + "Set TFDS_DATA_DIR to its place, pass download=True (--download), or give a folder of images."
+        )
     try:
+        import tensorflow as tf
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise DatasetNotFoundError(
-            f"Expected tensorflow-datasets, to read {name!r}. Received: {error}. Install tensorflow-datasets and "
+            f"Expected tensorflow-datasets, to read {source!r}. Received: {error}. Install tensorflow-datasets and "
             "tensorflow, or pass a folder, an .npz file or arrays."
         ) from error
-    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or tfds.core.constants.DATA_DIR).expanduser()
-    if not download and not any((root / name).rglob("dataset_info.json")):
-        # TFDS itself would try the network for minutes.
-        prepared = sorted({str(path.parents[1].relative_to(root)) for path in root.glob("*/**/dataset_info.json")})
-        close = difflib.get_close_matches(name, prepared, n=3)
-        raise DatasetNotFoundError(
-            f"Expected the data set {name!r} in {root}. Received: {'no such folder' if not root.is_dir() else prepared}. "
-            + (f"Did you mean {' or '.join(close)}? " if close else "")
-            + "Set TFDS_DATA_DIR to where it is, pass download=True (--download), or give a folder of images."
-        )
-    try:
-        builder = tfds.builder(name, data_dir=str(root))
-        if download:
+    if keras.backend.backend() != "tensorflow":
+        try:
+            tf.config.set_visible_devices([], "GPU")  # TensorFlow would take all its memory from the backend
+        except RuntimeError:  # it has started already
+            pass
+    if folder is not None:
+        builder = tfds.builder_from_directory(str(folder))  # the version that is there, not the newest that TFDS knows
+    else:
+        if not sys.stderr.isatty():
+            tfds.disable_progress_bar()
+        try:
+            builder = tfds.builder(source, data_dir=str(root))
             builder.download_and_prepare()
-        reading = tfds.ReadConfig(interleave_cycle_length=1)  # the files' own order
-        data = builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
-    except (ValueError, AssertionError, KeyError, tfds.core.DatasetNotFoundError) as error:
-        raise DatasetNotFoundError(f"Expected {name!r}, split {split!r}, of TFDS in {root}. Received: {error}") from error
-    if "image" not in builder.info.features:
-        raise DataError(f"Expected a data set with the feature 'image'. Received: {list(builder.info.features)}.")
-    examples = list(tfds.as_numpy(data if take is None else data.take(take)))
-    classes = [example["label"] for example in examples] if "label" in builder.info.features else None
+        except Exception as error:  # the network's, TFDS's, and those of the data set's own code
+            raise DatasetNotFoundError(
+                f"Expected TFDS to download {source!r} to {root}. Received: {type(error).__name__}: {error}. "
+                "Prepare it where there is a network and set TFDS_DATA_DIR to the folder, or give a folder of images."
+            ) from error
+    features = builder.info.features
+    if "image" not in features:
+        raise DataError(f"Expected a data set with the feature 'image'. Received: {source!r}: {', '.join(features)}.")
+    try:
+        count = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"Expected a split of {source!r}: {', '.join(builder.info.splits)}, or a part such as 'train[:10%]'. "
+            f"Received: {split!r}."
+        ) from error
+    if count == 0:
+        raise DataError(f"Expected at least one image in {source!r}, split {split!r}. Received: none.")
+    kept = [name for name in ("image", "label") if name in features]
+    # The files' own order; and no copy in TensorFlow's cache of what is read once.
+    reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    data = builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
+    data = data if take is None else data.take(take)
+    data = data.map(lambda example: {name: example[name] for name in kept})
+    if None in features["image"].shape:
+        examples = list(tfds.as_numpy(data))
+        arrays = {name: [example[name] for example in examples] for name in kept}
+    else:
+        batches = list(tfds.as_numpy(data.batch(TFDS_BATCH)))
+        arrays = {name: np.concatenate([batch[name] for batch in batches]) for name in kept}
     about = {
-        "name": name,
+        "name": builder.info.name,
         "version": str(builder.info.version),
-        "split": split,
-        "license": LICENSES.get(name) or builder.info.redistribution_info.license or "see the data set's citation",
+        "source": "TFDS",
+        "license": builder.info.redistribution_info.license or LICENSES.get(builder.info.name) or "see its citation",
+        # Says where a copy differs from the original.
+        "description": " ".join((builder.info.description or "").split("\n\n")[0].split()),
+        "citation": " ".join((builder.info.citation or "").split()),
     }
-    return [example["image"] for example in examples], None if classes is None else np.array(classes), about
+    if builder.info.config_name:
+        about["config"] = builder.info.config_name
+    if "label" in features and getattr(features["label"], "names", None):
+        about["classes"] = list(features["label"].names)
+    return arrays["image"], arrays.get("label"), {name: value for name, value in about.items() if value}
+
+
+def _prepared(root, source):
+    """The folder of the newest version of `source` that is prepared in `root`, or None.
+
+    Raises:
+        DataError: it has several configurations and `source` names none.
+    """
+    name, _, version = source.partition(":")
+    found = list((root / name).glob(f"{version or '*'}/dataset_info.json"))
+    if not found and "/" not in name:
+        found = list((root / name).glob(f"*/{version or '*'}/dataset_info.json"))
+        configurations = sorted({f"{name}/{path.parts[-3]}" for path in found})
+        if len(configurations) > 1:
+            raise DataError(f"Expected one of {', '.join(configurations)}. Received: {source!r}.")
+    return max(
+        (path.parent for path in found), key=lambda f: [int(n) for n in re.findall(r"\d+", f.name)], default=None
+    )

@@ -62,18 +62,32 @@ def replica_count():
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def _philox_normal(size, seed):
+    """`engine.philox.normal` in TensorFlow: `size` standard normal numbers for one seed, a pair of whole numbers.
+
+    Philox's bits are the same with and without XLA; the floats that `tf.random.stateless_normal` makes of them are not,
+    nor is any of `keras.random`.
+    """
+    words = tf.random.stateless_uniform(((size + 1) // 2, 2), seed, None, None, "uint32", alg="philox")
+    # The 23 low bits as the mantissa of a number in [1, 2), less one; then Box and Muller's transformation.
+    mantissas = tf.bitwise.bitwise_and(words, tf.constant(0x7FFFFF, "uint32"))
+    uniform = tf.bitcast(tf.bitwise.bitwise_or(mantissas, tf.constant(0x3F800000, "uint32")), "float32") - 1.0
+    radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(uniform[:, 0], 1e-7)))
+    angle = 2.0 * np.pi * uniform[:, 1]
+    return tf.reshape(tf.stack([tf.sin(angle) * radius, tf.cos(angle) * radius], axis=1), [-1])[:size]
+
+
 def normal(shape, seed_generator):
     """Standard normal noise inside a step. `shape[0]` counts this replica's examples.
 
-    Philox gives the same numbers with and without XLA, which `keras.random` does not. Every replica advances the same
-    seed, so the noise of the whole batch is drawn and each takes its own share of it.
+    Every replica advances the same seed, so the noise of the whole batch is drawn and each takes its own share of it.
     """
     seed = tf.cast(seed_generator.next(), "int32")
-    replicas = replica_count()
+    replicas, count = replica_count(), shape[0]
+    whole = (count * replicas, *shape[1:])
+    noise = tf.reshape(_philox_normal(tf.reduce_prod(whole), seed), whole)
     if replicas == 1:
-        return tf.random.stateless_normal(shape, seed, alg="philox")
-    count = shape[0]
-    noise = tf.random.stateless_normal((count * replicas, *shape[1:]), seed, alg="philox")
+        return noise
     first = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, "int32") * count
     return noise[first : first + count]
 
@@ -82,7 +96,7 @@ def seeded_normal(seeds, size):
     """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
     seeds = tf.convert_to_tensor(seeds, "int64")
     return tf.map_fn(
-        lambda seed: tf.random.stateless_normal((size,), tf.stack([seed, 0]), alg="philox"),
+        lambda seed: tf.ensure_shape(_philox_normal(size, tf.stack([seed, 0])), (size,)),
         seeds,
         fn_output_signature=tf.TensorSpec((size,), "float32"),
     )

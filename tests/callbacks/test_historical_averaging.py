@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from contract import BACKEND, equal, largest_difference, training_state, values
 
-import keras_gans as kg
 from keras_gans.callbacks import HistoricalAveraging
 from keras_gans.errors import ConfigurationError
 from keras_gans.model import PLAYERS
@@ -149,9 +148,7 @@ def test_keras_backups_restore_it_in_any_order(backup_first, make, batches, tmp_
     with pytest.raises(KeyboardInterrupt):
         killed.fit(batches, epochs=3, verbose=0, callbacks=[*callbacks(), Kill()])
     assert count(killed, "generator") == 6
-    fixed_order = kg.data.Batches(batches.images, batch_size=8, seed=2)
-    fixed_order.order = lambda epoch, order=batches.order: order(epoch + 2)  # fit reads the step before it is restored
-    resumed.fit(fixed_order, epochs=3, verbose=0, callbacks=callbacks())
+    resumed.fit(batches, epochs=3, verbose=0, callbacks=callbacks())
     assert count(resumed, "generator") == 9
     assert equal(training_state(resumed), training_state(whole))
 

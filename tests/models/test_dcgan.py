@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, largest_difference, needs_tensorflow, values
+from contract import VariantContract, largest_difference, needs_tensorflow, slow_on_jax, values
 from keras import layers, ops
 
 from keras_gans.errors import ConfigurationError
@@ -36,6 +36,7 @@ class TestDCGAN(VariantContract):
             assert not config["weight_decay"]
 
 
+@slow_on_jax
 def test_parameters_of_the_papers_networks():
     """The Theano code's 64x64 networks, by hand.
 
@@ -57,6 +58,7 @@ def maps(network, kind):
     return [tuple(layer.output.shape[1:]) for layer in network.layers if isinstance(layer, kind)]
 
 
+@slow_on_jax
 @pytest.mark.parametrize(
     "image_shape, filters, generator_maps, discriminator_maps",
     [
@@ -89,6 +91,7 @@ def test_maps_are_the_tables(image_shape, filters, generator_maps, discriminator
     assert discriminator.input_shape == (None, *image_shape) and discriminator.output_shape == (None, 1)
 
 
+@slow_on_jax
 @pytest.mark.parametrize("kernel_size", [4, 5])
 def test_layers_keep_the_papers_rules(kernel_size):
     generator = build_generator((16, 16, 3), 10, base_filters=4, kernel_size=kernel_size)
@@ -118,6 +121,7 @@ def test_layers_keep_the_papers_rules(kernel_size):
     assert generator.layers[-1].activation is keras.activations.tanh
 
 
+@slow_on_jax
 def test_initial_weights_have_the_papers_spread():
     keras.utils.set_random_seed(0)
     generator, discriminator = build_generator((64, 64, 3), 100, base_filters=16), build_discriminator((64, 64, 3))

@@ -57,7 +57,8 @@ def test_the_prior_is_uniform_with_unit_variance():
     shares = np.histogram(latents, bins=10, range=(-edge, edge))[0] / n
     np.testing.assert_allclose(shares, 0.1, atol=4 * np.sqrt(0.09 / n))
     # z = sqrt(3) (2 Phi(n) - 1): zero, and the quartile 0.6745
-    np.testing.assert_allclose(array(gan.prior(np.array([[0.0, 0.67449, -0.67449]], "float32"))), [[0, edge / 2, -edge / 2]], atol=1e-4)
+    quartiles = np.array([[0.0, 0.67449, -0.67449]], "float32")
+    np.testing.assert_allclose(array(gan.prior(quartiles)), [[0, edge / 2, -edge / 2]], atol=1e-4)
 
 
 def test_training_draws_from_the_prior():
