@@ -2,11 +2,14 @@
 
     keras-gans train gan_mnist
 
-The paper's networks at reduced width, fully connected, trained with Adam where the paper has momentum, and a moving
-average of the generator. Budget: about twenty minutes on two CPU cores; card.json says what it took.
+The paper's networks at reduced width, fully connected. Adam replaces the paper's momentum, for which a maxout
+discriminator is too strong: it is smaller here, learns four times more slowly than the generator, sees its images
+through Gaussian noise, and aims at 0.9 for real ones. Budget: about ten minutes on two CPU cores; card.json says what
+it took.
 """
 
 import keras
+from keras import layers
 
 import keras_gans as kg
 from keras_gans.models.gan import build_discriminator, build_generator
@@ -15,17 +18,23 @@ from keras_gans.training import Recipe
 SHAPE = (28, 28, 1)
 
 
+def noisy_discriminator(units):
+    images = keras.Input(SHAPE, name="images")
+    noisy = layers.GaussianNoise(0.5, name="noise")(images)
+    return keras.Model(images, build_discriminator(SHAPE, units=units, pieces=2)(noisy), name="discriminator")
+
+
 def recipe(smoke=False):
     dataset = kg.data.load("mnist", split="train", batch_size=64, take=256 if smoke else None)
     model = kg.GAN(
         build_generator(SHAPE, latent_dim=64, units=32 if smoke else 512, mean_image=dataset.images.mean(0) / 127.5 - 1),
-        build_discriminator(SHAPE, units=8 if smoke else 240, pieces=3),
+        noisy_discriminator(8 if smoke else 128),
         ema_decay=0.999,
     )
     adam = keras.optimizers.Adam
     model.compile(
-        adam(2e-4, beta_1=0.5),
-        adam(2e-4, beta_1=0.5),
+        adam(4e-4, beta_1=0.5),
+        adam(1e-4, beta_1=0.5),
         jit_compile=keras.backend.backend() != "torch",  # a step this small is mostly overhead
         steps_per_execution=1 if keras.backend.backend() == "torch" else 32,
     )
@@ -33,6 +42,7 @@ def recipe(smoke=False):
         title="Handwritten digits, 28x28, from fully connected networks",
         dataset=dataset,
         model=model,
-        epochs=1 if smoke else 60,
+        epochs=1 if smoke else 32,
+        callbacks=[kg.callbacks.LabelSmoothing(0.9)],
         not_good_for="Clean strokes: fully connected networks leave speckle. It takes no labels.",
     )
