@@ -5,8 +5,8 @@
 Competitors, all with the same networks, losses, optimizers and batch:
 
 - ours: `keras_gans`, through `fit`; "bf16" under the mixed_bfloat16 policy; the MLP GAN compiled by XLA with 32 steps
-  an execution, as its recipe is;
-- (a) keras: the DCGAN loop of Keras's tutorial, written plainly as a `train_step`, with `training=True` added, in `fit`;
+  an execution;
+- (a) keras: the DCGAN loop of Keras's tutorial, written plainly as a `train_step` with `training=True`, in `fit`;
 - (b) torch: the same networks in eager PyTorch, with the loop of PyTorch's DCGAN tutorial.
 
 Each competitor is a process of its own, warmed and then waiting. A round lets each run alone, one after the other, so
@@ -153,8 +153,8 @@ def torch_tutorial(workload):
             nn.Unflatten(1, (channels, height, width)),
         )  # fmt: skip
         discriminator = nn.Sequential(
-            nn.Flatten(), nn.Dropout(0.2), Maxout(pixels, 240, 5), nn.Dropout(0.5), Maxout(240, 240, 5), nn.Dropout(0.5),
-            nn.Linear(240, 1),
+            nn.Flatten(), nn.Dropout(0.2), Maxout(pixels, 240, 5), nn.Dropout(0.5), Maxout(240, 240, 5),
+            nn.Dropout(0.5), nn.Linear(240, 1),
         )  # fmt: skip
     else:
         stages, start = (2, 7) if height == 28 else (4, 4)

@@ -101,5 +101,7 @@ class replacing:
             return False
         self.temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"Cannot write {self.path}: {error}. The file that was there before is unchanged.") from error
+            raise OutputError(
+                f"Cannot write {self.path}: {error}. The file that was there before is unchanged."
+            ) from error
         return False

@@ -9,7 +9,7 @@ from keras import ops
 from keras_gans import engine
 from keras_gans.data.batches import Batches
 from keras_gans.data.checks import check_dataset, images_of
-from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float, to_uint8
 from keras_gans.layers.slots import Slots
 from keras_gans.optimizers import OptimizerGroup, with_loss_scale
@@ -94,7 +94,9 @@ class AdversarialModel(keras.Model):
 
     # Compiling
 
-    def compile(self, g_optimizer=None, d_optimizer=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1):
+    def compile(
+        self, g_optimizer=None, d_optimizer=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1
+    ):
         """Sets the players' optimizers; `compile()` alone is the paper's.
 
         Args:
@@ -250,7 +252,9 @@ class AdversarialModel(keras.Model):
             ConfigurationError: the model is not compiled, or weights for classes or samples, which no variant uses.
         """
         if not self.compiled:
-            raise ConfigurationError("Expected a compiled model. Call compile() first; without arguments it is the paper's.")
+            raise ConfigurationError(
+                "Expected a compiled model. Call compile() first; without arguments it is the paper's."
+            )
         for name in ("class_weight", "sample_weight"):
             if kwargs.get(name) is not None:
                 raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
@@ -415,7 +419,9 @@ def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
 
 def _check_networks(generator, discriminator):
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not (isinstance(network, keras.Model) and network.built) and not (name == "discriminator" and network is None):
+        if not (isinstance(network, keras.Model) and network.built) and not (
+            name == "discriminator" and network is None
+        ):
             raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {network!r}.")
     if len(generator.input_shape) != 2:
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")

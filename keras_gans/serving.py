@@ -23,8 +23,8 @@ def export(model, folder):
     - `serving_default`: {"latents": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}. Latents
       are what the generator takes, that is `model.prior(noise)` of standard normal noise.
     - `from_seed`: {"seeds": int64 (N,)} to {"images": ...}, the images of `model.generate(seed=seeds)`.
-    - `png`: {"seeds": int64 (N,)} to {"png": string (N,)}, the same images as PNG files. Left out where images have
-      more than the 4 channels that PNG can hold.
+    - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files. Left out where
+      images have more than the 4 channels that PNG can hold.
 
     The generator is the moving average where the model keeps one. A version appears whole, by renaming a hidden folder
     beside it; if that fails, what was written is removed again and older versions stay as they are.
@@ -93,7 +93,7 @@ def _save(model, path):
         return {"images": tf.map_fn(lambda one: model.images_of_noise(one[None])[0], noise, fn_output_signature=images)}
 
     def png(seeds):
-        return {"png": tf.io.encode_png(from_seed(seeds)["images"])}
+        return {"png_bytes": tf.io.encode_png(from_seed(seeds)["images"])}
 
     latents = tf.TensorSpec((None, model.latent_dim), "float32", name="latents")
     seeds = tf.TensorSpec((None,), "int64", name="seeds")

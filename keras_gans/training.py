@@ -80,7 +80,11 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
 
     def recipe(smoke=False):
         dataset = load(
-            source, image_size=image_size, batch_size=batch_size, download=download, take=4 * batch_size if smoke else None
+            source,
+            image_size=image_size,
+            batch_size=batch_size,
+            download=download,
+            take=4 * batch_size if smoke else None,
         )
         model = variant(image_shape=dataset.image_shape, ema_decay=0.999)
         model.compile()
@@ -120,7 +124,12 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
     keras.utils.set_random_seed(seed)
     run = recipe(smoke)
     epochs = epochs or run.epochs
-    progress = {"wall_seconds": 0.0, "seed": seed, "data": run.dataset.fingerprint(), "batch_size": run.dataset.batch_size}
+    progress = {
+        "wall_seconds": 0.0,
+        "seed": seed,
+        "data": run.dataset.fingerprint(),
+        "batch_size": run.dataset.batch_size,
+    }
     model = run.model
     if resume_from is not None:
         model = resume(resume_from)

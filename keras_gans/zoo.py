@@ -110,7 +110,10 @@ def write_preset(model, folder, card):
         images = keras.saving.load_model(path, compile=False).generate(noise=noise)
     with replacing(folder / "golden.npz") as path:
         np.savez_compressed(path, noise=noise, images=images)
-    save(grid(keras.saving.load_model(folder / "model.keras", compile=False).generate(64, seed=0)), folder / "samples.png")
+    save(
+        grid(keras.saving.load_model(folder / "model.keras", compile=False).generate(64, seed=0)),
+        folder / "samples.png",
+    )
     facts = {
         "preset": folder.name,
         "variant": type(model).__name__,

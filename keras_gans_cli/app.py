@@ -65,7 +65,9 @@ def _lines(card, indent=""):
 @app.command()
 @click.argument("name")
 @click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
-@click.option("--seed", type=int, help="Names the images; the same seed, the same images. [default: new ones each time]")
+@click.option(
+    "--seed", type=int, help="Names the images; the same seed, the same images. [default: new ones each time]"
+)
 @click.option("-o", "--output", default="grid.png", show_default=True, type=click.Path(), help="One picture of all.")
 @click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
 def sample(name, count, seed, output, folder):
@@ -116,7 +118,9 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise click.UsageError(f"{recipe} says itself what it is trained on. Leave out {', '.join(given)}.")
-    output = Path(output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe))
+    output = Path(
+        output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe)
+    )
     kg = library()
     from keras_gans import training
 
@@ -125,7 +129,11 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
     else:
         size = None if image_size is None else (image_size, image_size)
         made = training.variant_recipe(
-            getattr(kg, variant), data or "drawn:digits", image_size=size, batch_size=batch_size or 64, download=download
+            getattr(kg, variant),
+            data or "drawn:digits",
+            image_size=size,
+            batch_size=batch_size or 64,
+            download=download,
         )
     try:
         training.train(made, output, seed=seed, smoke=smoke, epochs=epochs, resume_from=resume)

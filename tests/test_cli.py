@@ -30,7 +30,8 @@ def run(*arguments, cwd, code=0, **environment):
 def test_light_commands_answer_without_keras(arguments, tmp_path):
     code = (
         "import sys; from keras_gans_cli.app import app; app(sys.argv[1:], standalone_mode=False);"
-        "heavy = {'keras', 'tensorflow', 'numpy', 'keras_gans'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'keras', 'tensorflow', 'numpy', 'keras_gans'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

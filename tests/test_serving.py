@@ -25,7 +25,7 @@ seeds = tf.constant([3, 1, 3], "int64")
 np.savez(
     sys.argv[2],
     images=signatures["from_seed"](seeds=seeds)["images"].numpy(),
-    png=[tf.io.decode_png(png).numpy() for png in signatures["png"](seeds=seeds)["png"]],
+    png=[tf.io.decode_png(png).numpy() for png in signatures["png"](seeds=seeds)["png_bytes"]],
 )
 assert "keras_gans" not in sys.modules
 """
@@ -138,7 +138,7 @@ def test_png_is_the_same_image_as_a_file(model, tmp_path):
     import tensorflow as tf
 
     signatures = signatures_of(kg.export(model, tmp_path))
-    files = signatures["png"](seeds=tf.constant([2, 0], "int64"))["png"]
+    files = signatures["png"](seeds=tf.constant([2, 0], "int64"))["png_bytes"]
     assert files.shape == (2,) and files.dtype == tf.string
     assert all(file.numpy().startswith(b"\x89PNG") for file in files)
     decoded = np.stack([tf.io.decode_png(file).numpy() for file in files])
@@ -156,7 +156,7 @@ def test_png_is_left_out_where_it_cannot_hold_the_channels(tmp_path, channels):
     if channels == 5:
         assert sorted(signatures) == ["from_seed", "serving_default"]
     else:
-        (file,) = signatures["png"](seeds=tf.constant([0], "int64"))["png"]
+        (file,) = signatures["png"](seeds=tf.constant([0], "int64"))["png_bytes"]
         np.testing.assert_array_equal(tf.io.decode_png(file).numpy()[None], model.generate(seed=[0]))
 
 
@@ -176,7 +176,7 @@ def test_signatures_are_as_documented(tmp_path):
     assert found == {
         "serving_default": [{"latents": (tf.float32, [None, 4])}, images],
         "from_seed": [seeds, images],
-        "png": [seeds, {"png": (tf.string, [None])}],
+        "png": [seeds, {"png_bytes": (tf.string, [None])}],
     }
 
 
@@ -186,7 +186,7 @@ def test_no_seeds_give_no_images(tmp_path):
 
     signatures = signatures_of(kg.export(make_generator(1), tmp_path))
     assert images_of_seeds(signatures, []).shape == (0, 4, 6, 1)
-    assert signatures["png"](seeds=tf.constant([], "int64"))["png"].shape == (0,)
+    assert signatures["png"](seeds=tf.constant([], "int64"))["png_bytes"].shape == (0,)
 
 
 @needs_tensorflow

@@ -138,7 +138,9 @@ def function(fn, variables):
 def adapt(model):
     """JAX's trainer calls `train_step(state, data)`: wrap the model's stateful steps, this instance's alone."""
     model.train_step = _stateless(
-        model, type(model).train_step, ("trainable_variables", "non_trainable_variables", "optimizer", "metrics_variables")
+        model,
+        type(model).train_step,
+        ("trainable_variables", "non_trainable_variables", "optimizer", "metrics_variables"),
     )
     model.test_step = _stateless(
         model, type(model).test_step, ("trainable_variables", "non_trainable_variables", "metrics_variables")

@@ -92,12 +92,17 @@ def normal(shape, seed_generator):
     return noise[first : first + count]
 
 
+# One graph for all sizes: a dozen operations one by one would take longer than a small image.
+_compiled_normal = tf.function(
+    _philox_normal, input_signature=[tf.TensorSpec((), "int32"), tf.TensorSpec((2,), "int64")]
+)
+
+
 def seeded_normal(seeds, size):
     """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
-    seeds = tf.convert_to_tensor(seeds, "int64")
     return tf.map_fn(
-        lambda seed: tf.ensure_shape(_philox_normal(size, tf.stack([seed, 0])), (size,)),
-        seeds,
+        lambda seed: tf.ensure_shape(_compiled_normal(size, tf.stack([seed, 0])), (size,)),
+        tf.convert_to_tensor(seeds, "int64"),
         fn_output_signature=tf.TensorSpec((size,), "float32"),
     )
 

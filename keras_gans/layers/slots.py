@@ -31,9 +31,7 @@ class Slots(keras.layers.Layer):
         """The variable `name`, made of zeros when it is asked for the first time."""
         if name not in self.names:
             self.names[name] = len(self.weights)
-            self.add_weight(
-                shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name.replace("/", "_")
-            )
+            self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name.replace("/", "_"))
         return self.weights[self.names[name]]
 
     def get_config(self):

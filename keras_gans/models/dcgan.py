@@ -181,4 +181,6 @@ class DCGAN(AdversarialModel):
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
     def paper_optimizers(self):
-        return {player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8) for player in ("generator", "discriminator")}
+        return {
+            player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8) for player in ("generator", "discriminator")
+        }

@@ -54,7 +54,9 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
     if mean_image is not None:
         if np.shape(mean_image) != tuple(image_shape):
             raise ConfigurationError(f"Expected a mean_image of shape {image_shape}. Received: {np.shape(mean_image)}.")
-        brightness = np.clip((np.ravel(mean_image) + 1.0) / 2.0, 1e-3, 1.0 - 1e-3)  # a finite logit for pixels never lit
+        brightness = np.clip(
+            (np.ravel(mean_image) + 1.0) / 2.0, 1e-3, 1.0 - 1e-3
+        )  # a finite logit for pixels never lit
         pixels.bias.assign(np.log(brightness / (1.0 - brightness)))
     return keras.Model(latents, images, name="generator")
 

@@ -29,9 +29,7 @@ def make():
         discriminator = keras.Sequential(
             [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dropout(0.2, seed=3), layers.Dense(1, dtype="float32")]
         )
-        gan = kg.DCGAN(
-            generator, discriminator, discriminator_steps=discriminator_steps, ema_decay=ema_decay, seed=5
-        )
+        gan = kg.DCGAN(generator, discriminator, discriminator_steps=discriminator_steps, ema_decay=ema_decay, seed=5)
         gan.compile(**options)
         return gan
 

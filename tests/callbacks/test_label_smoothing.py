@@ -65,9 +65,7 @@ def test_a_resumed_run_follows_the_schedule_at_its_own_epoch(make, batches, tmp_
     begun.fit(batches, epochs=2, verbose=0, callbacks=[LabelSmoothing(schedule=schedule)])
     begun.save(tmp_path / "gan.keras")
     resumed = keras.saving.load_model(tmp_path / "gan.keras")
-    resumed.fit(
-        batches, initial_epoch=2, epochs=3, verbose=0, callbacks=[LabelSmoothing(schedule=schedule), targets]
-    )
+    resumed.fit(batches, initial_epoch=2, epochs=3, verbose=0, callbacks=[LabelSmoothing(schedule=schedule), targets])
     assert targets.seen == [0.75] * 3
     assert equal(training_state(resumed), training_state(whole))
 

@@ -156,7 +156,6 @@ def test_a_folder_and_its_classes(photos):
     assert batches.images[:, 0, 0, 0].tolist() == [10] * 3 + [200] * 3
     assert batches.images[:3, 0, 0, 2].tolist() == [10, 11, 12]
 
-
     assert batches.about["classes"] == ["cats", "dogs"] and batches.about["name"] == photos.name
     assert not any(str(photos) in str(value) for value in batches.about.values())  # a card names nobody's folders
 

@@ -27,17 +27,15 @@ def noisy_discriminator(units):
 def recipe(smoke=False):
     dataset = kg.data.load("mnist", split="train", batch_size=64, take=256 if smoke else None)
     model = kg.GAN(
-        build_generator(SHAPE, latent_dim=64, units=32 if smoke else 512, mean_image=dataset.images.mean(0) / 127.5 - 1),
+        build_generator(
+            SHAPE, latent_dim=64, units=32 if smoke else 512, mean_image=dataset.images.mean(0) / 127.5 - 1
+        ),
         noisy_discriminator(8 if smoke else 128),
         ema_decay=0.999,
     )
     adam = keras.optimizers.Adam
-    model.compile(
-        adam(4e-4, beta_1=0.5),
-        adam(1e-4, beta_1=0.5),
-        jit_compile=keras.backend.backend() != "torch",  # a step this small is mostly overhead
-        steps_per_execution=1 if keras.backend.backend() == "torch" else 32,
-    )
+    many = 1 if keras.backend.backend() == "torch" else 32  # steps this small are mostly overhead
+    model.compile(adam(4e-4, beta_1=0.5), adam(1e-4, beta_1=0.5), steps_per_execution=many)
     return Recipe(
         title="Handwritten digits, 28x28, from fully connected networks",
         dataset=dataset,
