@@ -40,7 +40,7 @@ def recipe(smoke=False):
         title="Handwritten digits, 28x28, from fully connected networks",
         dataset=dataset,
         model=model,
-        epochs=1 if smoke else 32,
+        epochs=1 if smoke else 24,
         callbacks=[kg.callbacks.LabelSmoothing(0.9)],
         not_good_for="Clean strokes: fully connected networks leave speckle. It takes no labels.",
     )
