@@ -328,9 +328,9 @@ class AdversarialModel(keras.Model):
 
         Args:
             n: how many; may be left out where `seed` is a list.
-            seed: a whole number for the whole batch, the first images of which do not depend on n; or a list of whole
-                numbers, one an image, each image the same in any batch; None for other images at each call. The first
-                image of seed s is the image of [s].
+            seed: a whole number for the whole batch; or a list of whole numbers, one an image, each image the same in
+                any batch; None for other images at each call. The first image of seed s is that of [s], and the first
+                images do not depend on n, up to a grey level of rounding.
             noise: instead of n and seed, standard normal numbers (n, latent_dim).
 
         Returns:
