@@ -6,8 +6,10 @@ Competitors, all with the same networks, losses, optimizers and batch:
 
 - ours: `keras_gans`, through `fit`; "bf16" under the mixed_bfloat16 policy; the MLP GAN compiled by XLA with 32 steps
   an execution;
-- (a) keras: the DCGAN loop of Keras's tutorial, written plainly as a `train_step` with `training=True`, in `fit`;
-- (b) torch: the same networks in eager PyTorch, with the loop of PyTorch's DCGAN tutorial.
+- (a) keras: the DCGAN loop of Keras's tutorial, written plainly as a `train_step` with `training=True`, in `fit`.
+  It is given our builders' networks, the fused batch normalization included: the ratio is of the loops alone;
+- (b) torch: networks of the same layers and sizes in eager PyTorch, with its own initialisation and the loop of
+  PyTorch's DCGAN tutorial.
 
 Each competitor is a process of its own, warmed and then waiting. A round lets each run alone, one after the other, so
 that all see the same machine; a ratio is the median over rounds of the ratios inside a round. The share of peak is the

@@ -8,10 +8,10 @@ from keras_gans import engine
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` over the last axis, with one kernel where Keras 3 takes six passes.
+    """`keras.layers.BatchNormalization` over the last axis, by one kernel instead of several.
 
     The same mathematics, arguments and weights. In training on TensorFlow the statistics, the normalisation and their
-    gradients are single kernels, about three times faster on a CPU; elsewhere Keras's own code runs.
+    gradients are single kernels; elsewhere Keras's own code runs.
 
     Args:
         kwargs: as for `keras.layers.BatchNormalization`; `axis` is the last one.
