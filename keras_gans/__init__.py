@@ -3,7 +3,7 @@
 Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
 """
 
-from keras_gans import callbacks, data, errors, images, layers, losses, zoo
+from keras_gans import callbacks, data, errors, images, layers, losses, optimizers, zoo
 from keras_gans.model import AdversarialModel
 from keras_gans.models import DCGAN, GAN
 from keras_gans.serving import export
@@ -22,5 +22,6 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "optimizers",
     "zoo",
 ]

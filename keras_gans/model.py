@@ -12,7 +12,7 @@ from keras_gans.data.checks import check_dataset, images_of
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float, to_uint8
 from keras_gans.layers.slots import Slots
-from keras_gans.optimizers import OptimizerGroup, with_loss_scale
+from keras_gans.optimizers import FusedAdam, OptimizerGroup, with_loss_scale
 
 PLAYERS = ("generator", "discriminator")
 SAMPLING_BATCH = 256  # images decoded at once: bounds the memory of generate(100_000)
@@ -78,7 +78,7 @@ class AdversarialModel(keras.Model):
 
     def paper_optimizers(self):
         """The optimizers of the paper: {"generator": ..., "discriminator": ...}."""
-        return {player: keras.optimizers.Adam(2e-4, beta_1=0.5) for player in PLAYERS}
+        return {player: FusedAdam(2e-4, beta_1=0.5) for player in PLAYERS}
 
     # Shapes
 

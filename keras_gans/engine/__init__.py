@@ -6,6 +6,7 @@ Each backend's module defines the same names, and nothing else of the package na
 - `forward(fn, variables)`: the outputs of `fn`, and a function that takes a loss of them back to the variables;
 - `input_gradient(fn, inputs)`: the gradient for an input, itself differentiable (for penalties);
 - `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None where there is none;
+- `fused_adam(variable, momentum, velocity, gradient, ...)`: an update of Adam in one kernel, or None likewise;
 - `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
 - `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
 - `function(fn, variables)`: `fn` compiled for inference;
@@ -33,6 +34,7 @@ value_and_grad = _backend.value_and_grad
 forward = _backend.forward
 input_gradient = _backend.input_gradient
 fused_batch_norm = _backend.fused_batch_norm
+fused_adam = _backend.fused_adam
 normal = _backend.normal
 seeded_normal = _backend.seeded_normal
 function = _backend.function

@@ -106,7 +106,7 @@ def input_gradient(fn, inputs):
     return slopes
 
 
-fused_batch_norm = None  # XLA fuses Keras's own
+fused_batch_norm = fused_adam = None  # XLA fuses Keras's own
 
 
 def replica_count():

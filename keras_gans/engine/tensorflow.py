@@ -57,6 +57,24 @@ def fused_batch_norm(inputs, scale, offset, epsilon):
     return outputs, mean, variance
 
 
+def fused_adam(variable, momentum, velocity, gradient, step, learning_rate, beta_1, beta_2, epsilon):
+    """The `step`-th update of Adam, counted from one, by one kernel: it assigns a TensorFlow variable and its moments,
+    which are Keras variables."""
+    step = tf.cast(step, "float32")
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=momentum.value.handle,
+        v=velocity.value.handle,
+        beta1_power=tf.pow(beta_1, step),
+        beta2_power=tf.pow(beta_2, step),
+        lr=tf.cast(learning_rate, "float32"),
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=epsilon,
+        grad=tf.cast(gradient, "float32"),
+    )
+
+
 def replica_count():
     """How many replicas share a batch."""
     return tf.distribute.get_strategy().num_replicas_in_sync

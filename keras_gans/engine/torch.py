@@ -46,7 +46,7 @@ def _gradients(outputs, tensors, slopes=None):
     return list(torch.autograd.grad(outputs, tensors, slopes, allow_unused=True))
 
 
-fused_batch_norm = None  # Keras's own runs
+fused_batch_norm = fused_adam = None  # Keras's own run
 
 
 def replica_count():

@@ -26,6 +26,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.optimizers import FusedAdam
 
 SMALLEST_MAP = 4  # height or width of the smallest feature map: 4 at 64x64 and 32x32, 7 at 28x28
 
@@ -181,6 +182,4 @@ class DCGAN(AdversarialModel):
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
     def paper_optimizers(self):
-        return {
-            player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8) for player in ("generator", "discriminator")
-        }
+        return {player: FusedAdam(2e-4, beta_1=0.5, epsilon=1e-8) for player in ("generator", "discriminator")}

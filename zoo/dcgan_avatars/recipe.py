@@ -34,7 +34,7 @@ def recipe(smoke=False):
         noisy_discriminator(4 if smoke else 24),
         ema_decay=0.999,
     )
-    adam = keras.optimizers.Adam
+    adam = kg.optimizers.FusedAdam
     model.compile(adam(4e-4, beta_1=0.5), adam(1e-4, beta_1=0.5))
     return Recipe(
         title="Drawn faces, 64x64 in colour",

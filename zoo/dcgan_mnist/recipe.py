@@ -6,8 +6,6 @@ Half the filters of the authors' Theano code for MNIST and no labels, with a mov
 about half an hour on two CPU cores; card.json says what it took.
 """
 
-import keras
-
 import keras_gans as kg
 from keras_gans.models.dcgan import build_discriminator, build_generator
 from keras_gans.training import Recipe
@@ -22,7 +20,7 @@ def recipe(smoke=False):
         build_discriminator(SHAPE, base_filters=filters),
         ema_decay=0.999,
     )
-    adam = keras.optimizers.Adam
+    adam = kg.optimizers.FusedAdam
     model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5))  # the paper's, section 4
     return Recipe(
         title="Handwritten digits, 28x28, from a small DCGAN",

@@ -33,7 +33,7 @@ def recipe(smoke=False):
         noisy_discriminator(8 if smoke else 128),
         ema_decay=0.999,
     )
-    adam = keras.optimizers.Adam
+    adam = kg.optimizers.FusedAdam
     many = 1 if keras.backend.backend() == "torch" else 32  # steps this small are mostly overhead
     model.compile(adam(4e-4, beta_1=0.5), adam(1e-4, beta_1=0.5), steps_per_execution=many)
     return Recipe(
