@@ -3,16 +3,15 @@
 Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
 """
 
-from keras_gans import callbacks, data, errors, images, layers, losses, optimizers, zoo
+from keras_gans import callbacks, data, errors, images, layers, losses, models, optimizers, zoo
 from keras_gans.model import AdversarialModel
-from keras_gans.models import DCGAN, GAN
+from keras_gans.models import *  # noqa: F403 - every variant, as models/__init__.py lists them
 from keras_gans.serving import export
 from keras_gans.zoo import load
 
 __version__ = "0.1.0"
 __all__ = [
-    "DCGAN",
-    "GAN",
+    *models.__all__,
     "AdversarialModel",
     "callbacks",
     "data",
@@ -22,6 +21,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "models",
     "optimizers",
     "zoo",
 ]

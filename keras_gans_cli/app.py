@@ -10,8 +10,6 @@ from keras_gans_cli import cards
 from keras_gans_cli.errors import KerasGansError
 from keras_gans_cli.quiet import library
 
-VARIANTS = {"gan": "GAN", "dcgan": "DCGAN"}
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="keras-gans")
@@ -105,14 +103,14 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
 
     Every epoch is checkpointed. After Ctrl-C the same command with --resume DIR goes on, as if nothing had happened.
     """
-    known = cards.recipes()
-    variant = VARIANTS.get(recipe.lower())
+    known, variants = cards.recipes(), cards.variants()
+    variant = variants.get(recipe.lower())
     options = {"--data": data, "--image-size": image_size, "--batch-size": batch_size, "--download": download or None}
     if variant is None:
         if recipe not in known and not recipe.endswith(".py"):
-            hint = cards.did_you_mean(recipe, [*known, *VARIANTS])
+            hint = cards.did_you_mean(recipe, [*known, *variants])
             raise click.UsageError(
-                f"Expected a recipe ({', '.join(known)}), a recipe file (.py) or a variant ({', '.join(VARIANTS)}). "
+                f"Expected a recipe ({', '.join(known)}), a recipe file (.py) or a variant ({', '.join(variants)}). "
                 f"Received: {recipe!r}. {hint}"
             )
         given = [name for name, value in options.items() if value is not None]

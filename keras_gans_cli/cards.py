@@ -1,5 +1,6 @@
 """The zoo's folders and cards: what there is, what it is, and whether a file is the one that its card describes."""
 
+import ast
 import difflib
 import hashlib
 import json
@@ -37,6 +38,14 @@ def recipes():
     for zoo in reversed(zoo_folders()):
         found.update({recipe.parent.name: recipe for recipe in zoo.glob("*/recipe.py")})
     return dict(sorted(found.items()))
+
+
+def variants():
+    """`{name: class}` of every variant, as `keras_gans/models/__init__.py` imports them: read, since importing takes
+    seconds."""
+    source = Path(__file__).parents[1] / "keras_gans" / "models" / "__init__.py"
+    imports = [node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    return {node.module.rsplit(".", 1)[-1]: alias.name for node in imports for alias in node.names}
 
 
 def did_you_mean(name, known):

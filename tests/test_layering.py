@@ -145,3 +145,11 @@ def test_training_imports_no_other_backend(backend):
     imported = done.stdout.split("imported:")[1].split()
     assert backend in imported
     assert not {"tensorflow", "tensorflow_datasets"} & set(imported) - {backend}, imported
+
+
+def test_the_command_line_knows_every_variant():
+    import keras_gans.models
+    from keras_gans_cli import cards
+
+    assert sorted(cards.variants().values()) == sorted(keras_gans.models.__all__)
+    assert cards.variants()["dcgan"] == "DCGAN"

@@ -112,7 +112,8 @@ def normal(shape, seed_generator):
 
 # One graph for all sizes: a dozen operations one by one would take longer than a small image.
 _compiled_normal = tf.function(
-    _philox_normal, input_signature=[tf.TensorSpec((), "int32"), tf.TensorSpec((2,), "int64")]
+    lambda size, seed: _philox_normal(size, tf.stack([seed, 0])),
+    input_signature=[tf.TensorSpec((), "int32"), tf.TensorSpec((), "int64")],
 )
 
 
@@ -120,12 +121,13 @@ def seeded_normal(seeds, size):
     """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
 
     def of_one(seed):
-        return tf.ensure_shape(_compiled_normal(size, tf.stack([seed, 0])), (size,))
+        return tf.ensure_shape(_compiled_normal(size, seed), (size,))
 
-    seeds = tf.convert_to_tensor(seeds, "int64")
-    if seeds.shape[0] == 1:  # without the cost of a loop, which is a third of a small image's
+    if isinstance(seeds, list) and len(seeds) == 1:  # without the cost of a loop, which is a third of a small image's
         return of_one(seeds[0])[None]
-    return tf.map_fn(of_one, seeds, fn_output_signature=tf.TensorSpec((size,), "float32"))
+    return tf.map_fn(
+        of_one, tf.convert_to_tensor(seeds, "int64"), fn_output_signature=tf.TensorSpec((size,), "float32")
+    )
 
 
 def function(fn, variables):
