@@ -30,6 +30,6 @@ def test_examples_run(name, tmp_path, monkeypatch):
 
 
 def test_there_are_examples():
-    for name in ("keras_gans.losses", "keras_gans.model"):
+    for name in ("keras_gans.losses.adversarial", "keras_gans.model"):
         tests = doctest.DocTestFinder().find(importlib.import_module(name), name)
         assert any(test.examples for test in tests), name
