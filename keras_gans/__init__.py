@@ -3,7 +3,7 @@
 Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
 """
 
-from keras_gans import callbacks, data, errors, images, layers, losses, models, optimizers, zoo
+from keras_gans import callbacks, data, errors, images, layers, losses, models, optimizers, penalties, zoo
 from keras_gans.model import AdversarialModel
 from keras_gans.models import *  # noqa: F403 - every variant, as models/__init__.py lists them
 from keras_gans.serving import export
@@ -23,5 +23,6 @@ __all__ = [
     "losses",
     "models",
     "optimizers",
+    "penalties",
     "zoo",
 ]

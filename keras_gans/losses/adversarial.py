@@ -222,7 +222,7 @@ def wasserstein_discriminator_loss(real_logits, fake_logits):
     >>> float(wasserstein_discriminator_loss(np.array([3.0, 1.0]), np.array([-1.0])))     # -1 - 2
     -3.0
 
-    Reference: Arjovsky et al., 2017, eq. 2 and algorithm 1, https://arxiv.org/abs/1701.07875
+    Reference: Arjovsky et al., 2017, algorithm 1, https://arxiv.org/abs/1701.07875
     """
     return ops.mean(float32(fake_logits)) - ops.mean(float32(real_logits))
 

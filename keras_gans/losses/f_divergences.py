@@ -13,7 +13,7 @@ Where the published g_f or f*(g_f) is an exponential, scores beyond 10 in magnit
 is another activation into the same domain, so F stays a lower bound, and its gradient neither overflows nor vanishes
 (clipping the scores would stop it).
 
-Reference: Nowozin et al., 2016, "f-GAN", table 1 and 2 and section 3, https://arxiv.org/abs/1606.00709
+Reference: Nowozin et al., 2016, https://arxiv.org/abs/1606.00709
 """
 
 import keras
@@ -82,7 +82,7 @@ class KullbackLeibler(FDivergence):
     >>> float(kl.activated_conjugate(np.array(1.0))), kl.threshold
     (1.0, 1.0)
 
-    Reference: Nowozin et al., 2016, table 1 and 2
+    Reference: Nowozin et al., 2016
     """
 
     threshold = 1.0
@@ -112,7 +112,7 @@ class ReverseKullbackLeibler(FDivergence):
     >>> float(reverse.activation(np.array(0.0))), float(reverse.activated_conjugate(np.array(3.0)))
     (-1.0, 2.0)
 
-    Reference: Nowozin et al., 2016, table 1 and 2
+    Reference: Nowozin et al., 2016
     """
 
     threshold = -1.0
@@ -142,7 +142,7 @@ class Pearson(FDivergence):
     >>> float(pearson.f(np.array(3.0))), float(pearson.activated_conjugate(np.array(2.0)))
     (4.0, 3.0)
 
-    Reference: Nowozin et al., 2016, table 1 and 2
+    Reference: Nowozin et al., 2016
     """
 
     def f(self, ratio):
@@ -170,7 +170,7 @@ class Neyman(FDivergence):
     >>> float(neyman.f(np.array(4.0))), float(neyman.conjugate(np.array(-3.0)))
     (2.25, -2.0)
 
-    Reference: Nowozin et al., 2016, table 1 and 2 (f*(g_f(v)) = 2 - 2 exp(-v / 2): derived here)
+    Reference: Nowozin et al., 2016 (f*(g_f(v)) = 2 - 2 exp(-v / 2): derived here)
     """
 
     def f(self, ratio):
@@ -198,7 +198,7 @@ class SquaredHellinger(FDivergence):
     >>> float(hellinger.f(np.array(9.0))), float(hellinger.conjugate(np.array(0.5)))
     (4.0, 1.0)
 
-    Reference: Nowozin et al., 2016, table 1 and 2
+    Reference: Nowozin et al., 2016
     """
 
     def f(self, ratio):
@@ -231,7 +231,7 @@ class JensenShannon(FDivergence):
     >>> float(js.f(np.array(1.0))), js.threshold
     (0.0, 0.0)
 
-    Reference: Nowozin et al., 2016, table 1 and 2
+    Reference: Nowozin et al., 2016
     """
 
     def f(self, ratio):
@@ -261,7 +261,7 @@ class GANDivergence(FDivergence):
     >>> round(float(gan.f(np.array(1.0))), 4), round(float(gan.activation(np.array(0.0))), 4)     # -log 4, -log 2
     (-1.3863, -0.6931)
 
-    Reference: Nowozin et al., 2016, table 1 and 2; Goodfellow et al., 2014, theorem 1, https://arxiv.org/abs/1406.2661
+    Reference: Nowozin et al., 2016; Goodfellow et al., 2014, section 4, https://arxiv.org/abs/1406.2661
     """
 
     threshold = -np.log(2.0).item()
@@ -300,7 +300,7 @@ class WeightedJensenShannon(FDivergence):
     >>> round(float(half.f(np.array(3.0)) / whole.f(np.array(3.0))), 4)
     0.5
 
-    Reference: Nowozin et al., 2016, table 1 and 2 (f*(g_f(v)): derived here)
+    Reference: Nowozin et al., 2016 (f*(g_f(v)): derived here)
     """
 
     def __init__(self, weight=0.5):
@@ -384,7 +384,7 @@ def f_gan_discriminator_loss(divergence, real_scores, fake_scores):
     >>> round(float(f_gan_discriminator_loss(kg.losses.GANDivergence(), zeros, zeros)), 4)     # log 4
     1.3863
 
-    Reference: Nowozin et al., 2016, eq. 4 to 6, https://arxiv.org/abs/1606.00709
+    Reference: Nowozin et al., 2016, section 2 and algorithm 1, https://arxiv.org/abs/1606.00709
     """
     return ops.mean(divergence.activated_conjugate(fake_scores)) - ops.mean(divergence.activation(real_scores))
 
@@ -407,7 +407,7 @@ def f_gan_generator_loss(divergence, fake_scores):
     >>> float(f_gan_generator_loss(kg.losses.Pearson(), np.array([2.0])))     # -(1 + 2)
     -3.0
 
-    Reference: Nowozin et al., 2016, eq. 4 to 6, https://arxiv.org/abs/1606.00709
+    Reference: Nowozin et al., 2016, section 2 and algorithm 1, https://arxiv.org/abs/1606.00709
     """
     return -ops.mean(divergence.activated_conjugate(fake_scores))
 

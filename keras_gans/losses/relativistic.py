@@ -114,15 +114,14 @@ def relativistic_pairing_generator_loss(real_logits, fake_logits):
 
 
 def check_paired(first, second):
-    """Raises where two tensors of scores cannot be compared one by one; sizes unknown while tracing pass.
+    """Raises where two tensors cannot be compared image by image; sizes unknown while tracing pass.
 
     Raises:
-        DataError: shapes that differ; (N, 1) less (N,) would be (N, N).
+        DataError: shapes that differ; scores (N, 1) less scores (N,) would be (N, N).
     """
     first, second = tuple(first.shape), tuple(second.shape)
-    fit = len(first) == len(second) and all(a == b or a is None or b is None for a, b in zip(first, second))
-    if not fit:
+    if len(first) != len(second) or any(a != b and None not in (a, b) for a, b in zip(first, second)):
         raise DataError(
-            f"Expected two tensors of scores of one shape, paired image by image. Received: {first} and {second}. "
-            "Score as many images on each side, with one discriminator."
+            f"Expected two tensors of one shape, paired image by image. Received: {first} and {second}. Take as many "
+            "images on each side, through the same networks."
         )

@@ -1,0 +1,388 @@
+"""What holds a discriminator back: penalties to add to its loss, and weight clipping.
+
+A penalty is a float32 scalar mean, without its weight: a variant's `discriminator_loss` writes the weight out. Those on
+gradients take the discriminator as a function of the images that scores each by itself; batch normalization in it
+would couple them. Their randomness comes in as tensors, drawn in the step from the model's seeds with `uniform`:
+
+    epsilon = penalties.uniform((ops.shape(real)[0], 1, 1, 1), self.latent_seeds)
+    loss += self.gp_weight * penalties.gradient_penalty(self.score, real, fake, epsilon)
+
+Images are constants here: no gradient reaches the generator that made them.
+"""
+
+import keras
+from keras import ops
+
+from keras_gans import engine
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.losses.adversarial import float32
+from keras_gans.losses.relativistic import check_paired
+
+register = keras.saving.register_keras_serializable(package="keras_gans")
+
+
+# On the slope of the critic
+
+
+@register
+def gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
+    """WGAN-GP's two-sided penalty: E[(|grad f(x')| - target)^2] at x' = epsilon x + (1 - epsilon) G(z).
+
+    The norm is over all numbers of one image, the mean over the images. The paper weighs it by 10.
+
+    Args:
+        score_fn: the critic, from images (N, ...) to one score an image, (N, 1) or (N,).
+        real, fake: images (N, ...), paired by their place in the batch.
+        epsilon: one number in [0, 1] an image, (N, 1, 1, 1) for (N, height, width, channels); or one for all.
+        target: the wanted slope.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: images of different shapes, or an epsilon that is not one number an image.
+
+    Example:
+
+    >>> images = np.ones((2, 1, 2, 1), "float32")
+    >>> steep = lambda x: 3.0 * x[:, 0, 0] + 4.0 * x[:, 0, 1]     # of slope five
+    >>> round(float(ops.convert_to_numpy(gradient_penalty(steep, images, -images, epsilon=0.3))), 4)
+    16.0
+
+    Reference: Gulrajani et al., 2017, eq. 3, https://arxiv.org/abs/1704.00028
+    """
+    return ops.mean(ops.square(_norms(score_fn, _between(real, fake, epsilon)) - target))
+
+
+@register
+def one_sided_gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
+    """E[max(0, |grad f(x')| - target)^2] at x' = epsilon x + (1 - epsilon) G(z): lets the critic be flatter.
+
+    Slightly worse than the two-sided one according to its paper.
+
+    Args:
+        score_fn, real, fake, epsilon, target: see `gradient_penalty`.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: images of different shapes, or an epsilon that is not one number an image.
+
+    Example:
+
+    >>> flat = lambda x: 0.5 * x[:, 0]
+    >>> ones = np.ones((2, 1), "float32")
+    >>> float(ops.convert_to_numpy(one_sided_gradient_penalty(flat, ones, -ones, epsilon=0.3)))
+    0.0
+
+    Reference: Gulrajani et al., 2017, https://arxiv.org/abs/1704.00028
+    """
+    return ops.mean(ops.square(ops.relu(_norms(score_fn, _between(real, fake, epsilon)) - target)))
+
+
+@register
+def zero_centred_gradient_penalty(score_fn, real, fake, epsilon):
+    """E[|grad f(x')|^2] at x' = epsilon x + (1 - epsilon) G(z): a slope of zero between data and generator.
+
+    Args:
+        score_fn, real, fake, epsilon: see `gradient_penalty`.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: images of different shapes, or an epsilon that is not one number an image.
+
+    Example:
+
+    >>> ones = np.ones((2, 1), "float32")
+    >>> float(ops.convert_to_numpy(zero_centred_gradient_penalty(lambda x: 3.0 * x[:, 0], ones, -ones, epsilon=0.3)))
+    9.0
+
+    Reference: Thanh-Tung et al., 2019, https://arxiv.org/abs/1902.03984 (the points x': unconfirmed)
+    """
+    return ops.mean(_squared_norms(score_fn, _between(real, fake, epsilon)))
+
+
+@register
+def dragan_penalty(score_fn, real, noise, epsilon, target=1.0):
+    """DRAGAN's penalty around the data: E[(|grad f(x')| - target)^2] at x' = x + epsilon std(x) / 2 noise.
+
+    std is one number, over the whole batch. As in the authors' code the noise is uniform on [0, 1), so that images are
+    made brighter only; its weight there is 10.
+
+    Args:
+        score_fn: the discriminator, from images (N, ...) to one logit an image.
+        real: images (N, ...).
+        noise: numbers in [0, 1) of the images' shape.
+        epsilon: one number in [0, 1] an image, (N, 1, 1, 1) for (N, height, width, channels); or one for all.
+        target: the wanted slope.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: noise of another shape than the images, or an epsilon that is not one number an image.
+
+    Example:
+
+    >>> ones = np.ones((2, 1), "float32")
+    >>> float(ops.convert_to_numpy(dragan_penalty(lambda x: 3.0 * x[:, 0], ones, ones, epsilon=0.3)))     # (3 - 1)^2
+    4.0
+
+    Reference: Kodali et al., 2017, https://arxiv.org/abs/1705.07215 (from the authors' code; the paper's noise:
+    unconfirmed)
+    """
+    check_paired(real, noise)
+    real = float32(real)
+    moved = real + 0.5 * ops.std(real) * float32(noise)
+    return ops.mean(ops.square(_norms(score_fn, _between(moved, real, epsilon)) - target))
+
+
+@register
+def r1_penalty(score_fn, real):
+    """R1: E[|grad d(x)|^2] at real images. Its paper's weight is gamma / 2.
+
+    The square is summed over all numbers of an image; a mean over pixels would weaken it 3072 times at 32 by 32 by 3.
+    The code of its authors has a `reg_param` without the half: that is gamma / 2 here.
+
+    Args:
+        score_fn: the discriminator, from images (N, ...) to one logit an image.
+        real: images (N, ...).
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Example:
+
+    >>> linear = lambda x: 3.0 * x[:, 0] + 4.0 * x[:, 1]
+    >>> float(ops.convert_to_numpy(r1_penalty(linear, np.zeros((2, 2), "float32"))))     # 3^2 + 4^2
+    25.0
+
+    Reference: Mescheder et al., 2018, https://arxiv.org/abs/1801.04406
+    """
+    return ops.mean(_squared_norms(score_fn, real))
+
+
+@register
+def r2_penalty(score_fn, fake):
+    """R2: E[|grad d(G(z))|^2] at generated images. Its paper's weight is gamma / 2.
+
+    Args:
+        score_fn: the discriminator, from images (N, ...) to one logit an image.
+        fake: generated images (N, ...).
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Example:
+
+    >>> float(ops.convert_to_numpy(r2_penalty(lambda x: 3.0 * x[:, 0], np.zeros((2, 2), "float32"))))
+    9.0
+
+    Reference: Mescheder et al., 2018, https://arxiv.org/abs/1801.04406; beside R1 in Huang et al., 2024,
+    https://arxiv.org/abs/2501.05441
+    """
+    return ops.mean(_squared_norms(score_fn, fake))
+
+
+def uniform(shape, seed_generator):
+    """Numbers uniform on [0, 1] inside a step, from its seeds: the distribution function of `engine.normal`'s.
+
+    Args:
+        shape: of the result; `shape[0]` counts this replica's images.
+        seed_generator: a `keras.random.SeedGenerator`, such as the model's `latent_seeds`.
+
+    Returns:
+        A float32 tensor.
+
+    Example:
+
+    >>> numbers = ops.convert_to_numpy(uniform((1000, 1), keras.random.SeedGenerator(0)))
+    >>> bool(0.0 <= numbers.min() < 0.01 and 0.99 < numbers.max() <= 1.0)
+    True
+    """
+    return 0.5 + 0.5 * ops.erf(engine.normal(shape, seed_generator) * 0.5**0.5)
+
+
+# On the logits
+
+
+@register
+def lecam_penalty(real_logits, fake_logits, real_anchor, fake_anchor):
+    """LeCam: E[max(0, d(x) - a_F)^2] + E[max(0, a_R - d(G(z)))^2], a_R and a_F moving means of the logits.
+
+    It draws the logits together: far above the fake mean, or far below the real one, they cost. This is the form of the
+    authors' two implementations; the paper's text has the squares without the maximum. Their weight for BigGAN on
+    CIFAR is 0.3, from the 1000th step on.
+
+    Args:
+        real_logits, fake_logits: discriminator outputs, without a sigmoid.
+        real_anchor, fake_anchor: scalars, such as `LeCamAnchors` keeps; constants to the gradient.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Example:
+
+    >>> float(lecam_penalty(np.array([2.0, -3.0]), np.array([0.0]), real_anchor=1.0, fake_anchor=-1.0))
+    5.5
+
+    That is (3^2 + 0) / 2 + 1^2.
+
+    Reference: Tseng et al., 2021, https://arxiv.org/abs/2104.03310
+    """
+    real_anchor, fake_anchor = (ops.stop_gradient(float32(anchor)) for anchor in (real_anchor, fake_anchor))
+    above, below = ops.relu(float32(real_logits) - fake_anchor), ops.relu(real_anchor - float32(fake_logits))
+    return ops.mean(ops.square(above)) + ops.mean(ops.square(below))
+
+
+@register
+class LeCamAnchors(keras.layers.Layer):
+    """Keeps the anchors of `lecam_penalty`: exponential moving means of the real and of the fake logits.
+
+    As in the authors' TensorFlow code the means are freed of their start at zero, so that after the first batch they
+    are that batch's. The present batch enters before the anchors are used. As an attribute of a model it is saved with
+    it.
+
+    Args:
+        decay: of the moving means, in [0, 1): 0.99 in the authors' StyleGAN2, 0.9 in their BigGAN.
+
+    Call arguments:
+        real_logits, fake_logits: discriminator outputs, without a sigmoid.
+        training: whether they enter the means.
+
+    Returns:
+        The real and the fake anchor, float32 scalars; 0 before the first batch.
+
+    Raises:
+        ConfigurationError: a decay out of range.
+
+    Example:
+
+    >>> anchors = LeCamAnchors(decay=0.5)
+    >>> first = anchors(np.array([[4.0]], "float32"), np.array([[-2.0]], "float32"), training=True)
+    >>> [float(a) for a in first]
+    [4.0, -2.0]
+    >>> second = anchors(np.array([[1.0]], "float32"), np.array([[1.0]], "float32"), training=True)
+    >>> [float(a) for a in second]     # (4 / 4 + 1 / 2) / (3 / 4), (-2 / 4 + 1 / 2) / (3 / 4)
+    [2.0, 0.0]
+
+    Reference: Tseng et al., 2021, https://arxiv.org/abs/2104.03310
+    """
+
+    def __init__(self, decay=0.99, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})  # under float16 too: the means move by little
+        if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0.0 <= decay < 1.0:
+            raise ConfigurationError(f"Expected a decay as a number in [0, 1). Received: {decay!r}.")
+        self.decay = float(decay)
+        self.real, self.fake, self.total_weight = (
+            # Replicas see other batches: their means are averaged.
+            self.add_weight(
+                shape=(), initializer="zeros", dtype="float32", trainable=False, aggregation="mean", name=name
+            )
+            for name in ("real", "fake", "total_weight")
+        )
+        self.built = True
+
+    def call(self, real_logits, fake_logits, training=False):
+        if training:
+            for mean, now in ((self.real, real_logits), (self.fake, fake_logits), (self.total_weight, 1.0)):
+                now = ops.stop_gradient(ops.mean(float32(now)))
+                mean.assign(self.decay * mean + (1.0 - self.decay) * now)
+        total = ops.maximum(self.total_weight, keras.config.epsilon())
+        return self.real / total, self.fake / total
+
+    def get_config(self):
+        return {**super().get_config(), "decay": self.decay}
+
+
+@register
+def consistency_penalty(logits, augmented_logits):
+    """Consistency: E[(d(x) - d(t(x)))^2] for a transformation t that should not matter, such as a flip or a shift.
+
+    CR takes it of real images with the weight 10. Balanced consistency (bCR) adds that of generated ones, also 10, and
+    scores untransformed images in the adversarial loss; zCR's term for the discriminator is that of G(z) and
+    G(z + noise).
+
+    Args:
+        logits: the discriminator's, of images.
+        augmented_logits: of the transformed images, in the same order and shape.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: shapes that differ.
+
+    Example:
+
+    >>> float(consistency_penalty(np.array([1.0, 2.0]), np.array([3.0, 2.0])))     # (4 + 0) / 2
+    2.0
+
+    Reference: Zhang et al., 2020, https://arxiv.org/abs/1910.12027; Zhao et al., 2020,
+    https://arxiv.org/abs/2002.04724
+    """
+    check_paired(logits, augmented_logits)
+    return ops.mean(ops.square(float32(logits) - float32(augmented_logits)))
+
+
+# On the weights
+
+
+def clip_weights(variables, limit=0.01):
+    """Clips every number of the variables to [-limit, limit], in place: the first WGAN's way to a Lipschitz critic.
+
+    The paper clips after each update of the critic, all its trainable weights, batch normalization's included; never
+    the generator's.
+
+    Args:
+        variables: `keras.Variable`s, such as `model.discriminator.trainable_variables`.
+        limit: above 0; the paper's is 0.01.
+
+    Raises:
+        ConfigurationError: a limit that is not above 0.
+
+    Example:
+
+    >>> weights = keras.Variable([-3.0, 0.005, 2.0])
+    >>> clip_weights([weights])
+    >>> [round(float(w), 4) for w in ops.convert_to_numpy(weights)]
+    [-0.01, 0.005, 0.01]
+
+    Reference: Arjovsky et al., 2017, algorithm 1, https://arxiv.org/abs/1701.07875
+    """
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+        raise ConfigurationError(f"Expected a limit as a number above 0. Received: {limit!r}.")
+    for variable in variables:
+        variable.assign(ops.clip(variable, -limit, limit))
+
+
+# The mechanics
+
+
+def _between(real, fake, epsilon):
+    """epsilon real + (1 - epsilon) fake, image by image."""
+    check_paired(real, fake)
+    real, fake = float32(real), float32(fake)
+    sizes = tuple(getattr(epsilon, "shape", ()))
+    # (N, 1) against (N, height, width, channels) would not fail: it would give each row of pixels its own number.
+    if sizes and (len(sizes) != len(real.shape) or any(size != 1 for size in sizes[1:])):
+        raise DataError(
+            f"Expected epsilon to be one number an image, of shape (N{', 1' * (len(real.shape) - 1)}), or one for all. "
+            f"Received: {sizes} for images of shape {tuple(real.shape)}. Draw it with keras_gans.penalties.uniform."
+        )
+    epsilon = float32(epsilon)
+    return epsilon * real + (1.0 - epsilon) * fake
+
+
+def _squared_norms(score_fn, images):
+    """|grad f|^2 at each image, (N,)."""
+    slopes = float32(engine.input_gradient(score_fn, ops.stop_gradient(float32(images))))
+    return ops.sum(ops.square(ops.reshape(slopes, (ops.shape(slopes)[0], -1))), axis=1)
+
+
+def _norms(score_fn, images):
+    # The root's slope at zero is infinite, and a flat critic would make NaN of it.
+    return ops.sqrt(_squared_norms(score_fn, images) + 1e-12)
