@@ -2,10 +2,9 @@
 
 A penalty is a float32 scalar mean, without its weight: a variant's `discriminator_loss` writes the weight out. Those on
 gradients take the discriminator as a function of the images that scores each by itself; batch normalization in it
-would couple them. Their randomness comes in as tensors, drawn in the step from the model's seeds with `uniform`:
+would couple them. Their randomness comes in as tensors, drawn in the step from the model's seeds:
 
-    epsilon = penalties.uniform((ops.shape(real)[0], 1, 1, 1), self.latent_seeds)
-    loss += self.gp_weight * penalties.gradient_penalty(self.score, real, fake, epsilon)
+    loss += self.gp_weight * gradient_penalty(self.score, real, fake, self.uniform_like(real))
 
 Images are constants here: no gradient reaches the generator that made them.
 """
@@ -187,25 +186,6 @@ def r2_penalty(score_fn, fake):
     return ops.mean(_squared_norms(score_fn, fake))
 
 
-def uniform(shape, seed_generator):
-    """Numbers uniform on [0, 1] inside a step, from its seeds: the distribution function of `engine.normal`'s.
-
-    Args:
-        shape: of the result; `shape[0]` counts this replica's images.
-        seed_generator: a `keras.random.SeedGenerator`, such as the model's `latent_seeds`.
-
-    Returns:
-        A float32 tensor.
-
-    Example:
-
-    >>> numbers = ops.convert_to_numpy(uniform((1000, 1), keras.random.SeedGenerator(0)))
-    >>> bool(0.0 <= numbers.min() < 0.01 and 0.99 < numbers.max() <= 1.0)
-    True
-    """
-    return 0.5 + 0.5 * ops.erf(engine.normal(shape, seed_generator) * 0.5**0.5)
-
-
 # On the logits
 
 
@@ -368,10 +348,10 @@ def _between(real, fake, epsilon):
     real, fake = float32(real), float32(fake)
     sizes = tuple(getattr(epsilon, "shape", ()))
     # (N, 1) against (N, height, width, channels) would not fail: it would give each row of pixels its own number.
-    if sizes and (len(sizes) != len(real.shape) or any(size != 1 for size in sizes[1:])):
+    if sizes and (len(sizes) != len(real.shape) or any(size not in (1, None) for size in sizes[1:])):
         raise DataError(
             f"Expected epsilon to be one number an image, of shape (N{', 1' * (len(real.shape) - 1)}), or one for all. "
-            f"Received: {sizes} for images of shape {tuple(real.shape)}. Draw it with keras_gans.penalties.uniform."
+            f"Received: {sizes} for images of shape {tuple(real.shape)}. Draw it with keras.random.uniform."
         )
     epsilon = float32(epsilon)
     return epsilon * real + (1.0 - epsilon) * fake
