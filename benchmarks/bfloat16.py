@@ -22,7 +22,7 @@ import keras
 import numpy as np
 
 import keras_gans as kg
-from keras_gans.models.dcgan import build_discriminator, build_generator
+from keras_gans.networks.dcgan import build_discriminator, build_generator
 
 COMPONENTS = 48
 POLICIES = ("float32", "mixed_bfloat16")

@@ -20,115 +20,11 @@ Departures from the paper:
 """
 
 import keras
-from keras import initializers, layers
 
-from keras_gans.errors import ConfigurationError
-from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
-
-SMALLEST_MAP = 4  # height or width of the smallest feature map: 4 at 64x64 and 32x32, 7 at 28x28
-
-
-def _stages(image_shape):
-    """How often an image can be halved before it is a smallest map."""
-    height, width, _ = image_shape
-    stages = 0
-    while height % 2 == width % 2 == 0 and min(height, width) // 2 >= SMALLEST_MAP:
-        height, width, stages = height // 2, width // 2, stages + 1
-    if stages == 0:
-        raise ConfigurationError(
-            f"Expected a height and width that are even and {2 * SMALLEST_MAP} or more. Received: "
-            f"image_shape={tuple(image_shape)}. Resize the images, for instance to 32x32 or 64x64."
-        )
-    return stages
-
-
-def _kernel():
-    return initializers.RandomNormal(stddev=0.02)
-
-
-def _batch_norm(name):
-    return FusedBatchNormalization(
-        momentum=0.9, epsilon=1e-5, gamma_initializer=initializers.RandomNormal(1.0, 0.02), name=name
-    )
-
-
-def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size=5):
-    """The paper's generator: a projection to the smallest map, then transposed convolutions that double it.
-
-    Args:
-        image_shape: (height, width, channels), both sizes even and 8 or more; 64x64 gives four stages, 32x32 three,
-            28x28 two.
-        latent_dim: how many numbers an image is made from.
-        base_filters: channels of the last hidden map; each smaller map has twice as many. At 64x64, 128 is the paper's
-            figure 1 and 64 the authors' Torch code; at 28x28, 64 is the Theano code for MNIST.
-        kernel_size: 5 in the Theano code, 4 in the Torch code.
-
-    Returns:
-        A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
-
-    Raises:
-        ConfigurationError: sizes that cannot be halved.
-    """
-    stages = _stages(image_shape)
-    height, width, channels = image_shape
-    smallest = (height >> stages, width >> stages, base_filters << (stages - 1))
-    latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(
-        smallest[0] * smallest[1] * smallest[2], use_bias=False, kernel_initializer=_kernel(), name="project"
-    )(latents)
-    x = layers.ReLU(name="project_relu")(_batch_norm("project_norm")(x))  # per unit: before the reshape, as in Theano
-    x = layers.Reshape(smallest, name="reshape")(x)
-    for stage in range(stages - 1):
-        x = layers.Conv2DTranspose(
-            base_filters << (stages - 2 - stage),
-            kernel_size,
-            strides=2,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=_kernel(),
-            name=f"up{stage}",
-        )(x)
-        x = layers.ReLU(name=f"up{stage}_relu")(_batch_norm(f"up{stage}_norm")(x))
-    x = layers.Conv2DTranspose(
-        channels, kernel_size, strides=2, padding="same", use_bias=False, kernel_initializer=_kernel(), name="to_image"
-    )(x)
-    return keras.Model(latents, layers.Activation("tanh", dtype="float32", name="images")(x), name="generator")
-
-
-def build_discriminator(image_shape, *, base_filters=64, kernel_size=5):
-    """The paper's discriminator: strided convolutions, then one logit.
-
-    Args:
-        image_shape: (height, width, channels); see `build_generator`.
-        base_filters: channels of the first map; each smaller map has twice as many.
-        kernel_size: 5 in the Theano code, 4 in the Torch code.
-
-    Returns:
-        A Keras model, images to logits (N, 1).
-
-    Raises:
-        ConfigurationError: sizes that cannot be halved.
-    """
-    images = x = keras.Input(image_shape, name="images")
-    for stage in range(_stages(image_shape)):
-        x = layers.Conv2D(
-            base_filters << stage,
-            kernel_size,
-            strides=2,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=_kernel(),
-            name=f"down{stage}",
-        )(x)
-        if stage:  # none at the first layer: it would hide the images' mean and contrast
-            x = _batch_norm(f"down{stage}_norm")(x)
-        x = layers.LeakyReLU(0.2, name=f"down{stage}_relu")(x)
-    x = layers.Flatten(name="flatten")(x)
-    logits = layers.Dense(1, use_bias=False, kernel_initializer=_kernel(), dtype="float32", name="logits")(x)
-    return keras.Model(images, logits, name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")

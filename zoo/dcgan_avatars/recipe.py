@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 import keras_gans as kg
-from keras_gans.models.dcgan import build_discriminator, build_generator
+from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.training import Recipe
 
 SHAPE = (64, 64, 3)

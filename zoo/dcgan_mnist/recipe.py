@@ -7,7 +7,7 @@ about half an hour on two CPU cores; card.json says what it took.
 """
 
 import keras_gans as kg
-from keras_gans.models.dcgan import build_discriminator, build_generator
+from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.training import Recipe
 
 SHAPE = (28, 28, 1)

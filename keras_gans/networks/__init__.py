@@ -1,0 +1,1 @@
+"""Networks that several variants share: functions that build Keras models."""
