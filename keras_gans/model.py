@@ -164,6 +164,13 @@ class AdversarialModel(keras.Model):
         """Fresh latents, as many as there are images."""
         return self._latents(ops.shape(images)[0], self.latent_seeds)
 
+    def uniform_like(self, images, training=True):
+        """Fresh numbers from U[0, 1], one for each image, (N, 1, 1, 1); outside training from seeds of its own."""
+        normal = engine.normal(
+            (ops.shape(images)[0], 1, 1, 1), self.latent_seeds if training else self.evaluation_seeds
+        )
+        return 0.5 * (1.0 + ops.erf(normal / 2.0**0.5))  # a normal's distribution function makes it uniform
+
     def _latents(self, count, seeds):
         return self.prior(engine.normal((count, self.latent_dim), seeds))
 
