@@ -169,7 +169,7 @@ class AdversarialModel(keras.Model):
         normal = engine.normal(
             (ops.shape(images)[0], 1, 1, 1), self.latent_seeds if training else self.evaluation_seeds
         )
-        return 0.5 * (1.0 + ops.erf(normal / 2.0**0.5))  # a normal's distribution function makes it uniform
+        return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))  # a normal's distribution function makes it uniform
 
     def _latents(self, count, seeds):
         return self.prior(engine.normal((count, self.latent_dim), seeds))

@@ -290,7 +290,8 @@ class VariantContract:
 
     @pytest.mark.parametrize("kind", ["uint8", "labels", "list", "pydataset", "pairs", "dicts", "generator"])
     def test_fit_takes_images_in_many_packings(self, kind, after_the_array):
-        assert largest_difference(after_the_array, training_state(self._fitted(kind))) < 1e-7
+        # Bytes are converted in the step, where a compiler may round otherwise: two last places of numbers near one.
+        assert largest_difference(after_the_array, training_state(self._fitted(kind))) < 2.5e-7
 
     @needs_tensorflow
     @pytest.mark.parametrize("kind", ["tf images", "tf pairs", "tf dicts"])

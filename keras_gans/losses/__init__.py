@@ -14,6 +14,7 @@ from keras_gans.losses.adversarial import (
     wasserstein_generator_loss,
 )
 from keras_gans.losses.f_divergences import (
+    FDivergence,
     GANDivergence,
     JensenShannon,
     KullbackLeibler,
@@ -35,6 +36,7 @@ from keras_gans.losses.relativistic import (
 )
 
 __all__ = [
+    "FDivergence",
     "GANDivergence",
     "JensenShannon",
     "KullbackLeibler",

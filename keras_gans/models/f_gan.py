@@ -1,0 +1,163 @@
+"""f-GAN: Nowozin, Cseke and Tomioka, 2016, "f-GAN: training generative neural samplers using variational divergence
+minimization", https://arxiv.org/abs/1606.00709
+
+Objective, for a divergence with activation g and conjugate f*, and the discriminator's score V:
+    value:         F = E[g(V(x))] - E[f*(g(V(G(z))))], which bounds D_f(p_data || p_G) from below
+    discriminator: -F
+    generator:     -E[g(V(G(z)))]          practical, section 3.2 (the default), or
+                   -E[f*(g(V(G(z))))]      `generator_objective=f_gan_generator_loss`: F itself
+
+An image is taken for real where g(V) is above the divergence's `threshold`, which is not V > 0 for all of them.
+
+Schedule (algorithm 1): one step of both players, their gradients taken at the same weights on the same images and
+noise. With `discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
+
+Departures from the paper:
+- optimizer: Adam at 2e-4 with beta_1 of 0.5; the paper's for MNIST is unconfirmed, as are the networks' details;
+- each player has an optimizer of its own, where algorithm 1 has one step of gradient descent.
+"""
+
+import keras
+from keras import initializers, layers, ops
+
+from keras_gans.errors import ConfigurationError
+from keras_gans.layers import FusedBatchNormalization
+from keras_gans.losses import (
+    FDivergence,
+    GANDivergence,
+    f_gan_discriminator_loss,
+    f_gan_practical_generator_loss,
+)
+from keras_gans.model import AdversarialModel
+
+
+def _small():
+    return initializers.RandomUniform(-0.05, 0.05)
+
+
+def build_generator(image_shape, latent_dim=100, *, units=1200):
+    """The paper's generator for MNIST: two hidden layers with batch norm, then sigmoid pixels.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: how many numbers an image is made from.
+        units: width of both hidden layers.
+
+    Returns:
+        A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
+    """
+    latents = x = keras.Input((latent_dim,), name="latents")
+    for i in range(2):
+        x = layers.Dense(units, use_bias=False, kernel_initializer=_small(), name=f"hidden{i}")(x)
+        x = layers.ReLU()(FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{i}")(x))
+    height, width, channels = image_shape
+    x = layers.Dense(height * width * channels, kernel_initializer=_small(), name="pixels")(x)
+    x = layers.Activation("sigmoid", dtype="float32", name="sigmoid")(x)
+    x = layers.Rescaling(2.0, offset=-1.0, dtype="float32", name="rescale")(x)
+    return keras.Model(latents, layers.Reshape(image_shape, dtype="float32", name="images")(x), name="generator")
+
+
+def build_discriminator(image_shape, *, units=240):
+    """The paper's variational function for MNIST: two hidden layers of exponential linear units, then a score.
+
+    Args:
+        image_shape: (height, width, channels).
+        units: width of both hidden layers.
+
+    Returns:
+        A Keras model, images to scores (N, 1), without an activation: the divergence has it.
+    """
+    images = keras.Input(image_shape, name="images")
+    x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)
+    x = layers.Flatten(name="flatten")(x)
+    for i in range(2):
+        x = layers.Dense(units, activation="elu", kernel_initializer=_small(), name=f"hidden{i}")(x)
+    scores = layers.Dense(1, kernel_initializer=_small(), dtype="float32", name="scores")(x)
+    return keras.Model(images, scores, name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class FGAN(AdversarialModel):
+    """Generative adversarial network of any f-divergence.
+
+    The noise is uniform on [-1, 1]: z = erf(n / sqrt(2)) for normal noise n.
+
+    Args:
+        generator, discriminator: networks, the discriminator ending in a score without an activation; with neither, the
+            paper's for MNIST, for `image_shape` and `latent_dim`.
+        image_shape: (height, width, channels) of the default networks.
+        latent_dim: latents of the default generator.
+        divergence: one of `keras_gans.losses`, such as `KullbackLeibler()`; None for `GANDivergence()`.
+        generator_objective: `keras_gans.losses.f_gan_practical_generator_loss` or `f_gan_generator_loss`, or any
+            registered function of a divergence and the fake scores.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+
+    Raises:
+        ConfigurationError: no divergence, an objective that is no function, or networks that do not fit each other.
+
+    Example:
+
+    >>> gan = kg.FGAN(image_shape=(28, 28, 1), divergence=kg.losses.Pearson())
+    >>> gan.compile()
+    >>> gan.generate(4, seed=0).shape
+    (4, 28, 28, 1)
+
+    Reference: Nowozin et al., 2016, https://arxiv.org/abs/1606.00709
+    """
+
+    def __init__(
+        self,
+        generator=None,
+        discriminator=None,
+        *,
+        image_shape=(28, 28, 1),
+        latent_dim=100,
+        divergence=None,
+        generator_objective=f_gan_practical_generator_loss,
+        **kwargs,
+    ):
+        divergence = GANDivergence() if divergence is None else divergence
+        if not isinstance(divergence, FDivergence):
+            raise ConfigurationError(
+                f"Expected a divergence such as keras_gans.losses.KullbackLeibler(). Received: {divergence!r}."
+            )
+        if not callable(generator_objective):
+            raise ConfigurationError(
+                "Expected generator_objective to be a function of a divergence and the fake scores, such as "
+                f"keras_gans.losses.f_gan_generator_loss. Received: {generator_objective!r}."
+            )
+        if generator is None and discriminator is None:
+            generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
+        super().__init__(generator, discriminator, **kwargs)
+        self.divergence, self.generator_objective = divergence, generator_objective
+
+    def prior(self, noise):
+        return ops.erf(noise * 0.5**0.5)
+
+    def discriminator_loss(self, real, fake, training=True):
+        return f_gan_discriminator_loss(self.divergence, self.score(real, training), self.score(fake, training))
+
+    def generator_loss(self, fake, training=True):
+        return self.generator_objective(self.divergence, self.score(fake, training))
+
+    def train_step(self, data):
+        real = self.real_images(data)
+        k = self.discriminator_steps
+        for i in range(k - 1):
+            share = real[i::k]
+            fake = self.generator(self.latents_like(share), training=True)
+            self.minimize("discriminator", self.discriminator_loss, share, fake)
+        share = real[k - 1 :: k]
+        # The images are made before either player moves and the generator moves first, so that both gradients are
+        # those of the same weights.
+        played = self.play(self.latents_like(share))
+        g_loss = self.minimize("generator", self.generator_loss, played)
+        d_loss = self.minimize("discriminator", self.discriminator_loss, share, played.images)
+        return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "divergence": keras.saving.serialize_keras_object(self.divergence),
+            "generator_objective": keras.saving.serialize_keras_object(self.generator_objective),
+        }
