@@ -199,11 +199,15 @@ def test_the_quadrature_has_the_gaussians_closed_forms():
 def test_the_best_function_reaches_the_divergence_of_two_gaussians(divergence):
     """E_P[T] - E_Q[f*(T)] at T = f'(p / q), and less at any other T."""
 
+    # Farther out float32 rounds some T to the end of the domain; the two sides are equal point by point.
+    step = STEP * (np.abs(X) < 5)
+
     def bound(T):
-        return np.sum(STEP * NORMAL * T) - np.sum(STEP * OTHER * numpy(divergence.conjugate(T.astype("float32"))))
+        conjugate = numpy(divergence.conjugate(T.astype("float32")))
+        return np.sum((step * NORMAL * T - step * OTHER * conjugate)[step > 0])
 
     best = slope_of_f(divergence, NORMAL / OTHER)
-    expected = of_densities(divergence, NORMAL, OTHER, STEP)
+    expected = of_densities(divergence, NORMAL, OTHER, step)
     assert bound(best) == pytest.approx(expected, abs=1e-4)
     inside = 0.9 * best + 0.1 * divergence.threshold  # between two points of the domain
     assert bound(inside) < expected - 1e-4
