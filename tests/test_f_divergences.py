@@ -231,7 +231,7 @@ def test_a_trained_quadratic_finds_the_divergence_of_two_gaussians(divergence, m
     levels = (np.arange(count) + 0.5) / count
     cumulated = np.cumsum(NORMAL) * STEP
     normal = np.interp(levels, cumulated, X + STEP / 2).astype("float32")
-    real, fake = normal, DEVIATION * normal + MEAN
+    real, fake = (ops.convert_to_tensor(x) for x in (normal, DEVIATION * normal + MEAN))
     weights = keras.Variable(np.zeros(3, "float32"))
 
     def score(x):
