@@ -99,7 +99,7 @@ def sample(name, count, seed, output, folder):
 @click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
 @click.option("--smoke", is_flag=True, help="A rehearsal of seconds.")
 def train(recipe, data, image_size, batch_size, epochs, seed, download, output, resume, smoke):
-    """Train RECIPE: a model of the zoo, a recipe file, or a variant (gan, dcgan) on data of yours.
+    """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on data of yours.
 
     Every epoch is checkpointed. After Ctrl-C the same command with --resume DIR goes on, as if nothing had happened.
     """
