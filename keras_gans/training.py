@@ -71,7 +71,8 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
 
     Args:
         variant: a class such as `keras_gans.DCGAN`.
-        source, image_size, batch_size, download: see `kg.data.load`.
+        source, image_size, download: see `kg.data.load`.
+        batch_size: images of one discriminator update; a step deals out `discriminator_steps` times as many.
         epochs: passes over the data.
 
     Returns:
@@ -88,6 +89,7 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
         )
         model = variant(image_shape=dataset.image_shape, ema_decay=0.999)
         model.compile()
+        dataset.batch_size = min(batch_size * model.discriminator_steps, len(dataset.images))
         return Recipe(
             title=f"{variant.__name__} on {dataset.about.get('name', source)}",
             dataset=dataset,

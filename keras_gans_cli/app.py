@@ -91,7 +91,9 @@ def sample(name, count, seed, output, folder):
 @click.argument("recipe")
 @click.option("--data", help="For a variant: a folder of images, a TFDS name, an .npz file. [default: drawn:digits]")
 @click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
-@click.option("--batch-size", type=click.IntRange(2), help="For a variant: images a step. [default: 64]")
+@click.option(
+    "--batch-size", type=click.IntRange(2), help="For a variant: images a discriminator update. [default: 64]"
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
 @click.option("--seed", default=0, show_default=True, help="Names the initial weights and the noise.")
 @click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
