@@ -3,5 +3,6 @@
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.slots import Slots
+from keras_gans.layers.spectral_normalization import SpectralNormalization
 
-__all__ = ["FusedBatchNormalization", "Maxout", "Slots"]
+__all__ = ["FusedBatchNormalization", "Maxout", "Slots", "SpectralNormalization"]
