@@ -81,6 +81,9 @@ def test_one_call_is_one_step_of_the_power_method_and_leaves_the_kernel_alone(na
     first, second = (numpy(layer(inputs, training=False)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(numpy(layer.u.value), state)
+    np.testing.assert_allclose(numpy(layer.sigma()), np.linalg.norm(matrix.T @ u), rtol=1e-4)  # v from the stored u
+    layer.u.assign(7.0 * layer.u)  # as before the first training pass, when u is noise of any length
+    np.testing.assert_allclose(numpy(layer.sigma()), np.linalg.norm(matrix.T @ u), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["dense", "conv2d", "conv2d_transpose", "embedding"])
@@ -171,13 +174,23 @@ def test_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     layer = SpectralNormalization(layers.Dense(4), power_iterations=50)
     keras.config.set_dtype_policy("float32")
-    inputs = normal(3, 6)
-    outputs = layer(inputs, training=True)
+    outputs = layer(normal(3, 6), training=True)
     assert ops.dtype(outputs) == "bfloat16"
     assert layer.u.dtype == layer.layer.kernel.dtype == "float32"
-    kernel = numpy(layer.layer.kernel.value)
-    expected = inputs @ kernel / np.linalg.svd(kernel)[1][0]
-    np.testing.assert_allclose(numpy(ops.cast(outputs, "float32")), expected, atol=0.05)
+
+
+def test_mixed_precision_does_not_round_sigma():
+    """Rounding errors of single products average out; one of sigma would scale every output."""
+    layer = SpectralNormalization(layers.Dense(40, dtype="mixed_bfloat16"), power_iterations=300)
+    inputs = normal(50, 60)
+    layer.build(inputs.shape)
+    kernel = normal(60, 40, seed=1)
+    kernel *= (1.5 + 1 / 256) / np.linalg.svd(kernel)[1][0]  # as far from bfloat16's numbers as can be
+    layer.layer.kernel.assign(kernel)
+    expected = inputs @ kernel / (1.5 + 1 / 256)
+    for training in (True, False):
+        outputs = numpy(ops.cast(layer(inputs, training=training), "float32"))
+        assert np.sum(outputs * expected) / np.sum(expected**2) == pytest.approx(1.0, abs=1e-3)
 
 
 def network():
