@@ -2,7 +2,16 @@
 
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.maxout import Maxout
+from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
+from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
 
-__all__ = ["FusedBatchNormalization", "Maxout", "Slots", "SpectralNormalization"]
+__all__ = [
+    "FusedBatchNormalization",
+    "Maxout",
+    "MinibatchDiscrimination",
+    "MinibatchStandardDeviation",
+    "Slots",
+    "SpectralNormalization",
+]
