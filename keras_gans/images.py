@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from keras_gans.errors import OutputError
+from keras_gans.errors import ConfigurationError, DataError, OutputError
 
 
 def to_float(images):
@@ -30,6 +30,46 @@ def to_uint8(images):
     """
     levels = ops.round((ops.cast(images, "float32") + 1.0) * 127.5)
     return ops.cast(ops.clip(levels, 0.0, 255.0), "uint8")
+
+
+def pack(images, degree):
+    """Packs of `degree` images, joined along the channels: what the discriminator of PacGAN judges as one.
+
+    Consecutive images make a pack, so a pack of independent images needs a shuffled batch (real) or independent latents
+    (generated). The gradient goes to all of a pack's images; `degree` 1 changes nothing. Points are packed alike.
+
+    Args:
+        images: (N, height, width, channels), or points (N, features).
+        degree: images a pack, m, 1 or more.
+
+    Returns:
+        (N / m, height, width, m * channels), channels j * C to (j + 1) * C of a pack being its j-th image; or
+        (N / m, m * features).
+
+    Raises:
+        ConfigurationError: a degree below 1.
+        DataError: a batch that m does not divide. Where the size is known only when the step runs, as in a TensorFlow
+            graph, that step fails instead: batch with `drop_remainder=True` and a size that is a multiple of m.
+
+    Example:
+
+    >>> pack(np.zeros((6, 4, 4, 1), "float32"), degree=2).shape[-1]
+    2
+
+    Reference: Lin et al., 2018, "PacGAN: The power of two samples in generative adversarial networks",
+    https://arxiv.org/abs/1712.04086; code: https://github.com/fjxmlzn/PacGAN
+    """
+    if not isinstance(degree, int) or degree < 1:
+        raise ConfigurationError(f"Expected a degree of packing of 1 or more. Received: {degree!r}.")
+    count, *shape = images.shape
+    if count is not None and count % degree:
+        raise DataError(
+            f"Expected a batch that divides into packs of {degree}. Received: {count} images. Choose a batch size that "
+            f"is a multiple of {degree} and leave out an epoch's last, smaller batch (drop_remainder=True)."
+        )
+    packs = ops.reshape(images, (-1, degree, *shape))
+    packs = ops.moveaxis(packs, 1, -2)
+    return ops.reshape(packs, (-1, *shape[:-1], degree * shape[-1]))
 
 
 def grid(images, columns=None):

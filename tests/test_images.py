@@ -1,12 +1,14 @@
 """Grey levels and floats, grids, and files that are whole or not there."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 from PIL import Image
 
-from keras_gans.errors import OutputError
-from keras_gans.images import grid, replacing, save, to_float, to_pillow, to_uint8
+from keras_gans.engine import value_and_grad
+from keras_gans.errors import ConfigurationError, DataError, OutputError
+from keras_gans.images import grid, pack, replacing, save, to_float, to_pillow, to_uint8
 
 
 def numpy(tensor):
@@ -32,6 +34,33 @@ def test_levels_are_rounded_to_the_nearest_and_clipped():
     levels = numpy(to_uint8(floats))
     assert levels.dtype == np.uint8
     assert levels.tolist() == [0, 0, 1, 2, 255]
+
+
+@pytest.mark.parametrize("shape", [(6, 3, 4, 2), (6, 5)])
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_a_pack_is_its_images_side_by_side_in_the_channels(shape, degree):
+    images = np.random.default_rng(0).normal(size=shape).astype("float32")
+    packs = numpy(pack(images, degree))
+    assert packs.shape == (6 // degree, *shape[1:-1], degree * shape[-1])
+    for i, own in enumerate(packs):
+        np.testing.assert_array_equal(own, np.concatenate(list(images[i * degree : (i + 1) * degree]), axis=-1))
+
+
+def test_every_image_of_a_pack_gets_its_gradient():
+    images = keras.Variable(np.ones((4, 2, 2, 1), "float32"))
+    weights = np.random.default_rng(0).normal(size=(2, 2, 2, 2)).astype("float32")
+    _, (slope,) = value_and_grad(
+        lambda: ops.sum(ops.multiply(pack(ops.convert_to_tensor(images), 2), weights)), [images]
+    )
+    np.testing.assert_array_equal(numpy(pack(slope, 2)), weights)
+
+
+def test_batches_that_do_not_divide_into_packs():
+    with pytest.raises(DataError, match="packs of 4. Received: 6 images.*drop_remainder"):
+        pack(np.zeros((6, 2, 2, 1), "float32"), 4)
+    with pytest.raises(ConfigurationError, match="Received: 0"):
+        pack(np.zeros((6, 2, 2, 1), "float32"), 0)
+    assert pack(keras.Input((2, 2, 3)), 4).shape == (None, 2, 2, 12)  # known only when it runs
 
 
 def test_grid_places_images_row_by_row():
