@@ -3,7 +3,7 @@
 Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
 """
 
-from keras_gans import callbacks, data, errors, images, layers, losses, models, optimizers, penalties, zoo
+from keras_gans import augment, callbacks, data, errors, images, layers, losses, models, optimizers, penalties, zoo
 from keras_gans.model import AdversarialModel
 from keras_gans.models import *  # noqa: F403 - every variant, as models/__init__.py lists them
 from keras_gans.serving import export
@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 __all__ = [
     *models.__all__,
     "AdversarialModel",
+    "augment",
     "callbacks",
     "data",
     "errors",

@@ -1,0 +1,172 @@
+"""Differentiable augmentation: random changes of images through which a generator is still taught.
+
+An augmentation is a function `fn(images, seeds)` of a float tensor of images (N, height, width, channels) in [-1, 1]
+and a `keras.random.SeedGenerator`; every image draws its own change. `DiffAugment` applies a sequence of them. The
+functions that they are made of take what was drawn as an argument: `translate`, `cut_out`.
+
+Reference: Zhao et al., 2020, "Differentiable augmentation for data-efficient GAN training",
+https://arxiv.org/abs/2006.10738; code: https://github.com/mit-han-lab/data-efficient-gans
+"""
+
+import keras
+from keras import ops
+
+from keras_gans.errors import ConfigurationError
+
+_register = keras.saving.register_keras_serializable(package="keras_gans")
+
+
+def translate(images, shifts):
+    """Moves each image by whole pixels and fills with zeros: y[i, j] = x[i - down, j - right].
+
+    Args:
+        images: (N, height, width, channels).
+        shifts: int32 (N, 2), the pixels that an image moves down and to the right.
+
+    Example:
+
+    >>> row = np.reshape([1.0, 2.0, 3.0], (1, 1, 3, 1))
+    >>> ops.convert_to_numpy(translate(row, np.array([[0, 1]]))).ravel().tolist()
+    [0.0, 1.0, 2.0]
+    """
+    for axis in (1, 2):
+        size = images.shape[axis]
+        sources = ops.arange(size)[None] - ops.cast(shifts[:, axis - 1 : axis], "int32")
+        inside = ops.logical_and(sources >= 0, sources < size)
+        shape = (-1, size, 1, 1) if axis == 1 else (-1, 1, size, 1)
+        moved = ops.take_along_axis(images, ops.reshape(ops.clip(sources, 0, size - 1), shape), axis=axis)
+        images = ops.where(ops.reshape(inside, shape), moved, ops.zeros_like(moved))
+    return images
+
+
+def cut_out(images, centers, sides):
+    """Sets a rectangle of each image to zero: rows from center - side // 2, `side` of them, clipped at the borders.
+
+    Args:
+        images: (N, height, width, channels).
+        centers: int32 (N, 2), row and column.
+        sides: (height, width) of the rectangle.
+
+    Example:
+
+    >>> row = np.reshape([1.0, 2.0, 3.0], (1, 1, 3, 1))
+    >>> ops.convert_to_numpy(cut_out(row, np.array([[0, 0]]), sides=(1, 2))).ravel().tolist()
+    [0.0, 2.0, 3.0]
+    """
+    cut = []
+    for axis, side in enumerate(sides):
+        first = ops.cast(centers[:, axis : axis + 1], "int32") - side // 2
+        places = ops.arange(images.shape[axis + 1])[None]
+        cut.append(ops.logical_and(places >= first, places < first + side))
+    cut = ops.logical_and(cut[0][:, :, None, None], cut[1][:, None, :, None])
+    return ops.where(cut, ops.zeros_like(images), images)
+
+
+def _uniform(images, low, high, seeds):
+    return ops.cast(keras.random.uniform((ops.shape(images)[0], 1, 1, 1), low, high, seed=seeds), images.dtype)
+
+
+@_register
+def brightness(images, seeds):
+    """x + U(-0.5, 0.5), one number an image. Not clipped."""
+    return images + _uniform(images, -0.5, 0.5, seeds)
+
+
+@_register
+def saturation(images, seeds):
+    """(x - m) U(0, 2) + m, with m the mean over each pixel's channels; grey images stay as they are."""
+    mean = ops.mean(images, axis=3, keepdims=True)
+    return (images - mean) * _uniform(images, 0.0, 2.0, seeds) + mean
+
+
+@_register
+def contrast(images, seeds):
+    """(x - m) U(0.5, 1.5) + m, with m the mean over the image's pixels and channels."""
+    mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+    return (images - mean) * _uniform(images, 0.5, 1.5, seeds) + mean
+
+
+@_register
+def color(images, seeds):
+    """Brightness, then saturation, then contrast."""
+    return contrast(saturation(brightness(images, seeds), seeds), seeds)
+
+
+@_register
+def translation(images, seeds, ratio=0.125):
+    """A shift by whole pixels, uniform in [-s, s] with s = int(size * ratio + 0.5), down and to the right; see
+    `translate`."""
+    shifts = []
+    for size in images.shape[1:3]:
+        most = int(size * ratio + 0.5)
+        shifts.append(keras.random.randint((ops.shape(images)[0], 1), -most, most + 1, seed=seeds))
+    return translate(images, ops.concatenate(shifts, axis=1))
+
+
+@_register
+def cutout(images, seeds, ratio=0.5):
+    """A hole of side s = int(size * ratio + 0.5) whose centre is uniform in [0, size + 1 - s % 2); see `cut_out`."""
+    sides = [int(size * ratio + 0.5) for size in images.shape[1:3]]
+    centers = [
+        keras.random.randint((ops.shape(images)[0], 1), 0, size + 1 - side % 2, seed=seeds)
+        for size, side in zip(images.shape[1:3], sides)
+    ]
+    return cut_out(images, ops.concatenate(centers, axis=1), sides)
+
+
+@_register
+class DiffAugment(keras.layers.Layer):
+    """Augments every image that a discriminator sees, real and generated alike, in both players' updates:
+
+        discriminator: D(T(x)), D(T(G(z)))        generator: D(T(G(z))), with the gradient through T.
+
+    Every call and every image draws anew; nothing is left as it was by chance. Augmenting the real images alone would
+    teach the augmentation to the generator. Samples are not augmented. It acts in inference as well: it is called where
+    a loss is computed, and is no part of a network.
+
+    The paper's scripts use (translation, cutout) for BigGAN on CIFAR-10, together with flipped data, (color, cutout)
+    for StyleGAN2 on all of CIFAR-10, and all three where data are few.
+
+    Args:
+        policy: augmentations, functions of (images, seeds), in the order in which they are applied. Another strength is
+            another function, registered with `keras.saving.register_keras_serializable` so that it can be saved.
+        seed: of the draws; None for others at each run.
+
+    Returns:
+        Images of the same shape. Keep the layer as an attribute of the model, which saves its seeds.
+
+    Raises:
+        ConfigurationError: a policy that is not of functions.
+
+    Example:
+
+    >>> augment = DiffAugment([color, translation, cutout], seed=0)
+    >>> augment(np.zeros((2, 8, 8, 3), "float32")).shape[1:] == (8, 8, 3)
+    True
+    """
+
+    def __init__(self, policy=(color, translation, cutout), seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(policy, str) or not all(callable(augmentation) for augmentation in policy):
+            raise ConfigurationError(
+                f"Expected a sequence of functions, such as (color, translation, cutout). Received: policy={policy!r}."
+            )
+        self.policy, self.seed = tuple(policy), seed
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, images):
+        for augmentation in self.policy:
+            images = augmentation(images, self.seeds)
+        return images
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        policy = [keras.saving.serialize_keras_object(augmentation) for augmentation in self.policy]
+        return {**super().get_config(), "policy": policy, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config):
+        policy = [keras.saving.deserialize_keras_object(augmentation) for augmentation in config["policy"]]
+        return cls(**{**config, "policy": policy})

@@ -1,0 +1,196 @@
+"""Differentiable augmentation, pixel by pixel, and what is drawn."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gans import augment
+from keras_gans.augment import (
+    DiffAugment,
+    brightness,
+    color,
+    contrast,
+    cut_out,
+    cutout,
+    saturation,
+    translate,
+    translation,
+)
+from keras_gans.engine import value_and_grad
+from keras_gans.errors import ConfigurationError
+
+
+def numpy(tensor):
+    return np.array(ops.convert_to_numpy(tensor), copy=True)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def seeds():
+    return keras.random.SeedGenerator(7)
+
+
+def moved(image, down, right):
+    """One image, pixel by pixel."""
+    outputs = np.zeros_like(image)
+    for i in range(image.shape[0]):
+        for j in range(image.shape[1]):
+            if 0 <= i - down < image.shape[0] and 0 <= j - right < image.shape[1]:
+                outputs[i, j] = image[i - down, j - right]
+    return outputs
+
+
+SHIFTS = [(0, 0), (2, -1), (-3, 3), (1, 0), (0, -5), (-6, 9)]
+
+
+def test_translation_is_exact():
+    images = normal(6, 5, 7, 2)
+    expected = [moved(image, *shift) for image, shift in zip(images, SHIFTS)]
+    np.testing.assert_array_equal(numpy(translate(images, np.array(SHIFTS))), expected)
+
+
+def test_gradient_of_a_translation_is_the_translation_back():
+    images, weights = keras.Variable(normal(6, 5, 7, 2)), normal(6, 5, 7, 2, seed=1)
+    _, (slope,) = value_and_grad(
+        lambda: ops.sum(ops.multiply(translate(ops.convert_to_tensor(images), np.array(SHIFTS)), weights)), [images]
+    )
+    expected = [moved(weight, -down, -right) for weight, (down, right) in zip(weights, SHIFTS)]
+    np.testing.assert_array_equal(numpy(slope), expected)
+
+
+@pytest.mark.parametrize("sides", [(2, 4), (3, 3), (1, 7)])
+def test_cutout_is_exact_and_stops_the_gradient(sides):
+    images, centers = keras.Variable(normal(4, 5, 7, 2)), np.array([(0, 0), (5, 7), (2, 3), (4, 1)])
+    keep = np.ones((4, 5, 7, 2), "float32")
+    for k, (row, column) in enumerate(centers):
+        for i in range(row - sides[0] // 2, row - sides[0] // 2 + sides[0]):
+            for j in range(column - sides[1] // 2, column - sides[1] // 2 + sides[1]):
+                if 0 <= i < 5 and 0 <= j < 7:
+                    keep[k, i, j] = 0.0
+    weights = normal(4, 5, 7, 2, seed=1)
+    outputs = numpy(cut_out(ops.convert_to_tensor(images), centers, sides))
+    np.testing.assert_array_equal(outputs, numpy(images.value) * keep)
+    _, (slope,) = value_and_grad(
+        lambda: ops.sum(ops.multiply(cut_out(ops.convert_to_tensor(images), centers, sides), weights)), [images]
+    )
+    np.testing.assert_array_equal(numpy(slope), weights * keep)
+
+
+def test_brightness_adds_one_number_an_image():
+    images = normal(4000, 2, 2, 3)
+    added = numpy(brightness(ops.convert_to_tensor(images), seeds())) - images
+    np.testing.assert_allclose(added, added[:, :1, :1, :1] * np.ones_like(added), atol=1e-6)
+    uniform_in(added[:, 0, 0, 0], -0.5, 0.5)
+
+
+def test_saturation_scales_about_each_pixels_mean():
+    images = normal(4000, 2, 2, 3)
+    outputs, mean = numpy(saturation(ops.convert_to_tensor(images), seeds())), images.mean(axis=3, keepdims=True)
+    factors = np.sum((outputs - mean) * (images - mean), axis=(1, 2, 3)) / np.sum((images - mean) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(outputs, (images - mean) * factors[:, None, None, None] + mean, atol=1e-5)
+    uniform_in(factors, 0.0, 2.0)
+
+
+def test_contrast_scales_about_the_images_mean():
+    images = normal(4000, 2, 2, 3)
+    outputs, mean = numpy(contrast(ops.convert_to_tensor(images), seeds())), images.mean(axis=(1, 2, 3), keepdims=True)
+    factors = np.sum((outputs - mean) * (images - mean), axis=(1, 2, 3)) / np.sum((images - mean) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(outputs, (images - mean) * factors[:, None, None, None] + mean, atol=1e-5)
+    uniform_in(factors, 0.5, 1.5)
+
+
+def uniform_in(draws, low, high):
+    """4000 draws: in the interval, near its ends, with its mean and deviation; all draws differ."""
+    width = high - low
+    assert low - 1e-5 <= draws.min() < low + 0.01 * width and high - 0.01 * width < draws.max() <= high + 1e-5
+    assert draws.mean() == pytest.approx((low + high) / 2, abs=0.02 * width)  # four standard errors
+    assert draws.std() == pytest.approx(width / 12**0.5, rel=0.05)
+    assert len(np.unique(draws)) > 3000
+
+
+def test_color_is_brightness_then_saturation_then_contrast():
+    images = ops.convert_to_tensor(normal(5, 4, 4, 3))
+    ours, own = seeds(), seeds()
+    expected = contrast(saturation(brightness(images, own), own), own)
+    np.testing.assert_array_equal(numpy(color(images, ours)), numpy(expected))
+
+
+def test_translation_draws_every_shift_alike_in_both_directions():
+    images = np.zeros((4000, 16, 24, 1), "float32")  # int(16 / 8 + .5) = 2 down, int(24 / 8 + .5) = 3 to the right
+    images[:, 8, 12] = 1.0
+    _, rows, columns, _ = np.nonzero(numpy(translation(images, seeds())))
+    for found, most in ((rows - 8, 2), (columns - 12, 3)):
+        values, counts = np.unique(found, return_counts=True)
+        assert values.tolist() == list(range(-most, most + 1))
+        np.testing.assert_allclose(counts, 4000 / len(values), rtol=0.2)
+    assert abs(np.corrcoef(rows, columns)[0, 1]) < 0.07
+
+
+@pytest.mark.parametrize("height, side", [(8, 4), (6, 3)])
+def test_cutout_draws_every_centre_alike(height, side):
+    outputs = numpy(cutout(np.ones((4000, height, 4, 1), "float32"), seeds()))
+    rows = (outputs == 0.0).any(axis=(2, 3))  # the rows of each image that the hole meets
+    centers = (
+        np.array([np.nonzero(row)[0].max() for row in rows]) + 1 - (side - side // 2)
+    )  # right, unless clipped below
+    ends = np.unique(rows, axis=0, return_counts=True)
+    assert len(ends[0]) == height + 1 - side % 2  # one pattern a centre
+    np.testing.assert_allclose(ends[1], 4000 / len(ends[0]), rtol=0.25)
+    assert centers.min() == 0 and rows.sum(axis=1).max() == side
+    holes = (outputs == 0.0).sum(axis=(1, 2, 3))
+    assert holes.max() == side * 2  # the width is 4: a side of 2
+
+
+def test_zero_strength_changes_nothing():
+    images = normal(5, 8, 8, 3)
+    np.testing.assert_array_equal(numpy(translation(images, seeds(), ratio=0.0)), images)
+    np.testing.assert_array_equal(numpy(cutout(images, seeds(), ratio=0.0)), images)
+    np.testing.assert_array_equal(numpy(DiffAugment([])(images)), images)
+    grey = normal(5, 8, 8, 1)
+    np.testing.assert_allclose(numpy(saturation(ops.convert_to_tensor(grey), seeds())), grey, atol=1e-6)
+
+
+def test_equal_images_differ_afterwards_and_calls_differ():
+    layer, images = DiffAugment(seed=3), np.tile(normal(1, 8, 8, 3), (6, 1, 1, 1))
+    first, second = numpy(layer(images)), numpy(layer(images))
+    assert all((first[i] != first[0]).any() for i in range(1, 6)) and (first != second).any()
+    again = numpy(DiffAugment(seed=3)(images))
+    np.testing.assert_array_equal(again, first)  # same seed, same draws
+
+
+def test_the_gradient_reaches_the_images():
+    images, weights = keras.Variable(0.3 * normal(3, 8, 8, 3)), normal(3, 8, 8, 3, seed=1)
+
+    def value(x):  # linear in the images, but for what is drawn: the same each time
+        return ops.sum(ops.multiply(DiffAugment(seed=3)(x), weights))
+
+    _, (slope,) = value_and_grad(lambda: value(ops.convert_to_tensor(images)), [images])
+    start, direction = numpy(images.value), normal(3, 8, 8, 3, seed=2)
+    sides = [float(numpy(value(start + sign * direction))) for sign in (1.0, -1.0)]
+    assert np.sum(numpy(slope) * direction) == pytest.approx((sides[0] - sides[1]) / 2, rel=1e-3)
+    assert (numpy(slope) != 0.0).any(axis=(1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_in_a_compiled_step_that_is_saved(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    layers = [keras.Input((8, 8, 3)), DiffAugment([color, translation], seed=3), keras.layers.Flatten()]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = numpy(model.layers[0].seeds.state.value)
+    model.fit(normal(10, 8, 8, 3), normal(10, 1), batch_size=4, verbose=0)  # and a last batch of two
+    assert (numpy(model.layers[0].seeds.state.value) != before).any()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.layers[0].policy == (color, translation)
+    assert ops.dtype(loaded.layers[0](normal(2, 8, 8, 3))) == ("float32" if policy == "float32" else "bfloat16")
+
+
+def test_policies_are_functions():
+    for policy in ("color,cutout", ["color"]):
+        with pytest.raises(ConfigurationError, match="sequence of functions"):
+            DiffAugment(policy)
+    assert augment.DiffAugment is DiffAugment
