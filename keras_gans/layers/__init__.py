@@ -1,17 +1,27 @@
 """Layers that Keras does not have, one a file."""
 
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_gans.layers.instance_noise import InstanceNoise
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
+from keras_gans.layers.virtual_batch_normalization import (
+    ReferenceBatch,
+    VirtualBatchNormalization,
+    WithoutReferenceBatch,
+)
 
 __all__ = [
     "FusedBatchNormalization",
+    "InstanceNoise",
     "Maxout",
     "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
+    "ReferenceBatch",
     "Slots",
     "SpectralNormalization",
+    "VirtualBatchNormalization",
+    "WithoutReferenceBatch",
 ]

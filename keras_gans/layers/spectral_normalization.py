@@ -43,7 +43,8 @@ class SpectralNormalization(layers.Wrapper):
     >>> dense = SpectralNormalization(keras.layers.Dense(1, use_bias=False))
     >>> dense.build((None, 2))
     >>> dense.layer.set_weights([np.array([[3.0], [4.0]])])  # sigma is 5
-    >>> round(float(dense(np.ones((1, 2), "float32"))[0, 0]), 4)  # (3 + 4) / 5
+    >>> outputs = ops.convert_to_numpy(dense(np.ones((1, 2), "float32")))
+    >>> round(float(outputs[0, 0]), 4)  # (3 + 4) / 5
     1.4
 
     Reference: Miyato et al., 2018, "Spectral normalization for generative adversarial networks", algorithm 1,

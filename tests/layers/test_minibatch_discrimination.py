@@ -65,7 +65,9 @@ def test_gradient_is_that_of_finite_differences():
         return np.sum(weights * by_hand(x, tensor, 3, 2))
 
     variables = [features, layer.tensor]
-    _, slopes = value_and_grad(lambda: ops.sum(layer(ops.convert_to_tensor(features)) * weights), variables)
+    _, slopes = value_and_grad(
+        lambda: ops.sum(ops.multiply(layer(ops.convert_to_tensor(features)), weights)), variables
+    )
     start = [numpy(v.value).astype("float64") for v in variables]
     for i, slope in enumerate(slopes):
         numeric = np.zeros_like(start[i])
