@@ -129,7 +129,7 @@ def test_translation_draws_every_shift_alike_in_both_directions():
     assert abs(np.corrcoef(rows, columns)[0, 1]) < 0.07
 
 
-@pytest.mark.parametrize("height, side", [(8, 4), (6, 3)])
+@pytest.mark.parametrize("height, side", [(8, 4), (6, 3), (7, 4)])
 def test_cutout_draws_every_centre_alike(height, side):
     outputs = numpy(cutout(np.ones((4000, height, 4, 1), "float32"), seeds()))
     rows = (outputs == 0.0).any(axis=(2, 3))  # the rows of each image that the hole meets
