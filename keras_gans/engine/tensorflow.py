@@ -124,7 +124,7 @@ def seeded_normal(seeds, size):
         return tf.ensure_shape(_compiled_normal(size, seed), (size,))
 
     if isinstance(seeds, list) and len(seeds) == 1:  # without the cost of a loop, which is a third of a small image's
-        return of_one(seeds[0])[None]
+        return _compiled_normal(size, seeds[0]).numpy()[None]
     return tf.map_fn(
         of_one, tf.convert_to_tensor(seeds, "int64"), fn_output_signature=tf.TensorSpec((size,), "float32")
     )
