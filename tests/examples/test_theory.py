@@ -1,0 +1,211 @@
+"""The demos of the theory: their mathematics in closed form, and that each writes its picture."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gans as kg
+from keras_gans import engine
+
+FOLDER = Path(__file__).parents[2] / "examples" / "theory"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+pytest.importorskip("matplotlib", reason="the demos draw with matplotlib")
+
+
+def demo(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_demo_writes_its_picture(name, tmp_path):
+    command = [sys.executable, FOLDER / f"{name}.py", "--output", tmp_path / "pictures"]
+    if name == "one_dimension":
+        command += ["--epochs", "2", "--every", "1"]
+    subprocess.run(command, check=True, capture_output=True)
+    (picture,) = (tmp_path / "pictures").iterdir()
+    assert picture.stem == name and picture.stat().st_size > 10_000
+
+
+# Divergences
+
+
+def random_laws(count, size=5):
+    laws = np.random.Generator(np.random.PCG64(0)).random((count, 2, size))
+    return laws / laws.sum(-1, keepdims=True)
+
+
+def test_the_value_at_the_best_discriminator_is_jensen_shannons():
+    divergences = demo("divergences")
+    for p, q in random_laws(20):
+        np.testing.assert_allclose(divergences.gan_value(p, q), -np.log(4) + 2 * divergences.js(p, q), atol=1e-12)
+        best = p / (p + q)  # no other discriminator does better
+        for other in np.clip(best + [[0.05], [-0.05]], 0.001, 0.999):
+            assert np.sum(p * np.log(other) + q * np.log(1 - other)) < divergences.gan_value(p, q)
+
+
+def test_the_lambda_divergence_ends_in_both_kullback_leiblers():
+    divergences = demo("divergences")
+    small = 1e-7
+    for p, q in random_laws(5):
+        # The next term of the series is of the order of lambda times a chi-squared distance, which is below 10 here.
+        forward = divergences.lambda_divergence(p, q, small) / small
+        np.testing.assert_allclose(forward, divergences.kl(p, q), atol=1e-5)
+        backward = divergences.lambda_divergence(p, q, 1 - small) / small
+        np.testing.assert_allclose(backward, divergences.kl(q, p), atol=1e-5)
+
+
+def test_peaks_that_move_apart():
+    """KL of Gaussians is closed: log(s/t) + (t^2 + d^2) / (2 s^2) - 1/2; W1 of shifted equal ones is the shift."""
+    divergences = demo("divergences")
+    x = np.linspace(-12, 18, 6001)
+    width = x[1] - x[0]
+    p = divergences.normal(x, 0, 1)
+    for shift in (0.5, 3.0, 6.0):
+        q = divergences.normal(x, shift, 0.7)
+        np.testing.assert_allclose(
+            divergences.kl(q, p, width), np.log(1 / 0.7) + (0.49 + shift**2) / 2 - 0.5, rtol=1e-8
+        )
+        moved = divergences.normal(x, shift, 1)
+        np.testing.assert_allclose(divergences.earth_mover(p, moved, width), shift, rtol=1e-8)
+    narrow = [divergences.normal(x, mean, 0.2) for mean in (0, 15)]
+    assert divergences.js(*narrow, width) == pytest.approx(np.log(2), abs=1e-9)
+    assert divergences.js([1.0, 0.0], [0.0, 1.0]) == np.log(2) and divergences.kl([1.0, 0.0], [0.0, 1.0]) == np.inf
+
+
+def test_who_covers_and_who_seeks():
+    """KL(data, model) is least at the mixture's own moments, v + m^2 = 4.25; the reverse at one peak, worth log 2."""
+    mode_seeking = demo("mode_seeking")
+    step = mode_seeking.DEVIATIONS[1] - mode_seeking.DEVIATIONS[0]
+    mean, std, _ = mode_seeking.best_fit(mode_seeking.DIVERGENCES["KL(data, model)"])
+    assert mean == pytest.approx(0, abs=1e-12) and std == pytest.approx(4.25**0.5, abs=step)
+    mean, std, value = mode_seeking.best_fit(mode_seeking.DIVERGENCES["KL(model, data)"])
+    assert abs(mean) == pytest.approx(2, abs=1e-9) and std == pytest.approx(0.5, abs=step)
+    assert value == pytest.approx(np.log(2), abs=2e-3)  # the other peak is four deviations away, not infinitely far
+
+
+# Games
+
+
+def test_the_bilinear_game():
+    games = demo("games")
+    points = games.play_bilinear(games.simultaneous, steps=50, step=0.1)
+    radii = np.hypot(*points.T)
+    np.testing.assert_allclose(radii[1:] / radii[:-1], (1 + 0.1**2) ** 0.5, rtol=1e-12)
+    x, y = games.play_bilinear(games.alternating, steps=1000, step=0.1).T
+    np.testing.assert_allclose(x**2 - 0.1 * x * y + y**2, 1.9, rtol=1e-10)
+    radii = np.hypot(*games.play_bilinear(games.extra_gradient, steps=100, step=0.1).T)
+    # One step multiplies x + i y by 1 - h^2 + i h.
+    np.testing.assert_allclose(radii[1:] / radii[:-1], ((1 - 0.01) ** 2 + 0.01) ** 0.5, rtol=1e-12)
+
+
+def test_historical_averaging_decays_as_derived():
+    games = demo("games")
+    radii = np.hypot(*games.play_bilinear(games.historical_averaging, steps=20_000, step=0.01).T)
+    power = np.log(radii[20_000] / radii[5_000]) / np.log(4)
+    assert power == pytest.approx(-1 / (1 + 4 * 0.25**2), rel=0.02)  # the derivation neglects terms of order 1 / t
+
+
+def test_rock_paper_scissors_is_played_in_circles_around_its_average():
+    played, mean = demo("games").play_rock_paper_scissors()
+    away = np.abs(played - 1 / 3).max(1)
+    assert away[-500:].min() > away[0]  # the play itself comes no nearer
+    assert np.abs(mean[-1] - 1 / 3).max() < 0.01 < 0.1 < np.abs(mean[50] - 1 / 3).max()
+
+
+# Dirac-GAN
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [  # f'(0) = 1/2, f''(0) = -1/4; the formulas of the paper's table
+        ("minimax", [0.5j, -0.5j]),
+        ("non_saturating", [0.5j, -0.5j]),
+        ("wasserstein", [1j, -1j]),
+        ("instance_noise", -0.25 * 0.49 + np.array([1j, -1j]) * (0.25 - (0.25 * 0.49) ** 2) ** 0.5),
+        ("r1", -0.15 + np.array([1j, -1j]) * (0.25 - 0.15**2) ** 0.5),
+        ("critical_r1", [-0.5, -0.5]),
+        ("consensus", [-0.25 + 0.5j, -0.25 - 0.5j]),
+    ],
+)
+def test_eigenvalues(name, expected):
+    dirac_gan = demo("dirac_gan")
+    found = dirac_gan.eigenvalues(getattr(dirac_gan, name))
+    # At the double root of critical damping an error e of the differences moves the roots by sqrt(e).
+    np.testing.assert_allclose(sorted(found, key=np.imag), sorted(expected, key=np.imag), atol=1e-4)
+
+
+def test_the_fields_are_the_librarys_losses():
+    """The non-saturating field and R1 by automatic differentiation of what the variants train with.
+
+    D(x) = psi x: real 0, fake theta. The demo's psi ascends f(D(fake)) + f(-D(real)), so its D is the library's
+    negated.
+    """
+    dirac_gan = demo("dirac_gan")
+    theta, psi = keras.Variable(0.8), keras.Variable(-0.6)
+
+    def score(x):
+        return -psi * x
+
+    def logits(x):
+        return keras.ops.reshape(score(x), (1, 1))
+
+    def discriminator():
+        return kg.losses.non_saturating_discriminator_loss(logits(0.0 * theta), logits(theta))
+
+    def generator():
+        return kg.losses.non_saturating_generator_loss(logits(theta))
+
+    _, (d_psi,) = engine.value_and_grad(discriminator, [psi], lambda loss: loss)
+    _, (d_theta,) = engine.value_and_grad(generator, [theta], lambda loss: loss)
+    field = dirac_gan.non_saturating(0.8, -0.6)
+    np.testing.assert_allclose([-float(d_theta), -float(d_psi)], field, rtol=1e-6)
+
+    def regularized():
+        point = keras.ops.zeros((1, 1, 1, 1))
+        return discriminator() + 0.5 * 0.3 * kg.penalties.r1_penalty(
+            lambda x: keras.ops.reshape(score(x), (1, 1)), point
+        )
+
+    _, (d_psi,) = engine.value_and_grad(regularized, [psi], lambda loss: loss)
+    np.testing.assert_allclose(-float(d_psi), dirac_gan.r1(0.8, -0.6)[1], rtol=1e-6)
+
+
+def test_trajectories_end_as_the_paper_says():
+    dirac_gan = demo("dirac_gan")
+    found = {
+        name: dirac_gan.verdict(dirac_gan.trajectory(field, update))
+        for name, (field, update) in dirac_gan.METHODS.items()
+    }
+    assert found == {
+        "minimax, simultaneous": "diverges",
+        "minimax, alternating": "goes on turning",
+        "non-saturating": "goes on turning",
+        "WGAN, clipped": "goes on turning",
+        "WGAN-GP": "goes on turning",
+        "instance noise 0.7": "converges",
+        "R1, gamma 0.3": "converges",
+        "R1, gamma 1 (critical)": "converges",
+        "consensus": "converges",
+    }
+    # Steps of length h end in a circle of radius sqrt(2 h) without saturation.
+    points = dirac_gan.trajectory(dirac_gan.non_saturating, dirac_gan.simultaneous, steps=3000)
+    assert np.hypot(*points[-500:].T).mean() == pytest.approx(0.4**0.5, rel=0.01)
+
+
+def test_damping():
+    """Below the critical gamma theta changes its sign again and again, at and above it once at most."""
+    dirac_gan = demo("dirac_gan")
+
+    def changes(gamma):
+        points = dirac_gan.trajectory(lambda *at: dirac_gan.r1(*at, gamma=gamma), dirac_gan.simultaneous)
+        return np.sum(np.diff(np.sign(points[:, 0])) != 0)
+
+    assert changes(0.3) > 10 and changes(3.0) == 0
