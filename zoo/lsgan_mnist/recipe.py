@@ -25,6 +25,6 @@ def recipe(smoke=False):
         title="Handwritten digits, 28x28, by least squares",
         dataset=kg.data.load("mnist", split="train", batch_size=64, take=256 if smoke else None),
         model=model,
-        epochs=1 if smoke else 15,
+        epochs=1 if smoke else 12,
         not_good_for="Digits on demand: it takes no labels. Some samples are between two digits.",
     )

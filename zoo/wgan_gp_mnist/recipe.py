@@ -27,6 +27,6 @@ def recipe(smoke=False):
         title="Handwritten digits, 28x28, from a Wasserstein GAN with gradient penalty",
         dataset=kg.data.load("mnist", split="train", batch_size=3 * 64, take=384 if smoke else None),
         model=model,
-        epochs=1 if smoke else 20,
+        epochs=1 if smoke else 14,
         not_good_for="Digits on demand: it takes no labels. Some samples are between two digits.",
     )
