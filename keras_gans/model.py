@@ -40,7 +40,7 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(self, generator, discriminator, *, discriminator_steps=1, ema_decay=None, seed=None, **kwargs):
-        _check_networks(generator, discriminator)
+        _check_networks(generator, discriminator, self.judged_shape)
         super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
@@ -71,6 +71,15 @@ class AdversarialModel(keras.Model):
     def prior(self, noise):
         """The latents that the standard normal `noise` (N, latent_dim) stands for: by default the noise itself."""
         return noise
+
+    def judged_shape(self, image_shape):
+        """The shape of what the discriminator takes, for a generator's images: by default one of them."""
+        return image_shape
+
+    @property
+    def smallest_batch(self):
+        """How many images a batch must have at least: by default one for each discriminator update."""
+        return self.discriminator_steps
 
     def player_variables(self, player):
         """The trainable variables that an update of `player` moves."""
@@ -152,10 +161,10 @@ class AdversarialModel(keras.Model):
     # The mechanics of a step
 
     def real_images(self, data):
-        """The images of a batch as float32 in [-1, 1], at least one for each of the step's discriminator updates."""
+        """The images of a batch as float32 in [-1, 1], at least `smallest_batch` of them."""
         images = to_float(images_of(data))
-        if self.discriminator_steps > 1:  # the last batch of an epoch may be smaller: its images are dealt out again
-            count, least = ops.shape(images)[0], self.discriminator_steps
+        if self.smallest_batch > 1:  # the last batch of an epoch may be smaller: its images are dealt out again
+            count, least = ops.shape(images)[0], self.smallest_batch
             chosen = ops.arange(max(count, least) if isinstance(count, int) else ops.maximum(count, least)) % count
             images = ops.take(images, chosen, axis=0)
         return images
@@ -166,9 +175,11 @@ class AdversarialModel(keras.Model):
 
     def uniform_like(self, images, training=True):
         """Fresh numbers from U[0, 1], one for each image, (N, 1, 1, 1); outside training from seeds of its own."""
-        normal = engine.normal(
-            (ops.shape(images)[0], 1, 1, 1), self.latent_seeds if training else self.evaluation_seeds
-        )
+        return self.uniform((ops.shape(images)[0], 1, 1, 1), training)
+
+    def uniform(self, shape, training=True):
+        """Fresh numbers from U[0, 1] of a shape that begins with the count of images; see `uniform_like`."""
+        normal = engine.normal(shape, self.latent_seeds if training else self.evaluation_seeds)
         return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))  # a normal's distribution function makes it uniform
 
     def _latents(self, count, seeds):
@@ -265,7 +276,7 @@ class AdversarialModel(keras.Model):
         for name in ("class_weight", "sample_weight"):
             if kwargs.get(name) is not None:
                 raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
-        x = check_dataset(x, self.image_shape, steps_per_epoch, self.discriminator_steps)
+        x = check_dataset(x, self.image_shape, steps_per_epoch, self.smallest_batch)
         if isinstance(validation_data, (tuple, list)):
             check_dataset(validation_data[0], self.image_shape)
         elif validation_data is not None:
@@ -424,7 +435,7 @@ def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
     return int(seed)
 
 
-def _check_networks(generator, discriminator):
+def _check_networks(generator, discriminator, judged_shape):
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not (isinstance(network, keras.Model) and network.built) and not (
             name == "discriminator" and network is None
@@ -434,9 +445,10 @@ def _check_networks(generator, discriminator):
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
     if discriminator is None:
         return
-    if generator.output_shape[1:] != discriminator.input_shape[1:]:
+    judged = judged_shape(generator.output_shape[1:])
+    if judged != discriminator.input_shape[1:]:
         raise ConfigurationError(
-            "Expected a discriminator that takes what the generator makes. Received: images of shape "
+            f"Expected a discriminator that takes what the generator makes, {judged}. Received: images of shape "
             f"{generator.output_shape[1:]} and a discriminator for {discriminator.input_shape[1:]}."
         )
     if discriminator.output_shape[1:] != (1,):

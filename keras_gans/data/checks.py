@@ -120,7 +120,7 @@ def check_dataset(x, image_shape, steps_per_epoch=None, smallest_batch=1):
     check_images(images, image_shape)
     if images.shape[0] < smallest_batch:
         raise DataError(
-            f"Expected at least {smallest_batch} images a batch, one for each discriminator step. "
+            f"Expected at least {smallest_batch} images a batch, so that each discriminator step has its own. "
             f"Received: {images.shape[0]}. Use larger batches or fewer discriminator_steps."
         )
     length = length_of(x)

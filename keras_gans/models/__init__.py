@@ -1,10 +1,11 @@
 """The variants: one file a paper."""
 
 from keras_gans.models.dcgan import DCGAN
+from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.wgan import WGAN
 from keras_gans.models.wgan_gp import WGANGP
 
-__all__ = ["DCGAN", "FGAN", "GAN", "LSGAN", "WGAN", "WGANGP"]
+__all__ = ["DCGAN", "DRAGAN", "FGAN", "GAN", "LSGAN", "WGAN", "WGANGP"]

@@ -1,0 +1,102 @@
+"""DRAGAN: Kodali, Abernethy, Hays and Kira, 2017, "On convergence and stability of GANs",
+https://arxiv.org/abs/1705.07215
+
+Objective:
+    discriminator: E[softplus(-d(x))] + E[softplus(d(G(z)))] + gp_weight E[(|grad d(x')|_2 - 1)^2]     (d: logit)
+    generator:     E[softplus(-d(G(z)))]                                                          (non-saturating)
+with x' = x + e std / 2 u around the data, e ~ U[0, 1] one for each image, u ~ U[0, 1] one for each pixel, and std the
+standard deviation of the whole batch of images.
+
+Schedule: the discriminator on real and generated images in two batches, then the generator on fresh noise, 1:1. With
+`discriminator_steps=k` the batch is dealt out to k discriminator updates, each with latents of its own.
+
+Departures from the paper:
+- the penalty, the optimizers and the schedule are those of the authors' code; what the paper's text says of the noise
+  is unconfirmed;
+- networks: DCGAN's, without batch normalization in the discriminator; the authors' code has one hidden layer for each
+  player;
+- images are in [-1, 1], where a slope of one is half as steep as in the code's [0, 1];
+- prior: normal; the authors' code draws from U(-1, 1).
+"""
+
+import keras
+from keras import ops
+
+from keras_gans.errors import ConfigurationError
+from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.dcgan import build_discriminator, build_generator
+from keras_gans.optimizers import FusedAdam
+from keras_gans.penalties import dragan_penalty
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class DRAGAN(AdversarialModel):
+    """Deep regret analytic GAN: a discriminator whose slope is near one around the data.
+
+    Args:
+        generator, discriminator: networks, the discriminator best without batch normalization, since the penalty is of
+            each image's own gradient; with neither, DCGAN's for `image_shape` and `latent_dim`, without it there.
+        image_shape: (height, width, channels) of the default networks.
+        latent_dim: latents of the default generator.
+        gp_weight: weight of the penalty, 0 or more.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+
+    Raises:
+        ConfigurationError: a negative weight, sizes that cannot be halved, or networks that do not fit each other.
+
+    Example:
+
+    >>> gan = kg.DRAGAN(image_shape=(28, 28, 1), gp_weight=5.0)
+    >>> gan.compile()
+    >>> gan.generate(4, seed=0).shape
+    (4, 28, 28, 1)
+
+    Reference: Kodali et al., 2017, https://arxiv.org/abs/1705.07215
+    """
+
+    def __init__(
+        self,
+        generator=None,
+        discriminator=None,
+        *,
+        image_shape=(64, 64, 3),
+        latent_dim=100,
+        gp_weight=10.0,
+        **kwargs,
+    ):
+        if not gp_weight >= 0.0:
+            raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
+        if generator is None and discriminator is None:
+            generator = build_generator(image_shape, latent_dim)
+            discriminator = build_discriminator(image_shape, batch_norm=False)
+        super().__init__(generator, discriminator, **kwargs)
+        self.gp_weight = gp_weight
+        self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
+
+    def discriminator_loss(self, real, fake, training=True):
+        noise, share = self.uniform(ops.shape(real), training), self.uniform_like(real, training)
+        penalty = dragan_penalty(lambda images: self.score(images, training), real, noise, share)
+        adversarial = non_saturating_discriminator_loss(
+            self.score(real, training), self.score(fake, training), self.real_target
+        )
+        return adversarial + self.gp_weight * penalty
+
+    def generator_loss(self, fake, training=True):
+        return non_saturating_generator_loss(self.score(fake, training))
+
+    def train_step(self, data):
+        real = self.real_images(data)
+        k = self.discriminator_steps
+        for i in range(k):
+            share = real[i::k]
+            fake = self.generator(self.latents_like(share), training=True)
+            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)
+        g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
+        return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def paper_optimizers(self):
+        return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in ("generator", "discriminator")}
+
+    def get_config(self):
+        return {**super().get_config(), "gp_weight": self.gp_weight}
