@@ -12,10 +12,11 @@ START, END = "<!-- zoo table -->\n", "<!-- end of zoo table -->"
 def row(card):
     height, width, channels = card["image_shape"]
     data, training = card["dataset"], card["training"]
+    parameters = card["parameters" if card["variant"] == cards.CLASSIFIER else "generator_parameters"]
     return (
         f"| [`{card['preset']}`](zoo/{card['preset']}/card.json) | {card['variant']} | {height}x{width}x{channels} "
         f"| {data['name']} ({data['license']}), {training['steps']:,} steps, {training['wall_seconds'] / 60:.0f} min "
-        f"| {card['generator_parameters']:,} | {card['size'] / 2**20:.1f} MiB |\n"
+        f"| {parameters:,} | {card['size'] / 2**20:.1f} MiB |\n"
     )
 
 

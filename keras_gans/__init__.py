@@ -3,7 +3,20 @@
 Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
 """
 
-from keras_gans import augment, callbacks, data, errors, images, layers, losses, models, optimizers, penalties, zoo
+from keras_gans import (
+    augment,
+    callbacks,
+    data,
+    errors,
+    images,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    penalties,
+    zoo,
+)
 from keras_gans.model import AdversarialModel
 from keras_gans.models import *  # noqa: F403 - every variant, as models/__init__.py lists them
 from keras_gans.serving import export
@@ -22,6 +35,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "metrics",
     "models",
     "optimizers",
     "penalties",

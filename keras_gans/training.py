@@ -20,9 +20,11 @@ from keras import ops
 
 from keras_gans import zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
+from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches, load
 from keras_gans.errors import CheckpointError, ConfigurationError
-from keras_gans.images import replacing
+from keras_gans.images import replacing, to_float
+from keras_gans.metrics import predict_classes
 from keras_gans.model import AdversarialModel
 
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -45,6 +47,27 @@ class Recipe:
     dataset: Batches
     epochs: int
     callbacks: list = field(default_factory=list)
+    title: str = ""
+    not_good_for: str = ""
+
+
+@dataclass
+class ClassifierRecipe:
+    """What a recipe file's `recipe(smoke)` returns for a classifier.
+
+    Args:
+        model: a compiled Keras model, images in [-1, 1] to logits.
+        dataset: what `kg.data.load` returned, with labels.
+        test: the same of images that are not trained on: the card says how many of them it gets right.
+        epochs: passes over the data.
+        title: one line for the card.
+        not_good_for: what the model should not be used for, for the card.
+    """
+
+    model: keras.Model
+    dataset: Batches
+    test: Batches
+    epochs: int
     title: str = ""
     not_good_for: str = ""
 
@@ -106,8 +129,10 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
     The same recipe and seed give the same weights on the same device. Each epoch's end is checkpointed in `output`;
     a run that was interrupted goes on from there with `resume_from=output`, as if it had not been.
 
+    A classifier, which trains in minutes, is written when it is done: without checkpoints, and not to be resumed.
+
     Args:
-        recipe: function from `smoke` to a `Recipe`; called after the seed is set.
+        recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`; called after the seed is set.
         output: folder for `model.keras`, `card.json`, `golden.npz`, `samples.png` and the checkpoints.
         seed: names the initial weights and the noise.
         smoke: a rehearsal of seconds.
@@ -119,13 +144,20 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
         The trained model.
 
     Raises:
-        CheckpointError: nothing to resume, or a run with other data.
+        CheckpointError: nothing to resume, a run with other data, or a classifier.
         OutputError: `output` cannot be written to.
     """
     output = Path(output)
     keras.utils.set_random_seed(seed)
     run = recipe(smoke)
     epochs = epochs or run.epochs
+    if isinstance(run, ClassifierRecipe):
+        if resume_from is not None:
+            raise CheckpointError(
+                f"Expected a run of a model that generates, to go on with. Received: {resume_from} and a classifier's "
+                "recipe. Leave out the folder to resume from: it trains anew."
+            )
+        return _train_classifier(run, output, seed, epochs, verbose)
     progress = {
         "wall_seconds": 0.0,
         "seed": seed,
@@ -154,6 +186,47 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
     )
     zoo.write_preset(model, output, _card(model, run, timer.progress))
     return model
+
+
+def _train_classifier(run, output, seed, epochs, verbose):
+    make_writable(output)
+    started = time.monotonic()
+    floats = Batches(
+        ops.convert_to_numpy(to_float(run.dataset.images)),
+        run.dataset.labels,
+        batch_size=run.dataset.batch_size,
+        seed=seed,
+    )
+    batches = floats.following(lambda: int(ops.convert_to_numpy(run.model.optimizer.iterations)))
+    history = run.model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose).history
+    seconds = time.monotonic() - started
+    right = predict_classes(run.model, run.test.images) == run.test.labels
+    card = {
+        "title": run.title,
+        "not_good_for": run.not_good_for,
+        "dataset": {**run.dataset.about, "fingerprint": run.dataset.fingerprint()},
+        "metrics": {
+            "accuracy": {
+                "value": float(right.mean()),
+                "protocol": "share of the images whose largest logit is their label's, each scored once, not augmented",
+                "split": run.test.about.get("split"),
+                "examples": len(right),
+                "fingerprint": run.test.fingerprint(),
+            }
+        },
+        "training": {
+            "seed": seed,
+            "steps": int(ops.convert_to_numpy(run.model.optimizer.iterations)),
+            "epochs": epochs,
+            "batch_size": run.dataset.batch_size,
+            "optimizer": _settings(run.model.optimizer),
+            "wall_seconds": round(seconds, 1),
+            "final_losses": {name: float(values[-1]) for name, values in history.items()},
+            **_surroundings(),
+        },
+    }
+    zoo.write_classifier(run.model, output, run.test.images[:32], card)
+    return run.model
 
 
 class _Progress(keras.callbacks.Callback):
@@ -202,11 +275,17 @@ def _card(model, run, progress):
             "discriminator_parameters": int(model.discriminator.count_params()),
             "wall_seconds": round(progress["wall_seconds"], 1),
             "final_losses": progress.get("final_losses", {}),
-            "device": _device(),
-            "backend": keras.backend.backend(),
-            "packages": _versions(),
-            "commit": _commit(),
+            **_surroundings(),
         },
+    }
+
+
+def _surroundings():
+    return {
+        "device": _device(),
+        "backend": keras.backend.backend(),
+        "packages": _versions(),
+        "commit": _commit(),
     }
 
 

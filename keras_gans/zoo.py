@@ -8,9 +8,10 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+from keras import ops
 
 from keras_gans.errors import CorruptPresetError
-from keras_gans.images import grid, replacing, save
+from keras_gans.images import grid, replacing, save, to_float
 from keras_gans.model import AdversarialModel
 from keras_gans_cli import cards
 
@@ -24,7 +25,21 @@ def presets():
     >>> "dcgan_mnist" in kg.zoo.presets()
     True
     """
-    return list(cards.presets())
+    return _names(classifier=False)
+
+
+def classifiers():
+    """The names that `load_classifier` takes.
+
+    >>> kg.zoo.classifiers()
+    ['classifier_mnist']
+    """
+    return _names(classifier=True)
+
+
+def _names(classifier):
+    variants = {name: cards.read_card(folder)["variant"] for name, folder in cards.presets().items()}
+    return [name for name, variant in variants.items() if (variant == cards.CLASSIFIER) == classifier]
 
 
 def load(name):
@@ -40,7 +55,7 @@ def load(name):
         An `AdversarialModel` with a generator alone: it samples and exports, and does not train.
 
     Raises:
-        UnknownPresetError: no such preset; the message gives the close names.
+        UnknownPresetError: no such preset, and the message gives the close names; or a classifier.
         CorruptPresetError: a file that is not the one its card describes, or not a model of this library.
 
     Example:
@@ -49,13 +64,41 @@ def load(name):
     (64, 28, 28, 1)
     """
     path = cards.verified_model(cards.find(name))
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        raise CorruptPresetError(f"Expected a Keras model in {path}. Received: {error}") from error
+    model = _read(path)
     if not isinstance(model, AdversarialModel):
         raise CorruptPresetError(f"Expected a model of keras_gans in {path}. Received: a {type(model).__name__}.")
     return model
+
+
+def load_classifier(name):
+    """The classifier `name`, which `kg.metrics.predict_classes` asks for the classes of images.
+
+    It is looked for and checked as by `load`. Its card says how often it is right, and on what.
+
+    Args:
+        name: one of `classifiers()`.
+
+    Returns:
+        A Keras model, images in [-1, 1] to logits (N, classes). The layer before them is "features".
+
+    Raises:
+        UnknownPresetError: no such preset, and the message gives the close names; or one that generates.
+        CorruptPresetError: a file that is not the one its card describes.
+
+    Example:
+
+    >>> classifier = kg.zoo.load_classifier("classifier_mnist")
+    >>> classifier.output_shape, classifier.get_layer("features").output.shape
+    ((None, 10), (None, 64))
+    """
+    return _read(cards.verified_model(cards.find(name), classifier=True))
+
+
+def _read(path):
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        raise CorruptPresetError(f"Expected a Keras model in {path}. Received: {error}") from error
 
 
 def sampler(model):
@@ -121,6 +164,39 @@ def write_preset(model, folder, card):
         "latent_dim": model.latent_dim,
         "generator_parameters": int(small.generator.count_params()),
         "stored_as": "float16" if half else "float32",
+        "size": (folder / "model.keras").stat().st_size,
+        "sha256": cards.sha256(folder / "model.keras"),
+    }
+    with replacing(folder / "card.json") as path:
+        path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
+
+
+def write_classifier(model, folder, images, card):
+    """Writes `model.keras`, `golden.npz` (some images and their logits) and `card.json` into `folder`, the card last.
+
+    Args:
+        model: a trained classifier, images in [-1, 1] to logits.
+        folder: the preset's folder; its name is the preset's.
+        images: uint8 images for `golden.npz`.
+        card: what the card is to say beside the facts of the file.
+
+    Raises:
+        OutputError: a file that cannot be written.
+    """
+    folder = Path(folder)
+    small = keras.models.clone_model(model)  # without the optimizer's moments
+    small.set_weights(model.get_weights())
+    with replacing(folder / "model.keras") as path:
+        small.save(path)
+    with replacing(folder / "golden.npz") as path:
+        np.savez_compressed(path, images=images, logits=ops.convert_to_numpy(small(to_float(images))))
+    facts = {
+        "preset": folder.name,
+        "variant": cards.CLASSIFIER,
+        "image_shape": list(model.input_shape[1:]),
+        "num_classes": model.output_shape[-1],
+        "parameters": int(model.count_params()),
+        "stored_as": "float32",
         "size": (folder / "model.keras").stat().st_size,
         "sha256": cards.sha256(folder / "model.keras"),
     }

@@ -34,7 +34,7 @@ def list_presets(as_json):
         return
     for name, card in found.items():
         height, width, channels = card["image_shape"]
-        click.echo(f"{name:20} {card['variant']:8} {f'{height}x{width}x{channels}':9} {card.get('title', '')}")
+        click.echo(f"{name:20} {card['variant']:10} {f'{height}x{width}x{channels}':9} {card.get('title', '')}")
     untrained = sorted(set(cards.recipes()) - set(found))
     if untrained:
         click.echo(f"Recipes without a trained model: {', '.join(untrained)}")
@@ -136,10 +136,14 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
             download=download,
         )
     try:
-        training.train(made, output, seed=seed, smoke=smoke, epochs=epochs, resume_from=resume)
+        model = training.train(made, output, seed=seed, smoke=smoke, epochs=epochs, resume_from=resume)
     except KeyboardInterrupt:
         click.echo(f"\nStopped. The last whole epoch is saved; go on with: --resume {output}", err=True)
         sys.exit(130)
+    if not isinstance(model, kg.AdversarialModel):
+        click.echo(f"wrote {output}: model.keras, card.json")
+        click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")
+        return
     click.echo(f"wrote {output}: samples.png, model.keras, card.json, and a grid for each epoch in samples/")
     click.echo(f"now: keras-gans sample {output}")
 

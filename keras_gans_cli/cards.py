@@ -11,6 +11,7 @@ from keras_gans_cli.errors import CorruptPresetError, UnknownPresetError
 
 LARGEST_FILE = 512 * 2**20  # bytes of a model file; larger ones are refused before they are read
 LARGEST_CARD = 2**20
+CLASSIFIER = "classifier"  # what stands as the variant in the card of a model that generates nothing
 
 # In a wheel the presets lie in this package; in a checkout they are the folder beside it.
 PACKAGE_ZOO = next(
@@ -95,13 +96,23 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified_model(folder):
+def verified_model(folder, classifier=False):
     """The path of the model file in `folder`, once its size and sha256 are those of its card.
 
+    Args:
+        folder: of a preset.
+        classifier: whether it is to be a classifier, and not a model that generates.
+
     Raises:
+        UnknownPresetError: a preset of the other kind.
         CorruptPresetError: another size or digest, no file, or a file that is too large.
     """
     card, path = read_card(folder), Path(folder) / "model.keras"
+    if (card["variant"] == CLASSIFIER) != classifier:
+        wanted, other = ("a classifier", "load") if classifier else ("a model that generates", "zoo.load_classifier")
+        raise UnknownPresetError(
+            f"Expected {wanted}. Received: {card['preset']!r}, which is not one. Use kg.{other}({card['preset']!r})."
+        )
     if not path.is_file():
         raise CorruptPresetError(f"Expected the file {path}. Received: no such file. Fetch the preset again.")
     size = path.stat().st_size

@@ -6,7 +6,7 @@ class KerasGansError(Exception):
 
 
 class UnknownPresetError(KerasGansError, ValueError):
-    """A name that no zoo folder holds."""
+    """A name that no zoo folder holds, or one of another kind of model."""
 
 
 class CorruptPresetError(KerasGansError, ValueError):

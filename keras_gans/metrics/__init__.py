@@ -1,0 +1,13 @@
+"""How good a model's samples are: numbers with the protocol that they need."""
+
+from keras_gans.metrics.classes import predict_classes, stacked_classes
+from keras_gans.metrics.modes import ClassCoverage, ModeCoverage, class_coverage, mode_coverage
+
+__all__ = [
+    "ClassCoverage",
+    "ModeCoverage",
+    "class_coverage",
+    "mode_coverage",
+    "predict_classes",
+    "stacked_classes",
+]
