@@ -77,6 +77,8 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("train", "nowhere/recipe.py"), "which is no file"),
         (("train", "dcgan", "--data", "./nowhere"), "nowhere"),
         (("sample", "dcgan_mnist", "-n", "0"), "-n"),
+        (("sample", "classifier_mnist"), "Use kg.zoo.load_classifier"),
+        (("export", "classifier_mnist", "serving"), "Use kg.zoo.load_classifier"),
         (("frobnicate",), "No such command"),
     ],
 )
@@ -166,3 +168,13 @@ def test_every_recipe_in_smoke_mode(name, tmp_path):
     assert card["training"]["epochs"] == 1 and 1 <= card["training"]["steps"] <= 4
     golden = np.load(folder / "golden.npz")
     np.testing.assert_array_equal(kg.load(str(folder)).generate(noise=golden["noise"]), golden["images"])
+
+
+def test_the_classifiers_recipe_in_smoke_mode(tmp_path):
+    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
+        pytest.skip("TFDS_DATA_DIR holds no prepared mnist")
+    done = run("train", "classifier_mnist", "--smoke", "--output", "rehearsal", cwd=tmp_path)
+    assert "kg.zoo.load_classifier('rehearsal')" in done.stdout
+    assert set(os.listdir(tmp_path / "rehearsal")) == {"model.keras", "card.json", "golden.npz"}
+    assert run("info", "rehearsal", cwd=tmp_path).stdout.startswith("preset: rehearsal")
+    assert kg.zoo.load_classifier(str(tmp_path / "rehearsal")).output_shape == (None, 10)

@@ -1,10 +1,14 @@
 """Runs of a variant on any data; whole runs are tested through the command line in test_cli.py."""
 
+import keras
 import numpy as np
 import pytest
 
 import keras_gans as kg
-from keras_gans.training import variant_recipe
+from keras_gans.errors import CheckpointError
+from keras_gans.networks.classifier import build_classifier
+from keras_gans.training import ClassifierRecipe, train, variant_recipe
+from keras_gans_cli import cards
 
 
 @pytest.mark.parametrize("variant, images_a_step", [(kg.DCGAN, 8), (kg.WGAN, 40)])
@@ -14,3 +18,43 @@ def test_each_update_of_the_discriminator_gets_the_asked_number_of_images(tmp_pa
     assert run.dataset.batch_size == images_a_step
     assert len(run.dataset) == 90 // images_a_step
     assert run.dataset[0][0].shape == (images_a_step, 16, 16, 1)
+
+
+def classifier_recipe(smoke=False):
+    images, labels = kg.data.digits(300, (8, 8))
+    model = build_classifier((8, 8, 1), base_filters=8)
+    model.compile(keras.optimizers.Adam(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return ClassifierRecipe(
+        model=model,
+        dataset=kg.data.load((images[:256], labels[:256]), batch_size=32),
+        test=kg.data.load((images[256:], labels[256:]), batch_size=1),
+        epochs=6,
+        title="tiny",
+    )
+
+
+def test_a_classifier_learns_and_its_card_says_how_well(tmp_path):
+    model = train(classifier_recipe, tmp_path / "tiny", seed=3, verbose=0)
+    card = cards.read_card(tmp_path / "tiny")
+    accuracy, training = card["metrics"]["accuracy"], card["training"]
+    held_out = classifier_recipe().test
+    right = kg.metrics.predict_classes(model, held_out.images) == held_out.labels
+    assert accuracy["examples"] == 44 and accuracy["value"] == right.mean() > 0.5  # chance is 0.1
+    assert (training["seed"], training["steps"], training["epochs"]) == (3, 48, 6)
+    assert card["title"] == "tiny" and card["variant"] == cards.CLASSIFIER
+    loaded = kg.zoo.load_classifier(str(tmp_path / "tiny"))
+    assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights()))
+
+
+def test_the_seed_names_a_classifiers_run(tmp_path):
+    runs = [
+        train(classifier_recipe, tmp_path / str(i), seed=seed, epochs=1, verbose=0) for i, seed in enumerate((0, 0, 1))
+    ]
+    first, again, other = (run.get_weights() for run in runs)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_classifiers_run_is_not_resumed(tmp_path):
+    with pytest.raises(CheckpointError, match="trains anew"):
+        train(classifier_recipe, tmp_path, resume_from=tmp_path)

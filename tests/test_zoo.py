@@ -185,6 +185,63 @@ def test_a_mixed_precision_model_is_stored_in_float32(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(copy.generator.get_weights(), gan.generator.get_weights()))
 
 
+# Classifiers
+
+
+def test_the_two_kinds_are_told_apart():
+    assert CLASSIFIERS == kg.zoo.classifiers() == ["classifier_mnist"]
+    assert not set(CLASSIFIERS) & set(kg.zoo.presets())
+    with pytest.raises(UnknownPresetError, match=r"kg\.zoo\.load_classifier\('classifier_mnist'\)"):
+        kg.load("classifier_mnist")
+    with pytest.raises(UnknownPresetError, match=r"kg\.load\('dcgan_mnist'\)"):
+        kg.zoo.load_classifier("dcgan_mnist")
+    with pytest.raises(UnknownPresetError, match="Did you mean .*classifier_mnist"):
+        kg.zoo.load_classifier("clasifier_mnist")
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_reproduces_its_golden_logits(name):
+    golden = np.load(cards.find(name) / "golden.npz")
+    logits = kg.zoo.load_classifier(name).predict_on_batch((golden["images"] / 127.5 - 1.0).astype("float32"))
+    # Rounding adds up over four layers with sums of up to 288 terms: 1e-7 sqrt(288) of each layer's magnitude.
+    np.testing.assert_allclose(np.asarray(logits), golden["logits"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifiers_card_says_what_the_file_is(name):
+    card = cards.read_card(cards.find(name))
+    model = kg.zoo.load_classifier(name)
+    assert card["preset"] == name and card["size"] < 2**20
+    assert (None, *card["image_shape"]) == model.input_shape and (None, card["num_classes"]) == model.output_shape
+    assert card["parameters"] == model.count_params()
+    assert model.layers[-2].name == "features" and not model.compiled
+    assert card["training"]["steps"] > 0 and card["dataset"]["split"] == "train"
+    assert card["dataset"]["license"] and card["not_good_for"] and card["title"]
+    accuracy = card["metrics"]["accuracy"]
+    assert accuracy["split"] == "test" and accuracy["examples"] == 10_000 and accuracy["value"] >= 0.99
+
+
+def test_the_mnist_classifier_is_as_accurate_as_its_card_says():
+    try:
+        mnist = kg.data.load("mnist", split="test")
+    except kg.errors.DatasetNotFoundError:
+        pytest.skip("TFDS_DATA_DIR holds no prepared mnist")
+    accuracy = cards.read_card(cards.find("classifier_mnist"))["metrics"]["accuracy"]
+    assert mnist.fingerprint() == accuracy["fingerprint"]
+    found = kg.metrics.predict_classes(kg.zoo.load_classifier("classifier_mnist"), mnist.images)
+    assert (found == mnist.labels).mean() == pytest.approx(accuracy["value"], abs=2e-4)  # two digits on the border
+
+
+def test_a_damaged_classifier_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    shutil.copytree(cards.find("classifier_mnist"), tmp_path / "copy")
+    path = tmp_path / "copy" / "model.keras"
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+    monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("parsed"))
+    with pytest.raises(CorruptPresetError, match="Fetch"):
+        kg.zoo.load_classifier(str(tmp_path / "copy"))
+
+
 def test_the_readme_table_is_the_cards():
     root = cards.PACKAGE_ZOO.parent
     if not (root / "README.md").is_file():

@@ -3,6 +3,18 @@
 from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.loading import load
-from keras_gans.data.toys import grid, ring
+from keras_gans.data.stacked import stacked_mnist
+from keras_gans.data.toys import grid, grid_centers, points, ring, ring_centers
 
-__all__ = ["Batches", "digits", "grid", "load", "ring", "shapes"]
+__all__ = [
+    "Batches",
+    "digits",
+    "grid",
+    "grid_centers",
+    "load",
+    "points",
+    "ring",
+    "ring_centers",
+    "shapes",
+    "stacked_mnist",
+]

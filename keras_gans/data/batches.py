@@ -8,6 +8,28 @@ import numpy as np
 from keras_gans.errors import DataError
 
 
+class StackedImages:
+    """Images whose channels are others' first channels: to `Batches` an array, put together when it is indexed.
+
+    Args:
+        images: array (M, height, width, 1).
+        chosen: whole numbers (N, channels), which of them is which channel.
+    """
+
+    def __init__(self, images, chosen):
+        self.images, self.chosen = images, chosen
+        self.shape, self.dtype = (*chosen.shape[:1], *images.shape[1:3], *chosen.shape[1:]), images.dtype
+
+    def __len__(self):
+        return len(self.chosen)
+
+    def __getitem__(self, index):
+        return np.moveaxis(self.images[self.chosen[index], ..., 0], -3, -1)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self[:], dtype)
+
+
 class Batches(keras.utils.PyDataset):
     """Shuffled batches of arrays, for any backend; what `kg.data.load` returns.
 
@@ -17,7 +39,7 @@ class Batches(keras.utils.PyDataset):
     batch are left out, others in each epoch.
 
     Args:
-        images: array (N, height, width, channels), uint8 or float32 in [-1, 1].
+        images: array (N, height, width, channels), uint8 or float32 in [-1, 1], or `StackedImages`.
         labels: array (N, ...) or None.
         batch_size: examples a batch, from 1 to N.
         shuffle: whether to permute; without it every epoch has the arrays' order.
@@ -36,7 +58,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, images, labels=None, *, batch_size=64, shuffle=True, seed=0, about=None):
         super().__init__()
-        images = np.asarray(images)
+        images = images if isinstance(images, StackedImages) else np.asarray(images)
         if len(images) == 0:
             raise DataError("Expected at least one example. Received: none.")
         if not 1 <= batch_size <= len(images):

@@ -7,7 +7,8 @@ circle of radius 1 with standard deviation 0.01, and 25 modes at -4, -2, 0, 2, 4
 
 import numpy as np
 
-from keras_gans.errors import ConfigurationError
+from keras_gans.data.batches import Batches
+from keras_gans.errors import ConfigurationError, DataError
 
 
 def ring_centers(modes=8, radius=1.0):
@@ -72,6 +73,47 @@ def grid(count, side=5, spacing=2.0, std=0.05, seed=0):
     """
     _check_toy(count, side, std)
     return _mixture(grid_centers(side, spacing), count, std, seed)
+
+
+def points(drawn, labels=None, *, scale, batch_size=100, seed=0):
+    """Points as images of one pixel with a channel for each coordinate, on which any variant can be trained by `fit`.
+
+    `generate` rounds to 256 levels an axis, as coarse as the modes are wide: sample points as the example does, and
+    multiply by `scale`, or divide centers and standard deviation by it, before they are compared.
+
+    Args:
+        drawn: (N, dimensions), such as `ring` and `grid` draw.
+        labels: (N,), such as the modes; None for none.
+        scale: what coordinate becomes 1, above 0: no coordinate may be larger.
+        batch_size, seed: see `Batches`.
+
+    Returns:
+        `Batches` of float32 images (N, 1, 1, dimensions) in [-1, 1].
+
+    Raises:
+        DataError: coordinates beyond `scale`, or not points.
+        ConfigurationError: a scale that is not above 0.
+
+    Example:
+
+    >>> batches = points(kg.data.ring(1000)[0], scale=1.5)
+    >>> gan = kg.GAN(image_shape=batches.image_shape, latent_dim=2)
+    >>> gan.image_shape
+    (1, 1, 2)
+    >>> samples = 1.5 * gan.predict(gan.prior(gan.noise(10, seed=0)), verbose=0).reshape(10, 2)
+    """
+    drawn = np.asarray(drawn)
+    if not scale > 0:
+        raise ConfigurationError(f"Expected a scale above 0. Received: {scale!r}.")
+    if drawn.ndim != 2:
+        raise DataError(f"Expected points (N, dimensions). Received: shape {drawn.shape}.")
+    if not np.abs(drawn).max(initial=0.0) <= scale:
+        raise DataError(
+            f"Expected coordinates from -{scale:g} to {scale:g}. Received: some up to {np.abs(drawn).max():g}. "
+            "Choose a larger scale."
+        )
+    images = (drawn / scale).astype("float32")[:, None, None, :]
+    return Batches(images, labels, batch_size=batch_size, seed=seed)
 
 
 def _check_toy(count, modes, std):

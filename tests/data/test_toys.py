@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_gans.data import grid, ring
-from keras_gans.data.toys import grid_centers, ring_centers
-from keras_gans.errors import ConfigurationError
+import keras_gans as kg
+from keras_gans.data import grid, grid_centers, points, ring, ring_centers
+from keras_gans.errors import ConfigurationError, DataError
 
 COUNT = 40_000
 TOYS = {
@@ -75,3 +75,31 @@ def test_the_seed_decides(draw):
 def test_arguments_out_of_range_are_errors(draw, arguments):
     with pytest.raises(ConfigurationError, match="at least one"):
         draw(*arguments)
+
+
+def test_points_are_scaled_images_of_one_pixel():
+    drawn, modes = grid(50)
+    batches = points(drawn, modes, scale=5.0, batch_size=50)
+    images, labels = batches[0]
+    order = batches.order(0)
+    assert images.shape == (50, 1, 1, 2) and images.dtype == "float32"
+    np.testing.assert_allclose(5.0 * images[:, 0, 0], drawn[order], rtol=1e-6)
+    np.testing.assert_array_equal(labels, modes[order])
+    assert len(points(drawn, scale=5.0, batch_size=50)[0]) == 1  # no labels
+
+
+def test_a_variant_trains_on_points():
+    batches = points(ring(64)[0], scale=1.5, batch_size=16)
+    gan = kg.GAN(image_shape=batches.image_shape, latent_dim=2)
+    gan.compile()
+    assert np.isfinite(gan.fit(batches, verbose=0).history["d_loss"]).all()
+
+
+@pytest.mark.parametrize("far", [1.2, -1.2, np.nan])
+def test_points_beyond_the_scale_are_errors(far):
+    with pytest.raises(DataError, match="larger scale"):
+        points(np.array([[0.0, 0.0], [0.5, far]]), scale=1.1, batch_size=1)
+    with pytest.raises(DataError, match="Expected points"):
+        points(np.zeros((4, 1, 2)), scale=1.0)
+    with pytest.raises(ConfigurationError, match="scale above 0"):
+        points(np.zeros((4, 2)), scale=0.0)

@@ -1,0 +1,22 @@
+"""The classifier's shapes; what it learns is in the zoo's card and tests."""
+
+import numpy as np
+import pytest
+
+from keras_gans.errors import ConfigurationError
+from keras_gans.networks.classifier import build_classifier
+
+
+def test_shapes_and_parameters():
+    """By hand: 9 * (16 + 16 * 32 + 32 * 32 + 32 * 64) = 32 400, norms 4 * (16 + 32 + 32 + 64) = 576, dense 650."""
+    classifier = build_classifier()
+    assert classifier.count_params() == 32_400 + 576 + 650
+    assert classifier.get_layer("features").output.shape == (None, 64)
+    assert classifier(np.zeros((3, 28, 28, 1), "float32")).shape == (3, 10)
+    assert [layer.output.shape[1] for layer in classifier.layers if "conv" in layer.name] == [28, 14, 14, 7]
+
+
+@pytest.mark.parametrize("arguments", [((3, 28, 1),), ((28, 28, 1), 1)])
+def test_what_cannot_be_classified_is_an_error(arguments):
+    with pytest.raises(ConfigurationError, match="4x4 or more"):
+        build_classifier(*arguments)
