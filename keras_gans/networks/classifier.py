@@ -1,7 +1,7 @@
 """A small classifier of images: what counts classes among generated digits, and gives features to compare them by.
 
 It is no network of a paper: the classifiers of the mode-collapse protocols (specified as two 3x3 convolutions of 32 and
-64 filters, a dense layer of 128 and dropout; 99.25 % on MNIST) have 1.2 million parameters for the same accuracy.
+64 filters, a dense layer of 128 and dropout; 99.25 % on MNIST) have 1.2 million parameters, this one a tenth of them.
 """
 
 import keras
@@ -11,9 +11,9 @@ from keras_gans.errors import ConfigurationError
 
 
 def build_classifier(image_shape=(28, 28, 1), num_classes=10, *, base_filters=16):
-    """Four 3x3 convolutions with batch normalization, the map halved twice, a mean over it, and one dense layer.
+    """Four 3x3 convolutions with batch normalization, the map halved twice, then two dense layers.
 
-    The mean over the map, of 4 `base_filters` numbers, is the layer "features".
+    The first dense layer, of 4 `base_filters` rectified units, is "features"; dropout stands behind it.
 
     Args:
         image_shape: (height, width, channels), both sizes 4 or more.
@@ -37,8 +37,9 @@ def build_classifier(image_shape=(28, 28, 1), num_classes=10, *, base_filters=16
             f"Received: image_shape={tuple(image_shape)}, num_classes={num_classes!r}."
         )
     images = x = keras.Input(image_shape, name="images")
-    for filters, strides in ((1, 1), (2, 2), (2, 1), (4, 2)):
+    for filters, strides in ((1, 1), (2, 2), (2, 1), (2, 2)):
         x = layers.Conv2D(filters * base_filters, 3, strides=strides, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
-    features = layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
-    return keras.Model(images, layers.Dense(num_classes, dtype="float32", name="logits")(features), name="classifier")
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+    features = layers.Dense(4 * base_filters, activation="relu", dtype="float32", name="features")
+    x = layers.Dropout(0.5)(features(layers.Flatten()(x)))
+    return keras.Model(images, layers.Dense(num_classes, dtype="float32", name="logits")(x), name="classifier")

@@ -8,9 +8,11 @@ from keras_gans.networks.classifier import build_classifier
 
 
 def test_shapes_and_parameters():
-    """By hand: 9 * (16 + 16 * 32 + 32 * 32 + 32 * 64) = 32 400, norms 4 * (16 + 32 + 32 + 64) = 576, dense 650."""
+    """By hand: 9 * (16 + 16 * 32 + 2 * 32 * 32) = 23 184, norms 4 * (16 + 3 * 32) = 448, dense 49 * 32 * 64 + 64 and
+    64 * 10 + 10.
+    """
     classifier = build_classifier()
-    assert classifier.count_params() == 32_400 + 576 + 650
+    assert classifier.count_params() == 23_184 + 448 + 100_416 + 650
     assert classifier.get_layer("features").output.shape == (None, 64)
     assert classifier(np.zeros((3, 28, 28, 1), "float32")).shape == (3, 10)
     assert [layer.output.shape[1] for layer in classifier.layers if "conv" in layer.name] == [28, 14, 14, 7]
