@@ -20,6 +20,8 @@ def images(count, shape):
 
 
 class TestSNGAN(VariantContract):
+    shape = (8, 8, 3)  # PyTorch 2.13's CPU kernel fails at one image of one channel: "grad_weight must be contiguous"
+
     def make(self, **options):
         generator = build_generator(self.shape, latent_dim=4, base_filters=4)
         return SNGAN(
