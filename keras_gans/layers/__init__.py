@@ -12,6 +12,7 @@ from keras_gans.layers.virtual_batch_normalization import (
     VirtualBatchNormalization,
     WithoutReferenceBatch,
 )
+from keras_gans.layers.weight_normalization import WeightNormalization, initialize_from_data
 
 __all__ = [
     "FusedBatchNormalization",
@@ -23,5 +24,7 @@ __all__ = [
     "Slots",
     "SpectralNormalization",
     "VirtualBatchNormalization",
+    "WeightNormalization",
     "WithoutReferenceBatch",
+    "initialize_from_data",
 ]

@@ -34,6 +34,11 @@ from keras_gans.losses.relativistic import (
     relativistic_pairing_discriminator_loss,
     relativistic_pairing_generator_loss,
 )
+from keras_gans.losses.semi_supervised import (
+    feature_matching_loss,
+    semi_supervised_labelled_loss,
+    semi_supervised_unlabelled_loss,
+)
 
 __all__ = [
     "FDivergence",
@@ -50,6 +55,7 @@ __all__ = [
     "f_gan_discriminator_loss",
     "f_gan_generator_loss",
     "f_gan_practical_generator_loss",
+    "feature_matching_loss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
     "least_squares_discriminator_loss",
@@ -62,6 +68,8 @@ __all__ = [
     "relativistic_average_generator_loss",
     "relativistic_pairing_discriminator_loss",
     "relativistic_pairing_generator_loss",
+    "semi_supervised_labelled_loss",
+    "semi_supervised_unlabelled_loss",
     "wasserstein_discriminator_loss",
     "wasserstein_generator_loss",
 ]

@@ -1,0 +1,92 @@
+"""Learning classes from few labels: K classes and "generated" as one more, and the features that a generator matches.
+
+A discriminator gives K logits l_1 .. l_K; the logit of "generated" is fixed to zero, which loses nothing, because a
+softmax does not change when a number is added to all of its logits. With lse = log sum_k exp l_k the probability of
+"real" is D = exp(lse) / (exp(lse) + 1), the sigmoid of lse.
+"""
+
+import keras
+from keras import ops
+
+from keras_gans.losses.adversarial import cross_entropy, float32
+
+register = keras.saving.register_keras_serializable(package="keras_gans")
+
+
+@register
+def semi_supervised_labelled_loss(logits, labels):
+    """The discriminator's loss for labelled images: E[-log p(y | x, x is real)] = E[lse(x) - l_y(x)].
+
+    It is the cross-entropy of a softmax over the K classes, "generated" left out: log K where all logits are equal.
+
+    Args:
+        logits: the discriminator's for labelled images, (N, K).
+        labels: their classes, whole numbers from 0 to K - 1, N in any shape.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Example:
+
+    >>> logits = np.array([[0.0, 0.0], [0.0, np.log(3.0)]])
+    >>> round(float(semi_supervised_labelled_loss(logits, np.array([0, 1]))), 4)     # (log 2 + log 4/3) / 2
+    0.4904
+
+    Reference: Salimans et al., 2016, section 5, https://arxiv.org/abs/1606.03498
+    """
+    logits = float32(logits)
+    chosen = ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1], dtype="float32")
+    return ops.mean(ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1))
+
+
+@register
+def semi_supervised_unlabelled_loss(real_logits, fake_logits):
+    """The discriminator's loss for unlabelled and generated images: -E[log D(x)] / 2 - E[log(1 - D(G(z)))] / 2.
+
+    That is E[softplus(-lse(x))] / 2 + E[softplus(lse(G(z)))] / 2 with D the sigmoid of lse: the GAN's own loss, halved
+    as in the authors' code, so that it weighs as much as the labelled one.
+
+    Args:
+        real_logits: the discriminator's for unlabelled images, (N, K).
+        fake_logits: those for generated images, (M, K).
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Example:
+
+    >>> zeros = np.zeros((2, 10))     # lse = log 10, D = 10 / 11
+    >>> round(float(semi_supervised_unlabelled_loss(zeros, zeros)), 4)     # (log 1.1 + log 11) / 2
+    1.2466
+
+    Reference: Salimans et al., 2016, section 5, https://arxiv.org/abs/1606.03498; code:
+    https://github.com/openai/improved-gan
+    """
+    real, fake = (ops.logsumexp(float32(logits), axis=-1) for logits in (real_logits, fake_logits))
+    return 0.5 * cross_entropy(real, 1.0) + 0.5 * cross_entropy(fake, 0.0)
+
+
+@register
+def feature_matching_loss(real_features, fake_features):
+    """The generator's loss of feature matching: the squared distance of two batches' mean features.
+
+    (1/F) sum_j (E[f_j(x)] - E[f_j(G(z))])^2 over F features. The paper writes the sum, F times as large; the mean is
+    that of the authors' code for MNIST. Adam's steps are the same for both.
+
+    Args:
+        real_features: an intermediate layer of the discriminator for images of the data, (N, F).
+        fake_features: the same layer for generated images, (M, F).
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Example:
+
+    >>> float(feature_matching_loss(np.array([[1.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 2.0]])))     # (2^2 + 2^2) / 2
+    4.0
+
+    Reference: Salimans et al., 2016, section 3.1, https://arxiv.org/abs/1606.03498; code:
+    https://github.com/openai/improved-gan
+    """
+    gap = ops.mean(float32(real_features), axis=0) - ops.mean(float32(fake_features), axis=0)
+    return ops.mean(ops.square(gap))
