@@ -40,7 +40,7 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(self, generator, discriminator, *, discriminator_steps=1, ema_decay=None, seed=None, **kwargs):
-        _check_networks(generator, discriminator, self.judged_shape)
+        _check_networks(generator, discriminator, self.judged_shape, self.logits_per_image)
         super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
@@ -67,6 +67,8 @@ class AdversarialModel(keras.Model):
     # What a variant may change
 
     log_names = ("d_loss", "g_loss")
+    logits_per_image = 1  # of the discriminator; None: as many as there are
+    num_classes = None  # of the labels that `fit` asks for; None: no labels are looked at
 
     def prior(self, noise):
         """The latents that the standard normal `noise` (N, latent_dim) stands for: by default the noise itself."""
@@ -162,12 +164,15 @@ class AdversarialModel(keras.Model):
 
     def real_images(self, data):
         """The images of a batch as float32 in [-1, 1], at least `smallest_batch` of them."""
-        images = to_float(images_of(data))
-        if self.smallest_batch > 1:  # the last batch of an epoch may be smaller: its images are dealt out again
-            count, least = ops.shape(images)[0], self.smallest_batch
+        return self.enough(to_float(images_of(data)))
+
+    def enough(self, rows):
+        """`rows`, at least `smallest_batch` of them."""
+        if self.smallest_batch > 1:  # the last batch of an epoch may be smaller: its rows are dealt out again
+            count, least = ops.shape(rows)[0], self.smallest_batch
             chosen = ops.arange(max(count, least) if isinstance(count, int) else ops.maximum(count, least)) % count
-            images = ops.take(images, chosen, axis=0)
-        return images
+            rows = ops.take(rows, chosen, axis=0)
+        return rows
 
     def latents_like(self, images):
         """Fresh latents, as many as there are images."""
@@ -186,7 +191,7 @@ class AdversarialModel(keras.Model):
         return self.prior(engine.normal((count, self.latent_dim), seeds))
 
     def score(self, images, training=True):
-        """The discriminator's logits, float32 (N, 1)."""
+        """The discriminator's logits, float32 (N, logits_per_image)."""
         return ops.cast(self.discriminator(images, training=training), "float32")
 
     def play(self, latents):
@@ -221,18 +226,19 @@ class AdversarialModel(keras.Model):
             gradients = [a + b for a, b in zip(gradients, more)]
         optimizer.apply(gradients, variables)
         if player == "generator" and self.ema_decay is not None:
-            self._update_ema()
+            self.follow(self.ema_generator, self.generator, self.ema_decay)
         for update in self.after_update[player].values():
             update()
         return loss
 
-    def _update_ema(self):
+    def follow(self, average, network, decay):
+        """Moves `average`, a clone of `network`, towards it: the exponential moving average of its weights."""
         step = ops.cast(self.step, "float32")
-        rate = 1.0 - ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        averaged = {id(weight) for weight in self.generator.trainable_variables}
-        for average, weight in zip(self.ema_generator.variables, self.generator.variables):
+        rate = 1.0 - ops.minimum(decay, (1.0 + step) / (10.0 + step))
+        averaged = {id(weight) for weight in network.trainable_variables}
+        for mean, weight in zip(average.variables, network.variables):
             # Moving statistics of batch norm are averages already, and seeds are not numbers to average.
-            average.assign(average + rate * (weight - average) if id(weight) in averaged else weight)
+            mean.assign(mean + rate * (weight - mean) if id(weight) in averaged else weight)
 
     def log(self, **values):
         """Ends a training step: counts it, and returns the running means of the epoch, as `fit` shows them."""
@@ -242,7 +248,7 @@ class AdversarialModel(keras.Model):
     def _averaged(self, values):
         for name, value in values.items():
             self.trackers[name].update_state(value)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        return {name: self.trackers[name].result() for name in values}
 
     @property
     def metrics(self):
@@ -257,7 +263,7 @@ class AdversarialModel(keras.Model):
             x: uint8 images or floats in [-1, 1]: an array, a `tf.data.Dataset` or any other iterable that Keras's
                 `fit` takes, of images, of (images, labels) or of dicts with the key "image"; or what `kg.data.load`
                 returns, which goes on at the model's own step count.
-            y: labels, where x is an array; a variant without conditions ignores them.
+            y: labels, where x is an array; a variant without classes ignores them.
             epochs, steps_per_epoch, validation_data, kwargs: as in `keras.Model.fit`. A model that was loaded trains
                 `epochs` further epochs unless `initial_epoch` says otherwise.
             shuffle: whether to permute arrays before each epoch, by default yes.
@@ -276,11 +282,13 @@ class AdversarialModel(keras.Model):
         for name in ("class_weight", "sample_weight"):
             if kwargs.get(name) is not None:
                 raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
-        x = check_dataset(x, self.image_shape, steps_per_epoch, self.smallest_batch)
+        x = check_dataset(
+            x, self.image_shape, steps_per_epoch, self.smallest_batch, labels=y, num_classes=self.num_classes
+        )
         if isinstance(validation_data, (tuple, list)):
-            check_dataset(validation_data[0], self.image_shape)
+            self._check_held_out(*validation_data[:2])
         elif validation_data is not None:
-            validation_data = check_dataset(validation_data, self.image_shape)
+            validation_data = self._check_held_out(validation_data)
         if isinstance(x, Batches):
             x = x.following(lambda: int(ops.convert_to_numpy(self.step)), steps_per_epoch)
             steps_per_epoch = None
@@ -299,8 +307,11 @@ class AdversarialModel(keras.Model):
     def evaluate(self, x=None, y=None, **kwargs):
         """The losses on data that is not trained on; `keras.Model.evaluate` with checked data."""
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
-            x = check_dataset(x, self.image_shape)
+            x = self._check_held_out(x, y)
         return super().evaluate(x, y, **kwargs)
+
+    def _check_held_out(self, x, y=None):
+        return check_dataset(x, self.image_shape, labels=y, num_classes=self.num_classes, labels_needed=False)
 
     def test_step(self, data):
         """The losses of one batch with both networks in inference mode and noise of its own."""
@@ -435,7 +446,7 @@ def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
     return int(seed)
 
 
-def _check_networks(generator, discriminator, judged_shape):
+def _check_networks(generator, discriminator, judged_shape, logits):
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not (isinstance(network, keras.Model) and network.built) and not (
             name == "discriminator" and network is None
@@ -451,10 +462,9 @@ def _check_networks(generator, discriminator, judged_shape):
             f"Expected a discriminator that takes what the generator makes, {judged}. Received: images of shape "
             f"{generator.output_shape[1:]} and a discriminator for {discriminator.input_shape[1:]}."
         )
-    if discriminator.output_shape[1:] != (1,):
-        raise ConfigurationError(
-            f"Expected a discriminator with one logit an image, (N, 1). Received: {discriminator.output_shape}."
-        )
+    if len(discriminator.output_shape) != 2 or logits not in (None, discriminator.output_shape[1]):
+        wanted = "logits (N, K)" if logits is None else "one logit an image, (N, 1)"
+        raise ConfigurationError(f"Expected a discriminator with {wanted}. Received: {discriminator.output_shape}.")
     if getattr(discriminator.layers[-1], "activation", None) is keras.activations.sigmoid:
         raise ConfigurationError(
             "Expected a discriminator that ends in logits. Received: one that ends in a sigmoid. Remove the sigmoid: "

@@ -34,7 +34,7 @@ def list_presets(as_json):
         return
     for name, card in found.items():
         height, width, channels = card["image_shape"]
-        click.echo(f"{name:20} {card['variant']:10} {f'{height}x{width}x{channels}':9} {card.get('title', '')}")
+        click.echo(f"{name:20} {card['variant']:11} {f'{height}x{width}x{channels}':9} {card.get('title', '')}")
     untrained = sorted(set(cards.recipes()) - set(found))
     if untrained:
         click.echo(f"Recipes without a trained model: {', '.join(untrained)}")

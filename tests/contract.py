@@ -71,6 +71,7 @@ class VariantContract:
     shape = (8, 8, 1)
     batch_size = 8
     batches_per_epoch = 3
+    logits = 1  # of the discriminator for one image
 
     def make(self, **options):
         """The variant with tiny 8x8 networks of its own builders, not compiled; `options` go to its constructor."""
@@ -140,7 +141,7 @@ class VariantContract:
         images = one.generator(np.zeros((4, one.latent_dim), "float32"))
         assert tuple(images.shape) == (4, *self.shape)
         judged = self.judged(images)
-        assert tuple(one.discriminator(judged).shape) == (judged.shape[0], 1)
+        assert tuple(one.discriminator(judged).shape) == (judged.shape[0], self.logits)
         ids = [{id(v) for v in one.player_variables(player)} for player in PLAYERS]
         assert all(ids) and not ids[0] & ids[1]
         assert len(one.player_variables("generator")) + len(one.player_variables("discriminator")) == len(
@@ -172,27 +173,27 @@ class VariantContract:
 
     def test_each_discriminator_step_sees_fresh_images_and_fresh_noise(self, monkeypatch):
         gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=3)
-        images, _ = self.arrays()
+        images, labels = (array[: self.batch_size] for array in self.arrays())
         seen, loss = [], gan.discriminator_loss
 
-        def watched(real, fake):
+        def watched(real, fake, *others):
             seen.append((np.array(ops.convert_to_numpy(real)), np.array(ops.convert_to_numpy(fake))))
-            return loss(real, fake)
+            return loss(real, fake, *others)
 
         if BACKEND == "jax":  # a traced loss has no numbers: look at what `minimize` is given
             minimize = gan.minimize
 
             def watched_minimize(player, loss_fn, *inputs):
                 if player == "discriminator":
-                    seen.append(tuple(np.array(ops.convert_to_numpy(tensor)) for tensor in inputs))
+                    seen.append(tuple(np.array(ops.convert_to_numpy(tensor)) for tensor in inputs[:2]))
                 return minimize(player, loss_fn, *inputs)
 
             monkeypatch.setattr(gan, "minimize", watched_minimize)
         else:
             monkeypatch.setattr(gan, "discriminator_loss", watched)
-        gan.fit(images[: self.batch_size], batch_size=self.batch_size, shuffle=False, verbose=0)
+        gan.fit(images, labels, batch_size=self.batch_size, shuffle=False, verbose=0)
         dealt = np.concatenate([real for real, _ in seen])
-        expected = ops.convert_to_numpy(to_float(images[: self.batch_size]))
+        expected = ops.convert_to_numpy(to_float(images))
         np.testing.assert_array_equal(np.sort(dealt, axis=0), np.sort(expected, axis=0))
         fakes = np.concatenate([fake for _, fake in seen])
         assert len(np.unique(fakes.reshape(len(fakes), -1), axis=0)) == self.batch_size
@@ -333,8 +334,8 @@ class VariantContract:
     def test_a_partial_last_batch_trains_finitely(self):
         """One image is left for three discriminator steps: a mean over no image would be NaN."""
         gan = self.gan(discriminator_steps=3)
-        images, _ = self.arrays()
-        gan.fit(images[: self.batch_size + 1], batch_size=self.batch_size, verbose=0)
+        images, labels = (array[: self.batch_size + 1] for array in self.arrays())
+        gan.fit(images, labels, batch_size=self.batch_size, verbose=0)
         assert int(gan.step) == 2
         assert all(np.isfinite(array).all() for array in training_state(gan))
 
@@ -462,12 +463,13 @@ class VariantContract:
     )
     def test_bad_images_are_refused(self, one, damage, message):
         images = np.random.default_rng(0).uniform(-1, 1, (16, *self.shape)).astype("float32")
+        labels = np.arange(16) % 3
         with pytest.raises(DataError, match=message):
-            one.fit(damage(images), verbose=0)
+            one.fit(damage(images), labels, verbose=0)
         with pytest.raises(DataError, match=message):
             one.evaluate(damage(images), verbose=0)
         with pytest.raises(DataError, match=message):
-            one.fit(images, validation_data=(damage(images),), verbose=0)
+            one.fit(images, labels, validation_data=(damage(images),), verbose=0)
 
     @pytest.mark.parametrize(
         "pack, options, message",

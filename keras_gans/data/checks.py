@@ -25,6 +25,20 @@ def images_of(data):
     return data
 
 
+def entry_of(data, key):
+    """The entry `key` of a batch that is a dict, or None."""
+    if isinstance(data, (tuple, list)):
+        data = data[0]
+    return data.get(key) if isinstance(data, dict) else None
+
+
+def labels_of(data):
+    """The labels of one batch: of (images, labels, ...) or a dict with "label"; None where there are none."""
+    if isinstance(data, (tuple, list)) and len(data) > 1:
+        return data[1]
+    return entry_of(data, "label")
+
+
 def check_images(images, image_shape):
     """Refuses images that the model cannot learn from.
 
@@ -62,6 +76,30 @@ def check_images(images, image_shape):
         )
 
 
+def check_labels(labels, num_classes):
+    """Refuses labels that are no classes of the model.
+
+    Args:
+        labels: tensor or array of whole numbers.
+        num_classes: how many classes the model has.
+
+    Raises:
+        DataError: no whole numbers, or some outside 0..num_classes - 1.
+    """
+    values = np.asarray(labels if isinstance(labels, list) else keras.ops.convert_to_numpy(labels))
+    if values.dtype.kind not in "iu":
+        raise DataError(
+            f"Expected labels as whole numbers from 0 to {num_classes - 1}. Received: dtype {values.dtype}. "
+            'Convert them with .astype("int64").'
+        )
+    if values.size == 0 or values.min() < 0 or values.max() >= num_classes:
+        received = f"labels from {values.min()} to {values.max()}" if values.size else "no label"
+        raise DataError(
+            f"Expected labels from 0 to {num_classes - 1}. Received: {received}. Build the model with as many classes "
+            "as there are; images without a label go into kg.data.SemiSupervisedBatches."
+        )
+
+
 def first_batch(dataset):
     """The first batch of what `fit` was given and the data to go on with (a generator is put together again).
 
@@ -96,19 +134,24 @@ def length_of(dataset):
         return None
 
 
-def check_dataset(x, image_shape, steps_per_epoch=None, smallest_batch=1):
+def check_dataset(
+    x, image_shape, steps_per_epoch=None, smallest_batch=1, *, labels=None, num_classes=None, labels_needed=True
+):
     """Checks what `fit` was given; returns the data to train on.
 
-    Arrays are checked whole, anything else by its first batch.
+    Arrays are checked whole, anything else by its first batch. Labels, which for arrays are `labels`, are looked at
+    where `num_classes` says how many classes there are.
 
     Raises:
-        DataError: see `check_images`, `first_batch`; or fewer batches than `steps_per_epoch`.
+        DataError: see `check_images`, `check_labels`, `first_batch`; fewer batches than `steps_per_epoch`; or no
+            labels where they are needed.
     """
     if isinstance(x, (np.ndarray, list)) or keras.ops.is_tensor(x):
         x = np.asarray(x) if isinstance(x, list) else x
         if len(x) == 0:
             raise DataError("Expected at least one image. Received: an empty array.")
         check_images(x, image_shape)
+        _check_labels_there(labels, num_classes, labels_needed)
         return x
     if isinstance(x, (tuple, dict)):
         raise DataError(
@@ -129,4 +172,18 @@ def check_dataset(x, image_shape, steps_per_epoch=None, smallest_batch=1):
             f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: a dataset of {length}. "
             "Lower steps_per_epoch, leave it out, or add .repeat()."
         )
+    _check_labels_there(labels_of(batch), num_classes, labels_needed)
     return x
+
+
+def _check_labels_there(labels, num_classes, needed):
+    if num_classes is None:
+        return
+    if labels is not None:
+        check_labels(labels, num_classes)
+    elif needed:
+        raise DataError(
+            f"Expected labels from 0 to {num_classes - 1} beside the images. Received: images alone. Pass "
+            "fit(images, labels), batches of (images, labels), or, where few images have a label, "
+            "kg.data.semi_supervised(dataset) or kg.data.SemiSupervisedBatches."
+        )

@@ -4,10 +4,11 @@ from keras_gans.models.dcgan import DCGAN
 from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
+from keras_gans.models.improved_gan import ImprovedGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.wgan import WGAN
 from keras_gans.models.wgan_gp import WGANGP
 
-__all__ = ["DCGAN", "DRAGAN", "FGAN", "GAN", "LSGAN", "PacGAN", "SNGAN", "WGAN", "WGANGP"]
+__all__ = ["DCGAN", "DRAGAN", "FGAN", "GAN", "ImprovedGAN", "LSGAN", "PacGAN", "SNGAN", "WGAN", "WGANGP"]
