@@ -16,7 +16,9 @@ from keras_gans.errors import CorruptPresetError, UnknownPresetError
 from keras_gans.models import dcgan
 from keras_gans_cli import cards
 
-PRESETS = sorted(folder.name for folder in cards.PACKAGE_ZOO.iterdir() if (folder / "card.json").is_file())
+FOLDERS = sorted(folder for folder in cards.PACKAGE_ZOO.iterdir() if (folder / "card.json").is_file())
+CLASSIFIERS = [folder.name for folder in FOLDERS if cards.read_card(folder)["variant"] == cards.CLASSIFIER]
+PRESETS = [folder.name for folder in FOLDERS if folder.name not in CLASSIFIERS]
 
 
 @pytest.fixture
