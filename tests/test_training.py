@@ -23,7 +23,8 @@ def test_each_update_of_the_discriminator_gets_the_asked_number_of_images(tmp_pa
 def classifier_recipe(smoke=False):
     images, labels = kg.data.digits(300, (8, 8))
     model = build_classifier((8, 8, 1), base_filters=8)
-    model.compile(keras.optimizers.Adam(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-2), cross_entropy, jit_compile=False)  # which would take longer to compile
     return ClassifierRecipe(
         model=model,
         dataset=kg.data.load((images[:256], labels[:256]), batch_size=32),
