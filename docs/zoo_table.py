@@ -10,11 +10,11 @@ START, END = "<!-- zoo table -->\n", "<!-- end of zoo table -->"
 
 
 def row(card):
-    height, width, channels = card["image_shape"]
+    shape = "x".join(map(str, card["image_shape"]))
     data, training = card["dataset"], card["training"]
     parameters = card["parameters" if card["variant"] == cards.CLASSIFIER else "generator_parameters"]
     return (
-        f"| [`{card['preset']}`](zoo/{card['preset']}/card.json) | {card['variant']} | {height}x{width}x{channels} "
+        f"| [`{card['preset']}`](zoo/{card['preset']}/card.json) | {card['variant']} | {shape} "
         f"| {data['name']} ({data['license']}), {training['steps']:,} steps, {training['wall_seconds'] / 60:.0f} min "
         f"| {parameters:,} | {card['size'] / 2**20:.1f} MiB |\n"
     )

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from keras import ops
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from keras_gans.errors import ConfigurationError, DataError, OutputError
+
+CELL = (16, 9)  # (height, width) in pixels of a character in a picture of text
 
 
 def to_float(images):
@@ -90,6 +92,30 @@ def grid(images, columns=None):
     padded[:count] = images
     padded = padded.reshape(rows, columns, height, width, channels)
     return padded.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
+def text_grid(lines, length):
+    """One picture of lines of text, black on white, each character in a cell of its own.
+
+    Args:
+        lines: strings; what is longer than `length` is cut.
+        length: cells in a line.
+
+    Returns:
+        uint8 (lines * 16, length * 9, 1), in Pillow's own font.
+
+    Example:
+
+    >>> text_grid(["a cat", "a dog"], length=6).shape
+    (32, 54, 1)
+    """
+    height, width = CELL
+    picture = Image.new("L", (length * width, len(lines) * height), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line[:length]):
+            draw.text((column * width, row * height), character, fill="black", font=font)
+    return np.asarray(picture)[..., None]
 
 
 def to_pillow(image):

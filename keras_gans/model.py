@@ -8,9 +8,10 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_dataset, images_of
+from keras_gans.data.checks import check_dataset, check_images, images_of
+from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import to_float, to_uint8
+from keras_gans.images import grid, to_float, to_uint8
 from keras_gans.layers.slots import Slots
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, with_loss_scale
 
@@ -91,6 +92,38 @@ class AdversarialModel(keras.Model):
         """The optimizers of the paper: {"generator": ..., "discriminator": ...}."""
         return {player: FusedAdam(2e-4, beta_1=0.5) for player in PLAYERS}
 
+    # What a variant of other examples than images changes
+
+    samples_name = "images"  # what an export calls what `generate` returns
+    check_examples = staticmethod(check_images)  # what `fit` looks at, given a batch and `example_shape`
+
+    @property
+    def example_shape(self):
+        """The shape of one example, as `fit` takes it and `generate` returns it."""
+        return self.image_shape
+
+    def as_real(self, examples):
+        """A batch that `fit` was given as the discriminator sees it: float32 images in [-1, 1]."""
+        return to_float(examples)
+
+    def as_samples(self, generated):
+        """What the generator made as `generate` returns it: uint8 images."""
+        return to_uint8(generated)
+
+    def picture(self, samples, columns=None):
+        """One picture of many samples, uint8 (height, width, channels): a grid with so many images in a row."""
+        return grid(samples, columns)
+
+    @classmethod
+    def load_data(cls, source, **options):
+        """`Batches` for `fit`; see `kg.data.load`."""
+        return load(source, **options)
+
+    @classmethod
+    def for_data(cls, dataset, **options):
+        """The variant with its paper's networks for what `load_data` returned."""
+        return cls(image_shape=dataset.image_shape, **options)
+
     # Shapes
 
     @property
@@ -163,8 +196,8 @@ class AdversarialModel(keras.Model):
     # The mechanics of a step
 
     def real_images(self, data):
-        """The images of a batch as float32 in [-1, 1], at least `smallest_batch` of them."""
-        return self.enough(to_float(images_of(data)))
+        """The images of a batch as the discriminator sees them, at least `smallest_batch` of them."""
+        return self.enough(self.as_real(images_of(data)))
 
     def enough(self, rows):
         """`rows`, at least `smallest_batch` of them."""
@@ -180,7 +213,7 @@ class AdversarialModel(keras.Model):
 
     def uniform_like(self, images, training=True):
         """Fresh numbers from U[0, 1], one for each image, (N, 1, 1, 1); outside training from seeds of its own."""
-        return self.uniform((ops.shape(images)[0], 1, 1, 1), training)
+        return self.uniform((ops.shape(images)[0], *[1] * (len(images.shape) - 1)), training)
 
     def uniform(self, shape, training=True):
         """Fresh numbers from U[0, 1] of a shape that begins with the count of images; see `uniform_like`."""
@@ -282,13 +315,11 @@ class AdversarialModel(keras.Model):
         for name in ("class_weight", "sample_weight"):
             if kwargs.get(name) is not None:
                 raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
-        x = check_dataset(
-            x, self.image_shape, steps_per_epoch, self.smallest_batch, labels=y, num_classes=self.num_classes
-        )
+        x = self._checked(x, y, steps_per_epoch=steps_per_epoch, smallest_batch=self.smallest_batch, labels_needed=True)
         if isinstance(validation_data, (tuple, list)):
-            self._check_held_out(*validation_data[:2])
+            self._checked(*validation_data[:2])
         elif validation_data is not None:
-            validation_data = self._check_held_out(validation_data)
+            validation_data = self._checked(validation_data)
         if isinstance(x, Batches):
             x = x.following(lambda: int(ops.convert_to_numpy(self.step)), steps_per_epoch)
             steps_per_epoch = None
@@ -307,11 +338,19 @@ class AdversarialModel(keras.Model):
     def evaluate(self, x=None, y=None, **kwargs):
         """The losses on data that is not trained on; `keras.Model.evaluate` with checked data."""
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
-            x = self._check_held_out(x, y)
+            x = self._checked(x, y)
         return super().evaluate(x, y, **kwargs)
 
-    def _check_held_out(self, x, y=None):
-        return check_dataset(x, self.image_shape, labels=y, num_classes=self.num_classes, labels_needed=False)
+    def _checked(self, x, y=None, *, labels_needed=False, **least):
+        return check_dataset(
+            x,
+            self.example_shape,
+            check=self.check_examples,
+            labels=y,
+            num_classes=self.num_classes,
+            labels_needed=labels_needed,
+            **least,
+        )
 
     def test_step(self, data):
         """The losses of one batch with both networks in inference mode and noise of its own."""
@@ -337,7 +376,7 @@ class AdversarialModel(keras.Model):
 
     def images_of_noise(self, noise):
         """uint8 images of standard normal noise (N, latent_dim): what `generate` compiles and an export holds."""
-        return to_uint8(self.sampling_generator(self.prior(noise), training=False))
+        return self.as_samples(self.sampling_generator(self.prior(noise), training=False))
 
     def noise(self, n=None, seed=None):
         """The standard normal noise that `generate(n, seed)` starts from, float32 (n, latent_dim)."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -10,7 +11,6 @@ import keras
 
 from keras_gans import engine
 from keras_gans.errors import OutputError, UnsupportedError
-from keras_gans.images import to_uint8
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
 
@@ -25,6 +25,11 @@ def export(model, folder):
     - `from_seed`: {"seeds": int64 (N,)} to {"images": ...}, the images of `model.generate(seed=seeds)`.
     - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files. Left out where
       images have more than the 4 channels that PNG can hold.
+
+    A model of text has {"tokens": uint8 (N, length)}, the ids of characters, in the place of images, and in the place
+    of `png`:
+
+    - `text`: {"seeds": int64 (N,)} to {"text": string (N,)}, the same lines in UTF-8, without the padding at the end.
 
     The generator is the moving average where the model keeps one. A version appears whole, by renaming a hidden folder
     beside it; if that fails, what was written is removed again and older versions stay as they are.
@@ -84,16 +89,22 @@ def _save(model, path):
     import tensorflow as tf
 
     def from_latents(latents):
-        return {"images": to_uint8(model.sampling_generator(latents, training=False))}
+        return {model.samples_name: model.as_samples(model.sampling_generator(latents, training=False))}
 
     def from_seed(seeds):
         # One at a time, as `generate` does for a list of seeds: see there.
         noise = engine.seeded_normal(seeds, model.latent_dim)
-        images = tf.TensorSpec(model.image_shape, "uint8")
-        return {"images": tf.map_fn(lambda one: model.images_of_noise(one[None])[0], noise, fn_output_signature=images)}
+        spec = tf.TensorSpec(model.example_shape, "uint8")
+        samples = tf.map_fn(lambda one: model.images_of_noise(one[None])[0], noise, fn_output_signature=spec)
+        return {model.samples_name: samples}
 
     def png(seeds):
         return {"png_bytes": tf.io.encode_png(from_seed(seeds)["images"])}
+
+    def text(seeds):
+        padding = re.escape(model.alphabet[0])
+        characters = tf.gather(list(model.alphabet), tf.cast(from_seed(seeds)["tokens"], "int32"))
+        return {"text": tf.strings.regex_replace(tf.strings.reduce_join(characters, axis=-1), f"(?:{padding})+$", "")}
 
     latents = tf.TensorSpec((None, model.latent_dim), "float32", name="latents")
     seeds = tf.TensorSpec((None,), "int64", name="seeds")
@@ -101,7 +112,9 @@ def _save(model, path):
         "serving_default": tf.function(from_latents, input_signature=[latents]),
         "from_seed": tf.function(from_seed, input_signature=[seeds]),
     }
-    if model.image_shape[-1] in PNG_CHANNELS:
+    if model.samples_name == "tokens":
+        signatures["text"] = tf.function(text, input_signature=[seeds])
+    elif model.image_shape[-1] in PNG_CHANNELS:
         signatures["png"] = tf.function(png, input_signature=[seeds])
     module = tf.Module()
     module.variables_ = [variable.value for variable in model.sampling_generator.variables]

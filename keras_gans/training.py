@@ -21,7 +21,7 @@ from keras import ops
 from keras_gans import zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.data import Batches, load
+from keras_gans.data import Batches
 from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.images import replacing, to_float
 from keras_gans.metrics import predict_classes
@@ -94,7 +94,7 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
 
     Args:
         variant: a class such as `keras_gans.DCGAN`.
-        source, image_size, download: see `kg.data.load`.
+        source, image_size, download: see `kg.data.load`, or `kg.data.load_text` for a variant of text.
         batch_size: images of one discriminator update; a step deals out `discriminator_steps` times as many.
         epochs: passes over the data.
 
@@ -103,14 +103,14 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
     """
 
     def recipe(smoke=False):
-        dataset = load(
+        dataset = variant.load_data(
             source,
             image_size=image_size,
             batch_size=batch_size,
             download=download,
             take=4 * batch_size if smoke else None,
         )
-        model = variant(image_shape=dataset.image_shape, ema_decay=0.999)
+        model = variant.for_data(dataset, ema_decay=0.999)
         model.compile()
         dataset.batch_size = min(batch_size * model.discriminator_steps, len(dataset.images))
         return Recipe(

@@ -11,12 +11,13 @@ import numpy as np
 from keras import ops
 
 from keras_gans.errors import CorruptPresetError
-from keras_gans.images import grid, replacing, save, to_float
+from keras_gans.images import replacing, save, to_float
 from keras_gans.model import AdversarialModel
 from keras_gans_cli import cards
 
 WEIGHTS = "model.weights.h5"  # the member of a .keras file that holds the numbers
-LARGEST_CHANGE = 1  # grey levels that storing weights in half the bytes may change an image by
+# Grey levels that storing weights in half the bytes may change an image by; no character of a text may change.
+LARGEST_CHANGE = {"images": 1, "tokens": 0}
 
 
 def presets():
@@ -128,7 +129,8 @@ def _in_float32(config):
 def write_preset(model, folder, card):
     """Writes `model.keras`, `golden.npz`, `samples.png` and `card.json` into `folder`, the card last.
 
-    The weights are stored as float16 if that changes no golden image by more than one grey level.
+    The weights are stored as float16 if that changes no golden image by more than one grey level, and no character of a
+    golden text.
 
     Args:
         model: a trained model.
@@ -147,16 +149,14 @@ def write_preset(model, folder, card):
         full = path.read_bytes()
         path.write_bytes(_in_half(full))
         change = np.abs(keras.saving.load_model(path, compile=False).generate(noise=noise).astype(int) - images).max()
-        half = bool(change <= LARGEST_CHANGE)
+        half = bool(change <= LARGEST_CHANGE[model.samples_name])
         if not half:
             path.write_bytes(full)
         images = keras.saving.load_model(path, compile=False).generate(noise=noise)
     with replacing(folder / "golden.npz") as path:
         np.savez_compressed(path, noise=noise, images=images)
-    save(
-        grid(keras.saving.load_model(folder / "model.keras", compile=False).generate(64, seed=0)),
-        folder / "samples.png",
-    )
+    stored = keras.saving.load_model(folder / "model.keras", compile=False)
+    save(stored.picture(stored.generate(64, seed=0)), folder / "samples.png")
     facts = {
         "preset": folder.name,
         "variant": type(model).__name__,

@@ -33,8 +33,8 @@ def list_presets(as_json):
         click.echo(json.dumps(list(found.values()), indent=1))
         return
     for name, card in found.items():
-        height, width, channels = card["image_shape"]
-        click.echo(f"{name:20} {card['variant']:11} {f'{height}x{width}x{channels}':9} {card.get('title', '')}")
+        shape = "x".join(map(str, card["image_shape"]))
+        click.echo(f"{name:20} {card['variant']:11} {shape:9} {card.get('title', '')}")
     untrained = sorted(set(cards.recipes()) - set(found))
     if untrained:
         click.echo(f"Recipes without a trained model: {', '.join(untrained)}")
@@ -69,27 +69,32 @@ def _lines(card, indent=""):
 @click.option("-o", "--output", default="grid.png", show_default=True, type=click.Path(), help="One picture of all.")
 @click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
 def sample(name, count, seed, output, folder):
-    """Generate images with the model NAME (or with a run's folder)."""
+    """Generate images with the model NAME (or with a run's folder); a model of text prints its lines too."""
     cards.verified_model(cards.find(name))  # before the backend takes its seconds
     kg = library()
-    from keras_gans.images import grid, save
+    from keras_gans.images import save
 
     model = kg.load(name)
     images = model.generate(count, seed=seed)
     if folder is None:
-        save(grid(images), output)
+        save(model.picture(images), output)
         click.echo(f"wrote {output}")
+        if model.samples_name == "tokens":
+            click.echo("\n".join(model.text(images)))
         return
     digits = max(4, len(str(count - 1)))
-    with click.progressbar(images, label=f"writing {count} images", file=sys.stderr) as shown:
-        for i, image in enumerate(shown):
-            save(image, Path(folder) / f"{name if '/' not in name else 'image'}_{i:0{digits}}.png")
+    with click.progressbar(range(count), label=f"writing {count} images", file=sys.stderr) as shown:
+        for i in shown:
+            path = Path(folder) / f"{name if '/' not in name else 'image'}_{i:0{digits}}.png"
+            save(model.picture(images[i : i + 1]), path)
     click.echo(f"wrote {count} images to {folder}")
 
 
 @app.command()
 @click.argument("recipe")
-@click.option("--data", help="For a variant: a folder of images, a TFDS name, an .npz file. [default: drawn:digits]")
+@click.option(
+    "--data", help="For a variant: a folder of images, a TFDS name, an .npz or text file. [default: drawn:digits]"
+)
 @click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
 @click.option(
     "--batch-size", type=click.IntRange(2), help="For a variant: images a discriminator update. [default: 64]"

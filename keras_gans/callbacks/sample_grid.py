@@ -74,7 +74,7 @@ class SampleGrid(keras.callbacks.Callback):
 
     def _draw(self):
         pictures = self.model.generate(self.rows * self.columns, seed=self.seed)
-        images.save(images.grid(pictures, self.columns), self.folder / f"epoch_{self._last:04d}.png")
+        images.save(self.model.picture(pictures, self.columns), self.folder / f"epoch_{self._last:04d}.png")
         self._drawn = self._last
 
     def _animate(self):

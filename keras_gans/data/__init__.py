@@ -1,19 +1,23 @@
-"""Images from TFDS, folders, arrays and drawings, as shuffled batches."""
+"""Images and text from TFDS, folders, files, arrays and drawings, as shuffled batches."""
 
 from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.loading import load
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
 from keras_gans.data.stacked import stacked_mnist
+from keras_gans.data.text import decode_text, encode_text, load_text
 from keras_gans.data.toys import grid, grid_centers, points, ring, ring_centers
 
 __all__ = [
     "Batches",
     "SemiSupervisedBatches",
+    "decode_text",
     "digits",
+    "encode_text",
     "grid",
     "grid_centers",
     "load",
+    "load_text",
     "points",
     "ring",
     "ring_centers",

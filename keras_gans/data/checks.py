@@ -100,6 +100,36 @@ def check_labels(labels, num_classes):
         )
 
 
+def check_tokens(tokens, shape, vocabulary):
+    """Refuses rows of character ids that the model cannot learn from.
+
+    Args:
+        tokens: one batch, a tensor or array (N, length).
+        shape: (length,) of the model.
+        vocabulary: how many characters there are.
+
+    Raises:
+        DataError: another shape or dtype, no row at all, ids that name no character.
+    """
+    sizes = tuple(tokens.shape)
+    if len(sizes) != 2 or sizes[1:] != tuple(shape):
+        raise DataError(
+            f"Expected rows of character ids of shape (N, {shape[0]}). Received: {sizes}. Make them with "
+            f"kg.data.load_text(..., length={shape[0]}) or kg.data.encode_text."
+        )
+    if sizes[0] == 0:
+        raise DataError(f"Expected at least one row of ids in a batch (N, {shape[0]}). Received: an empty batch.")
+    values = keras.ops.convert_to_numpy(tokens)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise DataError(f"Expected character ids as integers. Received: dtype {values.dtype}. Use kg.data.encode_text.")
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high >= vocabulary:
+        raise DataError(
+            f"Expected character ids from 0 to {vocabulary - 1}. Received: values from {low} to {high}. Encode the "
+            "text with the model's own alphabet."
+        )
+
+
 def first_batch(dataset):
     """The first batch of what `fit` was given and the data to go on with (a generator is put together again).
 
@@ -135,12 +165,20 @@ def length_of(dataset):
 
 
 def check_dataset(
-    x, image_shape, steps_per_epoch=None, smallest_batch=1, *, labels=None, num_classes=None, labels_needed=True
+    x,
+    example_shape,
+    steps_per_epoch=None,
+    smallest_batch=1,
+    check=check_images,
+    *,
+    labels=None,
+    num_classes=None,
+    labels_needed=True,
 ):
     """Checks what `fit` was given; returns the data to train on.
 
-    Arrays are checked whole, anything else by its first batch. Labels, which for arrays are `labels`, are looked at
-    where `num_classes` says how many classes there are.
+    Arrays are checked whole by `check(examples, example_shape)`, anything else by its first batch. Labels, which for
+    arrays are `labels`, are looked at where `num_classes` says how many classes there are.
 
     Raises:
         DataError: see `check_images`, `check_labels`, `first_batch`; fewer batches than `steps_per_epoch`; or no
@@ -150,7 +188,7 @@ def check_dataset(
         x = np.asarray(x) if isinstance(x, list) else x
         if len(x) == 0:
             raise DataError("Expected at least one image. Received: an empty array.")
-        check_images(x, image_shape)
+        check(x, example_shape)
         _check_labels_there(labels, num_classes, labels_needed)
         return x
     if isinstance(x, (tuple, dict)):
@@ -160,7 +198,7 @@ def check_dataset(
         )
     batch, x = first_batch(x)
     images = images_of(batch)
-    check_images(images, image_shape)
+    check(images, example_shape)
     if images.shape[0] < smallest_batch:
         raise DataError(
             f"Expected at least {smallest_batch} images a batch, so that each discriminator step has its own. "

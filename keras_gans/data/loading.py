@@ -21,6 +21,7 @@ from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundErro
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
+PLACES = {"image": "a folder of images", "text": "a text file"}  # of a TFDS feature, where there is no TFDS
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 NAMED = 3  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
@@ -32,6 +33,7 @@ LICENSES = {
     "cifar10": "research use, no explicit licence",
     "avatars": "design by Pablo Stanley, free for personal and commercial use",
     "photo_patches": "CC BY-SA",
+    "kjv_text": "public domain",
     "drawn:digits": "Apache-2.0",
     "drawn:shapes": "Apache-2.0",
 }
@@ -119,7 +121,7 @@ def load(
             f"is not there. Looked in: {path.absolute().parent}."
         )
     else:
-        images, classes, about = _read_tfds(source, split, take, download, data_dir)
+        images, classes, about = read_tfds("image", source, split, take, download, data_dir)
     images = _shaped(images[:take], image_size, channels)
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
@@ -282,8 +284,9 @@ def _read_numpy(path, split):
     raise DataError(f"Expected an array named {wanted}, for the split {split!r}, in {path}. Received: {names}.")
 
 
-def _read_tfds(source, split, take, download, data_dir):
-    """Images, labels and what is known of a TFDS data set."""
+def read_tfds(feature, source, split, take, download, data_dir):
+    """The examples' `feature`, "image" or "text", their labels, and what is known of a TFDS data set."""
+    place = PLACES[feature]
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     folder = _prepared(root, source)
     if folder is None and not download:
@@ -292,10 +295,10 @@ def _read_tfds(source, split, take, download, data_dir):
         close = difflib.get_close_matches(source, names, n=3)
         there = f"There are {', '.join(names)}" if names else "There is none" if root.is_dir() else "No such folder"
         raise DatasetNotFoundError(
-            f"Expected the path of images, or a TFDS data set prepared in {root}. Received: {source!r}, which is "
+            f"Expected the path of {place}, or a TFDS data set prepared in {root}. Received: {source!r}, which is "
             f"neither. {there}. "
             + (f"Did you mean {' or '.join(close)}? " if close else "")
-            + "Set TFDS_DATA_DIR to its place, pass download=True (--download), or give a folder of images."
+            + f"Set TFDS_DATA_DIR to its place, pass download=True (--download), or give {place}."
         )
     try:
         import tensorflow as tf
@@ -321,11 +324,13 @@ def _read_tfds(source, split, take, download, data_dir):
         except Exception as error:  # the network's, TFDS's, and those of the data set's own code
             raise DatasetNotFoundError(
                 f"Expected TFDS to download {source!r} to {root}. Received: {type(error).__name__}: {error}. "
-                "Prepare it where there is a network and set TFDS_DATA_DIR to the folder, or give a folder of images."
+                f"Prepare it where there is a network and set TFDS_DATA_DIR to the folder, or give {place}."
             ) from error
     features = builder.info.features
-    if "image" not in features:
-        raise DataError(f"Expected a data set with the feature 'image'. Received: {source!r}: {', '.join(features)}.")
+    if feature not in features:
+        raise DataError(
+            f"Expected a data set with the feature {feature!r}. Received: {source!r}: {', '.join(features)}."
+        )
     try:
         count = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
@@ -334,14 +339,14 @@ def _read_tfds(source, split, take, download, data_dir):
             f"Received: {split!r}."
         ) from error
     if count == 0:
-        raise DataError(f"Expected at least one image in {source!r}, split {split!r}. Received: none.")
-    kept = [name for name in ("image", "label") if name in features]
+        raise DataError(f"Expected at least one {feature} in {source!r}, split {split!r}. Received: none.")
+    kept = [name for name in (feature, "label") if name in features]
     # The files' own order; and no copy in TensorFlow's cache of what is read once.
     reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     data = builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
     data = data if take is None else data.take(take)
     data = data.map(lambda example: {name: example[name] for name in kept})
-    if None in features["image"].shape:
+    if None in features[feature].shape:
         examples = list(tfds.as_numpy(data))
         arrays = {name: [example[name] for example in examples] for name in kept}
     else:
@@ -360,7 +365,7 @@ def _read_tfds(source, split, take, download, data_dir):
         about["config"] = builder.info.config_name
     if "label" in features and getattr(features["label"], "names", None):
         about["classes"] = list(features["label"].names)
-    return arrays["image"], arrays.get("label"), {name: value for name, value in about.items() if value}
+    return arrays[feature], arrays.get("label"), {name: value for name, value in about.items() if value}
 
 
 def _prepared(root, source):

@@ -10,5 +10,18 @@ from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.wgan import WGAN
 from keras_gans.models.wgan_gp import WGANGP
+from keras_gans.models.wgan_gp_text import WGANGPText
 
-__all__ = ["DCGAN", "DRAGAN", "FGAN", "GAN", "ImprovedGAN", "LSGAN", "PacGAN", "SNGAN", "WGAN", "WGANGP"]
+__all__ = [
+    "DCGAN",
+    "DRAGAN",
+    "FGAN",
+    "GAN",
+    "ImprovedGAN",
+    "LSGAN",
+    "PacGAN",
+    "SNGAN",
+    "WGAN",
+    "WGANGP",
+    "WGANGPText",
+]

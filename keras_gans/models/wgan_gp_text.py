@@ -1,0 +1,217 @@
+"""WGAN-GP's language model, of characters: Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017, "Improved training
+of Wasserstein GANs", https://arxiv.org/abs/1704.00028
+
+Objective, x being the one-hot rows of a line's characters and G(z) rows of probabilities, which the critic sees as they
+are, neither sampled nor rounded:
+    critic:    E[f(G(z))] - E[f(x)] + gp_weight E[(|grad f(x')|_2 - 1)^2]     (eq. 3)
+    generator: -E[f(G(z))]
+with x' = e x + (1 - e) G(z) and e ~ U[0, 1], one for each line; the norm is over all places and characters of a line.
+
+Schedule: `discriminator_steps` updates of the critic, 10 in the published code, of which a comment says that 5 do as
+well; each on fresh lines and fresh noise; then one update of the generator on fresh noise. A batch is dealt out among
+the critic's updates: a batch size of 10 * 64 is the paper's 64.
+
+Departures from the paper:
+- the published code updates the generator before the critic, and not in the first iteration;
+- the critic has no bias in its last two layers, where the difference of two means cancels it;
+- initial weights are He's and Glorot's, uniform (the published code's: unconfirmed);
+- characters are ids of one byte, 256 at most, where the published code keeps the 2048 most frequent.
+"""
+
+import keras
+from keras import layers, ops
+
+from keras_gans.data.checks import check_tokens
+from keras_gans.data.text import ALPHABET, check_alphabet, decode_text, load_text
+from keras_gans.errors import ConfigurationError
+from keras_gans.images import text_grid
+from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
+from keras_gans.model import AdversarialModel
+from keras_gans.optimizers import FusedAdam
+from keras_gans.penalties import gradient_penalty
+
+
+def _residual_block(x, width, *, bias=True):
+    """x + 0.3 (ReLU - conv - ReLU - conv), both convolutions over five characters."""
+    changed = x
+    for use_bias in (True, bias):
+        changed = layers.Conv1D(width, 5, padding="same", use_bias=use_bias, kernel_initializer="he_uniform")(
+            layers.ReLU()(changed)
+        )
+    return layers.Add()([x, layers.Rescaling(0.3)(changed)])
+
+
+def build_generator(length, vocabulary, latent_dim=128, *, width=512, blocks=5):
+    """The paper's generator of text: residual blocks over the places of a line, then a softmax over the characters.
+
+    Args:
+        length: characters a line; the paper's is 32.
+        vocabulary: how many characters there are, the padding included.
+        latent_dim: how many numbers a line is made from.
+        width: channels of every block.
+        blocks: how many, 1 or more.
+
+    Returns:
+        A Keras model, (N, latent_dim) to (N, length, vocabulary), rows of probabilities.
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    x = layers.Reshape((length, width))(layers.Dense(length * width, name="project")(latents))
+    for _ in range(blocks):
+        x = _residual_block(x, width)
+    x = layers.Conv1D(vocabulary, 1, name="to_characters")(x)
+    return keras.Model(latents, layers.Softmax(dtype="float32", name="rows")(x), name="generator")
+
+
+def build_discriminator(length, vocabulary, *, width=512, blocks=5):
+    """The paper's critic of text: a convolution over single characters, then residual blocks.
+
+    Args:
+        length, vocabulary, width, blocks: see `build_generator`.
+
+    Returns:
+        A Keras model, rows (N, length, vocabulary) to scores (N, 1).
+    """
+    rows = keras.Input((length, vocabulary), name="rows")
+    x = layers.Conv1D(width, 1, name="from_characters")(rows)
+    for block in range(blocks):
+        x = _residual_block(x, width, bias=block < blocks - 1)
+    x = layers.Dense(1, use_bias=False, dtype="float32", name="scores")(layers.Flatten()(x))
+    return keras.Model(rows, x, name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class WGANGPText(AdversarialModel):
+    """Wasserstein GAN with gradient penalty for lines of text, made whole, not character by character.
+
+    What the base says of images holds for lines here: `fit` and `evaluate` take character ids (N, length), as
+    `kg.data.load_text` makes them, and `generate` returns ids, uint8 (n, length), of the most probable characters.
+
+    Args:
+        generator, discriminator: networks, the generator ending in rows of probabilities (N, length, vocabulary), the
+            discriminator a critic of such rows without batch normalization; with neither, the paper's.
+        length: characters a line of the default networks.
+        latent_dim: latents of the default generator.
+        alphabet: the characters, the first of which pads; by default a backtick, then the rest of printable ASCII.
+        gp_weight: weight of the gradient penalty, 0 or more.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+
+    Raises:
+        ConfigurationError: an alphabet of another size than the networks', or networks that do not fit each other.
+
+    Example:
+
+    >>> lines = ["all flesh is grass", "and all the goodliness thereof", "is as the flower of the field"]
+    >>> data = kg.data.load_text(lines, length=16, batch_size=3)
+    >>> alphabet = data.about["alphabet"]
+    >>> sizes = {"width": 8, "blocks": 1}
+    >>> gan = kg.WGANGPText(
+    ...     build_generator(16, len(alphabet), **sizes),
+    ...     build_discriminator(16, len(alphabet), **sizes),
+    ...     alphabet=alphabet,
+    ...     discriminator_steps=3,
+    ... )
+    >>> gan.compile()
+    >>> history = gan.fit(data, verbose=0)
+    >>> len(gan.generate_text(4, seed=0))
+    4
+
+    Reference: Gulrajani et al., 2017, https://arxiv.org/abs/1704.00028; code:
+    https://github.com/igul222/improved_wgan_training (gan_language.py)
+    """
+
+    samples_name = "tokens"
+
+    def __init__(
+        self,
+        generator=None,
+        discriminator=None,
+        *,
+        length=32,
+        latent_dim=128,
+        alphabet=ALPHABET,
+        gp_weight=10.0,
+        discriminator_steps=10,
+        **kwargs,
+    ):
+        check_alphabet(alphabet)
+        if generator is None and discriminator is None:
+            generator = build_generator(length, len(alphabet), latent_dim)
+            discriminator = build_discriminator(length, len(alphabet))
+        if not gp_weight >= 0.0:
+            raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
+        super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
+        if generator.output_shape[2:] != (len(alphabet),):
+            raise ConfigurationError(
+                "Expected a generator of rows (N, length, vocabulary) for an alphabet of as many characters. Received: "
+                f"{generator.output_shape} and {len(alphabet)} characters."
+            )
+        self.alphabet, self.gp_weight = alphabet, gp_weight
+
+    # The game
+
+    def discriminator_loss(self, real, fake, training=True):
+        between = self.uniform_like(real, training)
+        penalty = gradient_penalty(lambda rows: self.score(rows, training), real, fake, between)
+        wasserstein = wasserstein_discriminator_loss(self.score(real, training), self.score(fake, training))
+        return wasserstein + self.gp_weight * penalty
+
+    def generator_loss(self, fake, training=True):
+        return wasserstein_generator_loss(self.score(fake, training))
+
+    def train_step(self, data):
+        real = self.real_images(data)
+        k = self.discriminator_steps
+        for i in range(k):
+            share = real[i::k]
+            fake = self.generator(self.latents_like(share), training=True)
+            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)
+        g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
+        return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def paper_optimizers(self):
+        return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in ("generator", "discriminator")}
+
+    # Text in the place of images
+
+    @property
+    def example_shape(self):
+        """(length,) of a row of ids."""
+        return self.image_shape[:1]
+
+    def check_examples(self, examples, shape):
+        check_tokens(examples, shape, len(self.alphabet))
+
+    def as_real(self, examples):
+        """Ids (N, length) as one-hot rows, float32 (N, length, vocabulary)."""
+        return ops.one_hot(ops.cast(examples, "int32"), len(self.alphabet), dtype="float32")
+
+    def as_samples(self, generated):
+        """The ids of the most probable characters, uint8 (N, length)."""
+        return ops.cast(ops.argmax(generated, axis=-1), "uint8")
+
+    def text(self, tokens):
+        """The lines that ids (N, length) stand for, a list of strings."""
+        return decode_text(tokens, self.alphabet)
+
+    def generate_text(self, n=None, seed=None):
+        """New lines: `text(generate(n, seed))`."""
+        return self.text(self.generate(n, seed))
+
+    def picture(self, samples, columns=None):
+        """One picture of many lines, one below the other whatever `columns` says; see `kg.images.text_grid`."""
+        return text_grid(self.text(samples), self.example_shape[0])
+
+    @classmethod
+    def load_data(cls, source, *, image_size=None, **options):
+        """`Batches` for `fit`; see `kg.data.load_text`."""
+        if image_size is not None:
+            raise ConfigurationError(f"Expected no image_size: text has none. Received: {image_size}. Leave it out.")
+        return load_text(source, **options)
+
+    @classmethod
+    def for_data(cls, dataset, **options):
+        """The paper's networks for the length and the alphabet of what `load_data` returned."""
+        return cls(length=dataset.about["length"], alphabet=dataset.about["alphabet"], **options)
+
+    def get_config(self):
+        return {**super().get_config(), "alphabet": self.alphabet, "gp_weight": self.gp_weight}
