@@ -114,7 +114,8 @@ def text_grid(lines, length):
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
     for row, line in enumerate(lines):
         for column, character in enumerate(line[:length]):
-            draw.text((column * width, row * height), character, fill="black", font=font)
+            left = column * width + (width - font.getlength(character)) / 2
+            draw.text((left, row * height), character, fill="black", font=font)
     return np.asarray(picture)[..., None]
 
 

@@ -308,6 +308,24 @@ def consistency_penalty(logits, augmented_logits):
     return ops.mean(ops.square(float32(logits) - float32(augmented_logits)))
 
 
+def refuse_batch_norm(critic):
+    """Refuses a critic in which batch normalization would couple images that a penalty takes apart.
+
+    Raises:
+        ConfigurationError: a layer of it, at any depth.
+
+    Reference: Gulrajani et al., 2017, section 4, "No critic batch normalization", https://arxiv.org/abs/1704.00028
+    """
+    for layer in critic.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise ConfigurationError(
+                f"Expected a critic without batch normalization. Received: the layer {layer.name!r}. Use "
+                "keras.layers.LayerNormalization, or none."
+            )
+        if isinstance(layer, keras.Model):
+            refuse_batch_norm(layer)
+
+
 # On the weights
 
 

@@ -28,7 +28,7 @@ from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.optimizers import FusedAdam
-from keras_gans.penalties import gradient_penalty
+from keras_gans.penalties import gradient_penalty, refuse_batch_norm
 
 
 def _sizes(image_shape):
@@ -226,7 +226,7 @@ class WGANGP(AdversarialModel):
             raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
         super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
         if discriminator is not None:
-            _refuse_batch_norm(discriminator)
+            refuse_batch_norm(discriminator)
         self.gp_weight = gp_weight
 
     def discriminator_loss(self, real, fake, training=True):
@@ -253,15 +253,3 @@ class WGANGP(AdversarialModel):
 
     def get_config(self):
         return {**super().get_config(), "gp_weight": self.gp_weight}
-
-
-def _refuse_batch_norm(critic):
-    """The penalty is of each image's own gradient (section 4, "No critic batch normalization")."""
-    for layer in critic.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            raise ConfigurationError(
-                f"Expected a critic without batch normalization. Received: the layer {layer.name!r}. Use "
-                "keras.layers.LayerNormalization, or none."
-            )
-        if isinstance(layer, keras.Model):
-            _refuse_batch_norm(layer)

@@ -28,7 +28,7 @@ from keras_gans.images import text_grid
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.optimizers import FusedAdam
-from keras_gans.penalties import gradient_penalty
+from keras_gans.penalties import gradient_penalty, refuse_batch_norm
 
 
 def _residual_block(x, width, *, bias=True):
@@ -96,7 +96,8 @@ class WGANGPText(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: an alphabet of another size than the networks', or networks that do not fit each other.
+        ConfigurationError: an alphabet of another size than the networks', a critic with batch normalization, or
+            networks that do not fit each other.
 
     Example:
 
@@ -145,6 +146,8 @@ class WGANGPText(AdversarialModel):
                 "Expected a generator of rows (N, length, vocabulary) for an alphabet of as many characters. Received: "
                 f"{generator.output_shape} and {len(alphabet)} characters."
             )
+        if discriminator is not None:
+            refuse_batch_norm(discriminator)
         self.alphabet, self.gp_weight = alphabet, gp_weight
 
     # The game
