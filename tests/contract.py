@@ -81,6 +81,23 @@ class VariantContract:
         """The players in the order of their updates in one training step."""
         return ["discriminator"] * discriminator_steps + ["generator"]
 
+    @property
+    def example_shape(self):
+        """The shape of one example, as `fit` takes it and `generate` returns it."""
+        return self.shape
+
+    def seen(self, examples):
+        """What the discriminator sees of examples as `arrays` gives them."""
+        return to_float(examples)
+
+    def made(self, generated):
+        """What `generate` returns of what the generator made."""
+        return to_uint8(generated)
+
+    def otherwise(self, examples):
+        """The examples as the other dtype that `fit` takes."""
+        return (examples / 127.5 - 1.0).astype("float32")
+
     def judged(self, images):
         """What the discriminator takes for an even number of images."""
         return images
@@ -193,7 +210,7 @@ class VariantContract:
             monkeypatch.setattr(gan, "discriminator_loss", watched)
         gan.fit(images, labels, batch_size=self.batch_size, shuffle=False, verbose=0)
         dealt = np.concatenate([real for real, _ in seen])
-        expected = ops.convert_to_numpy(to_float(images))
+        expected = ops.convert_to_numpy(self.seen(images))
         np.testing.assert_array_equal(np.sort(dealt, axis=0), np.sort(expected, axis=0))
         fakes = np.concatenate([fake for _, fake in seen])
         assert len(np.unique(fakes.reshape(len(fakes), -1), axis=0)) == self.batch_size
@@ -214,7 +231,7 @@ class VariantContract:
 
     def test_a_generator_alone_samples_and_does_not_compile(self, one):
         alone = type(one)(one.generator, None)
-        assert alone.generate(2, seed=0).shape == (2, *self.shape)
+        assert alone.generate(2, seed=0).shape == (2, *self.example_shape)
         with pytest.raises(ConfigurationError, match="a generator alone"):
             alone.compile()
 
@@ -290,7 +307,7 @@ class VariantContract:
         noise = one.noise(3, seed=0)
         images = one.ema_generator(one.prior(ops.convert_to_tensor(noise)), training=False)
         averaged = one.generate(noise=noise)
-        assert largest_difference([to_uint8(images)], [averaged]) <= 1  # a grey level, by rounding
+        assert largest_difference([self.made(images)], [averaged]) <= 1  # a grey level, by rounding
 
     # Data
 
@@ -308,7 +325,7 @@ class VariantContract:
         images, labels = self.arrays()
         whole = self.batches_per_epoch * self.batch_size
         levels, labels = images[:whole], labels[:whole]
-        floats = (levels / 127.5 - 1.0).astype("float32")
+        floats = self.otherwise(levels)
         gan = self.gan(compile={"run_eagerly": True})
         rows = {"shuffle": False, "batch_size": self.batch_size}
         steps = {"steps_per_epoch": self.batches_per_epoch}
@@ -349,7 +366,7 @@ class VariantContract:
         assert not np.array_equal(start, values([seed])[0])
         seed.assign(start)
         fake = gan.generator(gan.prior(engine.normal((8, gan.latent_dim), gan.evaluation_seeds)), training=False)
-        real = to_float(images[:8])
+        real = self.seen(images[:8])
         assert losses["d_loss"] == pytest.approx(number(gan.discriminator_loss(real, fake, training=False)), rel=1e-4)
         assert losses["g_loss"] == pytest.approx(number(gan.generator_loss(fake, training=False)), rel=1e-4)
 
@@ -364,11 +381,11 @@ class VariantContract:
 
     def test_generate_makes_images(self, one):
         images = one.generate(9, seed=1)
-        assert images.shape == (9, *self.shape) and images.dtype == np.uint8
+        assert images.shape == (9, *self.example_shape) and images.dtype == np.uint8
         assert len(np.unique(images.reshape(9, -1), axis=0)) == 9
-        assert one.generate(1, seed=0).shape == (1, *self.shape)
+        assert one.generate(1, seed=0).shape == (1, *self.example_shape)
         predicted = one.predict(ops.convert_to_numpy(one.prior(one.noise(9, seed=1))), verbose=0)
-        assert largest_difference([to_uint8(predicted)], [images.astype("int32")]) <= 1  # a grey level, by rounding
+        assert largest_difference([self.made(predicted)], [images.astype("int32")]) <= 1  # a grey level, by rounding
 
     def test_a_seed_names_its_images(self, one):
         images = one.generate(9, seed=1)
