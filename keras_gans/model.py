@@ -41,7 +41,7 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(self, generator, discriminator, *, discriminator_steps=1, ema_decay=None, seed=None, **kwargs):
-        _check_networks(generator, discriminator, self.judged_shape, self.logits_per_image)
+        _check_networks(generator, discriminator, self.judged_shapes, self.logits_per_image)
         super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
@@ -70,14 +70,15 @@ class AdversarialModel(keras.Model):
     log_names = ("d_loss", "g_loss")
     logits_per_image = 1  # of the discriminator; None: as many as there are
     num_classes = None  # of the labels that `fit` asks for; None: no labels are looked at
+    encoders = ()  # names of networks beside the generator that are of use after training: the zoo keeps them
 
     def prior(self, noise):
         """The latents that the standard normal `noise` (N, latent_dim) stands for: by default the noise itself."""
         return noise
 
-    def judged_shape(self, image_shape):
-        """The shape of what the discriminator takes, for a generator's images: by default one of them."""
-        return image_shape
+    def judged_shapes(self, generator):
+        """What the discriminator takes, as shapes without the batch: one, or a list where it judges several inputs."""
+        return generator.output_shape[1:]
 
     @property
     def smallest_batch(self):
@@ -207,9 +208,10 @@ class AdversarialModel(keras.Model):
             rows = ops.take(rows, chosen, axis=0)
         return rows
 
-    def latents_like(self, images):
-        """Fresh latents, as many as there are images."""
-        return self._latents(ops.shape(images)[0], self.latent_seeds)
+    def latents_like(self, images, training=True):
+        """Fresh latents, as many as there are images; outside training from seeds of their own."""
+        seeds = self.latent_seeds if training else self.evaluation_seeds
+        return self.prior(engine.normal((ops.shape(images)[0], self.latent_dim), seeds))
 
     def uniform_like(self, images, training=True):
         """Fresh numbers from U[0, 1], one for each image, (N, 1, 1, 1); outside training from seeds of its own."""
@@ -220,17 +222,17 @@ class AdversarialModel(keras.Model):
         normal = engine.normal(shape, self.latent_seeds if training else self.evaluation_seeds)
         return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))  # a normal's distribution function makes it uniform
 
-    def _latents(self, count, seeds):
-        return self.prior(engine.normal((count, self.latent_dim), seeds))
-
     def score(self, images, training=True):
-        """The discriminator's logits, float32 (N, logits_per_image)."""
+        """The discriminator's logits, float32 (N, logits_per_image), of images or of whatever else it judges."""
         return ops.cast(self.discriminator(images, training=training), "float32")
 
     def play(self, latents):
         """The generator's forward pass, kept so that `minimize("generator", loss_fn, played)` goes back through it."""
-        variables = self.player_variables("generator")
-        return Played(*engine.forward(lambda: self.generator(latents, training=True), variables))
+        return self.keep(lambda: self.generator(latents, training=True))
+
+    def keep(self, forward):
+        """`play` for a player of more networks than the generator: `forward()` returns a tensor or a list of them."""
+        return Played(*engine.forward(forward, self.player_variables("generator")))
 
     def minimize(self, player, loss_fn, *inputs):
         """One optimizer step of `player` on `loss_fn(*inputs)`; moves no other player's weights.
@@ -238,7 +240,8 @@ class AdversarialModel(keras.Model):
         Args:
             player: "generator" or "discriminator".
             loss_fn: from the inputs to a scalar.
-            inputs: tensors; or one `Played`, whose images the loss is of and whose forward pass is reused.
+            inputs: tensors or lists of them; or one `Played`, whose images the loss is of and whose forward pass is
+                reused.
 
         Returns:
             The loss before the step, without the callbacks' penalties.
@@ -355,7 +358,7 @@ class AdversarialModel(keras.Model):
     def test_step(self, data):
         """The losses of one batch with both networks in inference mode and noise of its own."""
         real = self.real_images(data)
-        fake = self.generator(self._latents(ops.shape(real)[0], self.evaluation_seeds), training=False)
+        fake = self.generator(self.latents_like(real, training=False), training=False)
         return self._averaged(
             {
                 "d_loss": self.discriminator_loss(real, fake, training=False),
@@ -467,7 +470,7 @@ class AdversarialModel(keras.Model):
 
 
 class Played:
-    """Generated images and the forward pass that made them."""
+    """Generated images, or the list that `keep` was given, and the forward pass that made them."""
 
     def __init__(self, images, backward):
         self.images, self.backward = images, backward
@@ -485,7 +488,7 @@ def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
     return int(seed)
 
 
-def _check_networks(generator, discriminator, judged_shape, logits):
+def _check_networks(generator, discriminator, judged_shapes, logits):
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not (isinstance(network, keras.Model) and network.built) and not (
             name == "discriminator" and network is None
@@ -495,11 +498,11 @@ def _check_networks(generator, discriminator, judged_shape, logits):
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
     if discriminator is None:
         return
-    judged = judged_shape(generator.output_shape[1:])
-    if judged != discriminator.input_shape[1:]:
+    expected, shapes = judged_shapes(generator), discriminator.input_shape
+    received = [shape[1:] for shape in shapes] if isinstance(shapes, list) else shapes[1:]
+    if expected != received:
         raise ConfigurationError(
-            f"Expected a discriminator that takes what the generator makes, {judged}. Received: images of shape "
-            f"{generator.output_shape[1:]} and a discriminator for {discriminator.input_shape[1:]}."
+            f"Expected a discriminator that takes what the generator makes, {expected}. Received: one for {received}."
         )
     if len(discriminator.output_shape) != 2 or logits not in (None, discriminator.output_shape[1]):
         wanted = "logits (N, K)" if logits is None else "one logit an image, (N, 1)"

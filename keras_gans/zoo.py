@@ -103,7 +103,10 @@ def _read(path):
 
 
 def sampler(model):
-    """A copy of `model` that holds what sampling needs: the sampling generator in float32, nothing to train with."""
+    """A copy of `model` that holds what sampling needs: the sampling generator in float32, nothing to train with.
+
+    Networks that encode images stay with it.
+    """
     config = {
         **model.get_config(),
         "generator": keras.saving.serialize_keras_object(model.sampling_generator),
@@ -114,6 +117,9 @@ def sampler(model):
     copy = type(model).from_config(_in_float32(config))
     copy.generator.trainable = True  # the moving average was frozen
     copy.generator.set_weights(model.sampling_generator.get_weights())
+    for name in model.encoders:
+        if getattr(model, name) is not None:
+            getattr(copy, name).set_weights(getattr(model, name).get_weights())
     return copy
 
 

@@ -3,8 +3,10 @@
 Each backend's module defines the same names, and nothing else of the package names a backend's library:
 
 - `value_and_grad(loss_fn, variables, scale)`: a loss and its gradients for a list of variables;
-- `forward(fn, variables)`: the outputs of `fn`, and a function that takes a loss of them back to the variables;
-- `input_gradient(fn, inputs)`: the gradient for an input, itself differentiable (for penalties);
+- `forward(fn, variables)`: the output of `fn`, a tensor or a list of them, and a function that takes a loss of it back
+  to the variables;
+- `input_gradients(fn, inputs)`: the gradients for a list of inputs, themselves differentiable (for penalties, and for
+  unrolled updates);
 - `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None where there is none;
 - `fused_adam(variable, momentum, velocity, gradient, ...)`: an update of Adam in one kernel, or None likewise;
 - `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
@@ -32,7 +34,7 @@ else:
 
 value_and_grad = _backend.value_and_grad
 forward = _backend.forward
-input_gradient = _backend.input_gradient
+input_gradients = _backend.input_gradients
 fused_batch_norm = _backend.fused_batch_norm
 fused_adam = _backend.fused_adam
 normal = _backend.normal
@@ -40,3 +42,8 @@ seeded_normal = _backend.seeded_normal
 function = _backend.function
 replica_count = _backend.replica_count
 adapt = _backend.adapt
+
+
+def input_gradient(fn, inputs):
+    """The gradient of sum(fn(inputs)) for one input, itself differentiable."""
+    return input_gradients(fn, [inputs])[0]

@@ -100,10 +100,10 @@ def forward(fn, variables):
     return outputs, backward
 
 
-def input_gradient(fn, inputs):
-    """The gradient of sum(fn(inputs)) for `inputs`, itself differentiable."""
-    _, slopes = _loss_and_gradients(lambda x: fn(x).sum(), None, [], [], keras.ops.convert_to_tensor(inputs))
-    return slopes
+def input_gradients(fn, inputs):
+    """The gradients of sum(fn(*inputs)) for each of a list of inputs; see `engine.tensorflow`."""
+    inputs = [keras.ops.convert_to_tensor(x) for x in inputs]
+    return _loss_and_gradients(lambda inputs: fn(*inputs).sum(), None, [], [], inputs)[1]
 
 
 fused_batch_norm = fused_adam = None  # XLA fuses Keras's own

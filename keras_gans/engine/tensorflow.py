@@ -19,7 +19,7 @@ def value_and_grad(loss_fn, variables, scale=None):
 def forward(fn, variables):
     """`fn()`, with its forward pass kept: the outputs, and a function that takes a loss of them back to `variables`.
 
-    The function is `backward(loss_fn, scale) -> (loss_fn(outputs), gradients)`, with `scale` as in `value_and_grad`.
+    The outputs are a tensor or a list of tensors; a loss need not read all of them. The function is `backward(loss_fn, scale) -> (loss_fn(outputs), gradients)`, with `scale` as in `value_and_grad`.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])
@@ -30,18 +30,21 @@ def forward(fn, variables):
             above.watch(outputs)
             loss = loss_fn(outputs)
             objective = loss if scale is None else scale(loss)
-        return loss, tape.gradient(outputs, variables, output_gradients=above.gradient(objective, outputs))
+        # Zeros, since the tape below takes no slope for a slope of one.
+        slopes = above.gradient(objective, outputs, unconnected_gradients="zero")
+        return loss, tape.gradient(outputs, variables, output_gradients=slopes)
 
     return outputs, backward
 
 
-def input_gradient(fn, inputs):
-    """The gradient of sum(fn(inputs)) for `inputs`, itself differentiable."""
-    inputs = tf.convert_to_tensor(inputs)
+def input_gradients(fn, inputs):
+    """The gradients of sum(fn(*inputs)) for each of a list of inputs, themselves differentiable; zeros where there is
+    no path."""
+    inputs = [tf.convert_to_tensor(x) for x in inputs]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        total = tf.reduce_sum(fn(inputs))
-    return tape.gradient(total, inputs)
+        total = tf.reduce_sum(fn(*inputs))
+    return tape.gradient(total, inputs, unconnected_gradients="zero")
 
 
 def fused_batch_norm(inputs, scale, offset, epsilon):

@@ -16,23 +16,27 @@ def forward(fn, variables):
     """`fn()`, with its forward pass kept; see `engine.tensorflow`."""
     with torch.enable_grad():
         outputs = fn()
+    tensors = outputs if isinstance(outputs, list) else [outputs]
+
+    def packed(tensors):
+        return tensors if isinstance(outputs, list) else tensors[0]
 
     def backward(loss_fn, scale=None):
-        leaf = outputs.detach().requires_grad_(True)
-        loss, (slopes,) = _loss_and_gradients(lambda: loss_fn(leaf), [leaf], scale)
-        return loss, _gradients(outputs, [variable.value for variable in variables], slopes)
+        leaves = [tensor.detach().requires_grad_(True) for tensor in tensors]
+        loss, slopes = _loss_and_gradients(lambda: loss_fn(packed(leaves)), leaves, scale)
+        slopes = [torch.zeros_like(leaf) if slope is None else slope for leaf, slope in zip(leaves, slopes)]
+        return loss, _gradients(tensors, [variable.value for variable in variables], slopes)
 
-    return outputs.detach(), backward
+    return packed([tensor.detach() for tensor in tensors]), backward
 
 
-def input_gradient(fn, inputs):
-    """The gradient of sum(fn(inputs)) for `inputs`, itself differentiable."""
+def input_gradients(fn, inputs):
+    """The gradients of sum(fn(*inputs)) for each of a list of inputs; see `engine.tensorflow`."""
     with torch.enable_grad():
-        inputs = keras.ops.convert_to_tensor(inputs)
-        if not inputs.requires_grad:
-            inputs = inputs.detach().requires_grad_(True)
-        (slopes,) = torch.autograd.grad(fn(inputs).sum(), inputs, create_graph=True)
-    return slopes
+        inputs = [keras.ops.convert_to_tensor(x) for x in inputs]
+        inputs = [x if x.requires_grad else x.detach().requires_grad_(True) for x in inputs]
+        slopes = torch.autograd.grad(fn(*inputs).sum(), inputs, create_graph=True, materialize_grads=True)
+    return list(slopes)
 
 
 def _loss_and_gradients(loss_fn, tensors, scale):

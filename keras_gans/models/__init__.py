@@ -8,6 +8,8 @@ from keras_gans.models.improved_gan import ImprovedGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.sngan import SNGAN
+from keras_gans.models.unrolled_gan import UnrolledGAN
+from keras_gans.models.veegan import VEEGAN
 from keras_gans.models.wgan import WGAN
 from keras_gans.models.wgan_gp import WGANGP
 from keras_gans.models.wgan_gp_text import WGANGPText
@@ -21,6 +23,8 @@ __all__ = [
     "LSGAN",
     "PacGAN",
     "SNGAN",
+    "UnrolledGAN",
+    "VEEGAN",
     "WGAN",
     "WGANGP",
     "WGANGPText",

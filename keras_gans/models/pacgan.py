@@ -281,12 +281,13 @@ class PacGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim)
             discriminator = build_discriminator(image_shape, packing)
-        self.packing = packing  # before the networks are checked, which asks for `judged_shape`
+        self.packing = packing  # before the networks are checked, which asks for `judged_shapes`
         super().__init__(generator, discriminator, **kwargs)
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
-    def judged_shape(self, image_shape):
-        return (*image_shape[:-1], self.packing * image_shape[-1])
+    def judged_shapes(self, generator):
+        *size, channels = generator.output_shape[1:]
+        return (*size, self.packing * channels)
 
     @property
     def smallest_batch(self):

@@ -82,6 +82,44 @@ def test_backward_reads_the_other_player_as_it_is_then():
     assert float(loss) == 42.0 and numpy(slope).tolist() == [21.0]  # 7 * 6, d/dg 7 * 3 g
 
 
+def test_forward_of_several_outputs():
+    """a and a b, kept: the loss 3 a + (a b)^2 has the slopes 3 + 2 a b^2 and 2 a^2 b; one of the second output alone has
+    2 a b^2 and 2 a^2 b, and one of the first alone 3 and nothing."""
+    a, b = variable(2.0), variable(5.0)
+
+    def slopes(loss_of):
+        outputs, backward = engine.forward(lambda: [1.0 * a, a * b], [a, b])
+        assert [numpy(output).tolist() for output in outputs] == [[2.0], [10.0]]
+        return [0.0 if slope is None else float(numpy(slope)[0]) for slope in backward(loss_of)[1]]
+
+    assert slopes(lambda made: ops.sum(3.0 * made[0] + ops.square(made[1]))) == [103.0, 40.0]
+    assert slopes(lambda made: ops.sum(ops.square(made[1]))) == [100.0, 40.0]
+    assert slopes(lambda made: ops.sum(3.0 * made[0])) == [3.0, 0.0]
+
+
+def test_input_gradients_by_hand():
+    """f = sum(a^2 b) with a third input that it ignores."""
+    a, b, c = (np.array(x, "float32") for x in ([1.0, 2.0], [3.0, -1.0], [[7.0]]))
+    slopes = engine.input_gradients(lambda a, b, c: a * a * b, [a, b, c])
+    assert [numpy(slope).tolist() for slope in slopes] == [[6.0, -4.0], [1.0, 4.0], [[0.0]]]
+
+
+def test_a_gradient_step_on_inputs_differentiates_again():
+    """Two unrolled steps of descent on w^2 x^3 / 2 from w, as a loss of x: w_(k+1) = w_k (1 - h x^3)."""
+    x, w, rate = variable(0.5), np.array([3.0], "float32"), 0.4
+
+    def loss():
+        weights = [ops.convert_to_tensor(w)]
+        for _ in range(2):
+            slopes = engine.input_gradients(lambda w: ops.square(w) * x * x * x / 2.0, weights)
+            weights = [weight - rate * slope for weight, slope in zip(weights, slopes)]
+        return ops.sum(weights[0])
+
+    value, (slope,) = engine.value_and_grad(loss, [x])
+    assert float(value) == pytest.approx(3.0 * (1 - 0.4 * 0.125) ** 2, rel=1e-6)
+    assert numpy(slope)[0] == pytest.approx(3.0 * 2 * (1 - 0.4 * 0.125) * (-0.4 * 3 * 0.25), rel=1e-6)
+
+
 def test_input_gradient_of_a_quadratic_critic():
     """D(x) = x^T A x / 2 + b x with a symmetric A has the gradient A x + b."""
     matrix, offset = np.array([[2.0, 1.0], [1.0, 3.0]], "float32"), np.array([0.5, -1.0], "float32")

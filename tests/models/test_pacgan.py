@@ -46,7 +46,7 @@ class TestPacGAN(VariantContract):
                 weight.assign(10.0 * weight)
         return PacGAN(generator, build_discriminator(self.shape, options["packing"], base_filters=4), **options)
 
-    def judged(self, images):
+    def judged(self, gan, images):
         return kg.images.pack(images, self.packing)
 
     @slow_on_jax

@@ -1,0 +1,314 @@
+"""VEEGAN: Srivastava, Valkov, Russell, Gutmann and Sutton, 2017, "VEEGAN: reducing mode collapse in GANs using implicit
+variational learning", https://arxiv.org/abs/1705.07761
+
+Objective, with the generator G, the reconstructor F from images to latents, and logits d of pairs (latents, images),
+positive where a pair is taken for a generated one:
+    discriminator: E[softplus(-d(z, G(z)))] + E[softplus(d(F(x), x))]
+    generator:     E[d(z, G(z))] + E[|z - F(G(z))|^2]
+    reconstructor: E[|z - F(G(z))|^2]
+|.|^2 is summed over the latents. The generator and the reconstructor are one player with one loss, the generator's: its
+first term does not contain F. The best d is log q(x|z) p0(z) / (p_F(z|x) p(x)).
+
+`generator_objective=notebook_generator_loss` is the authors' notebook for MNIST:
+    generator:     E[d(z, G(z))] + MSE(z, F(G(z)))
+    reconstructor: -E[d(F(x), x)] + MSE(z, F(G(z)))
+again as one loss. Its discriminator is trained with 1 for data: it is -d, and its losses have the opposite sign.
+
+Schedule (algorithm 1): one step of all three networks, their gradients taken at the same weights on the same images and
+latents. With `discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
+
+Departures from the paper:
+- optimizer: Adam at 1e-3 with beta_1 of 0.7, the notebook's; algorithm 1's figure has plain gradient descent;
+- the reconstructor is deterministic; whether the paper adds noise to it is unconfirmed;
+- the networks: one hidden layer under dropout of 0.5 in the discriminator is the notebook's; the other depths, all
+  widths and the latents' dimension are this library's choice (the notebook's and the paper's: unconfirmed);
+- MSE as the mean over all numbers is its usual meaning (the notebook's: unconfirmed).
+"""
+
+import random
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_gans.data.checks import check_images
+from keras_gans.errors import ConfigurationError
+from keras_gans.images import to_float, to_uint8
+from keras_gans.losses import minimax_discriminator_loss
+from keras_gans.model import AdversarialModel
+from keras_gans.optimizers import FusedAdam
+
+register = keras.saving.register_keras_serializable(package="keras_gans")
+
+
+def _hidden(x, units):
+    for i in range(2):
+        x = layers.Dense(units, activation="relu", name=f"hidden{i}")(x)
+    return x
+
+
+def build_generator(image_shape, latent_dim=100, *, units=256):
+    """A generator of two hidden layers; pixels leave through a tanh, points, which are one pixel, without bounds.
+
+    Args:
+        image_shape: (height, width, channels); (1, 1, 2) for points of the plane.
+        latent_dim: how many numbers an image is made from.
+        units: width of both hidden layers.
+
+    Returns:
+        A Keras model, (N, latent_dim) to (N, height, width, channels).
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    height, width, channels = image_shape
+    x = layers.Dense(height * width * channels, dtype="float32", name="pixels")(_hidden(latents, units))
+    x = layers.Reshape(image_shape, dtype="float32", name="reshape")(x)
+    activation = "linear" if height == width == 1 else "tanh"
+    images = layers.Activation(activation, dtype="float32", name="images")(x)
+    return keras.Model(latents, images, name="generator")
+
+
+def build_reconstructor(image_shape, latent_dim=100, *, units=256):
+    """The way back: two hidden layers, then latents without bounds.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: the generator's.
+        units: width of both hidden layers.
+
+    Returns:
+        A Keras model, images to latents (N, latent_dim).
+    """
+    images = keras.Input(image_shape, name="images")
+    x = _hidden(layers.Flatten(name="flatten")(images), units)
+    return keras.Model(images, layers.Dense(latent_dim, dtype="float32", name="latents")(x), name="reconstructor")
+
+
+def build_discriminator(image_shape, latent_dim=100, *, units=256, dropout=0.5):
+    """The notebook's discriminator of pairs: one hidden layer under dropout, then one logit.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: the generator's.
+        units: width of the hidden layer.
+        dropout: the rate.
+
+    Returns:
+        A Keras model, [latents (N, latent_dim), images] to logits (N, 1).
+    """
+    latents, images = keras.Input((latent_dim,), name="latents"), keras.Input(image_shape, name="images")
+    x = layers.Concatenate(name="pair")([latents, layers.Flatten(name="flatten")(images)])
+    x = layers.Dense(units, activation="relu", name="hidden")(x)
+    # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
+    x = layers.Dropout(dropout, seed=random.randrange(2**31), name="dropout")(x)
+    logits = layers.Dense(1, dtype="float32", name="logits")(x)
+    return keras.Model([latents, images], logits, name="discriminator")
+
+
+@register
+def algorithm_1_generator_loss(score, real, fake, reconstructed):
+    """The generator's and the reconstructor's loss in algorithm 1: E[d(z, G(z))] + E[|z - F(G(z))|^2].
+
+    Args:
+        score: the discriminator, from a pair [latents, images] to logits.
+        real: the pair [F(x), x].
+        fake: the pair [z, G(z)].
+        reconstructed: F(G(z)), (N, latent_dim).
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+
+    >>> z, back = np.zeros((1, 2), "float32"), np.array([[3.0, 4.0]], "float32")
+    >>> float(algorithm_1_generator_loss(lambda pair: pair[1], [None, None], [z, np.ones(1)], back))    # 1 + 3^2 + 4^2
+    26.0
+    """
+    return ops.mean(score(fake)) + ops.mean(ops.sum(ops.square(fake[0] - reconstructed), axis=-1))
+
+
+@register
+def notebook_generator_loss(score, real, fake, reconstructed):
+    """The notebook's: E[d(z, G(z))] - E[d(F(x), x)] + MSE(z, F(G(z))): the reconstructor plays the game too.
+
+    Args:
+        score, real, fake, reconstructed: see `algorithm_1_generator_loss`.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+
+    >>> z, back = np.zeros((1, 2), "float32"), np.array([[3.0, 4.0]], "float32")
+    >>> pairs = [z, 5.0 * np.ones(1)], [z, np.ones(1)]
+    >>> float(notebook_generator_loss(lambda pair: pair[1], *pairs, back))    # 1 - 5 + (3^2 + 4^2) / 2
+    8.5
+    """
+    return ops.mean(score(fake)) - ops.mean(score(real)) + ops.mean(ops.square(fake[0] - reconstructed))
+
+
+@register
+class VEEGAN(AdversarialModel):
+    """GAN with a reconstructor of the latents, which notices the modes that the generator leaves out.
+
+    Args:
+        generator: see `AdversarialModel`.
+        discriminator: Keras model, [latents, images] to one logit (N, 1), positive for generated pairs.
+        reconstructor: Keras model, images to latents (N, latent_dim). With no network given, all three are perceptrons
+            for `image_shape`.
+        image_shape: (height, width, channels) of the default networks; (1, 1, 2) for points of the plane.
+        latent_dim: latents of the default networks.
+        generator_objective: `algorithm_1_generator_loss`, `notebook_generator_loss` or any registered function with
+            their arguments.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+
+    Raises:
+        ConfigurationError: networks that do not fit each other, or an objective that is no function.
+
+    Example:
+
+    >>> gan = kg.VEEGAN(image_shape=(28, 28, 1))
+    >>> gan.compile()
+    >>> images = gan.generate(4, seed=0)
+    >>> gan.encode(images).shape, gan.reconstruct(images).shape
+    ((4, 100), (4, 28, 28, 1))
+
+    Reference: Srivastava et al., 2017, https://arxiv.org/abs/1705.07761; code: https://github.com/akashgit/VEEGAN
+    """
+
+    encoders = ("reconstructor",)
+
+    def __init__(
+        self,
+        generator=None,
+        discriminator=None,
+        reconstructor=None,
+        *,
+        image_shape=(28, 28, 1),
+        latent_dim=100,
+        generator_objective=algorithm_1_generator_loss,
+        **kwargs,
+    ):
+        if generator is None and discriminator is None and reconstructor is None:
+            generator = build_generator(image_shape, latent_dim)
+            discriminator = build_discriminator(image_shape, latent_dim)
+            reconstructor = build_reconstructor(image_shape, latent_dim)
+        super().__init__(generator, discriminator, **kwargs)
+        if reconstructor is not None or discriminator is not None:
+            _check_reconstructor(reconstructor, generator)
+        if not callable(generator_objective):
+            raise ConfigurationError(
+                "Expected generator_objective to be a function such as "
+                f"keras_gans.models.veegan.notebook_generator_loss. Received: {generator_objective!r}."
+            )
+        self.reconstructor, self.generator_objective = reconstructor, generator_objective
+
+    def judged_shapes(self, generator):
+        return [generator.input_shape[1:], generator.output_shape[1:]]
+
+    def player_variables(self, player):
+        variables = super().player_variables(player)
+        return variables if player == "discriminator" else variables + self.reconstructor.trainable_variables
+
+    def discriminator_loss(self, real, fake, training=True):
+        """Of the pairs [F(x), x] and [z, G(z)]; the generated ones are the positive ones."""
+        return minimax_discriminator_loss(self.score(fake, training), self.score(real, training))
+
+    def generator_loss(self, real, fake, reconstructed, training=True):
+        """Of the same pairs and F(G(z)); for the reconstructor as well."""
+        return self.generator_objective(lambda pair: self.score(pair, training), real, fake, reconstructed)
+
+    def pass_through(self, latents, images, training=True):
+        """G(z), F(G(z)) and F(x): all that the generator and the reconstructor make in a step."""
+        fake = self.generator(latents, training=training)
+        return [fake, self.reconstructor(fake, training=training), self.reconstructor(images, training=training)]
+
+    def train_step(self, data):
+        images = self.real_images(data)
+        k = self.discriminator_steps
+        for i in range(k - 1):
+            share = images[i::k]
+            latents = self.latents_like(share)
+            fake, encoded = self.generator(latents, training=True), self.reconstructor(share, training=True)
+            self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
+        share = images[k - 1 :: k]
+        latents = self.latents_like(share)
+        # What the discriminator learns from is made before any network moves, and the discriminator moves last, so that
+        # all three gradients are those of the same weights.
+        played = self.keep(lambda: self.pass_through(latents, share))
+
+        def generator_loss(made):
+            fake, reconstructed, encoded = made
+            return self.generator_loss([encoded, share], [latents, fake], reconstructed)
+
+        g_loss = self.minimize("generator", generator_loss, played)
+        fake, _, encoded = played.images
+        d_loss = self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
+        return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def test_step(self, data):
+        """The losses of one batch with all networks in inference mode and noise of its own."""
+        images = self.real_images(data)
+        latents = self.latents_like(images, training=False)
+        fake, reconstructed, encoded = self.pass_through(latents, images, training=False)
+        real, fake = [encoded, images], [latents, fake]
+        return self._averaged(
+            {
+                "d_loss": self.discriminator_loss(real, fake, training=False),
+                "g_loss": self.generator_loss(real, fake, reconstructed, training=False),
+            }
+        )
+
+    def encode(self, images):
+        """The latents that the reconstructor finds for images.
+
+        Args:
+            images: uint8, or floats in [-1, 1], (N, height, width, channels).
+
+        Returns:
+            float32 (N, latent_dim).
+
+        Raises:
+            ConfigurationError: a model without a reconstructor.
+            DataError: images that do not fit the model.
+        """
+        if self.reconstructor is None:
+            raise ConfigurationError("Expected a model with a reconstructor. Received: a generator alone.")
+        check_images(np.asarray(images), self.image_shape)
+        images = ops.convert_to_numpy(to_float(np.asarray(images)))
+        return self.reconstructor.predict(images, verbose=0)
+
+    def reconstruct(self, images):
+        """Images of the latents that the reconstructor finds for images, G(F(x)).
+
+        Args:
+            images: see `encode`.
+
+        Returns:
+            uint8 (N, height, width, channels).
+
+        Raises:
+            ConfigurationError, DataError: see `encode`.
+        """
+        made = self.sampling_generator.predict(self.encode(images), verbose=0)
+        return ops.convert_to_numpy(to_uint8(made))
+
+    def paper_optimizers(self):
+        return {player: FusedAdam(1e-3, beta_1=0.7) for player in ("generator", "discriminator")}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "reconstructor": self.reconstructor and keras.saving.serialize_keras_object(self.reconstructor),
+            "generator_objective": keras.saving.serialize_keras_object(self.generator_objective),
+        }
+
+
+def _check_reconstructor(reconstructor, generator):
+    if not (isinstance(reconstructor, keras.Model) and reconstructor.built):
+        raise ConfigurationError(f"Expected reconstructor to be a built Keras model. Received: {reconstructor!r}.")
+    shapes = [shape[1:] for shape in (reconstructor.input_shape, reconstructor.output_shape)]
+    if shapes != [generator.output_shape[1:], generator.input_shape[1:]]:
+        raise ConfigurationError(
+            "Expected a reconstructor from the generator's images to its latents, "
+            f"{generator.output_shape[1:]} to {generator.input_shape[1:]}. Received: {shapes[0]} to {shapes[1]}."
+        )
