@@ -19,7 +19,8 @@ def value_and_grad(loss_fn, variables, scale=None):
 def forward(fn, variables):
     """`fn()`, with its forward pass kept: the outputs, and a function that takes a loss of them back to `variables`.
 
-    The outputs are a tensor or a list of tensors; a loss need not read all of them. The function is `backward(loss_fn, scale) -> (loss_fn(outputs), gradients)`, with `scale` as in `value_and_grad`.
+    The outputs are a tensor or a list of tensors, and a loss need not read all of them. The function is
+    `backward(loss_fn, scale) -> (loss_fn(outputs), gradients)`, with `scale` as in `value_and_grad`.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])

@@ -5,17 +5,17 @@ Objective, with logits d and the discriminator's weights w:
     L(G, w):       E[softplus(-d(x))] + E[softplus(d(G(z)))]
     discriminator: L(G, w)
     generator:     -L(G, w_K)
-where w_0 = w and w_(k+1) is w_k after an update of the discriminator's own optimizer on L(G, w_k), on the same images and
-latents: K = `unrolled_steps` updates with moments and bias correction, which start from the optimizer's. The generator's
-gradient passes through the images in L(G, w_K) and through all K updates, each a function of the images.
+where w_0 = w and w_(k+1) is w_k after an update of the discriminator's own optimizer on L(G, w_k), on the same images
+and latents: K = `unrolled_steps` updates with moments and bias correction, which start from the optimizer's. The
+generator's gradient passes through the images in L(G, w_K) and through all K updates, each a function of the images.
 
 Schedule: one step of both players, their gradients taken at the same weights on the same images and latents. The
 discriminator takes one ordinary step from w, not from w_K, and its optimizer's moments advance by that step alone. With
 `discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
 
-The discriminator's state that is not trained stands still while it is unrolled: each of the K losses and the generator's
-starts from the same moving averages and the same seeds, so that L is one function, with one dropout mask, and the
-ordinary step alone moves them.
+The discriminator's state that is not trained stands still while it is unrolled: each of the K losses and the
+generator's starts from the same moving averages and the same seeds, so that L is one function, with one dropout mask,
+and the ordinary step alone moves them.
 
 Departures from the paper: the objective, schedule and networks for points are those of the first author's published
 notebook; the paper's own settings for its two-dimensional mixture are unconfirmed. Beside it:
@@ -84,7 +84,7 @@ class UnrolledGAN(AdversarialModel):
     `evaluate` and validation do not unroll: their g_loss is -d_loss.
 
     Args:
-        generator, discriminator: networks, the discriminator with operations that differentiate twice; with neither, the
+        generator, discriminator: networks, the discriminator of operations that differentiate twice; with neither, the
             notebook's for points where `image_shape` is one pixel, and else DCGAN's.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
@@ -133,7 +133,7 @@ class UnrolledGAN(AdversarialModel):
         """As `AdversarialModel.compile`, with `keras.optimizers.Adam` or `SGD` for the discriminator.
 
         Raises:
-            ConfigurationError: another optimizer, or one that clips, decays or averages; see `AdversarialModel.compile`.
+            ConfigurationError: another optimizer, or one that clips, decays or averages; and as there.
         """
         if d_optimizer is not None and self.unrolled_steps > 0:
             d_optimizer = keras.optimizers.get(d_optimizer)

@@ -83,8 +83,8 @@ def test_backward_reads_the_other_player_as_it_is_then():
 
 
 def test_forward_of_several_outputs():
-    """a and a b, kept: the loss 3 a + (a b)^2 has the slopes 3 + 2 a b^2 and 2 a^2 b; one of the second output alone has
-    2 a b^2 and 2 a^2 b, and one of the first alone 3 and nothing."""
+    """a and a b, kept: the loss 3 a + (a b)^2 has the slopes 3 + 2 a b^2 and 2 a^2 b; a loss of the second output alone
+    has 2 a b^2 and 2 a^2 b, and one of the first alone 3 and nothing."""
     a, b = variable(2.0), variable(5.0)
 
     def slopes(loss_of):

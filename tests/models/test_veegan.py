@@ -163,9 +163,9 @@ def sigmoid(x):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_all_three_gradients_by_hand_at_the_same_weights(objective):
-    """With r = F G z - z: d|r|^2/dF = 2 r (G z)^T and d|r|^2/dG = 2 F^T r z^T; d(z, G z) adds b z^T to G's. The notebook
-    halves the square (a mean over two latents) and adds -d(F x, x), which is -a x^T to F's. The discriminator's logits
-    of generated pairs go up."""
+    """With r = F G z - z: d|r|^2/dF = 2 r (G z)^T and d|r|^2/dG = 2 F^T r z^T; d(z, G z) adds b z^T to G's. The
+    notebook halves the square (a mean over two latents) and adds -d(F x, x), which is -a x^T to F's. The
+    discriminator's logits of generated pairs go up."""
     n = numbers()
     fake = n["z"] @ n["G"].T
     residual = fake @ n["F"].T - n["z"]
@@ -182,8 +182,8 @@ def test_all_three_gradients_by_hand_at_the_same_weights(objective):
 
 
 def test_in_algorithm_1_the_reconstructor_does_not_see_the_discriminator():
-    """One player moves the generator and the reconstructor, yet with another discriminator the latter's step is the same,
-    bit for bit, and the former's is not; in the notebook's form both change."""
+    """One player moves the generator and the reconstructor, yet with another discriminator the latter's step is the
+    same, bit for bit, and the former's is not; in the notebook's form both change."""
     other = {"a": -2.0 * numbers()["a"], "b": 3.0 + numbers()["b"]}
     for objective in OBJECTIVES:
         one, another = linear(objective), linear(objective, at=tuple(other.items()))
