@@ -35,7 +35,7 @@ class TestVEEGAN(VariantContract):
         return ["discriminator"] * (discriminator_steps - 1) + ["generator", "discriminator"]
 
     def judged(self, gan, images):
-        return [np.zeros((len(images), gan.latent_dim), "float32"), images]
+        return [ops.zeros((len(images), gan.latent_dim)), images]
 
     def losses(self, gan, real, latents):
         fake = gan.generator(latents, training=False)
