@@ -190,7 +190,7 @@ def write_classifier(model, folder, images, card):
         OutputError: a file that cannot be written.
     """
     folder = Path(folder)
-    small = keras.models.clone_model(model)  # without the optimizer's moments
+    small = type(model).from_config(model.get_config())  # not compiled: without the optimizer's moments
     small.set_weights(model.get_weights())
     with replacing(folder / "model.keras") as path:
         small.save(path)
