@@ -45,9 +45,14 @@ class Labelled(keras.utils.PyDataset):
         return batch["labelled_image"] / 127.5 - 1, batch["label"]
 
 
-def adam(steps):
+def adam(steps, **options):
     rate = keras.optimizers.schedules.PolynomialDecay(3e-3, steps, 1e-3)
-    return kg.optimizers.FusedAdam(rate, beta_1=0.5)
+    return kg.optimizers.FusedAdam(rate, beta_1=0.5, **options)
+
+
+def averaging(steps):
+    """The decay of an average over about the last twentieth of a run, the paper's at most."""
+    return min(0.9999, 1 - 20 / steps)
 
 
 def discriminator(options, dataset, num_classes):
@@ -62,7 +67,7 @@ def improved_gan(batches, networks, num_classes, epochs, test, verbose):
     model = kg.ImprovedGAN(
         build_generator(shape, **networks[0]),
         discriminator(networks[1], batches, num_classes),
-        discriminator_ema_decay=min(0.9999, 1 - 20 / steps),  # an average over the last twentieth of the run
+        discriminator_ema_decay=averaging(steps),
     )
     model.compile(adam(steps), adam(steps), steps_per_execution=20)
     model.fit(batches, epochs=epochs, verbose=verbose)
@@ -73,11 +78,8 @@ def supervised(batches, networks, num_classes, epochs, test, verbose):
     """The test error of the same network trained as often on the labelled images alone, a share."""
     steps = epochs * len(batches)
     network = discriminator(networks[1], batches, num_classes)
-    optimizer = keras.optimizers.Adam(
-        adam(steps).learning_rate, beta_1=0.5, use_ema=True, ema_momentum=min(0.9999, 1 - 20 / steps)
-    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(optimizer, loss, steps_per_execution=20)
+    network.compile(adam(steps, use_ema=True, ema_momentum=averaging(steps)), loss, steps_per_execution=20)
     network.fit(Labelled(batches, steps), verbose=verbose)
     logits = network.predict(test.images / 127.5 - 1, batch_size=256, verbose=0)
     return float((logits.argmax(1) != test.labels).mean())
