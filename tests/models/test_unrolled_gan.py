@@ -296,6 +296,7 @@ def test_dcgans_networks_with_batch_norm_train():
     assert not any(equal([a], [b]) for a, b in zip(before, values(gan.trainable_variables)))
 
 
+@slow_on_jax
 def test_the_image_shape_chooses_the_default_networks():
     points, images = UnrolledGAN(), UnrolledGAN(image_shape=(16, 16, 3), latent_dim=8)
     assert points.image_shape == (1, 1, 2) and points.latent_dim == 256 and points.unrolled_steps == 5
