@@ -200,7 +200,7 @@ class ImprovedGAN(AdversarialModel):
 
     def test_step(self, data):
         real, labelled, labels = self.real_images(data), self.labelled_images(data), labels_of(data)
-        fake = self.generator(self._latents(ops.shape(real)[0], self.evaluation_seeds), training=False)
+        fake = self.generator(self.latents_like(real, training=False), training=False)
         if labels is not None:
             labels = self.enough(labels)
         values = {
