@@ -93,17 +93,18 @@ def point_discriminator(units=128, packing=1):
     return keras.Model(points, layers.Dense(1)(x))
 
 
-def on_points(variant, packing=1, **options):
+def on_points(variant, **options):
     """A function that makes the variant with the networks for points."""
+    packing = options.get("packing", 1)
     return lambda: variant(point_generator(), point_discriminator(packing=packing), ema_decay=0.999, **options)
 
 
-def on_stacked(variant, packing=1, **options):
+def on_stacked(variant, **options):
     """A function that makes the variant with small networks for stacked digits."""
-    shape, size = (28, 28, 3), {"base_filters": 4}
+    packing = options.get("packing", 1)
     return lambda: variant(
-        pacgan.build_unrolled_generator(shape, 256),
-        pacgan.build_unrolled_discriminator(shape, packing, **size),
+        pacgan.build_unrolled_generator(),
+        pacgan.build_unrolled_discriminator(packing=packing, base_filters=4),
         **options,
     )
 
