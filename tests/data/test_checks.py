@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from keras_gans.data import Batches
-from keras_gans.data.checks import check_dataset, check_images, first_batch, images_of, length_of
+from keras_gans.data.checks import (
+    check_dataset,
+    check_images,
+    check_labels,
+    first_batch,
+    images_of,
+    labels_of,
+    length_of,
+)
 from keras_gans.errors import DataError
 
 SHAPE = (4, 4, 1)
@@ -143,3 +151,41 @@ def test_lengths():
     assert length_of(Rows(3)) == 3
     assert length_of([1, 2]) == 2
     assert length_of(iter([1, 2])) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 3]), "from 0 to 2. Received: labels from 0 to 3"),
+        (np.array([-1, 1]), "labels from -1 to 1.*kg.data.SemiSupervisedBatches"),
+        ([0.0, 1.0], 'dtype float64.*astype\\("int64"\\)'),
+        (np.zeros(0, "int64"), "no label"),
+    ],
+)
+def test_labels_that_are_no_classes_are_errors(labels, message):
+    assert check_labels(np.array([0, 2], "uint8"), 3) is None
+    with pytest.raises(DataError, match=message):
+        check_labels(labels, 3)
+
+
+def test_labels_of_every_way_to_pack_a_batch():
+    images, labels = grey(), np.arange(4)
+    for packed in ((images, labels), [images, labels], {"image": images, "label": labels}, ({"label": labels},)):
+        assert labels_of(packed) is labels
+    for packed in (images, (images,), {"image": images}):
+        assert labels_of(packed) is None
+
+
+def test_labels_are_looked_at_where_there_are_classes():
+    images, wrong = grey(), np.arange(4) + 1
+    for labels in (None, wrong):
+        assert check_dataset(images, SHAPE, labels=labels) is images
+    assert check_dataset(images, SHAPE, labels=wrong, num_classes=5) is images
+    assert check_dataset(images, SHAPE, num_classes=4, labels_needed=False) is images
+    with pytest.raises(DataError, match="images alone"):
+        check_dataset(images, SHAPE, num_classes=4)
+    for needed in (True, False):
+        with pytest.raises(DataError, match="labels from 1 to 4"):
+            check_dataset(images, SHAPE, labels=wrong, num_classes=4, labels_needed=needed)
+    with pytest.raises(DataError, match="labels from 1 to 4"):
+        check_dataset(Batches(images, wrong, batch_size=4), SHAPE, num_classes=4)

@@ -3,7 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from contract import Rows, VariantContract, equal, largest_difference, needs_tensorflow, number, training_state, values
+from contract import (
+    Rows,
+    VariantContract,
+    equal,
+    largest_difference,
+    needs_tensorflow,
+    number,
+    slow_on_jax,
+    training_state,
+    values,
+)
 from keras import layers, ops
 
 import keras_gans as kg
@@ -207,6 +217,7 @@ class TestImprovedGAN(VariantContract):
         assert "accuracy" not in history
         assert equal(training_state(gan), after_two_epochs)
 
+    @slow_on_jax
     def test_it_learns_three_classes_from_six_labels(self):
         """Patches of light at three places: the labelled images lack most of the noise that the others show."""
         rng = np.random.default_rng(0)
@@ -247,6 +258,7 @@ class TestImprovedGAN(VariantContract):
             self.make(discriminator_ema_decay=decay)
 
 
+@slow_on_jax
 def test_networks_are_the_papers():
     generator, discriminator = build_generator(), build_discriminator()
     count = sum(int(np.prod(w.shape)) for w in generator.trainable_weights)
