@@ -341,4 +341,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    from keras_gans import training  # the module that recipes import: classes of this one would be others
+
+    training.main()
