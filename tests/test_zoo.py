@@ -19,6 +19,7 @@ from keras_gans_cli import cards
 FOLDERS = sorted(folder for folder in cards.PACKAGE_ZOO.iterdir() if (folder / "card.json").is_file())
 CLASSIFIERS = [folder.name for folder in FOLDERS if cards.read_card(folder)["variant"] == cards.CLASSIFIER]
 PRESETS = [folder.name for folder in FOLDERS if folder.name not in CLASSIFIERS]
+TEXTS = [name for name in PRESETS if len(cards.read_card(cards.find(name))["image_shape"]) == 2]
 
 
 @pytest.fixture
@@ -46,9 +47,10 @@ def test_a_preset_reproduces_its_golden_images(name):
     golden = np.load(cards.find(name) / "golden.npz")
     images = kg.load(name).generate(noise=golden["noise"])
     assert images.dtype == "uint8" and images.shape == golden["images"].shape
-    # Another processor or backend may round the last bit of a float the other way: one grey level, rarely.
+    # Another processor or backend may round the last bit of a float the other way: one grey level, rarely; a character
+    # of a text is another then.
     difference = np.abs(images.astype(int) - golden["images"])
-    assert difference.max() <= 1
+    assert difference.max() <= 1 or name in TEXTS
     assert (difference > 0).mean() < 0.01
 
 
@@ -68,7 +70,13 @@ def test_a_card_says_what_the_file_is(name):
     assert (folder / "recipe.py").is_file() and (folder / "samples.png").is_file()
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_are_varied(name):
+    lines = kg.load(name).generate_text(32, seed=1)
+    assert len(set(lines)) == 32
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - set(TEXTS)))
 def test_samples_are_varied_and_use_the_range(name):
     """A collapsed or washed-out generator fails: every pair of images differs, black (or dark) and white occur."""
     images = kg.load(name).generate(32, seed=1).astype(float)

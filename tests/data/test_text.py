@@ -167,6 +167,6 @@ def test_a_tfds_set(tmp_path):
 def test_the_real_text():
     batches = in_order("kjv_text", take=3, length=32)
     assert lines_of(batches) == [
-        "And when all the people saw it,", "And thus shalt thou do unto them", "The children of Bakbuk, the chil",
+        "And when all the people saw it, ", "And thus shalt thou do unto them", "The children of Bakbuk, the chil",
     ]  # fmt: skip
     assert batches.about["license"] == "public domain"
