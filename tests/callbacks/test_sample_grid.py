@@ -102,6 +102,9 @@ def test_the_timelapse_shows_the_pictures_in_order(name, channels, tmp_path):
                 images[:, : level // 30, :, 3] = 0  # a growing transparent part, which must not show the one before
             return images
 
+        def picture(self, samples, columns):
+            return kg.images.grid(samples, columns)
+
     painter, grid = Painter(), SampleGrid(tmp_path, rows=1, timelapse=name, milliseconds=50)
     grid.set_params({"epochs": 3})
     grid.set_model(painter)
