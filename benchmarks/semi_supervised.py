@@ -47,7 +47,7 @@ class Labelled(keras.utils.PyDataset):
 
 def adam(steps, **options):
     rate = keras.optimizers.schedules.PolynomialDecay(3e-3, steps, 1e-3)
-    return kg.optimizers.FusedAdam(rate, beta_1=0.5, **options)
+    return kg.optimizers.FusedAdam(rate, beta_1=0.5, epsilon=1e-4, **options)
 
 
 def averaging(steps):

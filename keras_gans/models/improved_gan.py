@@ -18,7 +18,7 @@ Departures from the paper:
 - the discriminator's scales start at one; `kg.layers.initialize_from_data` on 500 images is the authors' start;
 - the average of the discriminator's weights that classifies starts at the weights and forgets its start (see
   `AdversarialModel`'s `ema_decay`); the authors' starts at zero, which a rate of 1e-4 forgets in tens of epochs;
-- Adam adds its epsilon to the root of the second moment, the authors' code below the root;
+- Adam divides by sqrt(v) + 1e-4, the authors' code by sqrt(v + 1e-8): the same where v is small or large;
 - batch norm's variance for sampling is the biased one.
 """
 
@@ -237,7 +237,7 @@ class ImprovedGAN(AdversarialModel):
         return ops.convert_to_numpy(ops.softmax(logits, axis=-1))
 
     def paper_optimizers(self):
-        return {player: FusedAdam(3e-3, beta_1=0.5) for player in ("generator", "discriminator")}
+        return {player: FusedAdam(3e-3, beta_1=0.5, epsilon=1e-4) for player in ("generator", "discriminator")}
 
     def get_config(self):
         return {**super().get_config(), "discriminator_ema_decay": self.discriminator_ema_decay}

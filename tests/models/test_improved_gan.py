@@ -168,7 +168,7 @@ class TestImprovedGAN(VariantContract):
         gan = self.gan()
         for optimizer in (gan.g_optimizer, gan.d_optimizer):
             config = optimizer.get_config()
-            assert [config[key] for key in ("learning_rate", "beta_1")] == pytest.approx([3e-3, 0.5])
+            assert [config[key] for key in ("learning_rate", "beta_1", "epsilon")] == pytest.approx([3e-3, 0.5, 1e-4])
 
     # The classifier
 

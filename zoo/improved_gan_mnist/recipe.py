@@ -28,9 +28,9 @@ def recipe(smoke=False):
         build_generator(SHAPE, latent_dim=100, units=(200, 200)), discriminator, discriminator_ema_decay=0.999
     )
     rate = keras.optimizers.schedules.PolynomialDecay(3e-3, epochs * len(dataset), 1e-3)
-    adam = kg.optimizers.FusedAdam
     many = 1 if keras.backend.backend() == "torch" else 20  # steps this small are mostly overhead
-    model.compile(adam(rate, beta_1=0.5), adam(rate, beta_1=0.5), steps_per_execution=many)
+    g_optimizer, d_optimizer = (kg.optimizers.FusedAdam(rate, beta_1=0.5, epsilon=1e-4) for _ in range(2))
+    model.compile(g_optimizer, d_optimizer, steps_per_execution=many)
     return Recipe(
         title="Handwritten digits, 28x28, from a classifier that saw 100 labels",
         dataset=dataset,
