@@ -60,7 +60,7 @@ def load_text(
 
     Example:
 
-    >>> batches = kg.data.load_text(["a cat", "a dog barks"], length=6, batch_size=2, shuffle=False)
+    >>> batches = kg.data.load_text(["a cat", "a dog barks"], length=5, batch_size=2, shuffle=False)
     >>> batches.about["alphabet"]
     '` abcdgot'
     >>> kg.data.decode_text(batches.at(0)[0], batches.about["alphabet"])
