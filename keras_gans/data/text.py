@@ -62,7 +62,7 @@ def load_text(
 
     >>> batches = kg.data.load_text(["a cat", "a dog barks"], length=5, batch_size=2, shuffle=False)
     >>> batches.about["alphabet"]
-    '` abcdgot'
+    '` acdgot'
     >>> kg.data.decode_text(batches.at(0)[0], batches.about["alphabet"])
     ['a cat', 'a dog']
     """
