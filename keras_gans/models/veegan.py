@@ -119,8 +119,8 @@ def algorithm_1_generator_loss(score, real, fake, reconstructed):
 
     Example:
 
-    >>> z, back = np.zeros((1, 2), "float32"), np.array([[3.0, 4.0]], "float32")
-    >>> float(algorithm_1_generator_loss(lambda pair: pair[1], [None, None], [z, np.ones(1)], back))    # 1 + 3^2 + 4^2
+    >>> z, one, back = (np.array(x, "float32") for x in ([[0, 0]], [1], [[3, 4]]))
+    >>> float(algorithm_1_generator_loss(lambda pair: pair[1], [None, None], [z, one], back))    # 1 + 3^2 + 4^2
     26.0
     """
     return ops.mean(score(fake)) + ops.mean(ops.sum(ops.square(fake[0] - reconstructed), axis=-1))
@@ -138,9 +138,8 @@ def notebook_generator_loss(score, real, fake, reconstructed):
 
     Example:
 
-    >>> z, back = np.zeros((1, 2), "float32"), np.array([[3.0, 4.0]], "float32")
-    >>> pairs = [z, 5.0 * np.ones(1)], [z, np.ones(1)]
-    >>> float(notebook_generator_loss(lambda pair: pair[1], *pairs, back))    # 1 - 5 + (3^2 + 4^2) / 2
+    >>> z, one, back = (np.array(x, "float32") for x in ([[0, 0]], [1], [[3, 4]]))
+    >>> float(notebook_generator_loss(lambda pair: pair[1], [z, 5 * one], [z, one], back))    # 1 - 5 + (3^2 + 4^2) / 2
     8.5
     """
     return ops.mean(score(fake)) - ops.mean(score(real)) + ops.mean(ops.square(fake[0] - reconstructed))
