@@ -37,6 +37,8 @@ def numbers(images):
 
 class TestPacGAN(VariantContract):
     packing = 2
+    # The weights that `make` enlarges enlarge the gradients, and Adam's quotient of two of them: 5.7e-7 seen on JAX.
+    rounding = 1e-6
 
     def make(self, **options):
         options = {"packing": self.packing, **options}
