@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import keras
-import numpy as np
 from PIL import Image
 
 from keras_gans import images
 from keras_gans.callbacks.folders import make_writable
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 
 
@@ -44,9 +44,9 @@ class SampleGrid(keras.callbacks.Callback):
         super().__init__()
         columns = rows if columns is None else columns
         for name, number in (("rows", rows), ("columns", columns), ("every", every), ("milliseconds", milliseconds)):
-            if not _is_whole(number) or number < 1:
+            if not is_whole(number, 1):
                 raise ConfigurationError(f"Expected {name} to be a whole number, 1 or more. Received: {number!r}.")
-        if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
+        if not is_whole(seed, -(2**63)) or seed >= 2**63:
             raise ConfigurationError(f"Expected a seed that is a whole number of 64 bits. Received: {seed!r}.")
         if timelapse is not None and Path(timelapse).suffix.lower() not in (".gif", ".png"):
             raise ConfigurationError(
@@ -89,10 +89,6 @@ class SampleGrid(keras.callbacks.Callback):
         if first.mode == "RGBA" and Path(self.timelapse).suffix.lower() == ".gif":
             options["disposal"] = 2  # a picture is taken away before the next, which would not cover it
         images.save(first, self.folder / self.timelapse, save_all=True, append_images=others, **options)
-
-
-def _is_whole(number):
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
 
 
 def _read(path):

@@ -225,3 +225,8 @@ def _check_labels_there(labels, num_classes, needed):
             "fit(images, labels), batches of (images, labels), or, where few images have a label, "
             "kg.data.semi_supervised(dataset) or kg.data.SemiSupervisedBatches."
         )
+
+
+def is_whole(value, least):
+    """Whether a value is a whole number, `least` or more; True and False are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least

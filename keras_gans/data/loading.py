@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_images
+from keras_gans.data.checks import check_images, is_whole
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
@@ -94,9 +94,9 @@ def load(
         image_size = drawn.checked_size(image_size)
     if channels not in (None, 1, 3):
         raise ConfigurationError(f"Expected channels of 1, 3 or None. Received: {channels!r}.")
-    if take is not None and not _is_whole(take, 1):
+    if take is not None and not is_whole(take, 1):
         raise ConfigurationError(f"Expected to take 1 example or more, or None. Received: take={take!r}.")
-    if not _is_whole(seed, 0):
+    if not is_whole(seed, 0):
         raise ConfigurationError(f"Expected a seed that is a whole number, 0 or more. Received: {seed!r}.")
     if isinstance(source, np.ndarray):
         images, classes, about = _one_split(split, "An array", (source, None, {"name": "array", "source": "array"}))
@@ -127,10 +127,6 @@ def load(
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
     about.setdefault("license", f"of the {about['source']}'s owner")
     return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
-
-
-def _is_whole(value, least):
-    return isinstance(value, (int, np.integer)) and value >= least
 
 
 def _one_split(split, kind, content):
