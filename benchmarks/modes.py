@@ -27,6 +27,7 @@ from keras_gans.models import pacgan
 
 SAMPLES = {"ring": 2500, "grid": 2500, "stacked": 26_000}
 TRAINING_POINTS = 100_000
+LATENTS = 2
 TOYS = {  # what draws the points, the modes, their deviation, and what coordinate becomes 1
     "ring": (kg.data.ring, kg.data.ring_centers(), 0.01, 1.1),
     "grid": (kg.data.grid, kg.data.grid_centers(), 0.05, 4.5),
@@ -78,25 +79,36 @@ PUBLISHED = {
 }
 
 
-def point_generator(units=128, latent_dim=2):
-    latents = x = keras.Input((latent_dim,))
+def perceptron(x, outputs, activation):
     for _ in range(3):
-        x = layers.Dense(units, activation="relu")(x)
-    return keras.Model(latents, layers.Reshape((1, 1, 2))(layers.Dense(2)(x)))
+        x = layers.Dense(128, activation=activation)(x)
+    return layers.Dense(outputs)(x)
 
 
-def point_discriminator(units=128, packing=1):
+def point_generator():
+    latents = keras.Input((LATENTS,))
+    return keras.Model(latents, layers.Reshape((1, 1, 2))(perceptron(latents, 2, "relu")))
+
+
+def point_discriminator(packing=1):
     points = keras.Input((1, 1, 2 * packing))
-    x = layers.Flatten()(points)
-    for _ in range(3):
-        x = layers.LeakyReLU(0.2)(layers.Dense(units)(x))
-    return keras.Model(points, layers.Dense(1)(x))
+    return keras.Model(points, perceptron(layers.Flatten()(points), 1, "leaky_relu"))
 
 
 def on_points(variant, **options):
     """A function that makes the variant with the networks for points."""
     packing = options.get("packing", 1)
     return lambda: variant(point_generator(), point_discriminator(packing=packing), ema_decay=0.999, **options)
+
+
+def veegan_on_points():
+    """VEEGAN with the same networks, one more for the latents of points, and a discriminator of pairs."""
+    latents, points = keras.Input((LATENTS,)), keras.Input((1, 1, 2))
+    flat = layers.Flatten()(points)
+    pair = layers.Concatenate()([latents, flat])
+    discriminator = keras.Model([latents, points], perceptron(pair, 1, "leaky_relu"))
+    reconstructor = keras.Model(points, perceptron(flat, LATENTS, "relu"))
+    return kg.VEEGAN(point_generator(), discriminator, reconstructor, ema_decay=0.999)
 
 
 def on_stacked(variant, **options):
@@ -118,6 +130,8 @@ POINTS = {
     "WGANGP": (on_points(kg.WGANGP, gp_weight=0.1, discriminator_steps=1), {"beta_1": 0.0}),
     "PacGAN2": (on_points(kg.PacGAN, packing=2), {"batch": 512}),
     "PacGAN4": (on_points(kg.PacGAN, packing=4), {"batch": 1024}),
+    "UnrolledGAN": (on_points(kg.UnrolledGAN), {"d_rate": 1e-4}),
+    "VEEGAN": (veegan_on_points, {}),
 }
 STACKED_SETTINGS = {"steps": 20_000, "batch": 128, "g_rate": 1e-4, "d_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.99}
 STACKED = {
