@@ -113,10 +113,13 @@ def test_training_on_a_folder_stopped_and_resumed_equals_the_uninterrupted_run(t
     folder_of_images(tmp_path / "photos")
     common = ["train", "dcgan", "--data", "photos", "--batch-size", "8", "--epochs", "4"]
     run(*common, "--output", "whole", cwd=tmp_path)
+    # A shell's background jobs ignore Ctrl-C, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*COMMAND, *common[:-1], "1000", "--output", "parts"],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 300
     try:
         while not (tmp_path / "parts" / "samples" / "epoch_0002.png").is_file():
