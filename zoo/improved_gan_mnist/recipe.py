@@ -2,8 +2,8 @@
 
     keras-gans train improved_gan_mnist
 
-The paper's networks at reduced width, fully connected, with less noise; Adam's rate falls from the paper's 0.003 to
-0.001. The generator learns from features alone and its digits are rough: the classifier is the point, and it is in the
+The paper's networks at reduced width, fully connected, with less noise and a moving average of the generator; Adam's
+rate falls from the paper's 0.003 to 0.001. The generator learns from features alone and its digits are rough: the classifier is the point, and it is in the
 run's checkpoint.keras, not in model.keras, which holds what sampling needs. `benchmarks/semi_supervised.py` reports its
 test error. Budget: under half an hour on two CPU cores; card.json says what it took.
 """
@@ -25,7 +25,10 @@ def recipe(smoke=False):
     discriminator = build_discriminator(SHAPE, units=(300, 150, 100), noise=0.3)
     kg.layers.initialize_from_data(discriminator, dataset.images[:500] / 127.5 - 1)  # the paper's start
     model = kg.ImprovedGAN(
-        build_generator(SHAPE, latent_dim=100, units=(200, 200)), discriminator, discriminator_ema_decay=0.999
+        build_generator(SHAPE, latent_dim=100, units=(200, 200)),
+        discriminator,
+        discriminator_ema_decay=0.999,
+        ema_decay=0.999,
     )
     rate = keras.optimizers.schedules.PolynomialDecay(3e-3, epochs * len(dataset), 1e-3)
     many = 1 if keras.backend.backend() == "torch" else 20  # steps this small are mostly overhead
