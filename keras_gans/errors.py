@@ -13,6 +13,7 @@ __all__ = [
     "DatasetNotFoundError",
     "KerasGansError",
     "OutputError",
+    "ProtocolError",
     "UnknownPresetError",
     "UnsupportedError",
 ]
@@ -36,6 +37,10 @@ class CheckpointError(KerasGansError, ValueError):
 
 class OutputError(KerasGansError, OSError):
     """A file or folder that cannot be written."""
+
+
+class ProtocolError(KerasGansError, ValueError):
+    """Numbers that were measured in different ways and cannot be compared."""
 
 
 class UnsupportedError(KerasGansError, NotImplementedError):

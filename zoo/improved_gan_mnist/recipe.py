@@ -3,9 +3,10 @@
     keras-gans train improved_gan_mnist
 
 The paper's networks at reduced width, fully connected, with less noise and a moving average of the generator; Adam's
-rate falls from the paper's 0.003 to 0.001. The generator learns from features alone and its digits are rough: the classifier is the point, and it is in the
-run's checkpoint.keras, not in model.keras, which holds what sampling needs. `benchmarks/semi_supervised.py` reports its
-test error. Budget: under half an hour on two CPU cores; card.json says what it took.
+rate falls from the paper's 0.003 to 0.001. The generator learns from features alone and its digits are rough: the
+classifier is the point, and it is in the run's checkpoint.keras, not in model.keras, which holds what sampling needs.
+`benchmarks/semi_supervised.py` reports its test error. Budget: under half an hour on two CPU cores; card.json says what
+it took.
 """
 
 import keras
