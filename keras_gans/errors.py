@@ -1,6 +1,7 @@
 """Every error that the library raises on purpose: one base class, so that a program can catch them all.
 
-Each is also the built-in error that it resembles, so that `except ValueError` works as expected.
+Each is also the built-in error that it resembles, so that `except ValueError` works as expected. A warning of its own
+class can be silenced alone, by `warnings.filterwarnings("ignore", category=kg.errors.FewSamplesWarning)`.
 """
 
 from keras_gans_cli.errors import CorruptPresetError, KerasGansError, UnknownPresetError
@@ -11,6 +12,7 @@ __all__ = [
     "CorruptPresetError",
     "DataError",
     "DatasetNotFoundError",
+    "FewSamplesWarning",
     "KerasGansError",
     "OutputError",
     "ProtocolError",
@@ -45,3 +47,7 @@ class ProtocolError(KerasGansError, ValueError):
 
 class UnsupportedError(KerasGansError, NotImplementedError):
     """A feature that the current Keras backend does not have."""
+
+
+class FewSamplesWarning(UserWarning):
+    """A number that is right, of so few samples that it is far from that of many."""

@@ -1,0 +1,72 @@
+"""What the metrics of features look at before they compute, so that bad features are an error with a remedy."""
+
+import numpy as np
+
+from keras_gans.errors import ConfigurationError, DataError
+
+
+def check_rows(name, rows, meaning):
+    """Rows of numbers, refused where no number can come of them.
+
+    Args:
+        name: the argument's, for the message.
+        rows: array (N, d).
+        meaning: what a row is, for the message.
+
+    Returns:
+        The rows as an array, in their own type.
+
+    Raises:
+        DataError: of another rank or type, without rows, or with numbers that are not finite.
+    """
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or rows.size == 0 or rows.dtype.kind not in "fiu":
+        raise DataError(
+            f"Expected {name} to be {meaning}: floats or integers (N, d), N and d 1 or more. Received: {rows.dtype} "
+            f"{rows.shape}. Flatten each sample's with {name}.reshape(len({name}), -1)."
+        )
+    bad = int((~np.isfinite(rows).all(axis=1)).sum())
+    if bad:
+        raise DataError(
+            f"Expected {name} to be {meaning}, finite. Received: {bad} of {len(rows)} rows with NaN or infinity. Look "
+            "for a diverged model, or for float16 that overflowed; leaving the rows out would hide it."
+        )
+    return rows
+
+
+def check_pair(real, fake):
+    """Both sets of features as arrays of finite numbers, of the same dimension.
+
+    Raises:
+        DataError: they are not.
+    """
+    real, fake = check_rows("real", real, "features"), check_rows("fake", fake, "features")
+    check_dimensions(real.shape[1], fake.shape[1])
+    return real, fake
+
+
+def check_dimensions(real, fake):
+    """Refuses two dimensions that differ.
+
+    Raises:
+        DataError: they do.
+    """
+    if real != fake:
+        raise DataError(
+            f"Expected real and fake of the same dimension. Received: {real} and {fake}. Take both from the same layer "
+            "of the same network, with images of the same size."
+        )
+
+
+def check_neighbors(neighbors, **sets):
+    """Refuses a count of neighbors that a set does not have.
+
+    Raises:
+        ConfigurationError: not a whole number from 1 to the rows less one.
+    """
+    for name, rows in sets.items():
+        if not isinstance(neighbors, int) or not 1 <= neighbors < len(rows):
+            raise ConfigurationError(
+                f"Expected neighbors from 1 to {len(rows) - 1}: {name} has {len(rows)} rows, and a row is no neighbor "
+                f"of itself. Received: neighbors={neighbors!r}. Give more rows, or ask for fewer neighbors."
+            )
