@@ -6,18 +6,27 @@ from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frec
 from keras_gans.metrics.inception_score import InceptionScore, inception_score
 from keras_gans.metrics.kernel import KernelDistance, kernel_distance
 from keras_gans.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from keras_gans.metrics.memorization import (
 from keras_gans.metrics.modes import ClassCoverage, ModeCoverage, class_coverage, mode_coverage
+from keras_gans.metrics.path_length import lerp, perceptual_path_length, slerp
+from keras_gans.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
+from keras_gans.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein_distance
 from keras_gans.metrics.text import ngram_divergence
 
 __all__ = [
+    "BirthdaySupport",
     "ClassCoverage",
     "DensityCoverage",
     "FeatureExtractor",
     "FeatureStatistics",
     "InceptionScore",
     "KernelDistance",
+    "Memorization",
     "ModeCoverage",
+    "NearestNeighbors",
     "PrecisionRecall",
+    "SlicedWasserstein",
+    "birthday_support",
     "class_coverage",
     "classifier_features",
     "density_coverage",
@@ -26,10 +35,20 @@ __all__ = [
     "inception_score",
     "inception_v3",
     "kernel_distance",
+    "lerp",
+    "memorization",
     "mode_coverage",
+    "ms_ssim",
+    "ms_ssim_diversity",
+    "nearest_neighbors",
     "ngram_divergence",
+    "perceptual_path_length",
     "pixels",
     "precision_recall",
     "predict_classes",
+    "psnr",
+    "slerp",
+    "sliced_wasserstein_distance",
+    "ssim",
     "stacked_classes",
 ]
