@@ -61,7 +61,7 @@ def test_a_set_against_itself_is_below_zero():
 
 
 def test_no_bias_in_any_subset_size():
-    """Of the same distribution the mean is 0; with the diagonals in, 10 rows would have 2 (E k(x, x) - E k) / 10 > 1."""
+    """Of the same distribution the mean is 0; with their diagonals, 10 rows have 2 (E k(x, x) - E k) / 10 > 1."""
     for size in (3, 10):
         values = [
             kernel_distance(
