@@ -55,19 +55,30 @@ def test_they_are_the_double_loops(neighbors, block, monkeypatch):
     assert all_four(real, fake, neighbors) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("shift", [1e4, -1e6])
-def test_a_large_mean_changes_nothing(shift):
-    """Halves of integers stay exact beside 1e6 in float64, but their squares would not."""
-    real, fake = np.rint(64 * normal(40, seed=0)) / 64, np.rint(64 * normal(31, seed=1)) / 64 + 0.5
-    assert all_four(real + shift, fake + shift, 3) == all_four(real, fake, 3)
+def test_a_large_mean_changes_nothing():
+    """Deviations of 1e-3 around 1e4: not centred, squared distances of 1e-6 would be wrong by 1e-8."""
+    real, fake = normal(60, seed=0), 0.8 * normal(50, seed=1) + 0.5
+    expected = all_four(real, fake, 3)
+    assert all_four(1e-3 * real + 1e4, 1e-3 * fake + 1e4, 3) == expected
+    assert all_four(1e-3 * real - 1e4, 1e-3 * fake - 1e4, 3) == expected
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+@pytest.mark.parametrize("seed", range(4))
+def test_edges_are_edges(dtype, seed):
+    """Points of a lattice have many equal distances, which the loops find exactly. 8194^2 is no float32."""
+    random = np.random.default_rng(seed)
+    real, fake = 4097 * random.integers(0, 4, (31, 5)), 4097 * random.integers(0, 4, (23, 5))
+    expected = by_loops(real, fake, 3)
+    assert all_four(real.astype(dtype), fake.astype(dtype), 3) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_a_set_against_itself(dtype, scale):
     """Each ball holds its center and k - 1 others, its edge not: density 1. In another order, and in other blocks."""
-    real = (scale * (normal(211, seed=2, dimension=33) + 3.0)).astype(dtype)
-    for fake in (real, real[::-1], real[np.random.default_rng(0).permutation(211)]):
+    real = (scale * (normal(700, seed=2, dimension=33) + 3.0)).astype(dtype)
+    for fake in (real, real[::-1], real[np.random.default_rng(0).permutation(700)]):
         assert all_four(real, fake, 3) == (1.0, 1.0, 1.0, 1.0)
 
 
@@ -77,7 +88,10 @@ def test_copies_are_at_zero():
     assert precision_recall(real=rows, fake=rows, neighbors=3) == manifold.PrecisionRecall(precision=1.0, recall=1.0)
     near = rows + 1e-4
     assert precision_recall(real=rows, fake=near, neighbors=3) == manifold.PrecisionRecall(precision=0.0, recall=0.0)
-    assert density_coverage(real=rows, fake=rows, neighbors=3) == manifold.DensityCoverage(density=0.0, coverage=0.0)
+    for start in range(0, 80, 4):  # one by one, products are of another shape, and round in another way
+        for fake in (rows, rows[start : start + 1], rows[start : start + 7]):
+            found = density_coverage(real=rows, fake=fake, neighbors=3)
+            assert found == manifold.DensityCoverage(density=0.0, coverage=0.0)
 
 
 def test_sets_far_apart():
