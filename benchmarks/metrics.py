@@ -4,8 +4,8 @@
 
 frechet: the distance of two `FeatureStatistics` of 2048 dimensions, whole, beside scipy.linalg.sqrtm of the product of
 the same two covariances, alone (scipy is no dependency of ours: install it to compare). Two spectra: of features mixed
-by a random matrix, and one that spans eight decades, as features of trained networks do. A ratio is the median over
-rounds of the ratios inside a round.
+by a random matrix, where eigenvalues are enough, and variances that span eight decades along common axes, where ours
+takes singular values. A ratio is the median over rounds of the ratios inside a round.
 
 neighbors: 10 000 reals and 10 000 fakes of 2048 dimensions in float32, with the peak of memory over the inputs; then
 those of 1000 standard normals whose numbers the paper's code gives, which say that ours are the same.
