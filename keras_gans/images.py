@@ -94,6 +94,26 @@ def grid(images, columns=None):
     return padded.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
 
 
+def side_by_side(pictures, gap=8):
+    """One picture of several, from left to right.
+
+    Args:
+        pictures: uint8 arrays (height, width of its own, channels).
+        gap: white columns between two.
+
+    Returns:
+        uint8 (height, widths and gaps, channels).
+
+    Example:
+
+    >>> side_by_side([np.zeros((4, 6, 1), "uint8"), np.zeros((4, 2, 1), "uint8")]).shape
+    (4, 16, 1)
+    """
+    height, _, channels = pictures[0].shape
+    white = np.full((height, gap, channels), 255, "uint8")
+    return np.concatenate([part for picture in pictures for part in (white, picture)][1:], axis=1)
+
+
 def text_grid(lines, length):
     """One picture of lines of text, black on white, each character in a cell of its own.
 

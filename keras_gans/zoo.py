@@ -64,7 +64,28 @@ def load(name):
     >>> kg.load("dcgan_mnist").generate(64, seed=0).shape
     (64, 28, 28, 1)
     """
-    path = cards.verified_model(cards.find(name))
+    return load_file(cards.verified_model(cards.find(name)))
+
+
+def load_file(path):
+    """The model in a `.keras` file, such as a run's checkpoint, ready to `generate`; not compiled.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        An `AdversarialModel`.
+
+    Raises:
+        CorruptPresetError: no file, or no model of this library.
+
+    Example:
+
+    >>> load_file("missing.keras")
+    Traceback (most recent call last):
+        ...
+    keras_gans_cli.errors.CorruptPresetError: Expected a Keras model in missing.keras. ...
+    """
     model = _read(path)
     if not isinstance(model, AdversarialModel):
         raise CorruptPresetError(f"Expected a model of keras_gans in {path}. Received: a {type(model).__name__}.")

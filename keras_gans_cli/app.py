@@ -21,6 +21,8 @@ def app():
     keras-gans sample dcgan_mnist            64 images, as grid.png
     keras-gans train dcgan --data photos/    a model of your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
+    keras-gans evaluate dcgan_mnist          how good it is, and by which protocol
+    keras-gans verify                        whether all files are what their cards say
     """
 
 
@@ -161,6 +163,117 @@ def export(name, folder):
     cards.verified_model(cards.find(name))
     kg = library()
     click.echo(f"wrote {kg.export(kg.load(name), folder)}")
+
+
+def _measuring(command):
+    """The options that `evaluate` and `compare` share."""
+    options = [
+        click.option("--data", help="The reference: a data set as for train. [default: what the model was trained on]"),
+        click.option("--split", default="test", show_default=True, help="Of the reference."),
+        click.option("--features", help="A classifier of the zoo, pixels, inception_v3 or a .keras file."),
+        click.option("--metrics", default="fid,kid", show_default=True, help="Names with commas between."),
+        click.option(
+            "-n", "--count", default=10_000, show_default=True, type=click.IntRange(2), help="How many images."
+        ),
+        click.option("--seed", default=0, show_default=True, help="Names the images."),
+        click.option("--cache", type=click.Path(), help="Folder that keeps the reference's features."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@app.command()
+@click.argument("name")
+@_measuring
+@click.option("--floor", default="train", help="Split measured beside it; '' for none. [default: train]")
+@click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
+def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, floor, write):
+    """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
+    model, data = _loaded(name, data)
+    from keras_gans import evaluation
+
+    settings = evaluation.Settings(data, split, features, tuple(metrics.split(",")), count, seed, floor or None)
+    found, real = evaluation.evaluate(model, settings, cache)
+    if write:
+        evaluation.write_metrics(cards.find(name), settings, found, real)
+    if as_json:
+        numbers = {
+            key: {"value": number.value, "error": number.error, "floor": real and real[key].value,
+                  "protocol": str(number.protocol)}
+            for key, number in found.items()
+        }  # fmt: skip
+        click.echo(json.dumps(numbers, indent=1))
+        return
+    for key, number in found.items():
+        error = "" if number.error is None else f" +- {number.error:.3g}"
+        beside = f"   real images: {real[key].value:.5g}" if real else ""
+        click.echo(f"{key:10} {number.value:.5g}{error}{beside}")
+        click.echo(f"{'':10} {number.protocol}")
+
+
+@app.command()
+@click.argument("first")
+@click.argument("second")
+@_measuring
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(2, 10), help="Measurements of each.")
+@click.option(
+    "-o", "--output", default="compare.png", show_default=True, type=click.Path(), help="Both models' images."
+)
+def compare(first, second, data, split, features, metrics, count, seed, cache, as_json, seeds, output):
+    """Measure two models with the same noise against the same data, and draw their images side by side."""
+    loaded, source = {}, data
+    for name in (first, second):
+        loaded[name], own = _loaded(name, data)
+        source = source or own
+    from keras_gans import evaluation
+    from keras_gans.images import save, side_by_side
+
+    settings = evaluation.Settings(source, split, features, tuple(metrics.split(",")), count, seed, None)
+    table = evaluation.compare(loaded, settings, seeds, cache)
+    save(side_by_side([model.picture(model.generate(64, seed=seed)) for model in loaded.values()]), output)
+    if as_json:
+        click.echo(json.dumps(table, indent=1))
+        return
+    click.echo(f"{'':10} " + " ".join(f"{name:>22}" for name in loaded))
+    for metric, row in table.items():
+        click.echo(f"{metric:10} " + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values()))
+    click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
+
+
+def _loaded(name, data):
+    """The model of a preset, a run's folder or a .keras file, and the data set to hold it against."""
+    if not name.endswith(".keras"):
+        folder = cards.find(name)
+        cards.verified_model(folder)
+        return library().load(name), data or cards.read_card(folder)["dataset"]["name"]
+    if data is None:
+        raise click.UsageError(f"Expected --data: a file does not say what it was trained on. Received: {name} alone.")
+    kg = library()
+    return kg.zoo.load_file(name), data
+
+
+@app.command()
+@click.argument("names", nargs=-1)
+@click.option("--cache", type=click.Path(), help="Folder that keeps the references' features.")
+def verify(names, cache):
+    """Check that presets are what their cards say: the files' digests, golden images, metrics. [default: all]"""
+    names = names or sorted(cards.presets())
+    for name in names:
+        cards.find(name)
+    library()
+    from keras_gans import evaluation
+
+    wrong = 0
+    for name in names:
+        for what, problem in evaluation.verify(name, cache):
+            skipped = bool(problem) and problem.startswith("not checked")
+            wrong += bool(problem) and not skipped
+            click.echo(f"{name:20} {what:15} {'ok' if problem is None else problem}")
+    if wrong:
+        click.echo(f"{wrong} of the checks failed.", err=True)
+        sys.exit(1)
 
 
 def main():

@@ -34,6 +34,7 @@ LEVELS = {
     "keras_gans.zoo": 6,
     "keras_gans.serving": 6,
     "keras_gans.training": 7,
+    "keras_gans.evaluation": 7,
     "keras_gans.__init__": 8,  # the package itself, which shows what there is
     "keras_gans_cli": 9,
 }

@@ -1,12 +1,20 @@
 """How good a model's samples are: numbers with the protocol that they need."""
 
 from keras_gans.metrics.classes import predict_classes, stacked_classes
+from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
 from keras_gans.metrics.inception_score import InceptionScore, inception_score
 from keras_gans.metrics.kernel import KernelDistance, kernel_distance
 from keras_gans.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from keras_gans.metrics.memorization import (
+    BirthdaySupport,
+    Memorization,
+    NearestNeighbors,
+    birthday_support,
+    memorization,
+    nearest_neighbors,
+)
 from keras_gans.metrics.modes import ClassCoverage, ModeCoverage, class_coverage, mode_coverage
 from keras_gans.metrics.path_length import lerp, perceptual_path_length, slerp
 from keras_gans.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
@@ -14,17 +22,21 @@ from keras_gans.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wass
 from keras_gans.metrics.text import ngram_divergence
 
 __all__ = [
+    "METRICS",
     "BirthdaySupport",
     "ClassCoverage",
     "DensityCoverage",
+    "Evaluator",
     "FeatureExtractor",
     "FeatureStatistics",
     "InceptionScore",
     "KernelDistance",
+    "Measurement",
     "Memorization",
     "ModeCoverage",
     "NearestNeighbors",
     "PrecisionRecall",
+    "Protocol",
     "SlicedWasserstein",
     "birthday_support",
     "class_coverage",

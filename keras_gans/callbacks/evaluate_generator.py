@@ -1,0 +1,82 @@
+"""Numbers for the generator while it trains, beside the losses, which say little."""
+
+import keras
+
+from keras_gans.data.checks import is_whole
+from keras_gans.errors import ConfigurationError
+
+KEY = "evaluate_generator"
+
+
+class EvaluateGenerator(keras.callbacks.Callback):
+    """Measures generated images every few epochs and logs `val_fid`, ... in every epoch.
+
+    The images are those of `model.generate(samples, seed)`: the same noise each time, and the moving average of the
+    generator where the model keeps one. Measuring changes no training. Epochs in between log the last number again, so
+    that a callback that looks for an improvement finds none there; the first epoch and the last of a run are measured
+    in any case.
+
+    List it before the callbacks that read its numbers:
+
+        callbacks = [
+            EvaluateGenerator(evaluator, every=5),
+            keras.callbacks.ModelCheckpoint("best.keras", monitor="val_fid", mode="min", save_best_only=True),
+            keras.callbacks.EarlyStopping(monitor="val_fid", mode="min", patience=20),
+            keras.callbacks.TensorBoard("logs"),
+        ]
+
+    Args:
+        evaluator: a `kg.metrics.Evaluator`.
+        samples: how many images, 2 or more: part of the numbers' protocol.
+        every: epochs from one measurement to the next, 1 or more, counted from the first epoch of all.
+        seed: whole number, names the noise.
+
+    Attributes:
+        measurements: a list of (epoch, {name: `Measurement`}) of this run, epochs counted from 1.
+
+    Raises:
+        ConfigurationError: numbers out of range.
+        DataError: when training begins, a reference of another shape than the model's images.
+
+    Example:
+
+    >>> digits = kg.data.load("drawn:digits", take=200, batch_size=50)
+    >>> evaluator = kg.metrics.Evaluator(digits, kg.metrics.pixels((28, 28, 1)), metrics=["kid"])
+    >>> gan = kg.GAN(image_shape=(28, 28, 1))
+    >>> gan.compile()
+    >>> history = gan.fit(digits, callbacks=[EvaluateGenerator(evaluator, samples=100)], verbose=0)
+    >>> sorted(history.history)
+    ['d_loss', 'g_loss', 'val_kid']
+    """
+
+    def __init__(self, evaluator, *, samples=1000, every=1, seed=0):
+        super().__init__()
+        for name, number, least in (("samples", samples, 2), ("every", every, 1)):
+            if not is_whole(number, least):
+                raise ConfigurationError(
+                    f"Expected {name} to be a whole number, {least} or more. Received: {number!r}."
+                )
+        self.evaluator, self.samples, self.every, self.seed = evaluator, samples, every, seed
+        self.measurements = []
+
+    def set_model(self, model):
+        super().set_model(model)
+        # Saved with the model, so that a resumed run logs what the uninterrupted one does.
+        self._count = model.slots.get(f"{KEY}/count", (), "int32")
+        self._kept = {name: model.slots.get(f"{KEY}/{name}") for name in self.evaluator.names}
+
+    def on_train_begin(self, logs=None):
+        self.evaluator.check(self.model.example_shape)
+        self.measurements, self._measured = [], int(self._count) > 0
+        self._last = {name: float(variable) for name, variable in self._kept.items()}
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self._measured or (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            found = self.evaluator(self.model.generate(self.samples, seed=self.seed))
+            self.measurements.append((epoch + 1, found))
+            self._measured = True
+            self._count.assign_add(1)
+            for name, variable in self._kept.items():
+                variable.assign(found[name].value)
+                self._last[name] = float(variable)
+        logs.update({f"val_{name}": value for name, value in self._last.items()})

@@ -1,0 +1,250 @@
+"""Measures presets and runs against data sets, writes the numbers into cards, and checks that a card is still true."""
+
+import json
+import math
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_gans import data, zoo
+from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNotFoundError
+from keras_gans.images import replacing
+from keras_gans.metrics import Evaluator, FeatureExtractor, classifier_features, inception_v3, pixels
+from keras_gans_cli import cards
+
+# Student's t for 95 % on both sides, of 1 to 9 degrees of freedom.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+# What a number of a card may change by on another machine, as a share of it: a generated pixel in a thousand is rounded
+# to the next grey level there.
+DRIFT = 0.01
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `evaluate` needs to know beside the model; a card keeps it, so that `verify` can do the same again.
+
+    Args:
+        source: a data set, as for `kg.data.load`.
+        split: of the reference.
+        features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the classifier whose card
+            names the data set.
+        metrics: names in `kg.metrics.METRICS`.
+        samples: how many images are generated; as many of the reference at most.
+        seed: names them.
+        floor: a split whose images are measured in the place of generated ones: what real images reach; None for none.
+    """
+
+    source: str
+    split: str = "test"
+    features: str | None = None
+    metrics: tuple = ("fid", "kid")
+    samples: int = 10_000
+    seed: int = 0
+    floor: str | None = "train"
+
+
+def extractor(name, image_shape):
+    """The feature extractor of a name.
+
+    Args:
+        name: a classifier of the zoo, "pixels", "inception_v3", or a .keras file of a network from images to features.
+        image_shape: (height, width, channels) of the images, for pixels.
+
+    Returns:
+        A `FeatureExtractor`.
+
+    Raises:
+        ConfigurationError: no such features.
+
+    Example:
+
+    >>> extractor("classifier_mnist", (28, 28, 1)).size
+    64
+    """
+    if name == "pixels":
+        return pixels(image_shape)
+    if name == "inception_v3":
+        return inception_v3()
+    if Path(name).suffix == ".keras" and Path(name).is_file():
+        network = keras.saving.load_model(name, compile=False)
+        return FeatureExtractor(network, Path(name).name)
+    if name in zoo.classifiers():
+        return classifier_features(zoo.load_classifier(name), name)
+    raise ConfigurationError(
+        f"Expected features: {', '.join(zoo.classifiers())}, pixels, inception_v3 or a .keras file. Received: {name!r}."
+        f" {cards.did_you_mean(name, zoo.classifiers())}"
+    )
+
+
+def evaluator(settings, image_shape, cache=None):
+    """The `Evaluator` of settings for images of a shape, and the features' name.
+
+    Raises:
+        ConfigurationError: no features for this data set, or unknown ones.
+        DatasetNotFoundError: the data set is not there.
+    """
+    reference = _images(settings, settings.split, image_shape)
+    name = settings.features or _classifier_of(reference.about["name"])
+    return Evaluator(reference, extractor(name, image_shape), settings.metrics, cache=cache)
+
+
+def evaluate(model, settings, cache=None):
+    """Measures a model.
+
+    Args:
+        model: an `AdversarialModel` of images.
+        settings: `Settings`.
+        cache: see `Evaluator`.
+
+    Returns:
+        {name: `Measurement`} of the model, and the same of real images, or None without a floor.
+
+    Raises:
+        ConfigurationError: features or metrics that are not there.
+        DatasetNotFoundError: the data set is not there.
+
+    Example:
+
+    >>> settings = Settings("drawn:digits", "train", "classifier_mnist", samples=200, floor=None)
+    >>> found, floor = evaluate(kg.load("dcgan_mnist"), settings)
+    >>> list(found), floor
+    (['fid', 'kid'], None)
+    """
+    measure = evaluator(settings, model.image_shape, cache)
+    found = measure(model.generate(settings.samples, seed=settings.seed))
+    if settings.floor is None:
+        return found, None
+    return found, measure(_images(settings, settings.floor, model.image_shape).images)
+
+
+def write_metrics(folder, settings, found, floor):
+    """Writes measurements into the card in `folder`, in the place of those that were there.
+
+    Args:
+        folder: of a preset.
+        settings, found, floor: what `evaluate` was given and returned.
+
+    Raises:
+        OutputError: a card that cannot be written.
+    """
+    card = cards.read_card(folder)
+    card["evaluation"] = asdict(settings)
+    card["metrics"] = {
+        name: {
+            "value": number.value,
+            "error": number.error,
+            "floor": floor and floor[name].value,
+            "protocol": asdict(number.protocol),
+        }
+        for name, number in found.items()
+    }
+    with replacing(Path(folder) / "card.json") as path:
+        path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def verify(name, cache=None):
+    """Whether a preset is what its card says: the file's digest, the golden images, and the metrics.
+
+    Args:
+        name: see `kg.load`.
+        cache: see `Evaluator`.
+
+    Yields:
+        (what was checked, None where it holds, else what was found instead). A data set that is not there is said as
+        such, and is no failure: ("fid", "not checked: ...").
+
+    Raises:
+        UnknownPresetError: no such preset.
+    """
+    folder = cards.find(name)
+    card = cards.read_card(folder)
+    classifier = card["variant"] == cards.CLASSIFIER
+    try:
+        cards.verified_model(folder, classifier)
+    except CorruptPresetError as error:
+        yield "sha256", str(error)
+        return
+    yield "sha256", None
+    with np.load(folder / "golden.npz") as golden:
+        if classifier:
+            difference = np.abs(
+                zoo.load_classifier(name).predict_on_batch(golden["images"] / 127.5 - 1) - golden["logits"]
+            )
+            yield "golden logits", None if difference.max() < 1e-3 else f"logits that differ by {difference.max():.3g}"
+            return
+        model = zoo.load(name)
+        different = np.abs(model.generate(noise=golden["noise"]).astype(int) - golden["images"])
+    allowed = zoo.LARGEST_CHANGE[model.samples_name]
+    good = different.max() <= allowed or (model.samples_name == "tokens" and (different > 0).mean() < 0.01)
+    yield "golden samples", None if good else f"{(different > allowed).sum()} numbers of {different.size} that differ"
+    if "evaluation" not in card:
+        return
+    try:
+        found, _ = evaluate(model, Settings(**{**card["evaluation"], "floor": None}), cache)
+    except DatasetNotFoundError as error:
+        yield "metrics", f"not checked: {error}"
+        return
+    for metric, number in found.items():
+        claimed = card["metrics"][metric]
+        if asdict(number.protocol) != claimed["protocol"]:
+            yield metric, f"another protocol: {number.protocol}"
+        elif not math.isclose(number.value, claimed["value"], rel_tol=DRIFT, abs_tol=1e-3):
+            yield metric, f"{number.value:.5g} and not {claimed['value']:.5g}"
+        else:
+            yield metric, None
+
+
+def compare(models, settings, seeds, cache=None):
+    """Measures models with the same noise against the same reference, several times.
+
+    Args:
+        models: {name: `AdversarialModel`}, of images of one shape.
+        settings: `Settings`; its seed is the first.
+        seeds: how many, 2 to 10.
+
+    Returns:
+        {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
+
+    Raises:
+        ConfigurationError: models of different shapes, or seeds out of range.
+    """
+    shapes = {name: model.image_shape for name, model in models.items()}
+    if len(set(shapes.values())) > 1:
+        raise ConfigurationError(f"Expected models of images of one shape. Received: {shapes}.")
+    if not 2 <= seeds <= len(STUDENT) + 1:
+        raise ConfigurationError(f"Expected 2 to {len(STUDENT) + 1} seeds. Received: {seeds}.")
+    measure = evaluator(settings, next(iter(shapes.values())), cache)
+    table = {metric: {} for metric in measure.names}
+    for name, model in models.items():
+        runs = [measure(model.generate(settings.samples, seed=settings.seed + i)) for i in range(seeds)]
+        for metric in measure.names:
+            values = [run[metric].value for run in runs]
+            half = STUDENT[seeds - 2] * statistics.stdev(values) / math.sqrt(seeds)
+            table[metric][name] = statistics.mean(values), half
+    return table
+
+
+def _images(settings, split, image_shape):
+    return data.load(
+        settings.source,
+        split=split,
+        image_size=image_shape[:2],
+        channels=image_shape[2],
+        labels=False,
+        take=settings.samples,
+        batch_size=1,
+    )
+
+
+def _classifier_of(source):
+    """The zoo's classifier of a data set."""
+    for name in zoo.classifiers():
+        if cards.read_card(cards.find(name))["dataset"]["name"] == source:
+            return name
+    raise ConfigurationError(
+        f"Expected features for {source}, for which the zoo has no classifier. Choose with --features: "
+        f"{', '.join(zoo.classifiers())}, pixels, inception_v3 (downloads 92 MB once) or a .keras file."
+    )

@@ -1,0 +1,293 @@
+"""Measuring a generator: real and generated images, features, and numbers that know how they came about."""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from keras_gans.data.batches import Batches
+from keras_gans.data.checks import check_images
+from keras_gans.errors import ConfigurationError, DataError, ProtocolError
+from keras_gans.images import replacing
+from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance
+from keras_gans.metrics.inception_score import inception_score
+from keras_gans.metrics.kernel import kernel_distance
+from keras_gans.metrics.manifold import density_coverage, precision_recall
+from keras_gans.metrics.similarity import ms_ssim_diversity
+from keras_gans.metrics.sliced_wasserstein import sliced_wasserstein_distance
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """All that two numbers must have in common to be compared.
+
+    Args:
+        metric: its name and settings.
+        features: what the images were compared by, with its digest.
+        resize: how images came to the features' size.
+        real: the reference's data, split, count and digest.
+        fake_count: how many generated images.
+    """
+
+    metric: str
+    features: str
+    resize: str
+    real: str
+    fake_count: int
+
+    def __str__(self):
+        return f"{self.metric}; {self.features}; resize {self.resize}; {self.real}; {self.fake_count} generated"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number with its protocol; `<` and `>` compare it with others of the same protocol.
+
+    Args:
+        name: such as "fid".
+        value: the number.
+        error: its standard error, or None where it is not known.
+        protocol: a `Protocol`.
+
+    Example:
+
+    >>> first = Measurement("fid", 3.0, None, Protocol("fid", "pixels", "none", "mnist test", 1000))
+    >>> second = Measurement("fid", 2.0, None, Protocol("fid", "pixels", "none", "mnist test", 5000))
+    >>> second < first
+    Traceback (most recent call last):
+        ...
+    keras_gans.errors.ProtocolError: Expected numbers of one protocol. Received: ...
+    """
+
+    name: str
+    value: float
+    error: float | None
+    protocol: Protocol
+
+    def __lt__(self, other):
+        self._check(other)
+        return self.value < other.value
+
+    def __gt__(self, other):
+        self._check(other)
+        return self.value > other.value
+
+    def better(self, other):
+        """Whether this is the better number of the two.
+
+        Raises:
+            ProtocolError: they are of different protocols.
+        """
+        return self > other if self.name in HIGHER_IS_BETTER else self < other
+
+    def _check(self, other):
+        if self.protocol != other.protocol:
+            raise ProtocolError(
+                f"Expected numbers of one protocol. Received: {self.protocol} and {other.protocol}. Measure both with "
+                "one Evaluator, or with the same options of `keras-gans evaluate`."
+            )
+
+
+class Examples:
+    """Images with what the measures ask of them, each computed once.
+
+    Args:
+        images: (N, height, width, channels), uint8 or floats in [-1, 1].
+        extractor: a `FeatureExtractor`.
+    """
+
+    def __init__(self, images, extractor):
+        self.images, self.extractor = np.asarray(images), extractor
+        check_images(self.images, self.images.shape[1:])
+
+    @cached_property
+    def extracted(self):
+        return self.extractor.extract(self.images)
+
+    @property
+    def features(self):
+        return self.extracted[0]
+
+    @property
+    def probabilities(self):
+        if self.extracted[1] is None:
+            raise ConfigurationError(
+                f"Expected features of a classifier, for the Inception Score. Received: {self.extractor}."
+            )
+        return self.extracted[1]
+
+    @cached_property
+    def statistics(self):
+        return FeatureStatistics.of(self.features)
+
+
+def _fid(real, fake):
+    return {"fid": (frechet_distance(real=real.statistics, fake=fake.statistics), None)}
+
+
+def _kid(real, fake):
+    size = min(1000, len(real.images), len(fake.images))
+    found = kernel_distance(real=real.features, fake=fake.features, subset_size=size)
+    return {"kid": (found.value, found.error)}
+
+
+def _inception_score(real, fake):
+    found = inception_score(probabilities=fake.probabilities)
+    return {"is": (found.mean, found.deviation)}
+
+
+def _precision_recall(real, fake):
+    found = precision_recall(real=real.features, fake=fake.features)
+    return {"precision": (found.precision, None), "recall": (found.recall, None)}
+
+
+def _density_coverage(real, fake):
+    found = density_coverage(real=real.features, fake=fake.features)
+    return {"density": (found.density, None), "coverage": (found.coverage, None)}
+
+
+def _sliced_wasserstein(real, fake):
+    count = min(len(real.images), len(fake.images))
+    return {"swd": (sliced_wasserstein_distance(real=real.images[:count], fake=fake.images[:count]).mean, None)}
+
+
+def _ms_ssim(real, fake):
+    return {"ms_ssim": (ms_ssim_diversity(fake=fake.images), None)}
+
+
+# What `Evaluator` can be asked for: two `Examples` to the numbers, each with its error or None.
+METRICS = {
+    "fid": _fid,
+    "kid": _kid,
+    "is": _inception_score,
+    "precision_recall": _precision_recall,
+    "density_coverage": _density_coverage,
+    "swd": _sliced_wasserstein,
+    "ms_ssim": _ms_ssim,
+}
+NUMBERS = {"precision_recall": ("precision", "recall"), "density_coverage": ("density", "coverage")}
+# The settings under which each is taken: a part of the protocol.
+SETTINGS = {
+    "fid": "Frechet distance",
+    "kid": "kernel distance, cubic, 100 subsets of 1000 or all",
+    "is": "Inception Score, 10 splits",
+    "precision": "precision, k = 3",
+    "recall": "recall, k = 3",
+    "density": "density, k = 5",
+    "coverage": "coverage, k = 5",
+    "swd": "sliced Wasserstein distance x 1000, mean over levels",
+    "ms_ssim": "MS-SSIM of pairs",
+}
+HIGHER_IS_BETTER = {"is", "precision", "recall", "density", "coverage"}
+
+
+class Evaluator:
+    """Measures generated images against one reference, always by the same protocol.
+
+    `fid` is the Frechet distance in the features given: comparable with another number of the same `Protocol` and with
+    no other, a paper's FID least of all.
+
+    Args:
+        real: the reference: `kg.data.load`'s batches, or images (N, height, width, channels).
+        extractor: a `FeatureExtractor`.
+        metrics: names in `kg.metrics.METRICS`.
+        name: what the protocol calls the reference; by default its data set's name and split.
+        cache: folder where the reference's features are kept, by the digest of images and network; None for none.
+
+    Raises:
+        ConfigurationError: an unknown metric.
+        DataError: images of a wrong shape or range, or none.
+
+    Example:
+
+    >>> digits = kg.data.load("drawn:digits", take=400)
+    >>> evaluator = kg.metrics.Evaluator(digits, kg.metrics.pixels((28, 28, 1)), metrics=["kid"])
+    >>> found = evaluator(digits.images[:200])
+    >>> found["kid"].protocol.fake_count
+    200
+    """
+
+    def __init__(self, real, extractor, metrics=("fid", "kid"), *, name=None, cache=None):
+        metrics = [metrics] if isinstance(metrics, str) else list(metrics)
+        unknown = [metric for metric in metrics if metric not in METRICS]
+        if unknown or not metrics:
+            raise ConfigurationError(f"Expected metrics out of {', '.join(METRICS)}. Received: {metrics}.")
+        batches = real if isinstance(real, Batches) else Batches(np.asarray(real), batch_size=1)
+        about = batches.about
+        self.metrics, self.extractor = metrics, extractor
+        self.real = Examples(batches.images, extractor)
+        digest = hashlib.sha256(f"{self.real.images.shape} {self.real.images.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(self.real.images).data)
+        self.fingerprint = digest.hexdigest()
+        if name is None:
+            name = " ".join(str(about[key]) for key in ("name", "split") if key in about) or "images"
+        self.name = name
+        if cache is not None:
+            self.real.extracted = _cached(self.real, Path(cache) / f"{self.fingerprint}-{extractor.sha256}.npz")
+
+    def __call__(self, fake):
+        """Measures images.
+
+        Args:
+            fake: (N, height, width, channels), uint8 or floats in [-1, 1]; the reference's shape.
+
+        Returns:
+            A dict from names to `Measurement`s; "precision_recall" gives two, "precision" and "recall".
+
+        Raises:
+            DataError: images of another shape or range, or none.
+        """
+        fake = Examples(fake, self.extractor)
+        self.check(fake.images.shape[1:])
+        numbers = {}
+        for metric in self.metrics:
+            numbers.update(METRICS[metric](self.real, fake))
+        return {
+            name: Measurement(name, float(value), error, self.protocol(name, len(fake.images)))
+            for name, (value, error) in numbers.items()
+        }
+
+    @property
+    def names(self):
+        """The names of the numbers, in order."""
+        return [name for metric in self.metrics for name in NUMBERS.get(metric, (metric,))]
+
+    def check(self, image_shape):
+        """Refuses images of another shape than the reference's.
+
+        Raises:
+            DataError: (height, width, channels) is not the reference's.
+        """
+        reference = self.real.images.shape[1:]
+        if tuple(image_shape) != reference:
+            raise DataError(
+                f"Expected images of the reference's shape {reference}. Received: {tuple(image_shape)}. Load the "
+                "reference with the model's image_size."
+            )
+
+    def protocol(self, name, count):
+        """The `Protocol` of the number `name` for `count` generated images."""
+        on_images = name in ("swd", "ms_ssim")
+        return Protocol(
+            metric=SETTINGS[name],
+            features="pixels" if on_images else str(self.extractor),
+            resize="none" if on_images else self.extractor.resizing(self.real.images.shape[1:]),
+            real=f"{self.name}, {len(self.real.images)} images, sha256 {self.fingerprint[:12]}",
+            fake_count=count,
+        )
+
+
+def _cached(examples, path):
+    """What the extractor makes of examples, from the file where it was kept, or written to it."""
+    try:
+        with open(path, "rb") as file, np.load(file) as stored:
+            return stored["features"], stored.get("probabilities")
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # none there, or damaged
+        features, probabilities = examples.extracted
+    arrays = {"features": features} if probabilities is None else {"features": features, "probabilities": probabilities}
+    with replacing(path) as unfinished:
+        np.savez(unfinished, **arrays)
+    return features, probabilities

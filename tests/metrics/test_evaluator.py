@@ -1,0 +1,114 @@
+"""The evaluator: the numbers are the metrics' own, each knows its protocol, and protocols do not mix."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import keras_gans as kg
+from keras_gans.errors import ConfigurationError, DataError, ProtocolError
+from keras_gans.metrics.evaluator import HIGHER_IS_BETTER, METRICS, SETTINGS, Evaluator, Measurement, Protocol
+from keras_gans.metrics.features import classifier_features, pixels
+
+
+def some_images(seed=0, count=80, shape=(16, 16, 1)):
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return classifier_features(kg.zoo.load_classifier("classifier_mnist"), "classifier_mnist")
+
+
+def test_every_number_is_its_metric_on_the_features(classifier):
+    real, fake = some_images(0, 90, (28, 28, 1)), some_images(1, 80, (28, 28, 1))
+    evaluator = Evaluator(real, classifier, METRICS)
+    found = evaluator(fake)
+    x, y = classifier(real), classifier(fake)
+    kernel = kg.metrics.kernel_distance(real=x, fake=y)
+    near, dense = kg.metrics.precision_recall(real=x, fake=y), kg.metrics.density_coverage(real=x, fake=y)
+    expected = {
+        "fid": kg.metrics.frechet_distance(real=x, fake=y),
+        "kid": kernel.value,
+        "is": kg.metrics.inception_score(probabilities=classifier.extract(fake)[1]).mean,
+        "precision": near.precision,
+        "recall": near.recall,
+        "density": dense.density,
+        "coverage": dense.coverage,
+        "swd": kg.metrics.sliced_wasserstein_distance(real=real[:80], fake=fake).mean,
+        "ms_ssim": kg.metrics.ms_ssim_diversity(fake=fake),
+    }
+    assert {name: number.value for name, number in found.items()} == pytest.approx(expected, rel=1e-9)
+    assert list(found) == evaluator.names == list(SETTINGS)
+    assert HIGHER_IS_BETTER < set(SETTINGS)
+
+
+def test_a_protocol_names_the_data_the_features_and_the_counts():
+    digits = kg.data.load("drawn:digits", take=100)
+    extractor = pixels((28, 28, 1))
+    protocol = Evaluator(digits, extractor, "kid")(digits.images[:40])["kid"].protocol
+    assert protocol.fake_count == 40 and protocol.resize == "none"
+    assert digits.about["name"] in protocol.real and "100 images" in protocol.real
+    assert extractor.sha256[:12] in protocol.features
+    for part in dataclasses.astuple(protocol):
+        assert str(part) in str(protocol)
+
+
+@pytest.mark.parametrize("change", ["real", "count", "features", "size"])
+def test_numbers_of_different_protocols_are_not_compared(change):
+    real, fake = some_images(), some_images(1)
+    one = Evaluator(real, pixels((16, 16, 1)), "kid")(fake)["kid"]
+    other = {
+        "real": lambda: Evaluator(real[1:], pixels((16, 16, 1)), "kid")(fake)["kid"],
+        "count": lambda: Evaluator(real, pixels((16, 16, 1)), "kid")(fake[1:])["kid"],
+        "features": lambda: Evaluator(real, pixels((16, 16, 3)), "kid")(fake)["kid"],
+        "size": lambda: Evaluator(real, pixels((8, 8, 1)), "kid")(fake)["kid"],
+    }[change]()
+    for compare in (lambda: one < other, lambda: one > other, lambda: sorted([one, other]), lambda: one.better(other)):
+        with pytest.raises(ProtocolError, match="one protocol"):
+            compare()
+
+
+def test_better_is_lower_for_distances_and_higher_for_shares():
+    protocol = Protocol("m", "f", "none", "r", 1)
+    for name in SETTINGS:
+        low, high = (Measurement(name, value, None, protocol) for value in (1.0, 2.0))
+        assert high.better(low) == (name in HIGHER_IS_BETTER) != low.better(high)
+        assert sorted([high, low]) == [low, high]
+
+
+def test_the_references_features_are_kept(tmp_path, monkeypatch, classifier):
+    real, fake = some_images(0, 30, (28, 28, 1)), some_images(1, 30, (28, 28, 1))
+    first = Evaluator(real, classifier, ["kid", "is"], cache=tmp_path)(fake)
+    assert len(list(tmp_path.iterdir())) == 1
+    seen = []
+    extract = type(classifier).extract
+    monkeypatch.setattr(
+        type(classifier), "extract", lambda self, images: seen.append(len(images)) or extract(self, images)
+    )
+    again = Evaluator(real, classifier, ["kid", "is"], cache=tmp_path)(fake)
+    assert seen == [30] and again == first  # the fakes alone
+    Evaluator(real[:-1], classifier, "kid", cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path):
+    real = some_images()
+    first = Evaluator(real, pixels((16, 16, 1)), "kid", cache=tmp_path)(some_images(1))
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:50])
+    assert Evaluator(real, pixels((16, 16, 1)), "kid", cache=tmp_path)(some_images(1)) == first
+
+
+def test_what_cannot_be_measured_is_refused():
+    extractor = pixels((16, 16, 1))
+    with pytest.raises(ConfigurationError, match="fid, kid"):
+        Evaluator(some_images(), extractor, ["fidd"])
+    with pytest.raises(ConfigurationError, match="fid, kid"):
+        Evaluator(some_images(), extractor, [])
+    with pytest.raises(DataError, match="reference's shape"):
+        Evaluator(some_images(), extractor)(some_images(shape=(8, 8, 1)))
+    with pytest.raises(DataError, match=r"\[-1, 1\]"):
+        Evaluator(some_images().astype("float32"), extractor)
+    with pytest.raises(ConfigurationError, match="classifier"):
+        Evaluator(some_images(), extractor, "is")(some_images())
