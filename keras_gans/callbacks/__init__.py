@@ -1,10 +1,19 @@
 """Training aids for any variant, one a file."""
 
 from keras_gans.callbacks.checkpoint import Checkpoint, resume
+from keras_gans.callbacks.evaluate_generator import EvaluateGenerator
 from keras_gans.callbacks.historical_averaging import HistoricalAveraging
 from keras_gans.callbacks.label_smoothing import LabelSmoothing
 from keras_gans.callbacks.sample_grid import SampleGrid
 
 GANMonitor = SampleGrid  # the name that Keras's examples made known
 
-__all__ = ["Checkpoint", "GANMonitor", "HistoricalAveraging", "LabelSmoothing", "SampleGrid", "resume"]
+__all__ = [
+    "Checkpoint",
+    "EvaluateGenerator",
+    "GANMonitor",
+    "HistoricalAveraging",
+    "LabelSmoothing",
+    "SampleGrid",
+    "resume",
+]
