@@ -123,10 +123,11 @@ def test_images_of_both_kinds_are_at_their_grey_levels():
     assert found.indices.tolist() == [1] and found.distances.tolist() == [6.0]  # sqrt(4 3^2)
 
 
-def test_a_copy_is_at_zero_and_of_two_the_first():
+def test_a_copy_is_at_zero_and_of_two_the_first(monkeypatch):
     among = 1e6 + normal(50, 0, dimensions=300)  # |a|^2 + |b|^2 - 2 a b has lost all here but a tenth
     found = nearest_neighbors(fake=among[[7]], among=np.concatenate([among, among]))
     assert found.distances.tolist() == [0.0]
+    monkeypatch.setattr(MODULE, "BLOCK", 2)  # the second is in another block
     few = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])
     assert nearest_neighbors(fake=few[2:], among=few).indices.tolist() == [0]
 

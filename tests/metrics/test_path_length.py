@@ -120,7 +120,7 @@ def test_the_place_on_the_path_counts():
     start, end = np.zeros((3, 1)), np.ones((3, 1))
     options = {"start": start, "end": end, "interpolate": lerp, "epsilon": 0.01}
     assert perceptual_path_length(np.square, identity, **options) == pytest.approx(0.01**2)
-    found = perceptual_path_length(np.square, identity, at=[0.0, 0.5, 1.0], **options)
+    found = perceptual_path_length(np.square, identity, at=[0.0, 0.5, 1.0], batch_size=2, **options)
     # Three values: the 1st percentile's next lower is the least, the 99th's next higher the largest. All stay.
     assert found == pytest.approx(np.mean([0.01**2, 1.01**2, 2.01**2]))
 

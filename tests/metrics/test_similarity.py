@@ -151,9 +151,12 @@ def test_greys_show_the_last_scales_weight(side, scales):
 
 
 def test_what_is_negative_counts_as_nothing():
-    image = random_images((1, 32, 32, 1))
-    assert ms_ssim(real=image, fake=image).tolist() == [1.0]
+    """On the one scale of 16 pixels, and on the first of two: a chessboard and its negative become one grey."""
+    image = random_images((1, 16, 16, 1))
     assert ms_ssim(real=image, fake=255 - image).tolist() == [0.0]
+    board = (78 + 100 * (np.indices((22, 22)).sum(axis=0) % 2)).astype("uint8")[None, ..., None]
+    assert ms_ssim(real=board, fake=board).tolist() == [1.0]
+    assert ms_ssim(real=board, fake=255 - board).tolist() == [0.0]
 
 
 # Diversity

@@ -176,7 +176,7 @@ def test_a_shift_or_a_contrast_of_a_channel_changes_nothing():
     real, fake = textures(6, 32, 0, channels=3), textures(6, 32, 1, channels=3)
     plain, changed = (
         sliced_wasserstein_distance(real=real, fake=images, patches=8, directions=16)
-        for images in (fake, 0.5 * fake + [0.1, 0.2, -0.4])
+        for images in (fake, fake * [0.5, 0.2, 0.6] + [0.1, 0.2, -0.4])
     )
     np.testing.assert_allclose(changed.distances, plain.distances, rtol=1e-9)
     turned = sliced_wasserstein_distance(real=real, fake=fake * [1.0, 0.2, -1.0], patches=8, directions=16)
@@ -214,8 +214,21 @@ def test_a_collapse_to_one_color_is_a_number(level):
     found = sliced_wasserstein_distance(real=real, fake=np.full_like(real, level), patches=16, directions=64)
     # Projections of white noise of variance 1 are normal, but for the patches' overlaps.
     assert found.mean == pytest.approx(1e3 * math.sqrt(2 / math.pi), rel=0.03)
-    both = sliced_wasserstein_distance(real=np.full_like(real, -level), fake=np.full_like(real, level))
-    assert both.mean == 0.0
+
+
+def test_of_two_flat_sets_rounding_is_no_difference():
+    flat = np.ones((3, 32, 32, 1))
+    found = sliced_wasserstein_distance(real=0.2345678 * flat, fake=-0.7654321 * flat, patches=8, directions=16)
+    assert found.distances == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("place", [(0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)])
+def test_patches_reach_every_border(place):
+    """All that there is to see is on one edge; without it both sets are flat."""
+    black = np.zeros((20, 16, 16, 1), "uint8")
+    real = black.copy()
+    real[(slice(None), *place)] = 255
+    assert sliced_wasserstein_distance(real=real, fake=black, patches=16, directions=4).mean > 100.0
 
 
 def test_small_images_are_refused():
