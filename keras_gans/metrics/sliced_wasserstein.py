@@ -17,7 +17,7 @@ SMALLEST = 16  # pixels of the coarsest level's smaller side
 PATCH = 7  # pixels of a patch's side
 BATCH = 250  # images whose pyramids are in memory at once
 GROUP = 16  # directions that all patches are projected on at once
-FLAT = 1e-6  # grey levels of standard deviation below which a channel is constant but for rounding
+FLAT = 1e-4  # grey levels of standard deviation below which a channel is constant but for float32's rounding
 
 
 @dataclass(frozen=True)
