@@ -72,7 +72,7 @@ def extractor(name, image_shape):
         network = keras.saving.load_model(name, compile=False)
         return FeatureExtractor(network, Path(name).name)
     if name in zoo.classifiers():
-        return classifier_features(zoo.load_classifier(name), name)
+        return classifier_features(zoo.load_classifier(name), name, "num_classes" in cards.read_card(cards.find(name)))
     raise ConfigurationError(
         f"Expected features: {', '.join(zoo.classifiers())}, pixels, inception_v3 or a .keras file. Received: {name!r}."
         f" {cards.did_you_mean(name, zoo.classifiers())}"

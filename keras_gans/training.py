@@ -24,7 +24,7 @@ from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
 from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.images import replacing, to_float
-from keras_gans.metrics import predict_classes
+from keras_gans.metrics import predict_attributes, predict_classes
 from keras_gans.model import AdversarialModel
 
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -57,7 +57,7 @@ class ClassifierRecipe:
 
     Args:
         model: a compiled Keras model, images in [-1, 1] to logits.
-        dataset: what `kg.data.load` returned, with labels.
+        dataset: what `kg.data.load` returned, with labels: classes (N,), or yes/no attributes (N, K).
         test: the same of images that are not trained on: the card says how many of them it gets right.
         epochs: passes over the data.
         title: one line for the card.
@@ -200,20 +200,26 @@ def _train_classifier(run, output, seed, epochs, verbose):
     batches = floats.following(lambda: int(ops.convert_to_numpy(run.model.optimizer.iterations)))
     history = run.model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose).history
     seconds = time.monotonic() - started
-    right = predict_classes(run.model, run.test.images) == run.test.labels
+    attributes = run.test.labels.ndim == 2
+    protocol = "share of the images whose largest logit is their label's, each scored once, not augmented"
+    if attributes:
+        protocol = "share of the yes/no attributes that their logit's sign tells, each scored once, not augmented"
+    predict = predict_attributes if attributes else predict_classes
+    right = predict(run.model, run.test.images) == run.test.labels
+    accuracy = {
+        "value": float(right.mean()),
+        "protocol": protocol,
+        "split": run.test.about.get("split"),
+        "examples": len(right),
+        "fingerprint": run.test.fingerprint(),
+    }
+    if attributes:
+        accuracy["of_each"] = dict(zip(run.test.about["classes"], right.mean(axis=0).tolist()))
     card = {
         "title": run.title,
         "not_good_for": run.not_good_for,
         "dataset": {**run.dataset.about, "fingerprint": run.dataset.fingerprint()},
-        "metrics": {
-            "accuracy": {
-                "value": float(right.mean()),
-                "protocol": "share of the images whose largest logit is their label's, each scored once, not augmented",
-                "split": run.test.about.get("split"),
-                "examples": len(right),
-                "fingerprint": run.test.fingerprint(),
-            }
-        },
+        "metrics": {"accuracy": accuracy},
         "training": {
             "seed": seed,
             "steps": int(ops.convert_to_numpy(run.model.optimizer.iterations)),
@@ -225,7 +231,7 @@ def _train_classifier(run, output, seed, epochs, verbose):
             **_surroundings(),
         },
     }
-    zoo.write_classifier(run.model, output, run.test.images[:32], card)
+    zoo.write_classifier(run.model, output, run.test.images[:32], card, attributes)
     return run.model
 
 

@@ -198,7 +198,7 @@ def write_preset(model, folder, card):
         path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
 
 
-def write_classifier(model, folder, images, card):
+def write_classifier(model, folder, images, card, attributes=False):
     """Writes `model.keras`, `golden.npz` (some images and their logits) and `card.json` into `folder`, the card last.
 
     Args:
@@ -206,6 +206,7 @@ def write_classifier(model, folder, images, card):
         folder: the preset's folder; its name is the preset's.
         images: uint8 images for `golden.npz`.
         card: what the card is to say beside the facts of the file.
+        attributes: whether a logit stands for a yes/no attribute instead of a class.
 
     Raises:
         OutputError: a file that cannot be written.
@@ -221,7 +222,7 @@ def write_classifier(model, folder, images, card):
         "preset": folder.name,
         "variant": cards.CLASSIFIER,
         "image_shape": list(model.input_shape[1:]),
-        "num_classes": model.output_shape[-1],
+        "num_attributes" if attributes else "num_classes": model.output_shape[-1],
         "parameters": int(model.count_params()),
         "stored_as": "float32",
         "size": (folder / "model.keras").stat().st_size,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,11 +174,47 @@ def test_every_recipe_in_smoke_mode(name, tmp_path):
     np.testing.assert_array_equal(kg.load(str(folder)).generate(noise=golden["noise"]), golden["images"])
 
 
-def test_the_classifiers_recipe_in_smoke_mode(tmp_path):
-    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
-        pytest.skip("TFDS_DATA_DIR holds no prepared mnist")
-    done = run("train", "classifier_mnist", "--smoke", "--output", "rehearsal", cwd=tmp_path)
+@pytest.mark.parametrize("name, outputs", [("classifier_mnist", 10), ("classifier_avatars", 6)])
+def test_a_classifiers_recipe_in_smoke_mode(name, outputs, tmp_path):
+    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name.removeprefix("classifier_"))):
+        pytest.skip("TFDS_DATA_DIR holds no such prepared data")
+    done = run("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path)
     assert "kg.zoo.load_classifier('rehearsal')" in done.stdout
     assert set(os.listdir(tmp_path / "rehearsal")) == {"model.keras", "card.json", "golden.npz"}
     assert run("info", "rehearsal", cwd=tmp_path).stdout.startswith("preset: rehearsal")
-    assert kg.zoo.load_classifier(str(tmp_path / "rehearsal")).output_shape == (None, 10)
+    assert kg.zoo.load_classifier(str(tmp_path / "rehearsal")).output_shape == (None, outputs)
+
+
+DRAWN = ("--data", "drawn:digits", "--features", "classifier_mnist", "-n", "100")
+
+
+def test_evaluate_prints_numbers_with_their_protocols(tmp_path):
+    shown = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "kid,precision_recall", cwd=tmp_path).stdout
+    assert all(name in shown for name in ("kid", "precision", "recall", "real images", "100 generated", "sha256"))
+    found = json.loads(run("evaluate", "gan_mnist", *DRAWN, "--json", "--floor", "", cwd=tmp_path).stdout)
+    assert set(found) == {"fid", "kid"} and found["fid"]["value"] > 0 and found["fid"]["floor"] is None
+
+
+def test_evaluate_takes_a_file_and_says_what_it_needs_beside_it(tmp_path):
+    shutil.copy(cards.find("gan_mnist") / "model.keras", tmp_path / "mine.keras")
+    assert "--data" in run("evaluate", "mine.keras", cwd=tmp_path, code=2).stderr
+    assert "fid" in run("evaluate", "mine.keras", *DRAWN, cwd=tmp_path).stdout
+    done = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "fidd", cwd=tmp_path, code=2)
+    assert "Expected metrics out of fid" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_compare_draws_both_models_and_prints_their_intervals(tmp_path):
+    shown = run("compare", "gan_mnist", "dcgan_mnist", *DRAWN, "--seeds", "2", cwd=tmp_path).stdout
+    assert "gan_mnist" in shown and "dcgan_mnist" in shown and shown.count("+-") == 4
+    with Image.open(tmp_path / "compare.png") as picture:
+        assert picture.size == (2 * 8 * 28 + 8, 8 * 28)
+
+
+def test_verify_fails_where_a_file_is_not_what_its_card_says(tmp_path):
+    shutil.copytree(cards.find("gan_mnist"), tmp_path / "zoo" / "copy")
+    zoo = {"KERAS_GANS_ZOO": str(tmp_path / "zoo"), "TFDS_DATA_DIR": str(tmp_path)}
+    assert "golden samples  ok" in run("verify", "copy", cwd=tmp_path, **zoo).stdout
+    with open(tmp_path / "zoo" / "copy" / "model.keras", "ab") as file:
+        file.write(b"0")
+    done = run("verify", "copy", cwd=tmp_path, code=1, **zoo)
+    assert "1 of the checks failed" in done.stderr

@@ -47,6 +47,27 @@ def test_a_classifier_learns_and_its_card_says_how_well(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights()))
 
 
+def test_a_classifier_of_attributes_is_told_right_attribute_by_attribute(tmp_path):
+    images, digits = kg.data.digits(300, (8, 8))
+    labels = np.stack([digits < 5, digits % 2 == 0, np.zeros(300, bool)], axis=1)
+
+    def recipe(smoke=False):
+        model = build_classifier((8, 8, 1), num_classes=3, base_filters=4)
+        model.compile(keras.optimizers.Adam(1e-2), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+        dataset, test = (kg.data.load((images[i], labels[i]), batch_size=32) for i in (slice(256), slice(256, None)))
+        test.about["classes"] = ["small", "even", "never"]
+        return ClassifierRecipe(model=model, dataset=dataset, test=test, epochs=6)
+
+    model = train(recipe, tmp_path / "tiny", verbose=0)
+    card = cards.read_card(tmp_path / "tiny")
+    accuracy = card["metrics"]["accuracy"]
+    right = kg.metrics.predict_attributes(model, images[256:]) == labels[256:]
+    assert accuracy["value"] == right.mean() and accuracy["examples"] == 44
+    assert accuracy["of_each"] == dict(zip(["small", "even", "never"], right.mean(axis=0)))
+    assert accuracy["of_each"]["never"] > 0.9
+    assert card["num_attributes"] == 3 and "num_classes" not in card
+
+
 def test_the_seed_names_a_classifiers_run(tmp_path):
     options = {"epochs": 1, "smoke": True, "verbose": 0}
     runs = [train(classifier_recipe, tmp_path / name, seed=seed, **options) for name, seed in zip("abc", (0, 0, 1))]

@@ -72,7 +72,9 @@ def load(
         batch_size, shuffle, seed: see `Batches`.
         take: at most so many examples: the first ones; of a folder, whose files are sorted by class, random ones, the
             same each time; of drawings so many exactly (by default 4096). None for all.
-        labels: whether to keep the labels, where there are any.
+        labels: whether to keep the labels, where there are any; or, of a TFDS data set, the name of the feature that
+            is to be the labels instead of "label", such as "hair_color". Of a dict of features, as many columns as it
+            has entries, in the order of their names, which are `about["classes"]`.
         download: whether TFDS may download the data set where it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
 
@@ -121,7 +123,12 @@ def load(
             f"is not there. Looked in: {path.absolute().parent}."
         )
     else:
-        images, classes, about = read_tfds("image", source, split, take, download, data_dir)
+        label = labels if isinstance(labels, str) else "label"
+        images, classes, about = read_tfds("image", source, split, take, download, data_dir, label)
+    if isinstance(labels, str) and about["source"] != "TFDS":
+        raise ConfigurationError(
+            f"Expected labels=True or False: {source!r} is no TFDS data set. Received: {labels!r}."
+        )
     images = _shaped(images[:take], image_size, channels)
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
@@ -280,7 +287,7 @@ def _read_numpy(path, split):
     raise DataError(f"Expected an array named {wanted}, for the split {split!r}, in {path}. Received: {names}.")
 
 
-def read_tfds(feature, source, split, take, download, data_dir):
+def read_tfds(feature, source, split, take, download, data_dir, label="label"):
     """The examples' `feature`, "image" or "text", their labels, and what is known of a TFDS data set."""
     place = PLACES[feature]
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
@@ -336,7 +343,9 @@ def read_tfds(feature, source, split, take, download, data_dir):
         ) from error
     if count == 0:
         raise DataError(f"Expected at least one {feature} in {source!r}, split {split!r}. Received: none.")
-    kept = [name for name in (feature, "label") if name in features]
+    if label != "label" and label not in features:
+        raise DataError(f"Expected a feature of {source!r}: {', '.join(features)}. Received: labels={label!r}.")
+    kept = [name for name in (feature, label) if name in features]
     # The files' own order; and no copy in TensorFlow's cache of what is read once.
     reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     data = builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
@@ -344,10 +353,10 @@ def read_tfds(feature, source, split, take, download, data_dir):
     data = data.map(lambda example: {name: example[name] for name in kept})
     if None in features[feature].shape:
         examples = list(tfds.as_numpy(data))
-        arrays = {name: [example[name] for example in examples] for name in kept}
+        arrays = {name: [_columns(example[name]) for example in examples] for name in kept}
     else:
         batches = list(tfds.as_numpy(data.batch(TFDS_BATCH)))
-        arrays = {name: np.concatenate([batch[name] for batch in batches]) for name in kept}
+        arrays = {name: np.concatenate([_columns(batch[name]) for batch in batches]) for name in kept}
     about = {
         "name": builder.info.name,
         "version": str(builder.info.version),
@@ -359,9 +368,15 @@ def read_tfds(feature, source, split, take, download, data_dir):
     }
     if builder.info.config_name:
         about["config"] = builder.info.config_name
-    if "label" in features and getattr(features["label"], "names", None):
-        about["classes"] = list(features["label"].names)
-    return arrays[feature], arrays.get("label"), {name: value for name, value in about.items() if value}
+    if label in features:
+        named = features[label]
+        about["classes"] = sorted(named.keys()) if hasattr(named, "keys") else list(getattr(named, "names", None) or ())
+    return arrays[feature], arrays.get(label), {name: value for name, value in about.items() if value}
+
+
+def _columns(values):
+    """An array as it is; a dict's arrays side by side, in the order of their names."""
+    return np.stack([values[name] for name in sorted(values)], axis=-1) if isinstance(values, dict) else values
 
 
 def _prepared(root, source):

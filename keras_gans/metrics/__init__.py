@@ -1,6 +1,6 @@
 """How good a model's samples are: numbers with the protocol that they need."""
 
-from keras_gans.metrics.classes import predict_classes, stacked_classes
+from keras_gans.metrics.classes import predict_attributes, predict_classes, stacked_classes
 from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
@@ -57,6 +57,7 @@ __all__ = [
     "perceptual_path_length",
     "pixels",
     "precision_recall",
+    "predict_attributes",
     "predict_classes",
     "psnr",
     "slerp",

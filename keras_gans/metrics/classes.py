@@ -28,13 +28,24 @@ def predict_classes(classifier, images):
     >>> kg.metrics.predict_classes(classifier, kg.load("dcgan_mnist").generate(3, seed=0)).shape
     (3,)
     """
-    images = np.asarray(images)
-    check_images(images, classifier.input_shape[1:])
-    parts = [
-        ops.convert_to_numpy(classifier.predict_on_batch(ops.convert_to_numpy(to_float(images[i : i + BATCH]))))
-        for i in range(0, len(images), BATCH)
-    ]
-    return np.concatenate(parts).argmax(axis=-1)
+    return _logits(classifier, images).argmax(axis=-1)
+
+
+def predict_attributes(classifier, images):
+    """Which attributes each image has: those whose logit is above zero.
+
+    Args:
+        classifier: Keras model, images in [-1, 1] to logits (N, attributes), such as
+            `kg.zoo.load_classifier("classifier_avatars")`; its card has the attributes' names.
+        images: (N, height, width, channels), uint8 or floats in [-1, 1].
+
+    Returns:
+        bool (N, attributes).
+
+    Raises:
+        DataError: images of another shape or range, or none.
+    """
+    return _logits(classifier, images) > 0.0
 
 
 def stacked_classes(classifier, images):
@@ -61,3 +72,13 @@ def stacked_classes(classifier, images):
     images = np.asarray(images)
     check_images(images, (*classifier.input_shape[1:3], 3))
     return sum(10 ** (2 - c) * predict_classes(classifier, images[..., c : c + 1]) for c in range(3))
+
+
+def _logits(classifier, images):
+    images = np.asarray(images)
+    check_images(images, classifier.input_shape[1:])
+    parts = [
+        ops.convert_to_numpy(classifier.predict_on_batch(ops.convert_to_numpy(to_float(images[i : i + BATCH]))))
+        for i in range(0, len(images), BATCH)
+    ]
+    return np.concatenate(parts)

@@ -156,12 +156,14 @@ def pixels(image_shape):
     return FeatureExtractor(keras.Sequential([keras.Input(image_shape), layers.Flatten()]), "pixels")
 
 
-def classifier_features(classifier, name):
+def classifier_features(classifier, name, classes=True):
     """The last features of a classifier, and its probabilities.
 
     Args:
         classifier: Keras model, images in [-1, 1] to logits, with a layer "features": see `kg.zoo.load_classifier`.
         name: what a protocol calls it, such as the preset's name.
+        classes: whether an image has one of the classes; False where the logits stand for attributes, of which it may
+            have several: there are no probabilities of classes then.
 
     Returns:
         A `FeatureExtractor`.
@@ -181,8 +183,10 @@ def classifier_features(classifier, name):
             'Expected a classifier with a layer named "features". Received the layers: '
             f"{', '.join(layer.name for layer in classifier.layers)}."
         )
-    probabilities = layers.Softmax(name="probabilities", dtype="float32")(classifier.outputs[0])
-    return FeatureExtractor(keras.Model(classifier.inputs, [found[0].output, probabilities]), name)
+    outputs = [found[0].output]
+    if classes:
+        outputs.append(layers.Softmax(name="probabilities", dtype="float32")(classifier.outputs[0]))
+    return FeatureExtractor(keras.Model(classifier.inputs, outputs), name)
 
 
 def inception_v3(weights="imagenet"):

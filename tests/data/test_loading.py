@@ -348,6 +348,9 @@ def prepared(tmp_path_factory):
     seven = rows(*[(4, 4, 1)] * 7, caption="words, as others have them")
     store("plain", "10.0.0", seven, image=tfds.features.Image(shape=(4, 4, 1)), caption=tfds.features.Text())
     store("sized", "1.0.0", rows((4, 4, 3), (8, 4, 3)), image=tfds.features.Image())
+    yes_no = tfds.features.FeaturesDict({"tall": np.bool_, "old": np.bool_})
+    told = [{**row, "traits": {"tall": i > 1, "old": i == 0}} for i, row in enumerate(rows(*[(4, 4, 1)] * 3))]
+    store("told", "1.0.0", told, image=tfds.features.Image(shape=(4, 4, 1)), traits=yes_no)
     store("texts", "1.0.0", [{"text": "a"}], text=tfds.features.Text())
     for config in "ab":
         store("many", "1.0.0", rows((4, 4, 1)), config=config, image=tfds.features.Image(shape=(4, 4, 1)))
@@ -378,6 +381,19 @@ def test_tfds_images_of_several_sizes(prepared):
         in_order("sized", data_dir=prepared)
     batches = in_order("sized", data_dir=prepared, image_size=(4, 4))
     assert batches.images.shape == (2, 4, 4, 3) and batches.labels.tolist() == [0, 1]
+
+
+def test_another_feature_as_labels(prepared):
+    """A dict of features gives a column each, in the order of their names."""
+    batches = in_order("told", data_dir=prepared, labels="traits")
+    assert batches.labels.tolist() == [[True, False], [False, False], [False, True]]
+    assert batches.about["classes"] == ["old", "tall"]
+    assert in_order("told", data_dir=prepared).labels.tolist() == [0, 1, 0]
+    assert in_order("told", data_dir=prepared, labels=False).labels is None
+    with pytest.raises(DataError, match="feature of 'told'.*Received: labels='trait'"):
+        in_order("told", data_dir=prepared, labels="trait")
+    with pytest.raises(ConfigurationError, match="no TFDS data set"):
+        kg.data.load("drawn:digits", labels="digit", take=4, batch_size=2)
 
 
 def test_tfds_configurations(prepared):

@@ -58,6 +58,14 @@ def test_a_classifier_gives_its_features_and_probabilities():
     np.testing.assert_allclose(features @ kernel + bias, logits, rtol=1e-4, atol=1e-5)
 
 
+def test_attributes_have_no_probabilities_of_classes():
+    classifier = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(5, name="features"), layers.Dense(3)]
+    )
+    extractor = classifier_features(classifier, "attributes", classes=False)
+    assert extractor.classes is None and extractor.extract(some_images())[1] is None
+
+
 def test_the_digest_names_weights_and_shapes():
     def network(units=4):
         return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(units)])

@@ -1,0 +1,120 @@
+"""Measuring, comparing and verifying presets, on drawn digits that need no download."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import keras_gans as kg
+from keras_gans import evaluation
+from keras_gans.errors import ConfigurationError
+from keras_gans.evaluation import Settings
+from keras_gans_cli import cards
+
+DRAWN = Settings("drawn:digits", "test", "classifier_mnist", ("fid", "kid"), samples=200)
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    """A zoo of the user's own: `copy`, of gan_mnist, to damage."""
+    monkeypatch.setenv("KERAS_GANS_ZOO", str(tmp_path))
+    shutil.copytree(cards.find("gan_mnist"), tmp_path / "copy")
+    card = cards.read_card(tmp_path / "copy")
+    card.pop("evaluation", None)
+    card.pop("metrics", None)
+    (tmp_path / "copy" / "card.json").write_text(json.dumps(card))
+    return tmp_path
+
+
+def problems(name):
+    return {what: problem for what, problem in evaluation.verify(name)}
+
+
+def test_a_model_is_measured_beside_real_images():
+    model = kg.load("gan_mnist")
+    found, floor = evaluation.evaluate(model, DRAWN)
+    reference = kg.data.load("drawn:digits", split="test", take=200)
+    others = kg.data.load("drawn:digits", split="train", take=200)
+    features = evaluation.extractor("classifier_mnist", model.image_shape)
+    expected = kg.metrics.frechet_distance(real=features(reference.images), fake=features(model.generate(200, seed=0)))
+    assert found["fid"].value == pytest.approx(expected, rel=1e-6)
+    assert floor["fid"].value == pytest.approx(
+        kg.metrics.frechet_distance(real=features(reference.images), fake=features(others.images)), rel=1e-6
+    )
+    assert floor["fid"].better(found["fid"])  # as many real images: one protocol
+    assert "drawn" in found["fid"].protocol.real
+
+
+def test_a_card_keeps_what_verify_needs(zoo):
+    before = cards.read_card(zoo / "copy")
+    found, floor = evaluation.evaluate(kg.load("copy"), DRAWN)
+    evaluation.write_metrics(zoo / "copy", DRAWN, found, floor)
+    card = cards.read_card(zoo / "copy")
+    assert {key: card[key] for key in before} == before
+    assert card["metrics"]["fid"]["value"] == found["fid"].value
+    assert card["metrics"]["fid"]["floor"] == floor["fid"].value
+    assert card["metrics"]["fid"]["protocol"]["fake_count"] == 200
+    assert problems("copy") == {"sha256": None, "golden samples": None, "fid": None, "kid": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "failing", "message"),
+    [
+        (lambda card: card["metrics"]["fid"].update(value=card["metrics"]["fid"]["value"] * 0.9), "fid", "and not"),
+        (lambda card: card["metrics"]["kid"]["protocol"].update(fake_count=50_000), "kid", "another protocol"),
+        (lambda card: card.update(sha256="0" * 64), "sha256", "Expected"),
+        (lambda card: card["evaluation"].update(source="no_such_data"), "metrics", "not checked"),
+    ],
+)
+def test_a_card_that_lies_is_found_out(zoo, change, failing, message):
+    found, _ = evaluation.evaluate(kg.load("copy"), DRAWN)
+    evaluation.write_metrics(zoo / "copy", DRAWN, found, None)
+    card = cards.read_card(zoo / "copy")
+    change(card)
+    (zoo / "copy" / "card.json").write_text(json.dumps(card))
+    wrong = {what: problem for what, problem in problems("copy").items() if problem}
+    assert list(wrong) == [failing] and message in wrong[failing]
+
+
+def test_other_golden_images_are_found_out(zoo):
+    path = zoo / "copy" / "golden.npz"
+    golden = dict(np.load(path))
+    golden["images"] = golden["images"] ^ 4
+    np.savez(path, **golden)
+    assert "that differ" in problems("copy")["golden samples"]
+
+
+def test_a_classifier_is_verified_by_its_logits():
+    assert problems("classifier_mnist") == {"sha256": None, "golden logits": None}
+
+
+def test_two_models_are_compared_with_the_same_noise():
+    """Of a model and itself the means are equal; the interval is Student's, by hand for three numbers."""
+    gan = kg.load("gan_mnist")
+    table = evaluation.compare({"a": gan, "b": gan, "c": kg.load("dcgan_mnist")}, DRAWN, seeds=3)
+    assert table["fid"]["a"] == table["fid"]["b"] != table["fid"]["c"]
+    measure = evaluation.evaluator(DRAWN, (28, 28, 1))
+    values = [measure(gan.generate(200, seed=seed))["fid"].value for seed in range(3)]
+    mean, half = table["fid"]["a"]
+    assert mean == pytest.approx(np.mean(values))
+    assert half == pytest.approx(4.303 * np.std(values, ddof=1) / np.sqrt(3))
+
+
+def test_what_cannot_be_compared_is_refused():
+    gan = kg.load("gan_mnist")
+    other = kg.GAN(image_shape=(8, 8, 1))
+    with pytest.raises(ConfigurationError, match="one shape"):
+        evaluation.compare({"a": gan, "b": other}, DRAWN, seeds=2)
+    with pytest.raises(ConfigurationError, match="2 to 10 seeds"):
+        evaluation.compare({"a": gan}, DRAWN, seeds=1)
+
+
+def test_features_by_name(tmp_path):
+    assert evaluation.extractor("pixels", (8, 8, 3)).size == 192
+    kg.metrics.pixels((8, 8, 1)).network.save(tmp_path / "own.keras")
+    assert evaluation.extractor(str(tmp_path / "own.keras"), (8, 8, 1)).name == "own.keras"
+    with pytest.raises(ConfigurationError, match="Did you mean classifier_mnist"):
+        evaluation.extractor("clasifier_mnist", (8, 8, 1))
+    with pytest.raises(ConfigurationError, match="no classifier.*--features"):
+        evaluation.evaluator(Settings("drawn:shapes", samples=8), (32, 32, 3))
