@@ -1,12 +1,22 @@
-"""Writes the README's zoo table from the cards: python docs/zoo_table.py [--check]"""
+"""Writes the README's zoo table and docs/zoo.md from the cards: python docs/zoo_table.py [--check]"""
 
 import sys
 from pathlib import Path
 
 from keras_gans_cli import cards
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 START, END = "<!-- zoo table -->\n", "<!-- end of zoo table -->"
+HEAD = """# The zoo in numbers
+
+Written by `python docs/zoo_table.py` from the cards; `keras-gans evaluate NAME --write` puts the numbers there, and
+`keras-gans verify NAME` measures again. Beside each number stands that of real images of another split in the place of
+generated ones: what a perfect generator would reach. Numbers of different protocols are not comparable, and none is
+comparable with a paper's FID, which is of other features.
+
+| preset | metric | value | real images | protocol |
+|---|---|---|---|---|
+"""
 
 
 def row(card):
@@ -16,19 +26,43 @@ def row(card):
     return (
         f"| [`{card['preset']}`](zoo/{card['preset']}/card.json) | {card['variant']} | {shape} "
         f"| {data['name']} ({data['license']}), {training['steps']:,} steps, {training['wall_seconds'] / 60:.0f} min "
-        f"| {parameters:,} | {card['size'] / 2**20:.1f} MiB |\n"
+        f"| {parameters:,} | {card['size'] / 2**20:.1f} MiB | {quality(card)} |\n"
     )
 
 
+def quality(card):
+    metrics = card.get("metrics", {})
+    if "accuracy" in metrics:
+        return f"{metrics['accuracy']['value']:.1%} right"
+    return f"{metrics['fid']['value']:.3g} ({metrics['fid']['floor']:.3g})" if "fid" in metrics else ""
+
+
+def numbers(card):
+    for name, found in card.get("metrics", {}).items():
+        protocol, floor = found["protocol"], found.get("floor")
+        if isinstance(protocol, dict):
+            protocol = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in protocol.items())
+        else:
+            protocol = f"{protocol}; {found['split']}, {found['examples']} images"
+        floor = "" if floor is None else f"{floor:.4g}"
+        error = "" if found.get("error") is None else f" ± {found['error']:.2g}"
+        yield f"| `{card['preset']}` | {name} | {found['value']:.4g}{error} | {floor} | {protocol} |\n"
+
+
 def main():
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(START)
+    found = [cards.read_card(folder) for folder in cards.presets().values()]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, rest = readme.split(START)
     _, after = rest.split(END)
-    rows = "".join(row(cards.read_card(folder)) for folder in cards.presets().values())
-    wanted = before + START + rows + END + after
-    if "--check" in sys.argv:
-        sys.exit(None if text == wanted else "README.md's zoo table is not the cards'. Run: python docs/zoo_table.py")
-    README.write_text(wanted, encoding="utf-8")
+    wanted = {
+        ROOT / "README.md": before + START + "".join(map(row, found)) + END + after,
+        ROOT / "docs" / "zoo.md": HEAD + "".join(line for card in found for line in numbers(card)),
+    }
+    for path, text in wanted.items():
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path.name} is not what the cards say. Run: python docs/zoo_table.py")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from keras_gans.callbacks.evaluate_generator import EvaluateGenerator
 from keras_gans.callbacks.historical_averaging import HistoricalAveraging
 from keras_gans.callbacks.label_smoothing import LabelSmoothing
 from keras_gans.callbacks.sample_grid import SampleGrid
+from keras_gans.callbacks.tensorboard import TensorBoard
 
 GANMonitor = SampleGrid  # the name that Keras's examples made known
 
@@ -15,5 +16,6 @@ __all__ = [
     "HistoricalAveraging",
     "LabelSmoothing",
     "SampleGrid",
+    "TensorBoard",
     "resume",
 ]
