@@ -174,7 +174,9 @@ def test_every_recipe_in_smoke_mode(name, tmp_path):
     np.testing.assert_array_equal(kg.load(str(folder)).generate(noise=golden["noise"]), golden["images"])
 
 
-@pytest.mark.parametrize("name, outputs", [("classifier_mnist", 10), ("classifier_avatars", 6), ("classifier_cifar10", 10)])
+@pytest.mark.parametrize(
+    "name, outputs", [("classifier_mnist", 10), ("classifier_avatars", 6), ("classifier_cifar10", 10)]
+)
 def test_a_classifiers_recipe_in_smoke_mode(name, outputs, tmp_path):
     if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name.removeprefix("classifier_"))):
         pytest.skip("TFDS_DATA_DIR holds no such prepared data")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_gans as kg
+from keras_gans import evaluation
 from keras_gans.errors import CorruptPresetError, UnknownPresetError
 from keras_gans.models import dcgan
 from keras_gans_cli import cards
@@ -199,7 +200,7 @@ def test_a_mixed_precision_model_is_stored_in_float32(tmp_path):
 
 
 def test_the_two_kinds_are_told_apart():
-    assert CLASSIFIERS == kg.zoo.classifiers() == ["classifier_mnist"]
+    assert CLASSIFIERS == kg.zoo.classifiers() and {"classifier_avatars", "classifier_mnist"} <= set(CLASSIFIERS)
     assert not set(CLASSIFIERS) & set(kg.zoo.presets())
     with pytest.raises(UnknownPresetError, match=r"kg\.zoo\.load_classifier\('classifier_mnist'\)"):
         kg.load("classifier_mnist")
@@ -222,24 +223,16 @@ def test_a_classifiers_card_says_what_the_file_is(name):
     card = cards.read_card(cards.find(name))
     model = kg.zoo.load_classifier(name)
     assert card["preset"] == name and card["size"] < 2**20
-    assert (None, *card["image_shape"]) == model.input_shape and (None, card["num_classes"]) == model.output_shape
+    outputs = card["num_classes"] if "num_classes" in card else card["num_attributes"]
+    assert (None, *card["image_shape"]) == model.input_shape and (None, outputs) == model.output_shape
     assert card["parameters"] == model.count_params()
-    assert model.get_layer("features").output.shape == (None, 64) and not model.compiled
+    assert model.get_layer("features").output.shape[1] >= 64 and not model.compiled
     assert card["training"]["steps"] > 0 and card["dataset"]["split"] == "train"
     assert card["dataset"]["license"] and card["not_good_for"] and card["title"]
     accuracy = card["metrics"]["accuracy"]
-    assert accuracy["split"] == "test" and accuracy["examples"] == 10_000 and accuracy["value"] >= 0.99
-
-
-def test_the_mnist_classifier_is_as_accurate_as_its_card_says():
-    try:
-        mnist = kg.data.load("mnist", split="test")
-    except kg.errors.DatasetNotFoundError:
-        pytest.skip("TFDS_DATA_DIR holds no prepared mnist")
-    accuracy = cards.read_card(cards.find("classifier_mnist"))["metrics"]["accuracy"]
-    assert mnist.fingerprint() == accuracy["fingerprint"]
-    found = kg.metrics.predict_classes(kg.zoo.load_classifier("classifier_mnist"), mnist.images)
-    assert (found == mnist.labels).mean() == pytest.approx(accuracy["value"], abs=2e-4)  # two digits on the border
+    assert accuracy["split"] == "test" and accuracy["examples"] >= 2000
+    assert accuracy["value"] >= {"classifier_mnist": 0.99, "classifier_avatars": 0.99}.get(name, 0.75)
+    assert min(accuracy.get("of_each", {"": 1.0}).values()) >= 0.95
 
 
 def test_a_damaged_classifier_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
@@ -250,6 +243,15 @@ def test_a_damaged_classifier_is_refused_before_it_is_parsed(tmp_path, monkeypat
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("parsed"))
     with pytest.raises(CorruptPresetError, match="Fetch"):
         kg.zoo.load_classifier(str(tmp_path / "copy"))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured once, on TensorFlow")
+@pytest.mark.parametrize("name", cards.presets())
+def test_a_preset_is_what_its_card_says(name):
+    """Its file, its golden samples, and its metrics measured again; a data set that is not there is left out."""
+    found = dict(evaluation.verify(name))
+    wrong = {what: problem for what, problem in found.items() if problem and not problem.startswith("not checked")}
+    assert not wrong and "sha256" in found
 
 
 def test_the_readme_table_is_the_cards():

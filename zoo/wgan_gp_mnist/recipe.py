@@ -3,7 +3,7 @@
     keras-gans train wgan_gp_mnist
 
 The published code's networks for MNIST with half the filters, its penalty, and a moving average of the generator.
-Intended budget: about half an hour on two CPU cores, so three critic updates a step instead of five and a higher
+Budget: about half an hour on two CPU cores, so three critic updates a step instead of five and a higher
 learning rate.
 """
 
