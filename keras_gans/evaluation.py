@@ -16,6 +16,7 @@ from keras_gans.images import replacing, to_float
 from keras_gans.metrics import (
     Evaluator,
     FeatureExtractor,
+    TextEvaluator,
     classifier_features,
     inception_v3,
     pixels,
@@ -40,8 +41,8 @@ class Settings:
         split: of the reference.
         features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the classifier whose card
             names the data set.
-        metrics: names in `kg.metrics.METRICS`.
-        samples: how many images are generated; as many of the reference at most.
+        metrics: names in `kg.metrics.METRICS`; of a model of text, "js1" to "js4" are all.
+        samples: how many are generated; of images, as many of the reference at most.
         seed: names them.
         floor: a split whose images are measured in the place of generated ones: what real images reach; None for none.
     """
@@ -88,28 +89,30 @@ def extractor(name, image_shape):
     )
 
 
-def evaluator(settings, image_shape, cache=None):
-    """The `Evaluator` of settings for images of a shape, and the features' name.
+def evaluator(settings, model, cache=None):
+    """The `Evaluator` of settings for a model's samples; the `TextEvaluator`, where they are lines of text.
 
     Raises:
         ConfigurationError: no features for this data set, or unknown ones.
         DatasetNotFoundError: the data set is not there.
     """
-    reference = _images(settings, settings.split, image_shape)
+    if model.samples_name == "tokens":
+        return TextEvaluator(_lines(settings, settings.split, model))
+    reference = _images(settings, settings.split, model)
     name = settings.features or _classifier_of(reference.about["name"])
-    return Evaluator(reference, extractor(name, image_shape), settings.metrics, cache=cache)
+    return Evaluator(reference, extractor(name, model.image_shape), settings.metrics, cache=cache)
 
 
 def evaluate(model, settings, cache=None):
     """Measures a model.
 
     Args:
-        model: an `AdversarialModel` of images.
+        model: an `AdversarialModel`.
         settings: `Settings`.
         cache: see `Evaluator`.
 
     Returns:
-        {name: `Measurement`} of the model, and the same of real images, or None without a floor.
+        {name: `Measurement`} of the model, and the same of real examples, or None without a floor.
 
     Raises:
         ConfigurationError: features or metrics that are not there.
@@ -122,11 +125,12 @@ def evaluate(model, settings, cache=None):
     >>> list(found), floor
     (['fid', 'kid'], None)
     """
-    measure = evaluator(settings, model.image_shape, cache)
+    measure = evaluator(settings, model, cache)
     found = measure(model.generate(settings.samples, seed=settings.seed))
     if settings.floor is None:
         return found, None
-    return found, measure(_images(settings, settings.floor, model.image_shape).images)
+    examples = _lines if model.samples_name == "tokens" else _images
+    return found, measure(examples(settings, settings.floor, model).images[: settings.samples])
 
 
 def write_metrics(folder, settings, found, floor):
@@ -247,7 +251,7 @@ def compare(models, settings, seeds, cache=None):
         raise ConfigurationError(f"Expected models of images of one shape. Received: {shapes}.")
     if not 2 <= seeds <= len(STUDENT) + 1:
         raise ConfigurationError(f"Expected 2 to {len(STUDENT) + 1} seeds. Received: {seeds}.")
-    measure = evaluator(settings, next(iter(shapes.values())), cache)
+    measure = evaluator(settings, next(iter(models.values())), cache)
     table = {metric: {} for metric in measure.names}
     for name, model in models.items():
         runs = [measure(model.generate(settings.samples, seed=settings.seed + i)) for i in range(seeds)]
@@ -258,16 +262,16 @@ def compare(models, settings, seeds, cache=None):
     return table
 
 
-def _images(settings, split, image_shape):
-    return data.load(
-        settings.source,
-        split=split,
-        image_size=image_shape[:2],
-        channels=image_shape[2],
-        labels=False,
-        take=settings.samples,
-        batch_size=1,
-    )
+def _images(settings, split, model):
+    height, width, channels = model.image_shape
+    options = {"image_size": (height, width), "channels": channels, "labels": False, "take": settings.samples}
+    return data.load(settings.source, split=split, batch_size=1, **options)
+
+
+def _lines(settings, split, model):
+    """All lines of a split; characters that the model does not know are its padding."""
+    options = {"length": model.example_shape[0], "alphabet": model.alphabet, "unknown": model.alphabet[0]}
+    return data.load_text(settings.source, split=split, batch_size=1, **options)
 
 
 def _classifier_of(source):

@@ -96,7 +96,7 @@ def test_two_models_are_compared_with_the_same_noise():
     gan = kg.load("gan_mnist")
     table = evaluation.compare({"a": gan, "b": gan, "c": kg.load("dcgan_mnist")}, DRAWN, seeds=3)
     assert table["fid"]["a"] == table["fid"]["b"] != table["fid"]["c"]
-    measure = evaluation.evaluator(DRAWN, (28, 28, 1))
+    measure = evaluation.evaluator(DRAWN, gan)
     values = [measure(gan.generate(200, seed=seed))["fid"].value for seed in range(3)]
     mean, half = table["fid"]["a"]
     assert mean == pytest.approx(np.mean(values))
@@ -119,4 +119,18 @@ def test_features_by_name(tmp_path):
     with pytest.raises(ConfigurationError, match="Did you mean classifier_mnist"):
         evaluation.extractor("clasifier_mnist", (8, 8, 1))
     with pytest.raises(ConfigurationError, match="no classifier.*--features"):
-        evaluation.evaluator(Settings("drawn:shapes", samples=8), (32, 32, 3))
+        evaluation.evaluator(Settings("drawn:shapes", samples=8), kg.GAN(image_shape=(32, 32, 3)))
+
+
+def test_a_model_of_text_is_measured_by_its_n_grams(tmp_path):
+    verses = ["in the beginning", "and the earth was", "and the evening"] * 3
+    (tmp_path / "verses.txt").write_text("\n".join(verses))
+    lines = kg.data.load_text(verses, length=8, batch_size=3)
+    gan = kg.WGANGPText(length=8, alphabet=lines.about["alphabet"])
+    settings = Settings(str(tmp_path / "verses.txt"), "train", samples=5, floor="train")
+    found, floor = evaluation.evaluate(gan, settings)
+    made = gan.generate(5, seed=0)
+    assert list(found) == ["js1", "js2", "js3", "js4"]
+    assert found["js3"].value == kg.metrics.ngram_divergence(real=lines.images, fake=made, n=3)
+    assert floor["js1"].value == kg.metrics.ngram_divergence(real=lines.images, fake=lines.images[:5], n=1)
+    assert floor["js1"].better(found["js1"]) and found["js1"].protocol.fake_count == 5

@@ -12,12 +12,13 @@ from keras_gans.data.batches import Batches
 from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError, DataError, ProtocolError
 from keras_gans.images import replacing
-from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance
+from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
 from keras_gans.metrics.inception_score import inception_score
 from keras_gans.metrics.kernel import kernel_distance
 from keras_gans.metrics.manifold import density_coverage, precision_recall
 from keras_gans.metrics.similarity import ms_ssim_diversity
 from keras_gans.metrics.sliced_wasserstein import sliced_wasserstein_distance
+from keras_gans.metrics.text import ngram_divergence
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,12 @@ def _fid(real, fake):
     return {"fid": (frechet_distance(real=real.statistics, fake=fake.statistics), None)}
 
 
+def _fid_infinity(real, fake):
+    smallest = max(1 + fake.features.shape[1], len(fake.images) // 10)  # fewer would be biased otherwise
+    found = frechet_distance_at_infinity(real=real.statistics, fake=fake.features, smallest=smallest, points=10)
+    return {"fid_infinity": (found, None)}
+
+
 def _kid(real, fake):
     size = min(1000, len(real.images), len(fake.images))
     found = kernel_distance(real=real.features, fake=fake.features, subset_size=size)
@@ -161,6 +168,7 @@ def _ms_ssim(real, fake):
 # What `Evaluator` can be asked for: two `Examples` to the numbers, each with its error or None.
 METRICS = {
     "fid": _fid,
+    "fid_infinity": _fid_infinity,
     "kid": _kid,
     "is": _inception_score,
     "precision_recall": _precision_recall,
@@ -172,6 +180,7 @@ NUMBERS = {"precision_recall": ("precision", "recall"), "density_coverage": ("de
 # The settings under which each is taken: a part of the protocol.
 SETTINGS = {
     "fid": "Frechet distance",
+    "fid_infinity": "Frechet distance of infinitely many samples, by 10 sizes from a tenth or the features' number to all",
     "kid": "kernel distance, cubic, 100 subsets of 1000 or all",
     "is": "Inception Score, 10 splits",
     "precision": "precision, k = 3",
@@ -216,15 +225,12 @@ class Evaluator:
         if unknown or not metrics:
             raise ConfigurationError(f"Expected metrics out of {', '.join(METRICS)}. Received: {metrics}.")
         batches = real if isinstance(real, Batches) else Batches(np.asarray(real), batch_size=1)
-        about = batches.about
         self.metrics, self.extractor = metrics, extractor
         self.real = Examples(batches.images, extractor)
         digest = hashlib.sha256(f"{self.real.images.shape} {self.real.images.dtype.str}".encode())
         digest.update(np.ascontiguousarray(self.real.images).data)
         self.fingerprint = digest.hexdigest()
-        if name is None:
-            name = " ".join(str(about[key]) for key in ("name", "split") if key in about) or "images"
-        self.name = name
+        self.name = name or _name(batches)
         if cache is not None:
             self.real.extracted = _cached(self.real, Path(cache) / f"{self.fingerprint}-{extractor.sha256}.npz")
 
@@ -278,6 +284,75 @@ class Evaluator:
             real=f"{self.name}, {len(self.real.images)} images, sha256 {self.fingerprint[:12]}",
             fake_count=count,
         )
+
+
+class TextEvaluator:
+    """Measures generated lines against a reference: the Jensen-Shannon divergences of n-grams, "js1" to "js4", in bits.
+
+    Args:
+        real: the reference: `kg.data.load_text`'s batches. The paper compares 640 generated lines with all lines.
+        name: what the protocol calls it; by default its data set's name and split.
+
+    Example:
+
+    >>> lines = kg.data.load_text(["a cat", "a dog", "a hen", "a pig"], length=5, batch_size=2)
+    >>> found = TextEvaluator(lines)(lines.images)
+    >>> found["js2"].value
+    0.0
+
+    Reference: Gulrajani et al., 2017, https://arxiv.org/abs/1704.00028
+    """
+
+    names = ["js1", "js2", "js3", "js4"]
+
+    def __init__(self, real, *, name=None):
+        self.real, self.name, self.fingerprint = real.images, name or _name(real), real.fingerprint()
+
+    def __call__(self, fake):
+        """Measures lines.
+
+        Args:
+            fake: ids of characters (N, length), as `generate` returns them.
+
+        Returns:
+            A dict from names to `Measurement`s.
+
+        Raises:
+            DataError: something else than ids, or another length.
+        """
+        fake = np.asarray(fake)
+        self.check(fake.shape[1:])
+        return {
+            name: Measurement(
+                name,
+                ngram_divergence(real=self.real, fake=fake, n=int(name[2:])),
+                None,
+                Protocol(
+                    metric=f"Jensen-Shannon divergence of {name[2:]}-grams in bits",
+                    features="characters",
+                    resize="none",
+                    real=f"{self.name}, {len(self.real)} lines, sha256 {self.fingerprint[:12]}",
+                    fake_count=len(fake),
+                ),
+            )
+            for name in self.names
+        }
+
+    def check(self, shape):
+        """Refuses lines of another length than the reference's.
+
+        Raises:
+            DataError: they are.
+        """
+        if tuple(shape) != self.real.shape[1:]:
+            raise DataError(
+                f"Expected lines of the reference's {self.real.shape[1]} characters. Received: shape {tuple(shape)}. "
+                "Load the reference with the model's length."
+            )
+
+
+def _name(batches):
+    return " ".join(str(batches.about[key]) for key in ("name", "split") if key in batches.about) or "images"
 
 
 def _cached(examples, path):

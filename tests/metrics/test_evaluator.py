@@ -29,6 +29,7 @@ def test_every_number_is_its_metric_on_the_features(classifier):
     near, dense = kg.metrics.precision_recall(real=x, fake=y), kg.metrics.density_coverage(real=x, fake=y)
     expected = {
         "fid": kg.metrics.frechet_distance(real=x, fake=y),
+        "fid_infinity": kg.metrics.frechet_distance_at_infinity(real=x, fake=y, smallest=65, points=10),
         "kid": kernel.value,
         "is": kg.metrics.inception_score(probabilities=classifier.extract(fake)[1]).mean,
         "precision": near.precision,
@@ -102,9 +103,9 @@ def test_a_damaged_cache_is_made_anew(tmp_path):
 
 def test_what_cannot_be_measured_is_refused():
     extractor = pixels((16, 16, 1))
-    with pytest.raises(ConfigurationError, match="fid, kid"):
+    with pytest.raises(ConfigurationError, match="out of fid, "):
         Evaluator(some_images(), extractor, ["fidd"])
-    with pytest.raises(ConfigurationError, match="fid, kid"):
+    with pytest.raises(ConfigurationError, match="out of fid, "):
         Evaluator(some_images(), extractor, [])
     with pytest.raises(DataError, match="reference's shape"):
         Evaluator(some_images(), extractor)(some_images(shape=(8, 8, 1)))
@@ -112,3 +113,9 @@ def test_what_cannot_be_measured_is_refused():
         Evaluator(some_images().astype("float32"), extractor)
     with pytest.raises(ConfigurationError, match="classifier"):
         Evaluator(some_images(), extractor, "is")(some_images())
+
+
+def test_lines_of_another_length_are_refused():
+    evaluator = kg.metrics.TextEvaluator(kg.data.load_text(["a cat", "a dog"], length=5, batch_size=1))
+    with pytest.raises(DataError, match="5 characters"):
+        evaluator(np.zeros((2, 6), "uint8"))
