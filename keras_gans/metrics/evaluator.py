@@ -180,7 +180,7 @@ NUMBERS = {"precision_recall": ("precision", "recall"), "density_coverage": ("de
 # The settings under which each is taken: a part of the protocol.
 SETTINGS = {
     "fid": "Frechet distance",
-    "fid_infinity": "Frechet distance of infinitely many samples, by 10 sizes from a tenth or the features' number to all",
+    "fid_infinity": "Frechet distance at infinity, by 10 sizes from a tenth or the features' number",
     "kid": "kernel distance, cubic, 100 subsets of 1000 or all",
     "is": "Inception Score, 10 splits",
     "precision": "precision, k = 3",
