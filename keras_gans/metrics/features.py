@@ -186,7 +186,7 @@ def classifier_features(classifier, name, classes=True):
     outputs = [found[0].output]
     if classes:
         outputs.append(layers.Softmax(name="probabilities", dtype="float32")(classifier.outputs[0]))
-    return FeatureExtractor(keras.Model(classifier.inputs, outputs), name)
+    return FeatureExtractor(keras.Model(classifier.inputs[0], outputs), name)
 
 
 def inception_v3(weights="imagenet"):
@@ -206,7 +206,7 @@ def inception_v3(weights="imagenet"):
     """
     network = keras.applications.InceptionV3(weights=weights, input_shape=(299, 299, 3))  # takes [-1, 1], as we do
     features = network.get_layer("avg_pool").output
-    return FeatureExtractor(keras.Model(network.inputs, [features, network.outputs[0]]), "keras_inception_v3")
+    return FeatureExtractor(keras.Model(network.inputs[0], [features, network.outputs[0]]), "keras_inception_v3")
 
 
 def _digest(network):
