@@ -1,6 +1,7 @@
 """Training aids for any variant, one a file."""
 
 from keras_gans.callbacks.checkpoint import Checkpoint, resume
+from keras_gans.callbacks.doctor import GANDoctor, Sickness, Verdict
 from keras_gans.callbacks.evaluate_generator import EvaluateGenerator
 from keras_gans.callbacks.historical_averaging import HistoricalAveraging
 from keras_gans.callbacks.label_smoothing import LabelSmoothing
@@ -12,10 +13,13 @@ GANMonitor = SampleGrid  # the name that Keras's examples made known
 __all__ = [
     "Checkpoint",
     "EvaluateGenerator",
+    "GANDoctor",
     "GANMonitor",
     "HistoricalAveraging",
     "LabelSmoothing",
     "SampleGrid",
+    "Sickness",
     "TensorBoard",
+    "Verdict",
     "resume",
 ]

@@ -1,0 +1,473 @@
+"""A training's health: signs of the known sicknesses of adversarial training, with what to change."""
+
+import contextlib
+import dataclasses
+import enum
+import inspect
+import logging
+import types
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans import engine
+from keras_gans.callbacks.folders import make_writable
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.images import replacing
+
+KEY = "doctor"
+WINDOW = 5  # evaluations whose means of the samples tell oscillation from a straight way
+
+# What is logged as "doctor/...", in the order of the model's slots.
+SIGNALS = (
+    "finite",
+    "diversity",
+    "oscillation",
+    "real_accuracy",
+    "fake_accuracy",
+    "separation",
+    "steepness",
+    "held_out_accuracy",
+    "overfitting",
+    "g_gradient",
+    "g_slope",
+)
+
+# Thresholds, between what healthy and sick runs showed (benchmarks/doctor.py, and others at other rates and seeds).
+COLLAPSED = 0.2  # diversity: 0.25 and more in healthy runs, untrained ones included; 0.13 and less in collapsed ones
+SWINGING = 0.5  # oscillation: healthy up to 0.4, or above for two evaluations at most; 0.5 to 2.5 for long in sick ones
+SEPARATED = 8.0  # separation: healthy up to 6, or above for one evaluation; 14 to 70 against a frozen generator
+TOLD_APART = (
+    0.9  # both accuracies where the loss saturates: 1 in sick runs; below it a flat loss means a content player
+)
+FLAT = 0.01  # g_slope: 0.09 and more in healthy runs; 2e-5 and less under the minimax loss of a strong discriminator
+STEEP = 100.0  # steepness: healthy up to 3, oscillating ones up to 99; 26,000 and more, or NaN, in diverged ones
+MEMORISED = 0.3  # overfitting: 0 in healthy runs, or above for one evaluation; 0.33 to 0.8 with 100 images
+STANDARD_ERRORS = 3.0  # of the held-out logits' lower mean: healthy up to 2.8; 3.2 to 16 with 100 images
+
+
+class Sickness(enum.StrEnum):
+    """The names of the verdicts."""
+
+    DIVERGENCE = "divergence"
+    MODE_COLLAPSE = "mode collapse"
+    VANISHING_GRADIENT = "vanishing generator gradient"
+    OVERPOWERING = "discriminator overpowering"
+    OVERFITTING = "discriminator overfitting"
+    OSCILLATION = "oscillation"
+
+
+EVIDENCE = {
+    Sickness.DIVERGENCE: ("finite", "steepness"),
+    Sickness.MODE_COLLAPSE: ("diversity",),
+    Sickness.VANISHING_GRADIENT: ("g_slope", "g_gradient", "real_accuracy", "fake_accuracy"),
+    Sickness.OVERPOWERING: ("separation", "real_accuracy", "fake_accuracy"),
+    Sickness.OVERFITTING: ("overfitting", "real_accuracy", "held_out_accuracy"),
+    Sickness.OSCILLATION: ("oscillation",),
+}
+
+REMEDIES = {
+    Sickness.DIVERGENCE: (
+        "Lower the learning rates of g_optimizer and d_optimizer in compile(), or give them clipnorm=1.0; under "
+        "mixed_float16 try the policy mixed_bfloat16."
+    ),
+    Sickness.MODE_COLLAPSE: (
+        "Lower the learning rate of g_optimizer in compile() or raise discriminator_steps; let the discriminator see "
+        "several images at once (kg.PacGAN with packing=2, kg.layers.MinibatchStandardDeviation); or use kg.WGANGP. "
+        "Where nothing helps, look whether the generator's output depends on its latents."
+    ),
+    Sickness.VANISHING_GRADIENT: (
+        "Give the model a loss that does not saturate (generator_objective=kg.losses.non_saturating_generator_loss, or "
+        "kg.WGANGP), or lower the learning rate of d_optimizer in compile(). A g_gradient of 0 with another loss means "
+        "that the generator itself is saturated: lower the learning rate of g_optimizer."
+    ),
+    Sickness.OVERPOWERING: (
+        "Lower the learning rate of d_optimizer in compile(), or raise that of g_optimizer; lower discriminator_steps; "
+        "or handicap the discriminator: kg.callbacks.LabelSmoothing(0.9), kg.layers.InstanceNoise. Look whether the "
+        "generator moves at all (trainable, its learning rate)."
+    ),
+    Sickness.OVERFITTING: (
+        "Train on more images, or show the discriminator changed ones (kg.augment); make it smaller or give it "
+        "dropout; or stop here (stop=True)."
+    ),
+    Sickness.OSCILLATION: (
+        "Lower both learning rates in compile(), and beta_1 to 0.5 or 0; damp the game with a gradient penalty "
+        "(gp_weight of kg.DRAGAN or kg.WGANGP) or kg.callbacks.HistoricalAveraging; sample from the average of the "
+        "weights (ema_decay=0.999)."
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """A sickness that a `GANDoctor` found.
+
+    Args:
+        name: a `Sickness`, which is its name as a string.
+        epoch: when the verdict began, counted from 1 as `fit` shows it.
+        evidence: {signal: value} at that time.
+        remedy: what to change.
+        until: the epoch in which the signs were gone, or in which the weights were rolled back; None while they last.
+    """
+
+    name: Sickness
+    epoch: int
+    evidence: Mapping[str, float]
+    remedy: str
+    until: int | None = None
+
+    def __str__(self):
+        signs = ", ".join(f"{name} {value:.3g}" for name, value in self.evidence.items())
+        return f"{self.name} ({signs}). {self.remedy}"
+
+
+class GANDoctor(keras.callbacks.Callback):
+    """Says what is wrong with a training, on what evidence, and what to change.
+
+    At the ends of epochs it looks at a small fixed batch and at the samples of fixed latents, both in inference mode;
+    the training stays the same, bit for bit. What it measures is in the logs, for callbacks that stand after it in the
+    list:
+
+    - "doctor/finite": 1, or 0 where losses, logits or samples are not finite;
+    - "doctor/diversity": the root of the samples' variance over that of real images, around 1 in a healthy run;
+    - "doctor/oscillation": how far the samples' mean moves to and fro between evaluations, over the spread of real
+      images; a straight way counts nothing; below 0.5;
+    - "doctor/real_accuracy", "doctor/fake_accuracy", "doctor/held_out_accuracy": the shares of logits on the right side
+      of the midpoint between the mean logits of real and generated images;
+    - "doctor/separation": the distance of these means in standard deviations, below 8;
+    - "doctor/steepness": the standard deviation of all these logits over the spread of real images, below 100;
+    - "doctor/overfitting": (mean real - mean held-out) / (mean real - mean generated) of the logits, r_v of Karras et
+      al.; 0, as in a healthy run, where the first difference is within three standard errors;
+    - "doctor/g_gradient": the norm of the gradient of the generator's loss for its weights;
+    - "doctor/g_slope": the same over that of the mean logit, what the loss leaves of it; 0.1 to 1.
+
+    All but `g_gradient` and `steepness` are the same for logits times a number, and all are for logits plus one: a
+    critic's scores are no probabilities, and no verdict reads them so.
+
+    The verdicts, each after `patience` evaluations in a row with its signs, but for values that are not finite at once:
+
+    - mode collapse: samples are all but the same. A generator that keeps a few modes far apart passes;
+      `kg.metrics.mode_coverage` counts modes.
+    - oscillation: the samples swing instead of settling.
+    - divergence: values that are not finite, or logits without measure.
+    - discriminator overpowering: its logits of real and generated images lie far apart, and the generator does not
+      catch up. For a critic the gradient remains of use; the verdict then means that the generator hardly moves. Not
+      said of a collapsed generator or beside a vanishing gradient, which name the cause.
+    - vanishing generator gradient: the images are told apart and the generator's loss is flat there. Wasserstein and
+      hinge losses are straight, so that only a generator whose output is saturated has it.
+    - discriminator overfitting: it holds unseen images for generated ones. Needs `held_out`.
+
+    The last three, and divergence by logits, need logits of single inputs (not those of VEEGAN's pairs; K class logits
+    count by their logsumexp, as in ImprovedGAN). A vanishing gradient also needs one logit and a generator's loss of
+    generated and real images with the argument `training` (not UnrolledGAN's). Where signals cannot be had, the others
+    are used.
+
+    The counts are kept on the model and saved with it: a resumed run goes on with them.
+
+    Args:
+        real: training images, as `fit` takes them: 64 to 512 of those that are trained on, two or more.
+        held_out: as many images or so of the same kind that are not trained on; None leaves overfitting out.
+        period: epochs from one evaluation to the next, 1 or more, counted from the first epoch of all, which is one.
+            Between them the logs repeat the last.
+        patience: evaluations in a row that a verdict takes, 1 or more.
+        stop: whether a verdict ends the training.
+        rollback: True: a verdict restores the weights, moving averages and moments of the last evaluation without any
+            sign, at worst those when training began; a file name that ends in ".keras": the same through that file,
+            a whole model. Noise, data, step count and learning rates go on, so that the same does not happen again
+            exactly. None, the default, restores nothing.
+
+    Attributes:
+        verdicts: the `Verdict`s of this callback in the order in which they began.
+
+    Raises:
+        ConfigurationError: numbers out of range, or a rollback that is neither True nor the name of a `.keras` file.
+        DataError: when training begins, images that the model cannot take.
+        OutputError: when training begins, a file name in a folder that cannot be written to.
+
+    Example:
+
+    >>> images = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 1)).astype("uint8")
+    >>> gan = kg.DCGAN(image_shape=(8, 8, 1), latent_dim=4)
+    >>> gan.compile()
+    >>> doctor = GANDoctor(images[:8], held_out=images[16:])
+    >>> history = gan.fit(images[:16], verbose=0, callbacks=[doctor])
+    >>> doctor.verdicts, history.history["doctor/finite"]
+    ([], [1.0])
+
+    Reference: r_v: Karras et al., 2020, "Training generative adversarial networks with limited data", section 3,
+    https://arxiv.org/abs/2006.06676
+    """
+
+    def __init__(self, real, held_out=None, *, period=1, patience=3, stop=False, rollback=None):
+        super().__init__()
+        for name, number in (("period", period), ("patience", patience)):
+            if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
+                raise ConfigurationError(f"Expected {name} to be a whole number, 1 or more. Received: {number!r}.")
+        if not (rollback is None or isinstance(rollback, bool)) and Path(str(rollback)).suffix != ".keras":
+            raise ConfigurationError(f"Expected rollback to be True or a file name in .keras. Received: {rollback!r}.")
+        self.real, self.held_out, self.period, self.patience = real, held_out, period, patience
+        self.stop, self.rollback = stop, rollback
+        self.verdicts = []
+
+    def set_model(self, model):
+        # Slots are made here and not when training begins, where another callback may want to load them already.
+        super().set_model(model)
+        strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, whose variables are made in its scope
+        size = int(np.prod(model.generator.output_shape[1:]))
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            for name, shape, dtype in (
+                ("evaluations", (), "int32"),
+                ("streaks", (len(Sickness),), "int32"),
+                ("epochs", (len(Sickness),), "int32"),  # in which the verdicts that hold began; 0 for the others
+                ("evidence", (len(Sickness), len(SIGNALS)), "float32"),
+                ("signals", (len(SIGNALS),), "float32"),
+                ("means", (WINDOW, size), "float32"),
+            ):
+                model.slots.get(f"{KEY}/{name}", shape, dtype)
+
+    def on_train_begin(self, logs=None):
+        model = self._model
+        self._real = self._images(self.real, "real")
+        self._held_out = None if self.held_out is None else self._images(self.held_out, "held_out")
+        self._latents = model.prior(model.noise(len(self._real), seed=0))
+        self._spread = _spread(_flat(model.as_real(model.as_samples(self._real))))
+        if self._spread == 0.0:
+            raise DataError("Expected real to be images that differ. Received: copies of one. Give a mixed batch.")
+        self._takes = set(inspect.signature(model.generator_loss).parameters)
+        self._has_logits = not isinstance(model.judged_shapes(model.generator), list)
+        self._has_slope = (
+            self._has_logits
+            and model.logits_per_image == 1
+            and {"fake", "training"} <= self._takes <= {"real", "fake", "training"}
+        )
+        self._names = [name for name in SIGNALS if name not in self._missing()]
+        known = {(verdict.name, verdict.epoch) for verdict in self.verdicts}
+        for sickness, epoch, values in zip(Sickness, self._get("epochs").tolist(), self._get("evidence").tolist()):
+            if epoch and (sickness, epoch) not in known:  # of the run that this one resumes
+                self.verdicts.append(_verdict(sickness, epoch, self._named(values)))
+        if self.rollback:
+            if self.rollback is not True:
+                make_writable(Path(self.rollback).parent)
+            if self.rollback is True or not (self._get("streaks").any() and Path(self.rollback).exists()):
+                self._keep()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        if epoch % self.period == 0:
+            signals = self._examine(logs)
+            self._put("signals", [signals.get(name, 0.0) for name in SIGNALS])
+            self._judge(epoch + 1, signals)
+        logs.update({f"{KEY}/{name}": value for name, value in self._named(self._get("signals").tolist()).items()})
+
+    def _named(self, values):
+        """{signal: value} of the signals that can be had, of values of all."""
+        return {name: value for name, value in zip(SIGNALS, values) if name in self._names}
+
+    # The signals
+
+    def _examine(self, logs):
+        """{signal: value} of the model as it is; NaN for all that cannot be computed of values that are not finite."""
+        model = self._model
+        fake = model.generator(self._latents, training=False)
+        batches = [self._real, fake] if self._held_out is None else [self._real, fake, self._held_out]
+        logits = [self._logits(batch) for batch in batches] if self._has_logits else []
+        losses = [logs[name] for name in model.log_names if name in logs]
+        finite = all(np.isfinite(values).all() for values in (_flat(fake), losses, *logits))
+        signals = {**dict.fromkeys(self._names, np.nan), "finite": float(finite)}
+        if not finite:
+            return signals
+        samples = _flat(model.as_real(model.as_samples(fake)))
+        signals["diversity"] = _spread(samples) / self._spread
+        signals["oscillation"] = self._oscillation(samples.mean(axis=0) / self._spread)
+        if logits:
+            signals.update(_of_logits(*logits))
+            signals["steepness"] = float(np.std(np.concatenate(logits[:2]))) / self._spread
+        if self._has_slope:
+            signals["g_gradient"] = self._gradient(self._generator_loss)
+            raw = self._gradient(lambda fake: ops.mean(model.score(fake, training=False)))
+            signals["g_slope"] = signals["g_gradient"] / raw if raw > 0.0 else 0.0
+        return signals
+
+    def _missing(self):
+        """The signals that cannot be had of this model, or without held-out images."""
+        missing = []
+        if not self._has_logits:
+            missing += ["real_accuracy", "fake_accuracy", "separation", "steepness"]
+        if not self._has_logits or self._held_out is None:
+            missing += ["held_out_accuracy", "overfitting"]
+        if not self._has_slope:
+            missing += ["g_gradient", "g_slope"]
+        return missing
+
+    def _images(self, images, name):
+        """A batch as the discriminator sees it."""
+        model = self._model
+        images = np.asarray(images)
+        model.check_examples(images, model.example_shape)
+        if len(images) < max(2, model.smallest_batch):
+            raise DataError(
+                f"Expected {name} to be {max(2, model.smallest_batch)} images or more. Received: {len(images)}."
+            )
+        return model.real_images(images)
+
+    def _logits(self, images):
+        """One number an image, float64; of K class logits that of "real" against "generated", whose logit is zero."""
+        return _flat(ops.logsumexp(self._model.score(images, training=False), axis=-1))[:, 0]
+
+    def _oscillation(self, mean):
+        """The mean length of the last steps of the samples' mean beyond that of the straight way."""
+        seen = int(self._get("evaluations"))
+        means = np.concatenate([self._get("means")[1:], mean[None]])
+        self._put("means", means)
+        self._put("evaluations", min(seen + 1, WINDOW))
+        if seen + 1 < WINDOW:
+            return 0.0
+        steps = np.linalg.norm(np.diff(means, axis=0), axis=1)
+        return float(np.sum(steps) - np.linalg.norm(means[-1] - means[0])) / len(steps)
+
+    def _generator_loss(self, fake):
+        real = {"real": self._real} if "real" in self._takes else {}
+        return self._model.generator_loss(fake=fake, training=False, **real)
+
+    def _gradient(self, loss_of):
+        """The norm of the gradient of a loss of the samples for the generator's weights."""
+        model = self._model
+        variables = model.generator.trainable_variables
+        _, gradients = engine.value_and_grad(lambda: loss_of(model.generator(self._latents, training=False)), variables)
+        squares = [ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients if g is not None]
+        return float(np.sqrt(sum(float(ops.convert_to_numpy(square)) for square in squares)))
+
+    # The verdicts
+
+    def _judge(self, epoch, signals):
+        signs = _signs(signals)
+        streaks, epochs, evidence = (self._get(name) for name in ("streaks", "epochs", "evidence"))
+        begun = []
+        for i, sickness in enumerate(Sickness):
+            streaks[i] = streaks[i] + 1 if sickness in signs else 0
+            if epochs[i] and not streaks[i]:
+                self._end(sickness, epochs[i], epoch)
+                epochs[i] = 0
+            at_once = sickness is Sickness.DIVERGENCE and not signals["finite"]
+            if not epochs[i] and (streaks[i] >= self.patience or streaks[i] and at_once):
+                epochs[i], evidence[i] = epoch, [signals.get(name, 0.0) for name in SIGNALS]
+                begun.append(_verdict(sickness, epoch, signals))
+        for name, values in (("streaks", streaks), ("epochs", epochs), ("evidence", evidence)):
+            self._put(name, values)
+        self.verdicts.extend(begun)
+        for verdict in begun:
+            _say(f"\nEpoch {epoch}: {verdict}")
+        if begun and self.stop:
+            self._model.stop_training = True
+        if begun and self.rollback:
+            self._roll_back(epoch)
+        elif self.rollback and not signs:
+            self._keep()
+
+    def _end(self, sickness, began, epoch):
+        for i, verdict in enumerate(self.verdicts):
+            if (verdict.name, verdict.epoch) == (sickness, began):
+                self.verdicts[i] = dataclasses.replace(verdict, until=epoch)
+
+    # The last healthy state
+
+    def _keep(self):
+        if self.rollback is True:
+            self._kept = _values(self._model)
+            return
+        with replacing(self.rollback) as path:
+            self._model.save(path)
+
+    def _roll_back(self, epoch):
+        kept = self._kept if self.rollback is True else _values(keras.saving.load_model(self.rollback))
+        for variable, value in zip(_state(self._model), kept, strict=True):
+            variable.assign(value)
+        for sickness, began in zip(Sickness, self._get("epochs").tolist()):
+            self._end(sickness, began, epoch)
+        for name in ("evaluations", "streaks", "epochs"):
+            self._put(name, np.zeros_like(self._get(name)))
+        _say(f"Epoch {epoch}: back to the last healthy weights.")
+
+    # What is kept on the model
+
+    def _get(self, name):
+        return np.array(ops.convert_to_numpy(self._model.slots.get(f"{KEY}/{name}")), copy=True)
+
+    def _put(self, name, values):
+        self._model.slots.get(f"{KEY}/{name}").assign(values)
+
+
+def _signs(signals):
+    """The sicknesses of which there are signs; a signal that is missing, or is NaN, is no sign."""
+
+    def at(name):
+        return signals.get(name, np.nan)
+
+    signs = set()
+    if at("finite") == 0.0 or at("steepness") > STEEP:
+        signs.add(Sickness.DIVERGENCE)
+    if at("diversity") < COLLAPSED:
+        signs.add(Sickness.MODE_COLLAPSE)
+    if at("oscillation") > SWINGING:
+        signs.add(Sickness.OSCILLATION)
+    if at("overfitting") > MEMORISED:
+        signs.add(Sickness.OVERFITTING)
+    if at("g_slope") < FLAT and min(at("real_accuracy"), at("fake_accuracy")) > TOLD_APART:
+        signs.add(Sickness.VANISHING_GRADIENT)
+    elif at("separation") > SEPARATED and Sickness.MODE_COLLAPSE not in signs:
+        signs.add(Sickness.OVERPOWERING)
+    return signs
+
+
+def _of_logits(real, fake, held_out=None):
+    """The signals of the logits of real, generated and, if there are any, held-out images."""
+    gap, middle = real.mean() - fake.mean(), (real.mean() + fake.mean()) / 2
+    width = np.sqrt((real.var() + fake.var()) / 2)
+    signals = {
+        "real_accuracy": np.mean(real > middle),
+        "fake_accuracy": np.mean(fake < middle),
+        "separation": gap / width if width > 0.0 else 0.0,
+    }
+    if held_out is not None:
+        lower = real.mean() - held_out.mean()
+        error = np.sqrt(real.var() / len(real) + held_out.var() / len(held_out))
+        known = gap > 0.0 and lower > STANDARD_ERRORS * error
+        signals.update(held_out_accuracy=np.mean(held_out > middle), overfitting=lower / gap if known else 0.0)
+    return {name: float(value) for name, value in signals.items()}
+
+
+def _verdict(sickness, epoch, signals):
+    evidence = {name: float(signals[name]) for name in EVIDENCE[sickness] if name in signals}
+    return Verdict(sickness, epoch, types.MappingProxyType(evidence), REMEDIES[sickness])
+
+
+def _state(model):
+    """What a rollback restores: not the noise, the step count, the learning rates and the doctor's own counts."""
+    own = {id(model.slots.get(name)) for name in model.slots.names if name.startswith(f"{KEY}/")} | {id(model.step)}
+    variables = [*model.weights, *model.g_optimizer.variables, *model.d_optimizer.variables]
+    return [v for v in variables if id(v) not in own and v.name != "learning_rate"]
+
+
+def _values(model):
+    return [np.array(ops.convert_to_numpy(variable.value), copy=True) for variable in _state(model)]
+
+
+def _flat(batch):
+    """Float64 (N, numbers of one)."""
+    batch = ops.convert_to_numpy(batch)
+    return batch.astype("float64").reshape(len(batch), -1)
+
+
+def _spread(rows):
+    """The root of the rows' variance, summed over columns."""
+    return float(np.sqrt(rows.var(axis=0).sum()))
+
+
+def _say(message):
+    if keras.config.is_interactive_logging_enabled():  # as Keras's callbacks do, whose function is not public
+        print(message)
+    else:
+        logging.getLogger("absl").info(message)
