@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import replacing
 
@@ -204,7 +205,7 @@ class GANDoctor(keras.callbacks.Callback):
     def __init__(self, real, held_out=None, *, period=1, patience=3, stop=False, rollback=None):
         super().__init__()
         for name, number in (("period", period), ("patience", patience)):
-            if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
+            if not is_whole(number, 1):
                 raise ConfigurationError(f"Expected {name} to be a whole number, 1 or more. Received: {number!r}.")
         if not (rollback is None or isinstance(rollback, bool)) and Path(str(rollback)).suffix != ".keras":
             raise ConfigurationError(f"Expected rollback to be True or a file name in .keras. Received: {rollback!r}.")
