@@ -152,7 +152,7 @@ class GANDoctor(keras.callbacks.Callback):
 
     - mode collapse: samples are all but the same. A generator that keeps a few modes far apart passes;
       `kg.metrics.mode_coverage` counts modes.
-    - oscillation: the samples swing instead of settling.
+    - oscillation: the samples swing instead of settling; from the fifth evaluation on.
     - divergence: values that are not finite, or logits without measure.
     - discriminator overpowering: its logits of real and generated images lie far apart, and the generator does not
       catch up. For a critic the gradient remains of use; the verdict then means that the generator hardly moves. Not
@@ -178,7 +178,7 @@ class GANDoctor(keras.callbacks.Callback):
         rollback: True: a verdict restores the weights, moving averages and moments of the last evaluation without any
             sign, at worst those when training began; a file name that ends in ".keras": the same through that file,
             a whole model. Noise, data, step count and learning rates go on, so that the same does not happen again
-            exactly. None, the default, restores nothing.
+            exactly. None restores nothing.
 
     Attributes:
         verdicts: the `Verdict`s of this callback in the order in which they began.
@@ -230,7 +230,7 @@ class GANDoctor(keras.callbacks.Callback):
                 model.slots.get(f"{KEY}/{name}", shape, dtype)
 
     def on_train_begin(self, logs=None):
-        model = self._model
+        model = self.model
         self._real = self._images(self.real, "real")
         self._held_out = None if self.held_out is None else self._images(self.held_out, "held_out")
         self._latents = model.prior(model.noise(len(self._real), seed=0))
@@ -245,6 +245,8 @@ class GANDoctor(keras.callbacks.Callback):
             and {"fake", "training"} <= self._takes <= {"real", "fake", "training"}
         )
         self._names = [name for name in SIGNALS if name not in self._missing()]
+        if not self._get("evaluations"):  # until the first, which a `period` may put off
+            self._put("signals", np.full(len(SIGNALS), np.nan))
         known = {(verdict.name, verdict.epoch) for verdict in self.verdicts}
         for sickness, epoch, values in zip(Sickness, self._get("epochs").tolist(), self._get("evidence").tolist()):
             if epoch and (sickness, epoch) not in known:  # of the run that this one resumes
@@ -271,7 +273,7 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _examine(self, logs):
         """{signal: value} of the model as it is; NaN for all that cannot be computed of values that are not finite."""
-        model = self._model
+        model = self.model
         fake = model.generator(self._latents, training=False)
         batches = [self._real, fake] if self._held_out is None else [self._real, fake, self._held_out]
         logits = [self._logits(batch) for batch in batches] if self._has_logits else []
@@ -305,7 +307,7 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _images(self, images, name):
         """A batch as the discriminator sees it."""
-        model = self._model
+        model = self.model
         images = np.asarray(images)
         model.check_examples(images, model.example_shape)
         if len(images) < max(2, model.smallest_batch):
@@ -316,7 +318,7 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _logits(self, images):
         """One number an image, float64; of K class logits that of "real" against "generated", whose logit is zero."""
-        return _flat(ops.logsumexp(self._model.score(images, training=False), axis=-1))[:, 0]
+        return _flat(ops.logsumexp(self.model.score(images, training=False), axis=-1))[:, 0]
 
     def _oscillation(self, mean):
         """The mean length of the last steps of the samples' mean beyond that of the straight way."""
@@ -331,15 +333,16 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _generator_loss(self, fake):
         real = {"real": self._real} if "real" in self._takes else {}
-        return self._model.generator_loss(fake=fake, training=False, **real)
+        return self.model.generator_loss(fake=fake, training=False, **real)
 
     def _gradient(self, loss_of):
         """The norm of the gradient of a loss of the samples for the generator's weights."""
-        model = self._model
-        variables = model.generator.trainable_variables
-        _, gradients = engine.value_and_grad(lambda: loss_of(model.generator(self._latents, training=False)), variables)
-        squares = [ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients if g is not None]
-        return float(np.sqrt(sum(float(ops.convert_to_numpy(square)) for square in squares)))
+        model, scale = self.model, self.model.g_optimizer.scale_loss  # float16 needs large losses here too
+        _, gradients = engine.value_and_grad(
+            lambda: loss_of(model.generator(self._latents, training=False)), model.generator.trainable_variables, scale
+        )
+        norms = [np.linalg.norm(ops.convert_to_numpy(slope)) for slope in gradients if slope is not None]
+        return float(np.linalg.norm(norms) / float(scale(1.0)))
 
     # The verdicts
 
@@ -362,7 +365,7 @@ class GANDoctor(keras.callbacks.Callback):
         for verdict in begun:
             _say(f"\nEpoch {epoch}: {verdict}")
         if begun and self.stop:
-            self._model.stop_training = True
+            self.model.stop_training = True
         if begun and self.rollback:
             self._roll_back(epoch)
         elif self.rollback and not signs:
@@ -377,14 +380,14 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _keep(self):
         if self.rollback is True:
-            self._kept = _values(self._model)
+            self._kept = _values(self.model)
             return
         with replacing(self.rollback) as path:
-            self._model.save(path)
+            self.model.save(path)
 
     def _roll_back(self, epoch):
         kept = self._kept if self.rollback is True else _values(keras.saving.load_model(self.rollback))
-        for variable, value in zip(_state(self._model), kept, strict=True):
+        for variable, value in zip(_state(self.model), kept, strict=True):
             variable.assign(value)
         for sickness, began in zip(Sickness, self._get("epochs").tolist()):
             self._end(sickness, began, epoch)
@@ -395,10 +398,10 @@ class GANDoctor(keras.callbacks.Callback):
     # What is kept on the model
 
     def _get(self, name):
-        return np.array(ops.convert_to_numpy(self._model.slots.get(f"{KEY}/{name}")), copy=True)
+        return np.array(ops.convert_to_numpy(self.model.slots.get(f"{KEY}/{name}")), copy=True)
 
     def _put(self, name, values):
-        self._model.slots.get(f"{KEY}/{name}").assign(values)
+        self.model.slots.get(f"{KEY}/{name}").assign(values)
 
 
 def _signs(signals):
