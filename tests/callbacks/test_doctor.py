@@ -372,6 +372,7 @@ VARIANTS += [kg.UnrolledGAN, kg.ImprovedGAN, kg.VEEGAN]
 SAMPLES = {"finite", "diversity", "oscillation"}
 
 
+@slow_on_jax
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_examines_every_variant_and_changes_nothing(variant):
     watched, plain = tiny(variant), tiny(variant)
@@ -450,6 +451,7 @@ def benchmark():
 TABLE = benchmark()
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the runs were tuned on TensorFlow, and take a minute")
 @pytest.mark.parametrize("name", [*TABLE.QUICK][:10])
 def test_the_table_of_verdicts(name):
     expected, make, settings = {**TABLE.SICK, **TABLE.HEALTHY}[name]
