@@ -4,7 +4,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from contract import equal, slow_on_jax, values
+from contract import BACKEND, equal, slow_on_jax, values
 from keras import layers, ops
 
 import keras_gans as kg
