@@ -109,6 +109,7 @@ SICK = {
         rotating,
         {**RING, "rates": (0.1, 0.1), "optimizer": sgd, "steps": 20},
     ),
+    "GAN, equal rates, ring": (Sickness.OSCILLATION, on_points(kg.GAN), {**RING, "rates": (2e-4, 2e-4)}),
     "no penalty, Wasserstein": (
         Sickness.OSCILLATION,
         on_points(kg.WGANGP, gp_weight=0.0, discriminator_steps=1),
@@ -123,9 +124,9 @@ HEALTHY = {
     "LSGAN, digits": (None, on_digits(kg.LSGAN), {**DIGITS, "rates": (2e-4, 2e-4)}),
     "DRAGAN, digits": (None, on_digits(kg.DRAGAN), {**DIGITS, "rates": (2e-4, 2e-4)}),
     "WGAN, digits": (None, on_digits(kg.WGAN), {**DIGITS, "rates": (5e-4, 5e-4), "batch": 160}),
-    "GAN, ring": (None, on_points(kg.GAN), RING),
+    "GAN, fast discriminator, ring": (None, on_points(kg.GAN), {**RING, "rates": (2e-4, 1e-3)}),
     "LSGAN, ring": (None, on_points(kg.LSGAN), RING),
-    "FGAN, ring": (None, on_points(kg.FGAN), RING),
+    "FGAN, fast discriminator, ring": (None, on_points(kg.FGAN), {**RING, "rates": (2e-4, 1e-3)}),
     "PacGAN, ring": (None, on_points(kg.PacGAN, 2), {**RING, "batch": 512}),
     "WGANGP, ring": (None, on_points(kg.WGANGP, gp_weight=1.0), {**RING, "batch": 1280}),
     "VEEGAN, ring": (
@@ -143,7 +144,7 @@ QUICK = {
     "100 images, WGANGP, one step": 10,
     "rotation, linear WGAN": 8,
     "WGANGP, one step, digits": 10,
-    "GAN, ring": 8,
+    "GAN, fast discriminator, ring": 8,
     "LSGAN, ring": 8,
     "PacGAN, ring": 8,
     "GAN, digits": 8,
