@@ -1,5 +1,6 @@
 """Images as the library keeps them: float32 in [-1, 1] inside, uint8 outside, and grids of them as files."""
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -167,7 +168,8 @@ def save(image, path, **options):
 class replacing:
     """A context that gives a temporary path beside `path` and renames it onto `path` when its block succeeds.
 
-    A reader sees the old file or the new one, never half of one, and a failed write leaves the old one alone.
+    A reader sees the old file or the new one, never half of one, also after the machine has lost its power; and a
+    failed write leaves the old one alone.
     """
 
     def __init__(self, path):
@@ -184,11 +186,24 @@ class replacing:
 
     def __exit__(self, kind, error, traceback):
         if kind is None:
-            os.replace(self.temporary, self.path)
-            return False
-        self.temporary.unlink(missing_ok=True)
+            try:
+                with open(self.temporary, "rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(self.temporary, self.path)
+                return False
+            except OSError as failure:
+                error = failure
+        with contextlib.suppress(OSError):  # the folder may be gone
+            self.temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, OutputError):
             raise OutputError(
                 f"Cannot write {self.path}: {error}. The file that was there before is unchanged."
             ) from error
         return False
+
+
+def remove_unfinished(folder, stem):
+    """Removes what processes that were killed within `replacing` left of files in `folder` whose stem is `stem`, a
+    pattern."""
+    for path in Path(folder).glob(f".{stem}-{'[0-9a-f]' * 32}.*"):
+        path.unlink(missing_ok=True)

@@ -292,7 +292,20 @@ class AdversarialModel(keras.Model):
 
     # Fitting and evaluating
 
-    def fit(self, x=None, y=None, *, epochs=1, steps_per_epoch=None, shuffle=None, validation_data=None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        *,
+        epochs=1,
+        initial_epoch=None,
+        steps_per_epoch=None,
+        shuffle=None,
+        validation_data=None,
+        verbose="auto",
+        callbacks=None,
+        **kwargs,
+    ):
         """Trains on images; `keras.Model.fit` with checked data.
 
         Args:
@@ -300,8 +313,11 @@ class AdversarialModel(keras.Model):
                 `fit` takes, of images, of (images, labels) or of dicts with the key "image"; or what `kg.data.load`
                 returns, which goes on at the model's own step count.
             y: labels, where x is an array; a variant without classes ignores them.
-            epochs, steps_per_epoch, validation_data, kwargs: as in `keras.Model.fit`. A model that was loaded trains
-                `epochs` further epochs unless `initial_epoch` says otherwise.
+            epochs, steps_per_epoch, validation_data, verbose, callbacks, kwargs: as in `keras.Model.fit`.
+            initial_epoch: how many epochs are done, of `epochs` in all; None: none of those that this call is to train.
+                Where the model stands within the epoch that comes next, as after `kg.callbacks.resume`, what is left of
+                that epoch comes first, and its logs are those of the whole epoch. Data that `kg.data.load` did not
+                make begins the epoch anew.
             shuffle: whether to permute arrays before each epoch, by default yes.
 
         Returns:
@@ -323,26 +339,53 @@ class AdversarialModel(keras.Model):
             self._checked(*validation_data[:2])
         elif validation_data is not None:
             validation_data = self._checked(validation_data)
-        if isinstance(x, Batches):
-            x = x.following(lambda: int(ops.convert_to_numpy(self.step)), steps_per_epoch)
-            steps_per_epoch = None
         if shuffle is None:
             shuffle = isinstance(x, np.ndarray)  # Keras warns of shuffle=True where it cannot shuffle
-        return super().fit(
-            x,
-            y,
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
-            shuffle=shuffle,
-            validation_data=validation_data,
-            **kwargs,
-        )
+        kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
+        callbacks = _flat(callbacks)
+        try:
+            if isinstance(x, Batches):
+                return self._fit_batches(x, steps_per_epoch or len(x), initial_epoch, callbacks, **kwargs)
+            kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
+            return super().fit(x, y, **kwargs)
+        finally:
+            for callback in callbacks:  # Keras does not tell callbacks of an exception
+                if hasattr(callback, "release") and callback.model is self:
+                    callback.release()
+
+    def _fit_batches(self, batches, count, initial_epoch, callbacks, *, epochs, **kwargs):
+        """Keras's `fit` on epochs of `count` batches from the model's own step on; what is left of one comes first."""
+
+        def fit(first, last, count, callbacks):
+            following = batches.following(lambda: int(ops.convert_to_numpy(self.step)), count)
+            return keras.Model.fit(self, following, initial_epoch=first, epochs=last, callbacks=callbacks, **kwargs)
+
+        first = initial_epoch or 0
+        begun = 0 if initial_epoch is None else int(ops.convert_to_numpy(self.step)) - first * count
+        if first >= epochs or not 0 < begun < count:
+            return fit(first, epochs, count, callbacks)
+        both = _OneTraining(self, callbacks, kwargs["verbose"], epochs, count - begun, count)
+        fit(first, first + 1, count - begun, both)
+        if first + 1 < epochs and not self.stop_training:
+            fit(first + 1, epochs, count, both)
+        return both.end()
 
     def evaluate(self, x=None, y=None, **kwargs):
         """The losses on data that is not trained on; `keras.Model.evaluate` with checked data."""
-        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
-            x = self._checked(x, y)
-        return super().evaluate(x, y, **kwargs)
+        if kwargs.get("_use_cached_eval_dataset"):  # called by `fit`, which has checked its validation data
+            return super().evaluate(x, y, **kwargs)
+        means = self._running_means()
+        try:
+            return super().evaluate(self._checked(x, y), y, **kwargs)
+        finally:
+            self._set_running_means(means)  # an epoch that was begun may go on after this
+
+    def _running_means(self):
+        return [ops.convert_to_numpy(variable) for variable in self.metrics_variables]
+
+    def _set_running_means(self, means):
+        for variable, mean in zip(self.metrics_variables, means):
+            variable.assign(mean)
 
     def _checked(self, x, y=None, *, labels_needed=False, **least):
         return check_dataset(
@@ -456,17 +499,24 @@ class AdversarialModel(keras.Model):
         saved = {id(weight) for weight in self.weights}
         return [variable for variable in self.variables if id(variable) not in saved]
 
+    def _unsaved_by_keras(self):
+        """(key, variable) of the seeds, and of the logs' running means, which an epoch that is resumed goes on with."""
+        return [
+            *((f"seed_{i}", state) for i, state in enumerate(self._seed_states())),
+            *((f"log_{i}", variable) for i, variable in enumerate(self.metrics_variables)),
+        ]
+
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        for i, state in enumerate(self._seed_states()):
-            store[f"seed_{i}"] = ops.convert_to_numpy(state)
+        for key, state in self._unsaved_by_keras():
+            store[key] = ops.convert_to_numpy(state)
 
     def load_own_variables(self, store):
-        seeds = {key: store[key] for key in store.keys() if key.startswith("seed_")}
-        super().load_own_variables({key: store[key] for key in store.keys() if key not in seeds})
-        for i, state in enumerate(self._seed_states()):
-            if f"seed_{i}" in seeds:
-                state.assign(seeds[f"seed_{i}"])
+        ours = dict(self._unsaved_by_keras())
+        super().load_own_variables({key: store[key] for key in store.keys() if key not in ours})
+        for key, state in ours.items():
+            if key in store.keys():
+                state.assign(store[key])
 
 
 class Played:
@@ -474,6 +524,51 @@ class Played:
 
     def __init__(self, images, backward):
         self.images, self.backward = images, backward
+
+
+class _OneTraining(keras.callbacks.CallbackList):
+    """Callbacks of two calls of Keras's `fit`, the first of which ends an epoch that was begun before: to them it is
+    one training, and that epoch's running means are those of the whole epoch."""
+
+    def __init__(self, model, callbacks, verbose, epochs, left, steps):
+        super().__init__(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=left,
+        )
+        self.begun, self.steps = False, steps
+        self.means = model._running_means()
+
+    def on_train_begin(self, logs=None):
+        if not self.begun:
+            self.begun = True
+            super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.means is not None:  # Keras has just set them to zero
+            self.model._set_running_means(self.means)
+            self.means = None
+        else:
+            self.set_params({**self.params, "steps": self.steps})
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        self.logs = logs
+
+    def end(self):
+        super().on_train_end(self.logs)
+        return self.model.history
+
+
+def _flat(callbacks):
+    """The callbacks that `fit` was given as a list: one, nested lists or a `CallbackList`."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks.callbacks
+    return keras.tree.flatten(callbacks) if callbacks else []
 
 
 def _is_count(n):

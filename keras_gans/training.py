@@ -123,11 +123,12 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
     return recipe
 
 
-def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None, verbose="auto"):
+def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None, checkpoint_steps=None, verbose="auto"):
     """Trains what a recipe says and writes the result as a preset.
 
-    The same recipe and seed give the same weights on the same device. Each epoch's end is checkpointed in `output`;
-    a run that was interrupted goes on from there with `resume_from=output`, as if it had not been.
+    The same recipe and seed give the same weights on the same device. Each epoch's end is checkpointed in `output`, and
+    in long epochs every five minutes; a run that was interrupted goes on from there with `resume_from=output`, as if it
+    had not been. `progress.json` holds the logs of all epochs.
 
     A classifier, which trains in minutes, is written when it is done: without checkpoints, and not to be resumed.
 
@@ -138,6 +139,7 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
         smoke: a rehearsal of seconds.
         epochs: instead of the recipe's.
         resume_from: folder of a run to go on with.
+        checkpoint_steps: steps from one checkpoint within an epoch to the next, beside those every five minutes.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -163,28 +165,29 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
         "seed": seed,
         "data": run.dataset.fingerprint(),
         "batch_size": run.dataset.batch_size,
+        "history": [],
     }
     model = run.model
     if resume_from is not None:
         model = resume(resume_from)
         before = _read_progress(Path(resume_from))
         for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
-            if before[key] != progress[key]:
+            if (known := before.get(key)) != progress[key]:
                 raise CheckpointError(
-                    f"Expected {name} as the run in {resume_from}. Received: {progress[key]} instead of {before[key]}. "
+                    f"Expected {name} as the run in {resume_from}. Received: {progress[key]} instead of {known}. "
                     "Resume with the recipe and data that started the run."
                 )
-        progress = before
+        progress |= before
     done = int(ops.convert_to_numpy(model.step)) // len(run.dataset)
-    timer = _Progress(output / "progress.json", progress)
+    checkpoint = _RunCheckpoint(output, progress, every_steps=checkpoint_steps, every_minutes=5)
     model.fit(
         run.dataset,
         initial_epoch=done,
         epochs=epochs,
-        callbacks=[*run.callbacks, SampleGrid(output / "samples"), timer, Checkpoint(output)],
+        callbacks=[*run.callbacks, SampleGrid(output / "samples"), checkpoint],
         verbose=verbose,
     )
-    zoo.write_preset(model, output, _card(model, run, timer.progress))
+    zoo.write_preset(model, output, _card(model, run, checkpoint.progress))
     return model
 
 
@@ -235,23 +238,31 @@ def _train_classifier(run, output, seed, epochs, verbose):
     return run.model
 
 
-class _Progress(keras.callbacks.Callback):
+class _RunCheckpoint(Checkpoint):
     """Keeps beside the checkpoint what the card must know of the whole run, interruptions included."""
 
-    def __init__(self, path, progress):
-        super().__init__()
-        self.path, self.progress = path, progress
+    def __init__(self, folder, progress, **options):
+        super().__init__(folder, **options)
+        self.progress = progress
 
     def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
         self.started = time.monotonic() - self.progress["wall_seconds"]
+        self._write()  # the first checkpoint may come before the first epoch's end
 
     def on_epoch_end(self, epoch, logs=None):
-        self.progress.update(
-            epochs=epoch + 1,
-            wall_seconds=time.monotonic() - self.started,
-            final_losses={name: float(value) for name, value in (logs or {}).items()},
-        )
-        with replacing(self.path) as path:
+        losses = {name: float(value) for name, value in (logs or {}).items()}
+        history = [*self.progress["history"][:epoch], losses]
+        self.progress.update(epochs=epoch + 1, final_losses=losses, history=history)
+        super().on_epoch_end(epoch, logs)
+
+    def _save(self):
+        self.progress["wall_seconds"] = time.monotonic() - self.started
+        self._write()
+        super()._save()
+
+    def _write(self):
+        with replacing(self.folder / "progress.json") as path:
             path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
 
 
@@ -333,6 +344,7 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--smoke", action="store_true", help="a rehearsal of seconds")
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument("--checkpoint-steps", type=int, help="save every so many steps too")
     options = parser.parse_args(arguments)
     output = options.output or options.resume or Path("runs") / Path(options.recipe).resolve().parent.name
     train(
@@ -342,6 +354,7 @@ def main(arguments=None):
         smoke=options.smoke,
         epochs=options.epochs,
         resume_from=options.resume,
+        checkpoint_steps=options.checkpoint_steps,
     )
     print(f"wrote {output}", file=sys.stderr)
 

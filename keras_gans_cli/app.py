@@ -106,11 +106,17 @@ def sample(name, count, seed, output, folder):
 @click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
 @click.option("--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
 @click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
+@click.option(
+    "--checkpoint-steps",
+    type=click.IntRange(1),
+    help="Save every so many steps, beside each epoch's end and every five minutes.",
+)
 @click.option("--smoke", is_flag=True, help="A rehearsal of seconds.")
-def train(recipe, data, image_size, batch_size, epochs, seed, download, output, resume, smoke):
+def train(recipe, data, image_size, batch_size, epochs, seed, download, output, resume, checkpoint_steps, smoke):
     """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on data of yours.
 
-    Every epoch is checkpointed. After Ctrl-C the same command with --resume DIR goes on, as if nothing had happened.
+    The run is saved at each epoch's end and every five minutes. After Ctrl-C, SIGTERM or a crash the same command with
+    --resume DIR goes on, as if nothing had happened.
     """
     known, variants = cards.recipes(), cards.variants()
     variant = variants.get(recipe.lower())
@@ -143,10 +149,18 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
             download=download,
         )
     try:
-        model = training.train(made, output, seed=seed, smoke=smoke, epochs=epochs, resume_from=resume)
-    except KeyboardInterrupt:
-        click.echo(f"\nStopped. The last whole epoch is saved; go on with: --resume {output}", err=True)
-        sys.exit(130)
+        model = training.train(
+            made,
+            output,
+            seed=seed,
+            smoke=smoke,
+            epochs=epochs,
+            resume_from=resume,
+            checkpoint_steps=checkpoint_steps,
+        )
+    except (KeyboardInterrupt, SystemExit) as stop:
+        click.echo(f"\nStopped. Go on from what is saved with: --resume {output}", err=True)
+        sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
     if not isinstance(model, kg.AdversarialModel):
         click.echo(f"wrote {output}: model.keras, card.json")
         click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")

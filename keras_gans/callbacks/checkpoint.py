@@ -1,33 +1,57 @@
 """Checkpoints of a training run, from which it goes on as if it had not been interrupted."""
 
+import contextlib
+import math
 import os
+import signal
+import threading
+import time
 import warnings
+import zipfile
 from pathlib import Path
 
+import filelock
 import keras
+import numpy as np
+from keras import ops
 
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.errors import CheckpointError
-from keras_gans.images import replacing
+from keras_gans.data.checks import is_whole
+from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
+from keras_gans.images import remove_unfinished, replacing
 
 NEWEST, PREVIOUS = "checkpoint.keras", "checkpoint-previous.keras"
+KEY = "checkpoint"
+# What Keras's own callbacks count, of those that watch a number: ModelCheckpoint, EarlyStopping, ReduceLROnPlateau.
+COUNTS = ("wait", "best_epoch", "stopped_epoch", "cooldown_counter", "epochs_since_last_save")
+KEPT = ("best", *COUNTS)
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole training state at the end of each epoch, and keeps the one before.
+    """Saves the whole training state at the end of each epoch and, if asked, within it; and keeps the one before.
 
-    The state is all that the next step depends on: weights, moving averages, both optimizers, the noise's seeds, the
-    step count and what callbacks keep on the model. With data from `kg.data.load`, whose order follows from the step
-    count, a resumed run is the uninterrupted one, bit for bit; on PyTorch, dropout must have a seed of its own for
-    that, `Dropout(rate, seed=...)`. List it last, after callbacks that change the model.
+    The state is all that the next step depends on: weights, moving averages, both optimizers and their loss scales, the
+    noise's seeds, the step count, the running means of the logs and what callbacks keep on the model. With data from
+    `kg.data.load`, whose order follows from the step count, a resumed run is the uninterrupted one, bit for bit; on
+    PyTorch, dropout must have a seed of its own for that, `Dropout(rate, seed=...)`. List it last, after callbacks that
+    change the model.
+
+    A file is written whole or not at all and read back before it takes the place of the one before: a process that is
+    killed while it writes leaves a checkpoint to go on with. Where Ctrl-C or SIGTERM ends the training, the state is
+    saved once more, when the step that runs is done; a second signal ends it at once.
 
     Args:
-        folder: for `checkpoint.keras` and `checkpoint-previous.keras`; made if need be. Each is written whole or not at
-            all.
+        folder: for `checkpoint.keras` and `checkpoint-previous.keras`; made if need be. One run at a time.
+        every_steps: save also when so many steps have been taken since the last time, 1 or more.
+        every_minutes: the same by the clock, more than 0.
+        keep: Keras's callbacks whose best value and counts a resumed run goes on with: `ModelCheckpoint`,
+            `EarlyStopping`, `ReduceLROnPlateau`. Without it they begin anew.
 
     Raises:
-        OutputError: a folder that cannot be written to, found when training begins; or a full disk, which leaves the
-            checkpoints that are there as they are.
+        ConfigurationError: numbers out of range.
+        OutputError: a folder that cannot be written to or that another run writes to, found when training begins; or a
+            full disk, which leaves the checkpoints that are there as they are.
+        KeyboardInterrupt, SystemExit: after Ctrl-C, after SIGTERM (with the code 143).
 
     Example:
 
@@ -44,19 +68,104 @@ class Checkpoint(keras.callbacks.Callback):
     [1, 2]
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, every_steps=None, every_minutes=None, keep=()):
         super().__init__()
-        self.folder = Path(folder)
+        if every_steps is not None and not is_whole(every_steps, 1):
+            raise ConfigurationError(f"Expected every_steps of 1 or more, or None. Received: {every_steps!r}.")
+        if every_minutes is not None and not 0.0 < every_minutes < math.inf:
+            raise ConfigurationError(f"Expected every_minutes of more than 0, or None. Received: {every_minutes!r}.")
+        self.folder, self.keep = Path(folder), tuple(keep)
+        self.every_steps, self.every_minutes = every_steps or math.inf, every_minutes or math.inf
+        self._lock, self._handlers = None, {}
+
+    def set_model(self, model):
+        # Slots are made here and not when training begins, where another callback may want to load them already.
+        super().set_model(model)
+        strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, whose variables are made in its scope
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            for i in range(len(self.keep)):  # float64, which a backend may not have, as pairs of int32
+                model.slots.get(f"{KEY}/{i}", (2 * len(KEPT),), "int32")
+                model.slots.get(f"{KEY}/{i}/is_kept", (), "int32")
 
     def on_train_begin(self, logs=None):
         make_writable(self.folder)
+        self._lock = filelock.FileLock(self.folder / ".lock")
+        try:
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise OutputError(
+                f"Expected a folder that no other run writes to. Received: {self.folder}, which one does. Wait for its "
+                "end, or choose another folder."
+            ) from None
+        remove_unfinished(self.folder, "*")
+        self._restore_kept()
+        self._signal, self._steps, self._saved = None, 0, time.monotonic()
+        if threading.current_thread() is threading.main_thread():  # only there can signals be caught
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
+                    self._handlers[number] = signal.signal(number, self._asked_to_leave)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._batch = -1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._steps += batch - self._batch
+        self._batch = batch
+        if batch + 1 == self.params["steps"]:
+            return  # the epoch's end saves it, when its pictures and logs are there too
+        minutes = (time.monotonic() - self._saved) / 60
+        if self._steps >= self.every_steps or minutes >= self.every_minutes or self._signal:
+            self._save()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._save()
+
+    def release(self):
+        """Called by `fit` however it ends: lets go of the folder and of the signals."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+        if self._lock is not None:
+            self._lock.release()
+
+    def _asked_to_leave(self, number, frame):
+        self._signal = number
+        signal.signal(number, self._handlers.pop(number))  # a second one is answered at once
+
+    def _save(self):
+        model = self.model
+        self._store_kept(model)
         newest = self.folder / NEWEST
         with replacing(newest) as path:
-            self.model.save(path)
+            model.save(path)
+            with zipfile.ZipFile(path) as file:
+                if file.testzip() is not None:
+                    raise OSError("what was written does not read back")
             if newest.exists():
                 os.replace(newest, self.folder / PREVIOUS)
+        self._steps, self._saved = 0, time.monotonic()
+        if self._signal == signal.SIGINT:
+            raise KeyboardInterrupt(f"Stopped at step {int(model.step)}, which is saved in {self.folder}.")
+        if self._signal:
+            raise SystemExit(128 + self._signal)
+
+    # What Keras's callbacks count
+
+    def _store_kept(self, model):
+        for i, callback in enumerate(self.keep):
+            values = [getattr(callback, name, None) for name in KEPT]
+            floats = np.array([np.nan if value is None else value for value in values], "float64")
+            model.slots.get(f"{KEY}/{i}").assign(floats.view("int32"))
+            model.slots.get(f"{KEY}/{i}/is_kept").assign(1)
+
+    def _restore_kept(self):
+        slots = self.model.slots
+        for i, callback in enumerate(self.keep):
+            if int(ops.convert_to_numpy(slots.get(f"{KEY}/{i}/is_kept"))):
+                floats = np.array(ops.convert_to_numpy(slots.get(f"{KEY}/{i}"))).view("float64")
+                for name, value in zip(KEPT, floats.tolist()):
+                    if not math.isnan(value):
+                        setattr(callback, name, int(value) if name in COUNTS else value)
 
 
 def resume(folder):
@@ -66,13 +175,14 @@ def resume(folder):
         folder: of a `Checkpoint`.
 
     Returns:
-        The model; `int(model.step) // len(batches)` is the `initial_epoch` of the `fit` that goes on.
+        The model; `int(model.step) // len(batches)` is the `initial_epoch` of the `fit` that goes on, which then ends
+        the epoch that was begun.
 
     Raises:
         CheckpointError: there is no checkpoint, or none that can be read.
 
     Warns:
-        UserWarning: the newest is missing or damaged, and the model is that of the epoch before.
+        UserWarning: the newest is missing or damaged, and the model is that of the checkpoint before.
     """
     folder = Path(folder)
     try:
@@ -86,7 +196,7 @@ def resume(folder):
             f"Expected a checkpoint in {folder}. Received: {newest}; {previous}. Give the folder of a Checkpoint "
             "callback, or start the training anew."
         ) from newest
-    warnings.warn(f"{newest}: going on with the checkpoint of the epoch before, {folder / PREVIOUS}.", stacklevel=2)
+    warnings.warn(f"{newest}: going on with the checkpoint before it, {folder / PREVIOUS}.", stacklevel=2)
     return model
 
 

@@ -26,8 +26,7 @@ class HistoricalAveraging(keras.callbacks.Callback):
     The mean is kept on the model, updated inside the compiled step and saved with the model. So it survives a resumed
     run, and a later `fit` with this callback goes on with it; updates made without the callback are not in it.
 
-    When training ends the model trains without the penalty again. Where an exception ends it, Keras does not say so to
-    callbacks: fit with this callback again, or call its `on_train_end()`.
+    When training ends, by an exception too, the model trains without the penalty again.
 
     Args:
         weight: of the penalty, 0 or more; the paper states none.
@@ -60,16 +59,14 @@ class HistoricalAveraging(keras.callbacks.Callback):
         with strategy.scope() if strategy else contextlib.nullcontext():
             for player in self.players:
                 self._history(player)
-        for player in PLAYERS:  # what a fit that ended in an exception left
-            model.penalties[player].pop(KEY, None)
-            model.after_update[player].pop(KEY, None)
 
     def on_train_begin(self, logs=None):
         for player in self.players:
             self._register(player)
         self.model.make_train_function(force=True)
 
-    def on_train_end(self, logs=None):
+    def release(self):
+        """Called by `fit` however it ends: takes the penalty away."""
         for player in self.players:
             self.model.penalties[player].pop(KEY, None)
             self.model.after_update[player].pop(KEY, None)

@@ -11,8 +11,7 @@ class LabelSmoothing(keras.callbacks.Callback):
     With a target a for real images and zero for generated ones the best discriminator is a p_data / (p_data + p_model);
     a target above zero for generated images would add p_model above, and with it reward them.
 
-    When training ends the target is 1 again. Where an exception ends it, Keras does not say so to callbacks: fit with
-    this callback again, or call its `on_train_end()`.
+    When training ends, by an exception too, the target is 1 again.
 
     Args:
         target: the wanted probability of "real" for real images, in (0, 1].
@@ -39,12 +38,12 @@ class LabelSmoothing(keras.callbacks.Callback):
         self.target, self.schedule = _checked(target), schedule
 
     def set_model(self, model):
-        super().set_model(model)
         if getattr(model, "real_target", None) is None:
             raise ConfigurationError(
                 f"Expected a model whose loss has labels to smooth. Received: {type(model).__name__}, which has no "
                 "real_target. Leave LabelSmoothing out."
             )
+        super().set_model(model)
 
     def on_train_begin(self, logs=None):
         for epoch in range(self.params["epochs"]):  # all, before time is spent
@@ -53,7 +52,8 @@ class LabelSmoothing(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model.real_target.assign(self._target(epoch))  # a variable of the compiled step: nothing is traced anew
 
-    def on_train_end(self, logs=None):
+    def release(self):
+        """Called by `fit` however it ends: back to plain labels."""
         self.model.real_target.assign(1.0)
 
     def _target(self, epoch):

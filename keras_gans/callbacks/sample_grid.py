@@ -57,6 +57,7 @@ class SampleGrid(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         make_writable(self.folder)
+        images.remove_unfinished(self.folder, "epoch_*")
         self._last = self._drawn = 0
 
     def on_epoch_end(self, epoch, logs=None):

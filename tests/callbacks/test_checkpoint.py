@@ -1,4 +1,8 @@
+import math
+import os
 import shutil
+import signal
+import time
 
 import keras
 import numpy as np
@@ -6,30 +10,32 @@ import pytest
 from contract import equal, training_state, values
 
 from keras_gans.callbacks import Checkpoint, HistoricalAveraging, LabelSmoothing, SampleGrid, resume
-from keras_gans.errors import CheckpointError, OutputError
+from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 
 
-class InterruptAt(keras.callbacks.Callback):
-    """Ends training in the middle of an epoch, counted from 0."""
+class At(keras.callbacks.Callback):
+    """Does something after the second step of an epoch, counted from 0; by default it ends the training."""
 
-    def __init__(self, epoch):
+    def __init__(self, epoch, act=None):
         super().__init__()
-        self.epoch = epoch
+        self.epoch, self.act = epoch, act
 
     def on_epoch_begin(self, epoch, logs=None):
         self.now = epoch
 
     def on_train_batch_end(self, batch, logs=None):
         if self.now == self.epoch and batch == 1:
-            raise KeyboardInterrupt
+            if self.act is None:
+                raise KeyboardInterrupt
+            self.act()
 
 
-def all_four(folder):
+def all_four(folder, **options):
     return [
         LabelSmoothing(schedule=lambda epoch: 0.5 + 0.125 * epoch),
         HistoricalAveraging(0.5),
         SampleGrid(folder / "samples", rows=2, timelapse="timelapse.png"),
-        Checkpoint(folder),
+        Checkpoint(folder, **options),
     ]
 
 
@@ -51,7 +57,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(truncated, make, batch
     whole, killed = make(ema_decay=0.9), make(ema_decay=0.9)
     whole.fit(batches, epochs=4, verbose=0, callbacks=all_four(tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
-        killed.fit(batches, epochs=4, verbose=0, callbacks=[*all_four(tmp_path / "killed"), InterruptAt(2)])
+        killed.fit(batches, epochs=4, verbose=0, callbacks=[*all_four(tmp_path / "killed"), At(2)])
     keras.utils.set_random_seed(99)  # nothing may hang on the global generators
     if truncated:
         newest = tmp_path / "killed" / "checkpoint.keras"
@@ -69,12 +75,170 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(truncated, make, batch
     assert timelapses[0].read_bytes() == timelapses[1].read_bytes()
 
 
+def test_a_run_interrupted_within_an_epoch_goes_on_with_its_next_step(make, batches, tmp_path):
+    whole, killed = make(ema_decay=0.9), make(ema_decay=0.9)
+    history = whole.fit(batches, epochs=4, verbose=0, callbacks=all_four(tmp_path / "whole")).history
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit(batches, epochs=4, verbose=0, callbacks=[*all_four(tmp_path / "killed", every_steps=2), At(2)])
+    resumed = resume(tmp_path / "killed")
+    assert int(resumed.step) == 8  # two epochs of three, and two more
+    resumed.evaluate(batches, verbose=0)  # changes nothing of the training
+    options = {"initial_epoch": 2, "epochs": 4, "verbose": 0}
+    after = resumed.fit(batches, callbacks=all_four(tmp_path / "killed"), **options)
+    assert after.epoch == [2, 3]
+    assert after.history == {name: values[2:] for name, values in history.items()}  # of all three steps
+    assert equal(training_state(resumed), training_state(whole))
+    timelapses = [tmp_path / name / "samples" / "timelapse.png" for name in ("whole", "killed")]
+    assert timelapses[0].read_bytes() == timelapses[1].read_bytes()
+
+
+def test_an_epoch_that_was_begun_is_ended_once(make, batches):
+    class Calls(keras.callbacks.Callback):
+        calls = []
+
+        def on_train_begin(self, logs=None):
+            self.calls.append("begin")
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.calls.append((batch, self.params["steps"]))
+
+        def on_train_end(self, logs=None):
+            self.calls.append("end")
+
+    gan = make()
+    gan.fit(batches, steps_per_epoch=2, verbose=0)
+    gan.fit(batches, initial_epoch=0, epochs=2, verbose=0, callbacks=[Calls()])
+    assert Calls.calls == ["begin", (0, 1), (0, 3), (1, 3), (2, 3), "end"]
+    gan.fit(batches, steps_per_epoch=2, verbose=0)
+    Calls.calls.clear()
+    gan.fit(batches, epochs=1, verbose=0, callbacks=[Calls()])  # further epochs, wherever the model stands
+    assert Calls.calls == ["begin", (0, 3), (1, 3), (2, 3), "end"]
+    gan.fit(batches, initial_epoch=3, epochs=3, verbose=0)
+    assert int(gan.step) == 11
+
+
+class Saves(Checkpoint):
+    def _save(self):
+        super()._save()
+        self.steps.append(int(self.model.step))
+
+    steps = []
+
+
+@pytest.mark.parametrize(
+    "options, steps",
+    [
+        ({"every_steps": 1}, [1, 2, 3, 4, 5, 6]),
+        ({"every_steps": 2}, [2, 3, 5, 6]),
+        ({"every_steps": 3}, [3, 6]),
+        ({"every_minutes": 1e-9}, [1, 2, 3, 4, 5, 6]),
+        ({"every_minutes": 60}, [3, 6]),
+    ],
+)
+def test_checkpoints_within_epochs(options, steps, make, batches, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", iter(range(10**9, 0, -3600)).__next__)  # a clock that goes backwards
+    Saves.steps.clear()
+    make().fit(batches, epochs=2, verbose=0, callbacks=[Saves(tmp_path, **options)])
+    assert Saves.steps == steps
+
+
+@pytest.mark.parametrize("options", [{"every_steps": 0}, {"every_steps": 1.5}, {"every_minutes": 0}])
+def test_numbers_out_of_range_are_refused(options, tmp_path):
+    with pytest.raises(ConfigurationError, match="Expected every_"):
+        Checkpoint(tmp_path, **options)
+
+
+@pytest.mark.parametrize("number, error", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_saves_and_ends_the_training(number, error, make, batches, tmp_path, monkeypatch):
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        gan = make()
+        with pytest.raises(error) as ended:
+            gan.fit(
+                batches,
+                epochs=4,
+                verbose=0,
+                callbacks=[At(1, lambda: os.kill(os.getpid(), number)), Checkpoint(tmp_path)],
+            )
+        assert number == signal.SIGINT or ended.value.code == 143
+        assert int(resume(tmp_path).step) == 5
+        assert all(signal.getsignal(number) is signal.default_int_handler for number in before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(make, batches, tmp_path):
+    def second():
+        gan = make()
+        with pytest.raises(OutputError, match="no other run writes to"):
+            gan.fit(batches, verbose=0, callbacks=[Checkpoint(tmp_path)])
+        assert int(gan.step) == 0
+
+    with pytest.raises(KeyboardInterrupt):
+        make().fit(batches, epochs=2, verbose=0, callbacks=[At(0, second), At(1), Checkpoint(tmp_path)])
+    make().fit(batches, verbose=0, callbacks=[Checkpoint(tmp_path)])  # neither end nor exception keeps the folder
+    make().fit(batches, verbose=0, callbacks=[Checkpoint(tmp_path)])
+
+
+def test_what_a_killed_process_left_half_written_is_removed(make, batches, tmp_path):
+    half = tmp_path / f".checkpoint-{'0a' * 16}.keras"
+    half.write_bytes(b"half")
+    (tmp_path / ".checkpoint-mine.keras").write_bytes(b"not ours")
+    make().fit(batches, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", ".checkpoint-mine.keras", "checkpoint.keras"}
+
+
+def test_a_file_that_does_not_read_back_takes_no_ones_place(make, batches, two_epochs, monkeypatch):
+    before = {path.name: path.read_bytes() for path in two_epochs.iterdir()}
+    gan = make()
+    save = type(gan).save
+
+    def damaged(path):
+        save(gan, path)
+        content = path.read_bytes()
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+
+    monkeypatch.setattr(gan, "save", damaged)
+    with pytest.raises(OutputError, match="does not read back"):
+        gan.fit(batches, verbose=0, callbacks=[Checkpoint(two_epochs)])
+    assert {path.name: path.read_bytes() for path in two_epochs.iterdir()} == before
+
+
+def test_keras_s_callbacks_go_on_counting_where_they_are_kept(make, batches, tmp_path):
+    class Number(keras.callbacks.Callback):
+        """Falls, and rises from the third epoch on."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_fid"] = 0.1 + abs(epoch - 2)
+
+    def callbacks(kept):
+        stopping = keras.callbacks.EarlyStopping(monitor="val_fid", mode="min", patience=3)
+        best = keras.callbacks.ModelCheckpoint(
+            tmp_path / "best.keras", monitor="val_fid", mode="min", save_best_only=True
+        )
+        keep = (stopping, best) if kept else ()
+        return [Number(), stopping, best, Checkpoint(tmp_path / "run", keep=keep)]
+
+    make().fit(batches, epochs=4, verbose=0, callbacks=callbacks(True))
+    written = (tmp_path / "best.keras").read_bytes()
+    gan = resume(tmp_path / "run")
+    kept = callbacks(True)
+    history = gan.fit(batches, initial_epoch=4, epochs=9, verbose=0, callbacks=kept)
+    assert history.epoch == [4, 5]  # the second and third epoch without an improvement
+    assert kept[1].best == kept[2].best == 0.1 and math.isclose(history.history["val_fid"][0], 2.1)
+    assert (tmp_path / "best.keras").read_bytes() == written  # and not of a worse epoch
+    gan = resume(tmp_path / "run")
+    assert gan.fit(batches, initial_epoch=6, epochs=12, verbose=0, callbacks=callbacks(False)).epoch == [6, 7, 8, 9]
+
+
 def test_the_last_two_epochs_are_kept_and_nothing_else(make, batches, tmp_path):
     gan = make()
     gan.fit(batches, epochs=1, verbose=0, callbacks=[Checkpoint(tmp_path / "run")])
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.keras"]
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "checkpoint.keras"}
     gan.fit(batches, initial_epoch=1, epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path / "run")])
-    steps = {path.name: int(keras.saving.load_model(path).step) for path in (tmp_path / "run").iterdir()}
+    steps = {path.name: int(keras.saving.load_model(path).step) for path in (tmp_path / "run").glob("*.keras")}
     assert steps == {"checkpoint.keras": 9, "checkpoint-previous.keras": 6}
 
 
@@ -94,7 +258,7 @@ def test_a_save_that_fails_leaves_the_checkpoints_alone(make, batches, two_epoch
 
 def test_a_run_killed_between_the_two_renames_falls_back(two_epochs):
     (two_epochs / "checkpoint.keras").unlink()
-    with pytest.warns(UserWarning, match="checkpoint.keras is not there: going on with .* the epoch before"):
+    with pytest.warns(UserWarning, match="checkpoint.keras is not there: going on with the checkpoint before it"):
         assert int(resume(two_epochs).step) == 3
 
 
