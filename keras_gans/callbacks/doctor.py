@@ -179,12 +179,14 @@ class GANDoctor(keras.callbacks.Callback):
             sign, at worst those when training began; a file name that ends in ".keras": the same through that file,
             a whole model. Noise, data, step count and learning rates go on, so that the same does not happen again
             exactly. None restores nothing.
+        rate_factor: what each rollback multiplies both learning rates by, in (0, 1].
 
     Attributes:
         verdicts: the `Verdict`s of this callback in the order in which they began.
 
     Raises:
-        ConfigurationError: numbers out of range, or a rollback that is neither True nor the name of a `.keras` file.
+        ConfigurationError: numbers out of range, or a rollback that is neither True nor the name of a `.keras` file;
+            when training begins, a rate_factor beside a learning rate that follows a schedule.
         DataError: when training begins, images that the model cannot take.
         OutputError: when training begins, a file name in a folder that cannot be written to.
 
@@ -202,7 +204,7 @@ class GANDoctor(keras.callbacks.Callback):
     https://arxiv.org/abs/2006.06676
     """
 
-    def __init__(self, real, held_out=None, *, period=1, patience=3, stop=False, rollback=None):
+    def __init__(self, real, held_out=None, *, period=1, patience=3, stop=False, rollback=None, rate_factor=1.0):
         super().__init__()
         for name, number in (("period", period), ("patience", patience)):
             if not is_whole(number, 1):
@@ -210,7 +212,9 @@ class GANDoctor(keras.callbacks.Callback):
         if not (rollback is None or isinstance(rollback, bool)) and Path(str(rollback)).suffix != ".keras":
             raise ConfigurationError(f"Expected rollback to be True or a file name in .keras. Received: {rollback!r}.")
         self.real, self.held_out, self.period, self.patience = real, held_out, period, patience
-        self.stop, self.rollback = stop, rollback
+        if not 0.0 < rate_factor <= 1.0:
+            raise ConfigurationError(f"Expected rate_factor in (0, 1]. Received: {rate_factor!r}.")
+        self.stop, self.rollback, self.rate_factor = stop, rollback, rate_factor
         self.verdicts = []
 
     def set_model(self, model):
@@ -231,6 +235,11 @@ class GANDoctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         model = self.model
+        if self.rate_factor < 1.0 and not all(isinstance(rate, keras.Variable) for rate in _learning_rates(model)):
+            raise ConfigurationError(
+                f"Expected learning rates that can be lowered. Received: rate_factor={self.rate_factor} and an "
+                "optimizer with a schedule. Give it a number, or leave rate_factor out."
+            )
         self._real = self._images(self.real, "real")
         self._held_out = None if self.held_out is None else self._images(self.held_out, "held_out")
         self._latents = model.prior(model.noise(len(self._real), seed=0))
@@ -393,6 +402,9 @@ class GANDoctor(keras.callbacks.Callback):
             self._end(sickness, began, epoch)
         for name in ("evaluations", "streaks", "epochs"):
             self._put(name, np.zeros_like(self._get(name)))
+        if self.rate_factor < 1.0:
+            for rate in _learning_rates(self.model):
+                rate.assign(rate * self.rate_factor)
         _say(f"Epoch {epoch}: back to the last healthy weights.")
 
     # What is kept on the model
@@ -453,6 +465,11 @@ def _state(model):
     own = {id(model.slots.get(name)) for name in model.slots.names if name.startswith(f"{KEY}/")} | {id(model.step)}
     variables = [*model.weights, *model.g_optimizer.variables, *model.d_optimizer.variables]
     return [v for v in variables if id(v) not in own and v.name != "learning_rate"]
+
+
+def _learning_rates(model):
+    """Both players' learning rates: variables, or plain numbers where they follow a schedule."""
+    return [optimizer.learning_rate for optimizer in (model.g_optimizer, model.d_optimizer)]
 
 
 def _values(model):

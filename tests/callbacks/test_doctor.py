@@ -294,6 +294,19 @@ def test_without_a_healthy_evaluation_it_rolls_back_to_the_beginning(make, batch
     assert equal(values([*gan.generator.weights, *gan.discriminator.weights]), before)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_each_rollback_lowers_the_rates(policy, batches):
+    keras.config.set_dtype_policy(policy)
+    gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+    gan.compile(keras.optimizers.Adam(0.5), keras.optimizers.SGD(0.25))
+    signals = [WELL, COLLAPSED, WELL, {"finite": 0.0}]
+    fit(gan, batches, [Scripted(signals, patience=1, rollback=True, rate_factor=0.5)], epochs=4)
+    assert [float(gan.g_optimizer.learning_rate), float(gan.d_optimizer.learning_rate)] == [0.125, 0.0625]
+    gan.compile()  # the paper's rates follow a schedule
+    with pytest.raises(ConfigurationError, match="rate_factor=0.5 and an optimizer with a schedule"):
+        fit(gan, batches, [GANDoctor(REAL, rollback=True, rate_factor=0.5)])
+
+
 def test_a_run_rolled_back_from_nan_is_finite_again(make, batches):
     gan = make()
 
@@ -406,7 +419,16 @@ def test_float16s_loss_scale_cancels(make, batches):
 
 @pytest.mark.parametrize(
     "options",
-    [{"period": 0}, {"period": 1.5}, {"patience": 0}, {"patience": True}, {"rollback": "a.npz"}, {"rollback": 3}],
+    [
+        {"period": 0},
+        {"period": 1.5},
+        {"patience": 0},
+        {"patience": True},
+        {"rollback": "a.npz"},
+        {"rollback": 3},
+        {"rate_factor": 0.0},
+        {"rate_factor": 2.0},
+    ],
     ids=str,
 )
 def test_arguments_that_cannot_be_are_refused(options):
