@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import os
 import re
 import shutil
 import uuid
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_gans import engine
 from keras_gans.errors import OutputError, UnsupportedError
@@ -32,7 +34,12 @@ def export(model, folder):
     - `text`: {"seeds": int64 (N,)} to {"text": string (N,)}, the same lines in UTF-8, without the padding at the end.
 
     The generator is the moving average where the model keeps one. A version appears whole, by renaming a hidden folder
-    beside it; if that fails, what was written is removed again and older versions stay as they are.
+    beside it once the disk holds it; if that fails, what was written is removed again and older versions stay as they
+    are. Of several exports into one folder at the same time each becomes a version of its own.
+
+    `assets.extra/tf_serving_warmup_requests` in it holds one request to each signature, for one example, the latents of
+    `model.noise(1, seed=0)` or the seed 0. TensorFlow Serving answers them before it serves the version, so that no
+    client waits for what the first run sets up. They name the model as `folder` is named; the server does not look.
 
     Args:
         model: an `AdversarialModel`, compiled or not.
@@ -62,7 +69,8 @@ def export(model, folder):
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         temporary.mkdir(parents=True)
-        _save(model, temporary)
+        _save(model, temporary, folder.resolve().name)
+        _flush(temporary)
         return _publish(temporary, folder)
     except OSError as error:
         raise OutputError(f"Cannot write to {folder}: {error}. Choose a folder that can be written to.") from error
@@ -85,7 +93,19 @@ def _publish(temporary, folder):
                 raise  # otherwise somebody else has just published that version: take the one after it
 
 
-def _save(model, path):
+def _flush(folder):
+    """Waits until the disk holds `folder`: a power cut may otherwise keep a rename and lose what was written before."""
+    if os.name != "posix":
+        return  # where folders cannot be opened
+    for path in (*folder.rglob("*"), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _save(model, path, name):
     import tensorflow as tf
 
     def from_latents(latents):
@@ -123,7 +143,39 @@ def _save(model, path):
     logger.setLevel(logging.WARNING)  # TensorFlow announces every file
     try:
         tf.saved_model.save(module, str(path), signatures=signatures)
+        _save_requests(model, path, name, signatures)
     except tf.errors.OpError as error:  # how TensorFlow reports a full disk
         raise OSError(error.message) from error
     finally:
         logger.setLevel(level)
+
+
+def _save_requests(model, path, name, signatures):
+    """Writes the requests that warm a server up: PredictionLogs of TensorFlow Serving's prediction_log.proto.
+
+    They are encoded here, because the package with these messages depends on gRPC and is of no other use to us.
+    """
+    import tensorflow as tf
+
+    examples = {"latents": np.asarray(model.prior(model.noise(1, seed=0))), "seeds": np.zeros(1, "int64")}
+    file = path / "assets.extra" / "tf_serving_warmup_requests"
+    file.parent.mkdir()
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for signature_name, signature in signatures.items():
+            (spec,) = signature.input_signature
+            tensor = tf.make_tensor_proto(examples[spec.name]).SerializeToString()
+            # ModelSpec: name = 1, signature_name = 3
+            model_spec = _field(1, name.encode(errors="replace")) + _field(3, signature_name.encode())
+            # PredictRequest: model_spec = 1, inputs = 2, a map: key = 1, value = 2
+            request = _field(1, model_spec) + _field(2, _field(1, spec.name.encode()) + _field(2, tensor))
+            # PredictionLog: predict_log = 6; PredictLog: request = 1
+            writer.write(_field(6, _field(1, request)))
+
+
+def _field(number, content):
+    """Field `number` of a protocol buffer, of a kind that has a length: a string, bytes or another message."""
+    length, rest = [], len(content)
+    while rest > 127:  # seven bits a byte, the lowest first; the eighth says that more follow
+        length.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes([number << 3 | 2, *length, rest]) + content

@@ -1,8 +1,10 @@
 """Exports: the images of `generate` to the last grey level, whole versions or none, nothing of ours to run them."""
 
 import logging
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -28,6 +30,15 @@ np.savez(
     png=[tf.io.decode_png(png).numpy() for png in signatures["png"](seeds=seeds)["png_bytes"]],
 )
 assert "keras_gans" not in sys.modules
+"""
+
+EXPORT_FOR_EVER = """
+import sys
+import keras
+import keras_gans as kg
+model = keras.saving.load_model(sys.argv[1])
+while True:
+    print(kg.export(model, sys.argv[2]).name, flush=True)
 """
 
 
@@ -225,7 +236,7 @@ def test_an_export_runs_without_this_library(model, tmp_path):
 def test_the_layout_is_that_of_tensorflow_serving(tmp_path):
     version = kg.export(make_generator(1), tmp_path / "models" / "gan")
     assert version == tmp_path / "models" / "gan" / "1"
-    assert {path.name for path in version.iterdir()} >= {"saved_model.pb", "variables", "assets"}
+    assert {path.name for path in version.iterdir()} >= {"saved_model.pb", "variables", "assets", "assets.extra"}
     assert list(version.parent.iterdir()) == [version]
     plain = tmp_path / "plain"
     plain.mkdir()
@@ -289,6 +300,81 @@ def test_a_version_that_cannot_be_published(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="not here"):
         kg.export(make_generator(1), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("room", [100, 20_000])  # bytes of a file: too few for the weights, for the graph
+def test_a_disk_without_room(tmp_path, room):
+    resource = pytest.importorskip("resource")
+    model = make_generator(1)
+    version = kg.export(model, tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OutputError, match="Cannot write to"):
+            kg.export(model, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == [version]
+    np.testing.assert_array_equal(images_of_seeds(signatures_of(version), [0, 1]), model.generate(seed=[0, 1]))
+    assert kg.export(model, tmp_path).name == "2"
+
+
+@needs_tensorflow
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be opened")
+def test_the_disk_holds_a_version_before_it_appears(tmp_path, monkeypatch):
+    flushed, left = set(), []
+    fsync, rename = os.fsync, Path.rename
+
+    def watched_fsync(descriptor):
+        fsync(descriptor)
+        flushed.add(os.fstat(descriptor).st_ino)
+
+    def watched_rename(path, target):
+        left.extend(part.name for part in (path, *path.rglob("*")) if part.stat().st_ino not in flushed)
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "rename", watched_rename)
+    files = [path for path in kg.export(make_generator(1), tmp_path).rglob("*") if path.is_file()]
+    assert len(flushed) > len(files) and left == []
+
+
+@needs_tensorflow
+def test_whoever_reads_sees_whole_versions_while_two_processes_export_and_are_killed(tmp_path):
+    keras.utils.set_random_seed(0)
+    folder = tmp_path / "served"
+    models = [make_generator(1), make_generator(1)]
+    images = [model.generate(seed=[0, 1, 2]) for model in models]
+    assert (images[0] != images[1]).any()
+    exporters = []
+    for i, model in enumerate(models):
+        file = tmp_path / f"{i}.keras"
+        model.save(file)
+        command = [sys.executable, "-c", EXPORT_FOR_EVER, file, folder]
+        exporters.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    timer = threading.Timer(120, lambda: [exporter.kill() for exporter in exporters])  # if none appears
+    timer.start()
+    seen = {}
+    try:
+        while len(seen) < 6 and all(exporter.poll() is None for exporter in exporters):
+            versions = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+            if max(versions, default=0) not in {0, *seen}:
+                seen[max(versions)] = images_of_seeds(signatures_of(folder / str(max(versions))), [0, 1, 2])
+    finally:
+        timer.cancel()
+        for exporter in exporters:
+            exporter.kill()  # wherever it is
+        claimed = [[int(line) for line in exporter.communicate()[0].split()] for exporter in exporters]
+    assert len(seen) == 6
+    assert not set(claimed[0]) & set(claimed[1])
+    last = max(int(path.name) for path in folder.glob("*") if path.name.isdigit())
+    for version in range(1, last + 1):
+        found = images_of_seeds(signatures_of(folder / str(version)), [0, 1, 2])
+        np.testing.assert_array_equal(seen.get(version, found), found)
+        by = [i for i in range(2) if (found == images[i]).all()]
+        assert len(by) == 1 and version not in claimed[1 - by[0]]
+    assert kg.export(models[0], folder).name == str(last + 1)
 
 
 @needs_tensorflow
