@@ -157,7 +157,7 @@ def _save_requests(model, path, name, signatures):
     """
     import tensorflow as tf
 
-    examples = {"latents": np.asarray(model.prior(model.noise(1, seed=0))), "seeds": np.zeros(1, "int64")}
+    examples = {"latents": np.asarray(model.prior(model.noise(1, seed=0)), "float32"), "seeds": np.zeros(1, "int64")}
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:

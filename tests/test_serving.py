@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -229,6 +230,34 @@ def test_an_export_runs_without_this_library(model, tmp_path):
         np.testing.assert_array_equal(out["png"], out["images"])
 
 
+# The requests that warm a server up: what is in them stands in test_serving_under_load.py
+
+
+@pytest.mark.parametrize(
+    ("length", "encoded"),
+    # Seven bits a byte, the lowest first: 150 and 300 as on protobuf.dev/programming-guides/encoding.
+    [(0, "00"), (127, "7f"), (128, "8001"), (150, "9601"), (300, "ac02"), (16383, "ff7f"), (16384, "808001")],
+)
+def test_lengths_of_fields(length, encoded):
+    # Field 2 with a length has the tag 2 * 8 + 2.
+    assert serving._field(2, b"x" * length) == bytes.fromhex("12" + encoded) + b"x" * length
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_request_to_each_signature_in_the_folders_name(tmp_path, policy):
+    import tensorflow as tf
+
+    keras.config.set_dtype_policy(policy)
+    version = kg.export(make_gan(), tmp_path / "digits")
+    file = version / "assets.extra" / "tf_serving_warmup_requests"
+    records = [record.numpy() for record in tf.data.TFRecordDataset(str(file))]
+    for record, signature in zip(records, [b"serving_default", b"from_seed", b"png"], strict=True):
+        assert b"\n\x06digits\x1a" + bytes([len(signature)]) + signature in record
+    latents = tf.make_tensor_proto(make_gan().prior(make_gan().noise(1, seed=0)), "float32")
+    assert latents.SerializeToString() in records[0]
+
+
 # The folder
 
 
@@ -341,40 +370,45 @@ def test_the_disk_holds_a_version_before_it_appears(tmp_path, monkeypatch):
 
 
 @needs_tensorflow
-def test_whoever_reads_sees_whole_versions_while_two_processes_export_and_are_killed(tmp_path):
+def test_a_reader_sees_whole_versions_while_two_processes_export_and_one_is_killed(tmp_path):
     keras.utils.set_random_seed(0)
+    ours, theirs = make_generator(1), make_generator(1)
+    seeds = [0, 1, 2]
+    images = {"ours": ours.generate(seed=seeds), "theirs": theirs.generate(seed=seeds)}
+    assert (images["ours"] != images["theirs"]).any()
+    theirs.save(tmp_path / "theirs.keras")
     folder = tmp_path / "served"
-    models = [make_generator(1), make_generator(1)]
-    images = [model.generate(seed=[0, 1, 2]) for model in models]
-    assert (images[0] != images[1]).any()
-    exporters = []
-    for i, model in enumerate(models):
-        file = tmp_path / f"{i}.keras"
-        model.save(file)
-        command = [sys.executable, "-c", EXPORT_FOR_EVER, file, folder]
-        exporters.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-    timer = threading.Timer(120, lambda: [exporter.kill() for exporter in exporters])  # if none appears
-    timer.start()
-    seen = {}
-    try:
-        while len(seen) < 6 and all(exporter.poll() is None for exporter in exporters):
-            versions = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
-            if max(versions, default=0) not in {0, *seen}:
-                seen[max(versions)] = images_of_seeds(signatures_of(folder / str(max(versions))), [0, 1, 2])
-    finally:
-        timer.cancel()
-        for exporter in exporters:
+    done, seen = threading.Event(), {}
+
+    def versions():
+        return {int(path.name) for path in folder.glob("*") if path.name.isdigit()}
+
+    def read():
+        """What a server does: looks often, and loads the newest at once."""
+        while not done.wait(0.01):
+            newest = max(versions(), default=None)
+            if newest not in {None, *seen}:
+                seen[newest] = images_of_seeds(signatures_of(folder / str(newest)), seeds)
+
+    command = [sys.executable, "-c", EXPORT_FOR_EVER, tmp_path / "theirs.keras", folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as exporter, ThreadPoolExecutor(1) as pool:
+        try:
+            reader = pool.submit(read)
+            by_them = [int(exporter.stdout.readline())]
+            by_us = [int(kg.export(ours, folder).name) for _ in range(3)]
+        finally:
             exporter.kill()  # wherever it is
-        claimed = [[int(line) for line in exporter.communicate()[0].split()] for exporter in exporters]
-    assert len(seen) == 6
-    assert not set(claimed[0]) & set(claimed[1])
-    last = max(int(path.name) for path in folder.glob("*") if path.name.isdigit())
-    for version in range(1, last + 1):
-        found = images_of_seeds(signatures_of(folder / str(version)), [0, 1, 2])
-        np.testing.assert_array_equal(seen.get(version, found), found)
-        by = [i for i in range(2) if (found == images[i]).all()]
-        assert len(by) == 1 and version not in claimed[1 - by[0]]
-    assert kg.export(models[0], folder).name == str(last + 1)
+            done.set()
+        reader.result()
+        by_them += [int(line) for line in exporter.stdout]
+    said = by_us + by_them
+    assert len(seen) >= 2 and len(said) == len(set(said))
+    assert versions() >= set(said) and len(versions()) <= len(said) + 1  # one may be killed before it could say
+    for version in versions():
+        if version not in seen:
+            seen[version] = images_of_seeds(signatures_of(folder / str(version)), seeds)
+        np.testing.assert_array_equal(seen[version], images["ours" if version in by_us else "theirs"])
+    assert kg.export(ours, folder).name == str(len(seen) + 1)
 
 
 @needs_tensorflow
