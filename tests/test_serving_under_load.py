@@ -223,13 +223,13 @@ def test_a_thousand_requests_while_a_new_version_appears(tmp_path):
 
     kg.export(models[1], tmp_path / "gan")
     with ModelServer(tmp_path) as address, futures.ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [pool.submit(client, (0, i), 60, {1}) for i in range(CLIENTS)]
+        clients = [pool.submit(client, (0, i), 25, {1}) for i in range(CLIENTS)]
         futures.wait(clients)
-        clients += [pool.submit(client, (1, i), 130, {1, 2}) for i in range(CLIENTS)]
+        clients += [pool.submit(client, (1, i), 200, {1, 2}) for i in range(CLIENTS)]
         kg.export(models[2], tmp_path / "gan")
         futures.wait(clients)
-        clients += [pool.submit(client, (2, i), 60, {2}) for i in range(CLIENTS)]
+        clients += [pool.submit(client, (2, i), 25, {2}) for i in range(CLIENTS)]
         counts = sum((one.result() for one in clients), Counter())
     assert sum(counts.values()) == 1000
     kinds = ("serving_default", "from_seed", "png")
-    assert min(counts[version, kind] for version in models for kind in kinds) > 20 and counts["mistake"] > 50
+    assert min(counts[version, kind] for version in models for kind in kinds) > 10 and counts["mistake"] > 50
