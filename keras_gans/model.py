@@ -150,7 +150,8 @@ class AdversarialModel(keras.Model):
             jit_compile, run_eagerly, steps_per_execution: as in `keras.Model.compile`.
 
         Raises:
-            ConfigurationError: one optimizer for both players, or a model without a discriminator.
+            ConfigurationError: one optimizer for both players, a model without a discriminator, or what Keras cannot do
+                where several replicas share a batch.
         """
         if self.discriminator is None:
             raise ConfigurationError(
@@ -162,6 +163,7 @@ class AdversarialModel(keras.Model):
                 "Expected two optimizers, since each keeps its own moments. Received: one object as g_optimizer and "
                 "d_optimizer. Make a second one."
             )
+        engine.check_replicas(self, jit_compile, steps_per_execution)
         super().compile(
             optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution
         )
@@ -360,6 +362,12 @@ class AdversarialModel(keras.Model):
             following = batches.following(lambda: int(ops.convert_to_numpy(self.step)), count)
             return keras.Model.fit(self, following, initial_epoch=first, epochs=last, callbacks=callbacks, **kwargs)
 
+        devices, size = engine.devices_of(self), batches.batch_size
+        if size % devices or size // devices < self.smallest_batch:
+            raise ConfigurationError(
+                f"Expected a batch_size that {devices} devices share equally, each {self.smallest_batch} examples or "
+                f"more. Received: {size}. Choose a multiple of {devices}."
+            )
         first = initial_epoch or 0
         begun = 0 if initial_epoch is None else int(ops.convert_to_numpy(self.step)) - first * count
         if first >= epochs or not 0 < begun < count:

@@ -4,9 +4,13 @@ import keras
 
 from keras_gans import engine
 
+# The backend's own class, since PyTorch's updates all variables at once; of no instance, whose learning rate would
+# be the first tensor, after which TensorFlow's devices can no longer be configured.
+ADAM = type(keras.optimizers.Adam.__new__(keras.optimizers.Adam))
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
-class FusedAdam(type(keras.optimizers.Adam())):  # the backend's own class: PyTorch's updates all variables at once
+class FusedAdam(ADAM):
     """`keras.optimizers.Adam`, by one kernel a variable instead of a dozen.
 
     The same mathematics, arguments and state. On TensorFlow an update of a float32 variable is one kernel; elsewhere,

@@ -4,6 +4,7 @@ python -m keras_gans.training zoo/dcgan_mnist/recipe.py        the same as: kera
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -18,7 +19,7 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_gans import zoo
+from keras_gans import engine, zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
@@ -123,7 +124,18 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
     return recipe
 
 
-def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None, checkpoint_steps=None, verbose="auto"):
+def train(
+    recipe,
+    output,
+    *,
+    seed=0,
+    smoke=False,
+    epochs=None,
+    resume_from=None,
+    checkpoint_steps=None,
+    devices=1,
+    verbose="auto",
+):
     """Trains what a recipe says and writes the result as a preset.
 
     The same recipe and seed give the same weights on the same device. Each epoch's end is checkpointed in `output`, and
@@ -139,6 +151,8 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
         smoke: a rehearsal of seconds.
         epochs: instead of the recipe's.
         resume_from: folder of a run to go on with.
+        devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal). The same mathematics as with one, but
+            for what reads a whole batch, such as batch normalization, which sees a device's share.
         checkpoint_steps: steps from one checkpoint within an epoch to the next, beside those every five minutes.
         verbose: as in `keras.Model.fit`.
 
@@ -148,9 +162,14 @@ def train(recipe, output, *, seed=0, smoke=False, epochs=None, resume_from=None,
     Raises:
         CheckpointError: nothing to resume, a run with other data, or a classifier.
         OutputError: `output` cannot be written to.
+        ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
     """
-    output = Path(output)
-    keras.utils.set_random_seed(seed)
+    with engine.shared_by(devices) if devices > 1 else contextlib.nullcontext():
+        keras.utils.set_random_seed(seed)
+        return _train(recipe, Path(output), seed, smoke, epochs, resume_from, checkpoint_steps, verbose)
+
+
+def _train(recipe, output, seed, smoke, epochs, resume_from, checkpoint_steps, verbose):
     run = recipe(smoke)
     epochs = epochs or run.epochs
     if isinstance(run, ClassifierRecipe):
@@ -344,6 +363,7 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--smoke", action="store_true", help="a rehearsal of seconds")
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument("--devices", type=int, default=1, help="how many share each batch")
     parser.add_argument("--checkpoint-steps", type=int, help="save every so many steps too")
     options = parser.parse_args(arguments)
     output = options.output or options.resume or Path("runs") / Path(options.recipe).resolve().parent.name
@@ -355,6 +375,7 @@ def main(arguments=None):
         epochs=options.epochs,
         resume_from=options.resume,
         checkpoint_steps=options.checkpoint_steps,
+        devices=options.devices,
     )
     print(f"wrote {output}", file=sys.stderr)
 

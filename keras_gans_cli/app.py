@@ -107,12 +107,21 @@ def sample(name, count, seed, output, folder):
 @click.option("--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
 @click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
 @click.option(
+    "--devices",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many GPUs share each batch; without a GPU, parts of the CPU.",
+)
+@click.option(
     "--checkpoint-steps",
     type=click.IntRange(1),
     help="Save every so many steps, beside each epoch's end and every five minutes.",
 )
 @click.option("--smoke", is_flag=True, help="A rehearsal of seconds.")
-def train(recipe, data, image_size, batch_size, epochs, seed, download, output, resume, checkpoint_steps, smoke):
+def train(
+    recipe, data, image_size, batch_size, epochs, seed, download, output, resume, devices, checkpoint_steps, smoke
+):
     """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on data of yours.
 
     The run is saved at each epoch's end and every five minutes. After Ctrl-C, SIGTERM or a crash the same command with
@@ -134,7 +143,7 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
     output = Path(
         output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe)
     )
-    kg = library()
+    kg = library(devices)
     from keras_gans import training
 
     if variant is None:
@@ -157,6 +166,7 @@ def train(recipe, data, image_size, batch_size, epochs, seed, download, output, 
             epochs=epochs,
             resume_from=resume,
             checkpoint_steps=checkpoint_steps,
+            devices=devices,
         )
     except (KeyboardInterrupt, SystemExit) as stop:
         click.echo(f"\nStopped. Go on from what is saved with: --resume {output}", err=True)

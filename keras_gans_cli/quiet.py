@@ -29,12 +29,14 @@ def silence():
             os.close(terminal)
 
 
-def library():
-    """The module `keras_gans`, imported in silence, its backend's first operation included."""
+def library(devices=1):
+    """The module `keras_gans`, imported in silence; its backend's first operation included, but not where several
+    devices are to be made of one, which must come before it."""
     with silence():
         import keras
 
         import keras_gans
 
-        keras.ops.convert_to_numpy(keras.ops.zeros((1,)))
+        if devices == 1:
+            keras.ops.convert_to_numpy(keras.ops.zeros((1,)))
     return keras_gans

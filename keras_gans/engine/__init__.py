@@ -13,6 +13,9 @@ Each backend's module defines the same names, and nothing else of the package na
 - `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
 - `function(fn, variables)`: `fn` compiled for inference;
 - `replica_count()`: how many devices share a batch;
+- `shared_by(count)`: a context in which a model is made that several devices train;
+- `devices_of(model)`: how many train a model;
+- `check_replicas(model, jit_compile, steps_per_execution)`: refuses what cannot be trained so;
 - `adapt(model)`: what the backend's trainer asks of a model beside `train_step(self, data)`.
 """
 
@@ -41,6 +44,9 @@ normal = _backend.normal
 seeded_normal = _backend.seeded_normal
 function = _backend.function
 replica_count = _backend.replica_count
+shared_by = _backend.shared_by
+devices_of = _backend.devices_of
+check_replicas = _backend.check_replicas
 adapt = _backend.adapt
 
 

@@ -5,6 +5,7 @@ scope inside the differentiated function records what was assigned (moving avera
 assigned once more outside it.
 """
 
+import contextlib
 import functools
 
 import jax
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_gans.engine import philox
+from keras_gans.errors import ConfigurationError
 
 
 class _Scope(keras.StatelessScope):
@@ -112,6 +114,33 @@ fused_batch_norm = fused_adam = None  # XLA fuses Keras's own
 def replica_count():
     """How many replicas share a batch: JAX shards one program, so its losses are already those of the whole batch."""
     return 1
+
+
+@contextlib.contextmanager
+def shared_by(count):
+    """A context: `count` devices share the batches of a model that is made in it; see `engine.tensorflow`."""
+    devices = jax.devices()
+    if len(devices) < count:
+        raise ConfigurationError(
+            f"Expected {count} devices. Received: {len(devices)}. A CPU is divided by the environment variable "
+            f"XLA_FLAGS=--xla_force_host_platform_device_count={count}."
+        )
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices[:count]))
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
+
+
+def devices_of(model):
+    """How many devices train a model."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else distribution.device_mesh.devices.size
+
+
+def check_replicas(model, jit_compile, steps_per_execution):
+    """Nothing: one program runs on all devices."""
 
 
 def normal(shape, seed_generator):

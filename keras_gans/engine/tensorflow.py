@@ -1,7 +1,11 @@
 """Gradients, noise and compilation on TensorFlow."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
+
+from keras_gans.errors import ConfigurationError
 
 
 def value_and_grad(loss_fn, variables, scale=None):
@@ -80,8 +84,61 @@ def fused_adam(variable, momentum, velocity, gradient, step, learning_rate, beta
 
 
 def replica_count():
-    """How many replicas share a batch."""
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    """How many replicas share the batch of the step that is running."""
+    return 1 if tf.distribute.in_cross_replica_context() else tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def shared_by(count):
+    """A context: `count` devices share the batches of a model that is made in it.
+
+    They are GPUs; where there is none, the CPU is divided, which must come before TensorFlow's first computation: a
+    rehearsal, and no faster.
+    """
+    return _strategy(count).scope()
+
+
+@functools.cache  # a second one in a process would mistake the first's messages for its own
+def _strategy(count):
+    gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
+    if gpus and len(gpus) < count:
+        raise ConfigurationError(f"Expected {count} GPUs. Received: {len(gpus)}. Ask for as many as there are.")
+    if not gpus:
+        try:
+            tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * count)
+        except RuntimeError as error:
+            raise ConfigurationError(
+                f"Expected {count} GPUs, or a CPU that can be divided. Received: no GPU, and: {error}. Begin with "
+                "this in a new process."
+            ) from error
+    kind = "GPU" if gpus else "CPU"
+    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
+
+
+def devices_of(model):
+    """How many devices train a model."""
+    return model.distribute_strategy.num_replicas_in_sync
+
+
+def check_replicas(model, jit_compile, steps_per_execution):
+    """Refuses what Keras 3.15 cannot do where several replicas share a batch."""
+    strategy, count = model.distribute_strategy, devices_of(model)
+    if count == 1:
+        return
+    for name, value, possible in (
+        ("jit_compile", jit_compile, ("auto", False)),
+        ("steps_per_execution", steps_per_execution, (1,)),
+    ):
+        if value not in possible:
+            raise ConfigurationError(
+                f"Expected no {name} where {count} devices share a batch: Keras 3.15 cannot do it. Received: {value}. "
+                "Leave it out, or train on one device."
+            )
+    outside = [v.path for v in model.weights if not strategy.extended.variable_created_in_scope(v.value)]
+    if outside:
+        raise ConfigurationError(
+            f"Expected networks whose variables {count} replicas hold. Received: {outside[0]} "
+            "and others that were made outside. Build the networks too inside `with strategy.scope():`."
+        )
 
 
 def _philox_normal(size, seed):

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from keras_gans.engine import philox
+from keras_gans.errors import UnsupportedError
 
 
 def value_and_grad(loss_fn, variables, scale=None):
@@ -56,6 +57,22 @@ fused_batch_norm = fused_adam = None  # Keras's own run
 def replica_count():
     """How many replicas share a batch: Keras trains on one device at a time with PyTorch."""
     return 1
+
+
+def shared_by(count):
+    """Refused: Keras has no data parallelism for PyTorch."""
+    raise UnsupportedError(
+        f"Expected one device with PyTorch. Received: {count}. Set KERAS_BACKEND=tensorflow or jax to train on several."
+    )
+
+
+def devices_of(model):
+    """How many devices train a model."""
+    return 1
+
+
+def check_replicas(model, jit_compile, steps_per_execution):
+    """Nothing: there is one device."""
 
 
 def normal(shape, seed_generator):

@@ -20,6 +20,8 @@ Departures from the paper:
   `AdversarialModel`'s `ema_decay`); the authors' starts at zero, which a rate of 1e-4 forgets in tens of epochs;
 - Adam divides by sqrt(v) + 1e-4, the authors' code by sqrt(v + 1e-8): the same where v is small or large;
 - batch norm's variance for sampling is the biased one.
+
+On TensorFlow's replicas each matches the mean features of its own share of the batch.
 """
 
 import keras
