@@ -104,7 +104,7 @@ def refusals():
 if __name__ == "__main__":
     if keras.backend.backend() == "tensorflow":
         print(json.dumps({"refusals": refusals()}), flush=True)
-    without_what_differs()
+        without_what_differs()
     for name, contract in contracts().items():
         if name in sys.argv[1:]:
             print(json.dumps({name: compared(contract())}), flush=True)
