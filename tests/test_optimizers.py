@@ -30,6 +30,7 @@ def trained(optimizer, dtype="float32", steps=5):
         {"learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)},
         {"amsgrad": True},
         {"use_ema": True, "ema_momentum": 0.9},
+        {"gradient_accumulation_steps": 2},
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
