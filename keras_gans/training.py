@@ -4,7 +4,6 @@ python -m keras_gans.training zoo/dcgan_mnist/recipe.py        the same as: kera
 """
 
 import argparse
-import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -151,8 +150,8 @@ def train(
         smoke: a rehearsal of seconds.
         epochs: instead of the recipe's.
         resume_from: folder of a run to go on with.
-        devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal). The same mathematics as with one, but
-            for what reads a whole batch, such as batch normalization, which sees a device's share.
+        devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal); see docs/devices.md. Where TF_CONFIG
+            names a cluster, its machines share it with all their GPUs, and the first one writes the files.
         checkpoint_steps: steps from one checkpoint within an epoch to the next, beside those every five minutes.
         verbose: as in `keras.Model.fit`.
 
@@ -164,13 +163,10 @@ def train(
         OutputError: `output` cannot be written to.
         ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
     """
-    with engine.shared_by(devices) if devices > 1 else contextlib.nullcontext():
+    output = Path(output)
+    with engine.shared_by(devices):
         keras.utils.set_random_seed(seed)
-        return _train(recipe, Path(output), seed, smoke, epochs, resume_from, checkpoint_steps, verbose)
-
-
-def _train(recipe, output, seed, smoke, epochs, resume_from, checkpoint_steps, verbose):
-    run = recipe(smoke)
+        run = recipe(smoke)
     epochs = epochs or run.epochs
     if isinstance(run, ClassifierRecipe):
         if resume_from is not None:
@@ -188,7 +184,8 @@ def _train(recipe, output, seed, smoke, epochs, resume_from, checkpoint_steps, v
     }
     model = run.model
     if resume_from is not None:
-        model = resume(resume_from)
+        with engine.shared_by(devices):
+            model = resume(resume_from)
         before = _read_progress(Path(resume_from))
         for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
             if (known := before.get(key)) != progress[key]:
@@ -206,7 +203,8 @@ def _train(recipe, output, seed, smoke, epochs, resume_from, checkpoint_steps, v
         callbacks=[*run.callbacks, SampleGrid(output / "samples"), checkpoint],
         verbose=verbose,
     )
-    zoo.write_preset(model, output, _card(model, run, checkpoint.progress))
+    if engine.writes_files(model):
+        zoo.write_preset(model, output, _card(model, run, checkpoint.progress))
     return model
 
 
@@ -267,7 +265,7 @@ class _RunCheckpoint(Checkpoint):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self.started = time.monotonic() - self.progress["wall_seconds"]
-        self._write()  # the first checkpoint may come before the first epoch's end
+        self._write_progress()  # the first checkpoint may come before the first epoch's end
 
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: float(value) for name, value in (logs or {}).items()}
@@ -277,10 +275,12 @@ class _RunCheckpoint(Checkpoint):
 
     def _save(self):
         self.progress["wall_seconds"] = time.monotonic() - self.started
-        self._write()
+        self._write_progress()
         super()._save()
 
-    def _write(self):
+    def _write_progress(self):
+        if not engine.writes_files(self.model):
+            return
         with replacing(self.folder / "progress.json") as path:
             path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
 

@@ -31,12 +31,12 @@ def silence():
 
 def library(devices=1):
     """The module `keras_gans`, imported in silence; its backend's first operation included, but not where several
-    devices are to be made of one, which must come before it."""
+    devices or machines are to train together, which TensorFlow must know before it."""
     with silence():
         import keras
 
         import keras_gans
 
-        if devices == 1:
+        if devices == 1 and "TF_CONFIG" not in os.environ:
             keras.ops.convert_to_numpy(keras.ops.zeros((1,)))
     return keras_gans

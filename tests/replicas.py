@@ -64,11 +64,13 @@ def saved(gan):
 
 
 def compared(contract):
-    before, weights, logs = trained(contract, made(contract))
+    with engine.shared_by(1):
+        alone = made(contract)
+    before, weights, logs = trained(contract, alone)
     with engine.shared_by(2):
         shared = made(contract)
-        _, others, other_logs = trained(contract, shared)
-        count = engine.devices_of(shared)
+    _, others, other_logs = trained(contract, shared)
+    count = engine.devices_of(shared)
     return {
         "devices": count,
         "moved": largest_difference(weights, before),

@@ -1,13 +1,16 @@
 """Batches that several devices share: what is the same as with one, and what is refused."""
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
-from contract import BACKEND
+from contract import BACKEND, largest_difference, values
 
 FOLDER = Path(__file__).parent
 VARIANTS = {
@@ -22,6 +25,24 @@ VARIANTS = {
 OF_A_SHARE = {"tensorflow": ["TestImprovedGAN", "TestUnrolledGAN"]}.get(BACKEND, [])
 
 pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no data parallelism for PyTorch")
+
+
+RECIPE = """
+import keras
+import numpy as np
+import keras_gans as kg
+from keras import layers
+from keras_gans.training import Recipe
+
+
+def recipe(smoke=False):
+    images = np.random.default_rng(0).integers(0, 256, (48, 8, 8, 1)).astype("uint8")
+    generator = [keras.Input((4,)), layers.Dense(64, "tanh"), layers.Reshape((8, 8, 1))]
+    discriminator = [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(16, "tanh"), layers.Dense(1)]
+    model = kg.LSGAN(keras.Sequential(generator), keras.Sequential(discriminator), ema_decay=0.9)
+    model.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+    return Recipe(model=model, dataset=kg.data.Batches(images, batch_size=16, seed=1), epochs=2)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +83,37 @@ def test_two_devices_train_as_one(name, found):
 )
 def test_what_replicas_cannot_do_is_refused(name, message, found):
     assert re.search(message, found["refusals"][name])
+
+
+def trained(folder, output, cluster=None, index=0):
+    config = {"cluster": {"worker": cluster}, "task": {"type": "worker", "index": index}}
+    environment = {**os.environ, "TF_CONFIG": json.dumps(config)} if cluster else None
+    command = [sys.executable, "-m", "keras_gans_cli.app", "train", "recipe.py", "--output", output]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's machines")
+def test_two_machines_train_as_one_and_the_first_writes_the_files(tmp_path):
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    with socket.socket() as first, socket.socket() as second:
+        for free in (first, second):
+            free.bind(("127.0.0.1", 0))
+        cluster = [f"127.0.0.1:{free.getsockname()[1]}" for free in (first, second)]
+    running = [trained(tmp_path, name, cluster, index) for index, name in enumerate(("first", "second"))]
+    running.append(trained(tmp_path, "alone"))
+    try:
+        for process in running:
+            errors = process.communicate(timeout=300)[1]
+            assert process.returncode == 0, errors[-3000:]
+    finally:
+        for process in running:
+            process.kill()
+    assert not (tmp_path / "second").exists()
+    logs = [json.loads((tmp_path / name / "progress.json").read_text())["history"] for name in ("first", "alone")]
+    for ours, theirs in zip(*logs, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-6)
+    models = [keras.saving.load_model(tmp_path / name / "checkpoint.keras") for name in ("first", "alone")]
+    assert int(models[0].step) == 6
+    assert largest_difference(*(values(model.weights) for model in models)) < 1e-6
+    names = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("first", "alone")]
+    assert names[0] == names[1]

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import signal
+import tempfile
 import threading
 import time
 import warnings
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
@@ -38,7 +40,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     A file is written whole or not at all and read back before it takes the place of the one before: a process that is
     killed while it writes leaves a checkpoint to go on with. Where Ctrl-C or SIGTERM ends the training, the state is
-    saved once more, when the step that runs is done; a second signal ends it at once.
+    saved once more, when the step that runs is done; a second signal ends it at once. Several machines save at epochs'
+    ends and by steps alone.
 
     Args:
         folder: for `checkpoint.keras` and `checkpoint-previous.keras`; made if need be. One run at a time.
@@ -88,6 +91,19 @@ class Checkpoint(keras.callbacks.Callback):
                 model.slots.get(f"{KEY}/{i}/is_kept", (), "int32")
 
     def on_train_begin(self, logs=None):
+        index, self._machines = engine.machine_of(self.model)
+        self._writes = index == 0
+        if self._writes:
+            self._take_folder()
+        self._restore_kept()
+        self._signal, self._steps, self._saved = None, 0, time.monotonic()
+        # Machines save in one step, on which clocks and signals do not agree. Only the main thread has signals.
+        if self._machines == 1 and threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
+                    self._handlers[number] = signal.signal(number, self._asked_to_leave)
+
+    def _take_folder(self):
         make_writable(self.folder)
         self._lock = filelock.FileLock(self.folder / ".lock")
         try:
@@ -98,12 +114,6 @@ class Checkpoint(keras.callbacks.Callback):
                 "end, or choose another folder."
             ) from None
         remove_unfinished(self.folder, "*")
-        self._restore_kept()
-        self._signal, self._steps, self._saved = None, 0, time.monotonic()
-        if threading.current_thread() is threading.main_thread():  # only there can signals be caught
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) not in (None, signal.SIG_IGN):
-                    self._handlers[number] = signal.signal(number, self._asked_to_leave)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batch = -1
@@ -113,7 +123,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._batch = batch
         if batch + 1 == self.params["steps"]:
             return  # the epoch's end saves it, when its pictures and logs are there too
-        minutes = (time.monotonic() - self._saved) / 60
+        minutes = (time.monotonic() - self._saved) / 60 if self._machines == 1 else 0.0
         if self._steps >= self.every_steps or minutes >= self.every_minutes or self._signal:
             self._save()
 
@@ -135,6 +145,18 @@ class Checkpoint(keras.callbacks.Callback):
     def _save(self):
         model = self.model
         self._store_kept(model)
+        if self._writes:
+            self._write(model)
+        else:  # what machines share is read by all of them
+            with tempfile.TemporaryDirectory() as folder:
+                model.save(Path(folder) / NEWEST)
+        self._steps, self._saved = 0, time.monotonic()
+        if self._signal == signal.SIGINT:
+            raise KeyboardInterrupt(f"Stopped at step {int(model.step)}, which is saved in {self.folder}.")
+        if self._signal:
+            raise SystemExit(128 + self._signal)
+
+    def _write(self, model):
         newest = self.folder / NEWEST
         with replacing(newest) as path:
             model.save(path)
@@ -143,11 +165,6 @@ class Checkpoint(keras.callbacks.Callback):
                     raise OSError("what was written does not read back")
             if newest.exists():
                 os.replace(newest, self.folder / PREVIOUS)
-        self._steps, self._saved = 0, time.monotonic()
-        if self._signal == signal.SIGINT:
-            raise KeyboardInterrupt(f"Stopped at step {int(model.step)}, which is saved in {self.folder}.")
-        if self._signal:
-            raise SystemExit(128 + self._signal)
 
     # What Keras's callbacks count
 

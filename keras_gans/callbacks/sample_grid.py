@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from PIL import Image
 
-from keras_gans import images
+from keras_gans import engine, images
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
@@ -56,11 +56,14 @@ class SampleGrid(keras.callbacks.Callback):
         self.timelapse, self.milliseconds = timelapse, milliseconds
 
     def on_train_begin(self, logs=None):
-        make_writable(self.folder)
-        images.remove_unfinished(self.folder, "epoch_*")
+        if engine.writes_files(self.model):
+            make_writable(self.folder)
+            images.remove_unfinished(self.folder, "epoch_*")
         self._last = self._drawn = 0
 
     def on_epoch_end(self, epoch, logs=None):
+        if not engine.writes_files(self.model):
+            return
         self._last = epoch + 1
         if self._last % self.every == 0 or self._last == self.params["epochs"]:
             self._draw()

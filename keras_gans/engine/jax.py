@@ -116,21 +116,22 @@ def replica_count():
     return 1
 
 
-@contextlib.contextmanager
 def shared_by(count):
-    """A context: `count` devices share the batches of a model that is made in it; see `engine.tensorflow`."""
+    """A context for making a model: from now on `count` devices share the batches of all; see `engine.tensorflow`."""
     devices = jax.devices()
     if len(devices) < count:
         raise ConfigurationError(
             f"Expected {count} devices. Received: {len(devices)}. A CPU is divided by the environment variable "
             f"XLA_FLAGS=--xla_force_host_platform_device_count={count}."
         )
-    before = keras.distribution.distribution()
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices[:count]))
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(before)
+    sharing = None if count == 1 else keras.distribution.DataParallel(devices=devices[:count])
+    keras.distribution.set_distribution(sharing)
+    return contextlib.nullcontext()
+
+
+def machine_of(model):
+    """Which of the machines that train the model this is, counted from 0, and of how many: there is one."""
+    return 0, 1
 
 
 def devices_of(model):

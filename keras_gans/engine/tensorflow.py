@@ -1,11 +1,16 @@
 """Gradients, noise and compilation on TensorFlow."""
 
+import contextlib
 import functools
+import os
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gans.errors import ConfigurationError
+
+CLUSTER = "TF_CONFIG"  # the environment variable that names the machines that train together
+MACHINES = tf.distribute.MultiWorkerMirroredStrategy
 
 
 def value_and_grad(loss_fn, variables, scale=None):
@@ -89,16 +94,19 @@ def replica_count():
 
 
 def shared_by(count):
-    """A context: `count` devices share the batches of a model that is made in it.
+    """A context for making a model: `count` devices share the batches of one that is made in it.
 
     They are GPUs; where there is none, the CPU is divided, which must come before TensorFlow's first computation: a
-    rehearsal, and no faster.
+    rehearsal, and no faster. Where the environment variable TF_CONFIG names a cluster, its machines share each batch.
     """
-    return _strategy(count).scope()
+    alone = count == 1 and CLUSTER not in os.environ
+    return contextlib.nullcontext() if alone else _strategy(count).scope()
 
 
 @functools.cache  # a second one in a process would mistake the first's messages for its own
 def _strategy(count):
+    if CLUSTER in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
     gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
     if gpus and len(gpus) < count:
         raise ConfigurationError(f"Expected {count} GPUs. Received: {len(gpus)}. Ask for as many as there are.")
@@ -112,6 +120,14 @@ def _strategy(count):
             ) from error
     kind = "GPU" if gpus else "CPU"
     return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
+
+
+def machine_of(model):
+    """Which of the machines that train the model this is, counted from 0, and of how many."""
+    strategy = model.distribute_strategy
+    if not isinstance(strategy, MACHINES):
+        return 0, 1
+    return strategy.cluster_resolver.task_id, len(strategy.cluster_resolver.cluster_spec().job_tasks("worker"))
 
 
 def devices_of(model):
@@ -211,4 +227,16 @@ def function(fn, variables):
 
 
 def adapt(model):
-    """Nothing: TensorFlow's trainer calls `train_step(data)` as it stands."""
+    """On one machine nothing: TensorFlow's trainer calls `train_step(data)` as it stands.
+
+    On several Keras 3.15 takes the logs, which are numbers, for batches of them, and reads data to build a model that
+    is built (https://github.com/keras-team/keras/issues/20585).
+    """
+    if isinstance(model.distribute_strategy, MACHINES):
+        model._maybe_symbolic_build = lambda **_: None
+        model.train_step = _with_logs_as_batches(model, type(model).train_step)
+        model.test_step = _with_logs_as_batches(model, type(model).test_step)
+
+
+def _with_logs_as_batches(model, step):
+    return lambda data: {name: tf.expand_dims(value, 0) for name, value in step(model, data).items()}

@@ -1,5 +1,7 @@
 """Gradients, noise and compilation on PyTorch."""
 
+import contextlib
+
 import keras
 import numpy as np
 import torch
@@ -60,10 +62,17 @@ def replica_count():
 
 
 def shared_by(count):
-    """Refused: Keras has no data parallelism for PyTorch."""
+    """A context for one device; more are refused, since Keras has no data parallelism for PyTorch."""
+    if count == 1:
+        return contextlib.nullcontext()
     raise UnsupportedError(
         f"Expected one device with PyTorch. Received: {count}. Set KERAS_BACKEND=tensorflow or jax to train on several."
     )
+
+
+def machine_of(model):
+    """Which of the machines that train the model this is, counted from 0, and of how many: there is one."""
+    return 0, 1
 
 
 def devices_of(model):
