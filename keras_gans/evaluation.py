@@ -6,7 +6,6 @@ import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -79,8 +78,7 @@ def extractor(name, image_shape):
     if name == "inception_v3":
         return inception_v3()
     if Path(name).suffix == ".keras" and Path(name).is_file():
-        network = keras.saving.load_model(name, compile=False)
-        return FeatureExtractor(network, Path(name).name)
+        return FeatureExtractor(zoo.load_network(name), Path(name).name)
     if name in zoo.classifiers():
         return classifier_features(zoo.load_classifier(name), name, "num_classes" in cards.read_card(cards.find(name)))
     raise ConfigurationError(

@@ -11,11 +11,12 @@ import numpy as np
 from keras import ops
 
 from keras_gans.errors import CorruptPresetError
+from keras_gans.files import WEIGHTS, read_model
 from keras_gans.images import replacing, save, to_float
 from keras_gans.model import AdversarialModel
 from keras_gans_cli import cards
+from keras_gans_cli.errors import shown
 
-WEIGHTS = "model.weights.h5"  # the member of a .keras file that holds the numbers
 # Grey levels that storing weights in half the bytes may change an image by; no character of a text may change.
 LARGEST_CHANGE = {"images": 1, "tokens": 0}
 
@@ -70,6 +71,9 @@ def load(name):
 def load_file(path):
     """The model in a `.keras` file, such as a run's checkpoint, ready to `generate`; not compiled.
 
+    The file may be a stranger's: one that holds anything but a model, code or compressed members for instance, is
+    refused, and reading takes less than 16 times the file's size and 64 MiB; see `keras_gans.files`.
+
     Args:
         path: of the file.
 
@@ -77,7 +81,7 @@ def load_file(path):
         An `AdversarialModel`.
 
     Raises:
-        CorruptPresetError: no file, or no model of this library.
+        CorruptPresetError: no file, one that holds anything but a model, or no model of this library.
 
     Example:
 
@@ -86,7 +90,7 @@ def load_file(path):
         ...
     keras_gans_cli.errors.CorruptPresetError: Expected a Keras model in missing.keras. ...
     """
-    model = _read(path)
+    model = load_network(path)
     if not isinstance(model, AdversarialModel):
         raise CorruptPresetError(f"Expected a model of keras_gans in {path}. Received: a {type(model).__name__}.")
     return model
@@ -113,14 +117,32 @@ def load_classifier(name):
     >>> classifier.output_shape, classifier.get_layer("features").output.shape
     ((None, 10), (None, 64))
     """
-    return _read(cards.verified_model(cards.find(name), classifier=True))
+    return load_network(cards.verified_model(cards.find(name), classifier=True))
 
 
-def _read(path):
+def load_network(path):
+    """The Keras model in a `.keras` file, one of this library or not; not compiled, and checked as by `load_file`.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        A Keras model.
+
+    Raises:
+        CorruptPresetError: no file, or no model.
+
+    Example:
+
+    >>> load_network(cards.find("classifier_mnist") / "model.keras").count_params()
+    124698
+    """
     try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        raise CorruptPresetError(f"Expected a Keras model in {path}. Received: {error}") from error
+        return read_model(path)
+    except Exception as error:  # zip, HDF5 and Keras each have their own for a damaged file
+        raise CorruptPresetError(
+            f"Expected a Keras model in {path}. Received: {shown(error)} Fetch it again, or save it with model.save."
+        ) from error
 
 
 def sampler(model):
@@ -175,14 +197,14 @@ def write_preset(model, folder, card):
         small.save(path)
         full = path.read_bytes()
         path.write_bytes(_in_half(full))
-        change = np.abs(keras.saving.load_model(path, compile=False).generate(noise=noise).astype(int) - images).max()
+        change = np.abs(read_model(path).generate(noise=noise).astype(int) - images).max()
         half = bool(change <= LARGEST_CHANGE[model.samples_name])
         if not half:
             path.write_bytes(full)
-        images = keras.saving.load_model(path, compile=False).generate(noise=noise)
+        images = read_model(path).generate(noise=noise)
     with replacing(folder / "golden.npz") as path:
         np.savez_compressed(path, noise=noise, images=images)
-    stored = keras.saving.load_model(folder / "model.keras", compile=False)
+    stored = read_model(folder / "model.keras")
     save(stored.picture(stored.generate(64, seed=0)), folder / "samples.png")
     facts = {
         "preset": folder.name,

@@ -11,3 +11,10 @@ class UnknownPresetError(KerasGansError, ValueError):
 
 class CorruptPresetError(KerasGansError, ValueError):
     """A zoo file that is not the one its card describes, or a card that cannot be read."""
+
+
+def shown(error, longest=300):
+    """What an error says, on one short line that a terminal can show: Keras's say all of a stranger's config."""
+    text = " ".join(str(error).split())
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: longest + 1])
+    return f"{type(error).__name__}: {text if len(text) <= longest else text[:longest] + ' ...'}"

@@ -20,6 +20,7 @@ LEVELS = {
     "keras_gans.errors": 0,
     "keras_gans.engine": 0,
     "keras_gans.augment": 1,
+    "keras_gans.files": 1,
     "keras_gans.images": 1,
     "keras_gans.losses": 1,
     "keras_gans.layers": 1,

@@ -20,7 +20,10 @@ from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
+from keras_gans.files import read_model
 from keras_gans.images import remove_unfinished, replacing
+from keras_gans.model import AdversarialModel
+from keras_gans_cli.errors import shown
 
 NEWEST, PREVIOUS = "checkpoint.keras", "checkpoint-previous.keras"
 KEY = "checkpoint"
@@ -221,6 +224,9 @@ def _read(path):
     if not path.is_file():
         raise CheckpointError(f"{path.name} is not there")
     try:
-        return keras.saving.load_model(path)
+        model = read_model(path, compile=True)
     except Exception as error:  # zip, HDF5 and Keras each have their own for a damaged file
-        raise CheckpointError(f"{path.name} cannot be read ({type(error).__name__}: {error})") from error
+        raise CheckpointError(f"{path.name} cannot be read ({shown(error)})") from error
+    if not isinstance(model, AdversarialModel) or model.g_optimizer is None:
+        raise CheckpointError(f"{path.name} is no training's, but a {type(model).__name__} without optimizers")
+    return model

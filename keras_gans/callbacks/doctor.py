@@ -17,6 +17,7 @@ from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.files import read_model
 from keras_gans.images import replacing
 
 KEY = "doctor"
@@ -395,7 +396,7 @@ class GANDoctor(keras.callbacks.Callback):
             self.model.save(path)
 
     def _roll_back(self, epoch):
-        kept = self._kept if self.rollback is True else _values(keras.saving.load_model(self.rollback))
+        kept = self._kept if self.rollback is True else _values(read_model(self.rollback, compile=True))
         for variable, value in zip(_state(self.model), kept, strict=True):
             variable.assign(value)
         for sickness, began in zip(Sickness, self._get("epochs").tolist()):

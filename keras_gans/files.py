@@ -1,0 +1,219 @@
+"""Model files of strangers: looked at before Keras reads them, and held to what they store while it does."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import threading
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}  # what Keras writes
+LARGEST_TEXT = 4 * 2**20  # bytes of a JSON member; the zoo's largest has 16 KiB
+DEEPEST = 100  # levels of JSON or HDF5; the zoo's deepest has 12
+MOST_OBJECTS = 2**14  # layers, initializers, ... of a config, and groups and arrays of the weights
+FREE_NUMBERS = 2**20  # that a model's variables may hold beside those that its file stores
+LARGEST_OUTPUT = 2**28  # numbers that a layer may make of one example
+ZIP_END = 22  # bytes of the record that ends a zip file without a comment
+ZIP64 = 2**32 - 1  # bytes from which a zip file ends otherwise
+LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; that of three has 300
+
+_counting = threading.RLock()
+
+
+def read_model(path, compile=False):
+    """The model in a `.keras` file, without more memory than a model of the file's size needs.
+
+    The file may hold what Keras writes and nothing else: three members, not compressed, a config of bounded size and
+    depth, and arrays that are stored where they are declared. While Keras builds the model, its variables may hold
+    twice the numbers that the file stores and 2**20 more: Keras alone allocates whatever shapes a config declares, and
+    looks into the file then. So reading takes less than 16 times the file's size and 64 MiB.
+
+    Args:
+        path: of the file.
+        compile: whether to restore the optimizers too, as in `keras.saving.load_model`.
+
+    Returns:
+        A Keras model.
+
+    Raises:
+        ValueError: a file that is not as above, "Expected ... Received: ...". Keras, HDF5 and zipfile raise whatever
+            they like for a damaged one, so that a caller catches `Exception`.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = tempfile.mkdtemp() + "/tiny.keras"
+    >>> keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    >>> read_model(path).count_params()
+    3
+    >>> with zipfile.ZipFile(path, "a") as file:
+    ...     file.writestr("../more.txt", "")
+    >>> read_model(path)
+    Traceback (most recent call last):
+        ...
+    ValueError: Expected the members config.json, metadata.json, model.weights.h5. Received: ...
+    """
+    path = Path(path)
+    stored = _checked(path)
+    with _at_most(2 * stored + FREE_NUMBERS):
+        model = keras.saving.load_model(path, compile=compile, safe_mode=True)
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"Expected a Keras model. Received: a {type(model).__name__}.")
+    return model
+
+
+def _checked(path):
+    """How many numbers the arrays of a `.keras` file store, once it is one that Keras may read."""
+    if not path.is_file():
+        raise ValueError("Expected a file. Received: no such file.")
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        _check_zip_end(file, size)
+        with zipfile.ZipFile(file) as members:
+            _check_members(members.infolist(), size)
+            for name in MEMBERS - {WEIGHTS}:
+                _check_json(members.read(name))
+            return _count_stored(members.read(WEIGHTS))
+
+
+def _check_zip_end(file, size):
+    """`zipfile` reads the list of members whole, however long it says that it is."""
+    if size > ZIP64:  # of one's own
+        return
+    file.seek(max(0, size - ZIP_END - 20))
+    end = file.read()
+    record, before = end[-ZIP_END:], end[:-ZIP_END]
+    if len(record) < ZIP_END or record[:4] != b"PK\5\6" or before[:4] == b"PK\6\7":
+        raise ValueError("Expected a whole zip file, as model.save writes it. Received: another one, or a part.")
+    if (listed := int.from_bytes(record[12:16], "little")) > LARGEST_DIRECTORY:
+        raise ValueError(f"Expected a zip file of {len(MEMBERS)} members. Received: a list of {listed} bytes of them.")
+
+
+def _check_members(members, size):
+    names = sorted(member.filename for member in members)
+    if names != sorted(MEMBERS):
+        raise ValueError(f"Expected the members {', '.join(sorted(MEMBERS))}. Received: {names!r}.")
+    for member in members:
+        plain = member.compress_type == zipfile.ZIP_STORED and member.file_size == member.compress_size
+        if not plain or member.flag_bits & 1:
+            raise ValueError(
+                f"Expected {member.filename} neither compressed nor encrypted. Received: {member.compress_size} bytes "
+                f"that stand for {member.file_size}. Unpack the file, and pack it again without compression."
+            )
+        if member.filename != WEIGHTS and member.file_size > LARGEST_TEXT:
+            raise ValueError(
+                f"Expected {member.filename} to have at most {LARGEST_TEXT} bytes. Received: {member.file_size}."
+            )
+    if sum(member.file_size for member in members) > size:
+        raise ValueError(f"Expected members that lie side by side. Received: more than the file's {size} bytes.")
+
+
+def _check_json(content):
+    objects, level = 0, [json.loads(content)]
+    for _ in range(DEEPEST):
+        objects += sum(isinstance(value, dict) and "class_name" in value for value in level)
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            break
+    else:
+        raise ValueError(f"Expected a config nested at most {DEEPEST} deep. Received: a deeper one.")
+    if objects > MOST_OBJECTS:
+        raise ValueError(f"Expected a config of at most {MOST_OBJECTS} objects. Received: {objects}.")
+
+
+def _inside(value):
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _count_stored(content):
+    """How many numbers the arrays of an HDF5 file store: each in the file itself, at its full size, found once."""
+    numbers = declared = 0
+    with h5py.File(io.BytesIO(content), "r") as file:
+        found, level = {h5py.h5o.get_info(file.id).addr}, [file]
+        for _ in range(DEEPEST):
+            items = [item for group in level for item in _members_of(group)]
+            addresses = [h5py.h5o.get_info(item.id).addr for item in items]
+            if len(found) + len(items) > MOST_OBJECTS or len({*found, *addresses}) < len(found) + len(items):
+                raise ValueError(
+                    f"Expected weights of at most {MOST_OBJECTS} items, each under one name. Received: others."
+                )
+            found.update(addresses)
+            for array in (item for item in items if isinstance(item, h5py.Dataset)):
+                _check_array(array)
+                numbers += array.size
+                declared += array.size * array.dtype.itemsize
+                if declared > len(content):
+                    raise ValueError(f"Expected arrays of at most {len(content)} bytes. Received: ones of {declared}.")
+            level = [item for item in items if isinstance(item, h5py.Group)]
+            if not level:
+                return numbers
+    raise ValueError(f"Expected weights nested at most {DEEPEST} deep. Received: deeper ones.")
+
+
+def _members_of(group):
+    """A group's groups and arrays, not followed to another file or place."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"Expected groups and arrays alone. Received: {name!r}, a {type(link).__name__}.")
+        item = group[name]
+        if not isinstance(item, (h5py.Group, h5py.Dataset)):
+            raise ValueError(f"Expected groups and arrays alone. Received: {name!r}, a {type(item).__name__}.")
+        yield item
+
+
+def _check_array(array):
+    layout = array.id.get_create_plist().get_layout()
+    if array.external or array.shape is None or layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
+        raise ValueError(f"Expected arrays stored in one piece. Received: {array.name!r}, which is stored otherwise.")
+    if array.dtype.kind not in "biufV" or array.dtype.itemsize > 16:
+        raise ValueError(f"Expected arrays of numbers. Received: {array.name!r} of {array.dtype}.")
+
+
+@contextlib.contextmanager
+def _at_most(numbers):
+    """Within it, the variables that this thread makes hold so many numbers together, or are refused unallocated."""
+    left, thread = numbers, threading.get_ident()
+
+    def count(shape):
+        nonlocal left
+        left -= math.prod(map(abs, shape))
+        if left < 0:
+            raise ValueError(
+                f"Expected a model of at most {numbers} numbers, which is twice what its file stores and "
+                f"{FREE_NUMBERS}. Received: a config that declares more, among them a variable of shape {shape}."
+            )
+
+    def check(shape):
+        if math.prod(n for n in shape if n is not None) > LARGEST_OUTPUT:
+            raise ValueError(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of {shape}.")
+
+    with _counting, _looking_at(keras.Variable, 1, count, thread), _looking_at(keras.KerasTensor, 0, check, thread):
+        yield
+
+
+@contextlib.contextmanager
+def _looking_at(kind, place, look, thread):
+    """Calls `look(shape)` before an object of `kind` is made in `thread`; its constructor takes `shape` in `place`.
+
+    Keras has no hook for it, and a shape may come from any layer's `build`: these constructors are what all go through.
+    """
+    make = kind.__init__
+
+    def looked_at(self, *args, **kwargs):
+        shape = args[place] if len(args) > place else kwargs.get("shape")
+        if shape is not None and threading.get_ident() == thread:
+            look(shape)
+        make(self, *args, **kwargs)
+
+    kind.__init__ = looked_at
+    try:
+        yield
+    finally:
+        kind.__init__ = make
