@@ -3,6 +3,8 @@
 import json
 import math
 import statistics
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_gans import data, zoo
-from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNotFoundError
+from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNotFoundError, KerasGansError
 from keras_gans.images import replacing, to_float
 from keras_gans.metrics import (
     Evaluator,
@@ -23,12 +25,15 @@ from keras_gans.metrics import (
     predict_classes,
 )
 from keras_gans_cli import cards
+from keras_gans_cli.errors import shown
 
 # Student's t for 95 % on both sides, of 1 to 9 degrees of freedom.
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 # What a number of a card may change by on another machine, as a share of it: a generated pixel in a thousand is rounded
 # to the next grey level there.
 DRIFT = 0.01
+LARGEST_GOLDEN = 64 * 2**20  # bytes of the golden samples, unpacked
+MOST_SAMPLES = 100_000  # that a card may ask for
 
 
 @dataclass(frozen=True)
@@ -179,12 +184,29 @@ def verify(name, cache=None):
         yield "sha256", str(error)
         return
     yield "sha256", None
-    with np.load(folder / "golden.npz") as stored:
-        golden = dict(stored)
     try:
+        golden = _golden(folder / "golden.npz")
         yield from _verify_classifier(name, card, golden) if classifier else _verify_model(name, card, golden, cache)
     except DatasetNotFoundError as error:
         yield "metrics", f"not checked: {error}"
+    except KerasGansError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        yield "card", f"cannot be compared with its files: {shown(error)}"
+
+
+def _golden(path):
+    try:
+        with zipfile.ZipFile(path) as file:
+            size = sum(member.file_size for member in file.infolist())
+        if size > LARGEST_GOLDEN:
+            raise ValueError(f"{size} bytes, more than {LARGEST_GOLDEN}")
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise CorruptPresetError(
+            f"Expected golden samples in {path}. Received: {shown(error)}. Fetch the preset again."
+        ) from error
 
 
 def _verify_classifier(name, card, golden):
@@ -219,7 +241,7 @@ def _verify_model(name, card, golden, cache):
     yield "golden samples", None if good else f"{(different > 0).sum()} numbers of {different.size} differ"
     if "evaluation" not in card:
         return
-    found, _ = evaluate(model, Settings(**{**card["evaluation"], "floor": None}), cache)
+    found, _ = evaluate(model, _settings(card["evaluation"]), cache)
     for metric, number in found.items():
         claimed = card["metrics"][metric]
         if asdict(number.protocol) != claimed["protocol"]:
@@ -228,6 +250,18 @@ def _verify_model(name, card, golden, cache):
             yield metric, f"{number.value:.5g} and not {claimed['value']:.5g}"
         else:
             yield metric, None
+
+
+def _settings(stated):
+    """The settings that a card states, as `verify` measures by them."""
+    settings = Settings(**{**stated, "metrics": tuple(stated["metrics"]), "floor": None})
+    texts = [settings.source, settings.split, *settings.metrics, settings.features or ""]
+    numbers = settings.samples, settings.seed
+    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
+        raise TypeError(f"settings of other types: {stated!r}")
+    if not 2 <= settings.samples <= MOST_SAMPLES:
+        raise ValueError(f"{settings.samples} samples to measure, and not 2 to {MOST_SAMPLES}")
+    return settings
 
 
 def compare(models, settings, seeds, cache=None):

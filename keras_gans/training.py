@@ -26,6 +26,7 @@ from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.images import replacing, to_float
 from keras_gans.metrics import predict_attributes, predict_classes
 from keras_gans.model import AdversarialModel
+from keras_gans_cli.errors import shown
 
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
 
@@ -287,9 +288,15 @@ class _RunCheckpoint(Checkpoint):
 
 def _read_progress(folder):
     try:
-        return json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"Expected the file progress.json of a run in {folder}. Received: {error}.") from error
+        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        kinds = {"wall_seconds": float, "seed": int, "data": str, "batch_size": int}
+        if not (isinstance(progress, dict) and all(isinstance(progress.get(key), kinds[key]) for key in kinds)):
+            raise ValueError(f"entries that no run writes: {progress!r}")
+        return progress
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"Expected the file progress.json of a run in {folder}. Received: {shown(error)}. Start the training anew."
+        ) from error
 
 
 def _card(model, run, progress):

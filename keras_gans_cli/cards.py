@@ -5,12 +5,17 @@ import difflib
 import hashlib
 import json
 import os
+import unicodedata
 from pathlib import Path
 
-from keras_gans_cli.errors import CorruptPresetError, UnknownPresetError
+from keras_gans_cli.errors import CorruptPresetError, UnknownPresetError, shown
 
 LARGEST_FILE = 512 * 2**20  # bytes of a model file; larger ones are refused before they are read
 LARGEST_CARD = 2**20
+DEEPEST_CARD = 32  # levels; the zoo's deepest has 5
+LARGEST_SIDE = 2**16  # of an image
+REQUIRED = {"preset": str, "variant": str, "sha256": str, "size": int, "image_shape": list}  # entries of a card
+OPTIONAL = {"title": str, "dataset": dict, "training": dict, "metrics": dict, "evaluation": dict}
 CLASSIFIER = "classifier"  # what stands as the variant in the card of a model that generates nothing
 
 # In a wheel the presets lie in this package; in a checkout they are the folder beside it.
@@ -75,19 +80,46 @@ def read_card(folder):
     """The card of the preset in `folder`, a dict.
 
     Raises:
-        CorruptPresetError: no JSON object, or one without the entries that every card has.
+        CorruptPresetError: no JSON object, one without the entries that every card has or with others in their place,
+            or text that a terminal cannot show.
     """
     path = Path(folder) / "card.json"
     try:
         if path.stat().st_size > LARGEST_CARD:
             raise ValueError(f"it has {path.stat().st_size} bytes, more than {LARGEST_CARD}")
         card = json.loads(path.read_text(encoding="utf-8"))
-        for key, kind in (("preset", str), ("variant", str), ("sha256", str), ("size", int)):
-            if not isinstance(card[key], kind):
-                raise ValueError(f"{key!r} is {card[key]!r}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptPresetError(f"Expected a card in {path}. Received: {error!r}. Fetch the preset again.") from error
+        _check(card)
+    except (OSError, ValueError, RecursionError) as error:
+        raise CorruptPresetError(f"Expected a card in {path}. Received: {shown(error)}. Fetch it again.") from error
     return card
+
+
+def _check(card):
+    if not isinstance(card, dict):
+        raise ValueError(f"a {type(card).__name__} in the place of its entries")
+    for key, kind in {**REQUIRED, **OPTIONAL}.items():
+        if type(card.get(key)) is not kind and (key in REQUIRED or key in card):  # a bool is an int, and no size
+            raise ValueError(f"{key!r} that is {card.get(key)!r}")
+    sides = card["image_shape"]
+    if not 2 <= len(sides) <= 3 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in sides):
+        raise ValueError(f"'image_shape' that is {sides!r}")
+    if type(card.get("dataset", {}).get("name", "")) is not str:
+        raise ValueError(f"a data set of the name {card['dataset']['name']!r}")
+    level = [card]
+    for _ in range(DEEPEST_CARD):
+        for text in (value for value in level if isinstance(value, str)):
+            # Half a character cannot be printed, and some that control a terminal rewrite what it shows.
+            if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
+                raise ValueError(f"text that cannot be shown: {text!r}")
+        level = [inner for value in level for inner in _inside(value)]
+    if level:
+        raise ValueError(f"entries nested more than {DEEPEST_CARD} deep")
+
+
+def _inside(value):
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else ()
 
 
 def sha256(path):

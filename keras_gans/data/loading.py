@@ -17,13 +17,15 @@ from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
 from keras_gans.data.checks import check_images, is_whole
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans_cli.errors import shown
 
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
 PLACES = {"image": "a folder of images", "text": "a text file"}  # of a TFDS feature, where there is no TFDS
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-NAMED = 3  # unreadable files that a warning names
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # of these endings, of Pillow's forty readers
+NAMED = 10  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
 TFDS_BATCH = 1000  # examples that are read at once: one by one is several times slower
 
@@ -52,8 +54,14 @@ def load(
     seed=0,
     download=False,
     data_dir=None,
+    strict=False,
 ):
     """A data set of images, whole in memory, as shuffled batches for `fit`.
+
+    Of a folder, odd pictures are converted: 16 bits a channel to the upper 8, CMYK and palettes to colour, what is
+    transparent to white, and of an animation the first frame is taken. Files that cannot be read are left out with one
+    warning that counts them and names the first ten: truncated or empty ones, other files with an image's ending,
+    numbers of 32 bits, and pictures of more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million), which may fill the memory.
 
     Args:
         source: one of
@@ -77,14 +85,19 @@ def load(
             has entries, in the order of their names, which are `about["classes"]`.
         download: whether TFDS may download the data set where it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
+        strict: whether to refuse a folder with a file that cannot be read, instead of leaving it out.
 
     Returns:
         `Batches` of uint8 images; float images of arrays in [-1, 1] stay float32.
 
     Raises:
         DatasetNotFoundError: nothing there; the message names the places and the remedies.
-        DataError: images that cannot be read, of several sizes without `image_size`, or an unknown split.
+        DataError: no image that can be read, or, with `strict`, one that cannot; images of several sizes without
+            `image_size`; or an unknown split.
         ConfigurationError: arguments out of range.
+
+    Warns:
+        UserWarning: files of a folder that cannot be read.
 
     Example:
 
@@ -114,7 +127,7 @@ def load(
     elif str(source).startswith("drawn:"):
         images, classes, about = _read_drawn(source, split, image_size, take)
     elif (path := Path(source).expanduser()).is_dir() and source != "":  # which would be the current directory
-        images, classes, about = _one_split(split, "A folder", _read_folder(path, image_size, channels, take))
+        images, classes, about = _one_split(split, "A folder", _read_folder(path, image_size, channels, take, strict))
     elif path.is_file():
         images, classes, about = _read_numpy(path, split)
     elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
@@ -224,8 +237,8 @@ def _read_drawn(name, split, image_size, take):
     return images, classes, {"name": name, "version": "1", "license": LICENSES[name], "source": "drawing"}
 
 
-def _read_folder(folder, image_size, channels, take):
-    """The files below `folder` in sorted order; unreadable ones are left out with a warning."""
+def _read_folder(folder, image_size, channels, take, strict):
+    """The files below `folder` in sorted order; unreadable ones are left out with a warning, or refused."""
     files = sorted(
         path
         for path in folder.rglob("*")
@@ -237,17 +250,20 @@ def _read_folder(folder, image_size, channels, take):
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
     read, unreadable = {}, []
+    Image.init()  # registers the readers that FORMATS names
     for index in order.tolist():
         if len(read) == take:
             break
         try:
-            with Image.open(files[index]) as opened:
-                picture = _plain(ImageOps.exif_transpose(opened))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            unreadable.append(f"{files[index].relative_to(folder)} ({error})")
-            continue
-        size = image_size or picture.size[::-1]
-        read[index] = _fitted(picture, size, channels or (1 if picture.mode == "L" else 3))
+            read[index] = _read_picture(files[index], image_size, channels)
+        except Exception as error:  # each of Pillow's readers has its own for a damaged file
+            unreadable.append(f"{files[index].relative_to(folder)} ({shown(error, longest=80)})")
+    named = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
+    if strict and unreadable:
+        raise DataError(
+            f"Expected images alone in {folder}. Received: {len(unreadable)} of {len(files)} files that cannot be "
+            f"read: {named}. Remove them, or pass strict=False to leave them out."
+        )
     if not read:
         first = f", such as {unreadable[0]}" if unreadable else ""
         raise DataError(
@@ -255,8 +271,7 @@ def _read_folder(folder, image_size, channels, take):
             f"{len(unreadable)} of them unreadable{first}."
         )
     if unreadable:
-        shown = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
-        warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {shown}", stacklevel=3)
+        warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=3)
     about = {"name": folder.resolve().name, "source": "folder"}
     chosen = sorted(read)
     images = [read[index] for index in chosen]
@@ -264,6 +279,15 @@ def _read_folder(folder, image_size, channels, take):
         return images, None, about
     place = {name: label for label, name in enumerate(classes)}
     return images, np.array([place[tops[index]] for index in chosen], "int64"), {**about, "classes": classes}
+
+
+def _read_picture(path, image_size, channels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=FORMATS) as opened:
+            picture = _plain(ImageOps.exif_transpose(opened))
+        return _fitted(picture, image_size or picture.size[::-1], channels or (1 if picture.mode == "L" else 3))
 
 
 def _read_numpy(path, split):

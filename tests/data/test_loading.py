@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import keras
@@ -262,6 +264,94 @@ def test_odd_files_are_read_or_left_out(tmp_path):
     assert means[3].tolist() == [0, 255, 0]
 
 
+def _picture(mode, color=None):
+    return Image.new(mode, (8, 8), color)
+
+
+def _truncated_jpeg(path):
+    Image.effect_noise((64, 64), 90).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _bomb(path):
+    """A PNG of 20 kB that stands for 30,000 x 30,000 pixels."""
+    rows = zlib.compress(b"\0" * 20_000_000)
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+UNREADABLE = {
+    "truncated.jpg": _truncated_jpeg,
+    "empty.png": lambda path: path.write_bytes(b""),
+    "text.gif": lambda path: path.write_text("not an image"),
+    "bomb.png": _bomb,
+    "numbers.tif": lambda path: Image.fromarray(np.full((8, 8), 1e6, "float32")).save(path),
+    "postscript.png": lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_left_out_or_refused(name, tmp_path):
+    _picture("RGB", "red").save(tmp_path / "a.png")
+    UNREADABLE[name](tmp_path / name)
+    with pytest.warns(UserWarning, match=f"Left out 1 of 2 files that cannot be read: {name} "):
+        assert in_order(tmp_path).images.shape == (1, 8, 8, 3)
+    with pytest.raises(DataError, match=f"Received: 1 of 2 files that cannot be read: {name} .*strict=False"):
+        in_order(tmp_path, strict=True)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(DataError, match="1 files of that kind, 1 of them unreadable"):
+        in_order(tmp_path)
+
+
+def test_a_picture_that_is_larger_than_pillow_allows_is_left_out(tmp_path, monkeypatch):
+    """Pillow alone warns up to twice its limit, and reads."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 63)
+    _picture("RGB", "red").save(tmp_path / "large.png")
+    Image.new("RGB", (7, 9), "red").save(tmp_path / "small.png")
+    with pytest.warns(UserWarning, match=r"Left out 1 of 2 files that cannot be read: large.png \(DecompressionBomb"):
+        assert in_order(tmp_path).images.shape == (1, 9, 7, 3)
+
+
+def _sixteen_bits(path):
+    Image.fromarray(np.full((8, 8), 200 * 256 + 5, "uint16")).save(path)
+
+
+def _palette_with_transparency(path):
+    palette = _picture("P", 1)
+    palette.putpalette([0, 0, 0, 9, 9, 9])
+    palette.save(path, transparency=1)
+
+
+def _animation(path):
+    red, blue = _picture("RGB", "red"), _picture("RGB", "blue")
+    red.save(path, save_all=True, append_images=[blue], duration=100)
+
+
+@pytest.mark.parametrize(
+    ("ending", "write", "expected"),
+    [
+        ("png", _sixteen_bits, (200,)),
+        ("tif", _sixteen_bits, (200,)),
+        ("jpg", lambda path: _picture("CMYK", (0, 255, 255, 0)).save(path), (255, 0, 0)),
+        ("tif", lambda path: _picture("CMYK", (0, 255, 255, 0)).save(path), (255, 0, 0)),
+        ("png", _palette_with_transparency, (255, 255, 255)),
+        ("gif", _palette_with_transparency, (255, 255, 255)),
+        ("gif", _animation, (255, 0, 0)),  # its first frame
+        ("webp", lambda path: _picture("RGBA", (0, 0, 0, 0)).save(path, lossless=True), (255, 255, 255)),
+        ("png", lambda path: _picture("LA", (0, 0)).save(path), (255,)),
+        ("bmp", lambda path: _picture("1", 1).save(path), (255,)),
+    ],
+)
+def test_an_odd_picture_is_converted(ending, write, expected, tmp_path):
+    write(tmp_path / f"odd.{ending}")
+    (image,) = in_order(tmp_path, strict=True).images
+    assert image.shape == (8, 8, len(expected))
+    assert (image == expected).all()
+
+
 def _rotated():
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -288,11 +378,11 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 def test_many_unreadable_files_are_counted_in_one_warning(photos):
-    for i in range(5):
-        (photos / "cats" / f"bad{i}.png").write_bytes(b"")
-    with pytest.warns(UserWarning, match="5 of 11 files.*bad2.png.*, \\.\\.\\.$") as caught:
+    for i in range(12):
+        (photos / "cats" / f"bad{i:02}.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match="12 of 18 files.*bad09.png.*, \\.\\.\\.$") as caught:
         assert len(in_order(photos)) == 6
-    assert len(caught) == 1 and "bad3.png" not in str(caught[0].message)
+    assert len(caught) == 1 and "bad10.png" not in str(caught[0].message)
     assert caught[0].filename == __file__  # the caller's line
 
 
