@@ -32,7 +32,8 @@ def read_model(path, compile=False):
     The file may hold what Keras writes and nothing else: three members, not compressed, a config of bounded size and
     depth, and arrays that are stored where they are declared. While Keras builds the model, its variables may hold
     twice the numbers that the file stores and 2**20 more: Keras alone allocates whatever shapes a config declares, and
-    looks into the file then. So reading takes less than 16 times the file's size and 64 MiB.
+    looks into the file then. So reading takes less than 16 times the file's size and 64 MiB. Code, in a `Lambda` layer,
+    is refused by Keras, unless `keras.config.enable_unsafe_deserialization` was called.
 
     Args:
         path: of the file.
@@ -62,7 +63,7 @@ def read_model(path, compile=False):
     path = Path(path)
     stored = _checked(path)
     with _at_most(2 * stored + FREE_NUMBERS):
-        model = keras.saving.load_model(path, compile=compile, safe_mode=True)
+        model = keras.saving.load_model(path, compile=compile)
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model. Received: a {type(model).__name__}.")
     return model
@@ -179,23 +180,31 @@ def _check_array(array):
 @contextlib.contextmanager
 def _at_most(numbers):
     """Within it, the variables that this thread makes hold so many numbers together, or are refused unallocated."""
-    left, thread = numbers, threading.get_ident()
+    left, thread, refusals = numbers, threading.get_ident(), []
+
+    def refuse(message):
+        refusals.append(ValueError(message))
+        raise refusals[0]
 
     def count(shape):
         nonlocal left
         left -= math.prod(map(abs, shape))
         if left < 0:
-            raise ValueError(
+            refuse(
                 f"Expected a model of at most {numbers} numbers, which is twice what its file stores and "
                 f"{FREE_NUMBERS}. Received: a config that declares more, among them a variable of shape {shape}."
             )
 
     def check(shape):
         if math.prod(n for n in shape if n is not None) > LARGEST_OUTPUT:
-            raise ValueError(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of {shape}.")
+            refuse(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of shape {shape}.")
 
     with _counting, _looking_at(keras.Variable, 1, count, thread), _looking_at(keras.KerasTensor, 0, check, thread):
-        yield
+        try:
+            yield
+        finally:  # Keras wraps an error into several longer ones, or goes on
+            if refusals:
+                raise refusals[0] from None
 
 
 @contextlib.contextmanager

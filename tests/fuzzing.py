@@ -1,0 +1,336 @@
+"""Damages files on purpose, and watches what reading them does: python tests/fuzzing.py COUNT SEED FOLDER
+
+Prints one JSON object: how many inputs ended how, the longest seconds and the largest growth in memory of one. An error
+of no type of the library's, or a file written outside the input's own folder, ends the run and names the input, which
+`COUNT=1 SEED+i` makes again; so does an input of more than a minute. A crash leaves its number in FOLDER/now.
+"""
+
+import collections
+import contextlib
+import faulthandler
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from click.testing import CliRunner  # noqa: E402
+from PIL import Image  # noqa: E402
+
+import keras_gans as kg  # noqa: E402
+from keras_gans.errors import KerasGansError  # noqa: E402
+from keras_gans.models import gan, sngan  # noqa: E402
+from keras_gans_cli.app import app  # noqa: E402
+
+SLOWEST = 60  # seconds
+LETTERS = "aé\ud800\x1b\0字"
+WILD = [
+    *(0, -1, 1, 7, 255, 2**16, 2**31 - 1, 2**31, 2**53, 2**63, 10**30, 1.5, -0.5, 1e-300, 1e308),
+    *(float("nan"), float("inf"), True, False, None, "", "x" * 1000, LETTERS, "relu", "float64", "../../etc/passwd"),
+    *([], {}, [[[]]], [1] * 100, [None], [-1, 2**40], {"": {}}, {"class_name": "Dense"}),
+]  # what a number, a text, a list may be in the place of
+
+
+# Files to damage
+
+
+def models(folder):
+    """Small whole `.keras` files: a checkpoint with its optimizers and moving average, a sampler, and a classifier."""
+    shape = (8, 8, 1)
+    networks = gan.build_generator(shape, 4, units=8), gan.build_discriminator(shape, units=8)
+    checkpoint = kg.GAN(*networks, ema_decay=0.5)
+    checkpoint.compile()
+    checkpoint.save(folder / "checkpoint.keras")
+    networks = sngan.build_generator(shape, 4, base_filters=2), sngan.build_discriminator(shape, base_filters=2)
+    kg.zoo.sampler(kg.SNGAN(*networks)).save(folder / "sampler.keras")
+    network = [keras.Input(shape), keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(2)]
+    keras.Sequential(network).save(folder / "classifier.keras")
+    return [path.read_bytes() for path in sorted(folder.glob("*.keras"))]
+
+
+def pictures():
+    """`(ending, bytes)` of small pictures of many kinds."""
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 4)).astype("uint8")
+    colour, palette = Image.fromarray(noise[..., :3]), Image.fromarray(noise[..., :3]).quantize(16)
+    sixteen = Image.fromarray(noise[..., 0].astype("uint16") * 257)
+    kinds = [
+        *((colour, ending, {}) for ending in ("png", "jpg", "bmp", "webp", "gif", "tif")),
+        *((Image.fromarray(noise), ending, {}) for ending in ("png", "webp", "tif")),
+        *((sixteen, ending, {}) for ending in ("png", "tif")),
+        *((colour.convert("CMYK"), ending, {}) for ending in ("jpg", "tif")),
+        (palette, "png", {"transparency": 1}),
+        (palette, "gif", {"save_all": True, "append_images": [palette], "transparency": 1}),
+        (colour, "tif", {"compression": "tiff_lzw"}),
+        (colour, "jpg", {"progressive": True}),
+        (colour.convert("1"), "tif", {"compression": "group4"}),
+    ]
+    found = []
+    for picture, ending, options in kinds:
+        target = io.BytesIO()
+        picture.save(target, Image.registered_extensions()[f".{ending}"], **options)
+        found.append((ending, target.getvalue()))
+    return found
+
+
+# Damage
+
+
+def damaged(content, rng, marks=()):
+    """Bytes with a few flipped, cut, repeated, zeroed or overwritten; near one of `marks` half of the time."""
+    content = bytearray(content)
+    for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
+        at = rng.randrange(len(content)) if content else 0
+        if marks and rng.random() < 0.5:
+            found = content.find(rng.choice(marks), at)
+            at = min(max(0, found) + rng.randrange(64), max(0, len(content) - 1))
+        length = rng.choice((1, 2, 4, 8, 64))
+        what = rng.randrange(7)
+        if what < 3 and content:
+            content[at] ^= 1 << rng.randrange(8)
+        elif what == 3:
+            content[at : at + length] = rng.choice((b"\0", b"\xff", b"\x7f")) * length
+        elif what == 4:
+            content[at : at + length] = rng.randbytes(length)
+        elif what == 5:
+            start = rng.randrange(len(content) + 1)
+            content[at:at] = content[start : start + length]
+        else:
+            del content[at : (at + length if rng.random() < 0.8 else None)]
+    return bytes(content)
+
+
+def places(value, path=()):
+    """The places of all values inside a JSON value, as paths of keys."""
+    yield path
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places(value[key], (*path, key))
+
+
+def mutated(value, rng):
+    """A JSON value with some values replaced, enlarged, deleted, renamed or swapped for others of it."""
+    value = json.loads(json.dumps(value))
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        found = [path for path in places(value) if path]
+        if not found:
+            break
+        if rng.random() < 0.2:
+            found = [path for path in found if len(path) == 1]
+        path, other = rng.choice(found), rng.choice(found)
+        holder, source = _at(value, path[:-1]), json.loads(json.dumps(_at(value, other)))
+        key, what = path[-1], rng.randrange(8)
+        number = isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool)
+        if number and what < 4:
+            holder[key] = holder[key] * rng.choice((0, -1, 2, 1000, 2**16, 2**24, 2**40)) + rng.choice((0, 1))
+        elif what < 5:
+            holder[key] = rng.choice(WILD)
+        elif what == 5:
+            holder[key] = source
+        elif what == 6:
+            del holder[key]
+        elif isinstance(holder, dict):
+            holder[rng.choice(("", "config", "name", LETTERS, "units"))] = holder.pop(key)
+        else:
+            holder.insert(key, source)
+    if rng.random() < 0.02:
+        for _ in range(rng.choice((50, 500))):
+            value = {"config": value}
+    return value
+
+
+def _at(value, path):
+    for key in path:
+        value = value[key]
+    return value
+
+
+def as_json(value, rng):
+    """Its text; sometimes with bytes in it that are none."""
+    text = json.dumps(value).encode()
+    return damaged(text, rng) if rng.random() < 0.1 else text
+
+
+def packed(members, **options):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", **options) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a name twice
+        for name, content in members:
+            file.writestr(name, content)
+    return target.getvalue()
+
+
+def damaged_model(base, rng):
+    """A `.keras` file whose config (half of them), weights, bytes or list of members are damaged."""
+    with zipfile.ZipFile(io.BytesIO(base)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    what, options = rng.random(), {}
+    if what < 0.5:
+        members["config.json"] = as_json(mutated(json.loads(members["config.json"]), rng), rng)
+    elif what < 0.75:
+        marks = (b"TREE", b"HEAP", b"SNOD", b"\x89HDF", b"vars", b"\x11\x00\x10\x00", b"\x08\x00\x18\x00")
+        members["model.weights.h5"] = damaged(members["model.weights.h5"], rng, marks)
+    elif what < 0.95:
+        return damaged(base, rng, (b"PK\1\2", b"PK\3\4", b"PK\5\6"))
+    members = list(members.items())
+    if what >= 0.95:
+        names = (
+            "../out.txt",
+            "/tmp/out.txt",
+            "..\\out.txt",
+            "assets/x",
+            "config.json",
+            "model.weights.npz",
+            LETTERS[:2],
+        )
+        change = rng.randrange(4)
+        if change == 0:
+            members.append((rng.choice(names), b"content"))
+        elif change == 1:
+            del members[rng.randrange(3)]
+        elif change == 2:
+            members[rng.randrange(3)] = (rng.choice(names), rng.choice(members)[1])
+        else:
+            options = {"compression": zipfile.ZIP_DEFLATED}
+    return packed(members, **options)
+
+
+# Reading
+
+
+def read_model(base, card, rng, folder):
+    content = damaged_model(base, rng)
+    how = rng.randrange(5)
+    path = folder / ("checkpoint.keras" if how == 0 else "model.keras")
+    path.write_bytes(content)
+    if how == 0:
+        kg.callbacks.resume(folder)
+    elif how == 1:
+        kg.zoo.load_network(path)
+    elif how == 2:
+        kg.zoo.load_file(path)
+    else:  # as downloaded, and its card with it
+        digest = hashlib.sha256(content).hexdigest() if rng.random() < 0.9 else rng.choice(("", "0" * 64, "\ud800"))
+        kind = "classifier" if how == 3 else "DCGAN"
+        written = {**card, "sha256": digest, "size": len(content), "variant": kind}
+        (folder / "card.json").write_text(json.dumps(written), encoding="utf-8")
+        (kg.zoo.load_classifier if how == 3 else kg.load)(str(folder))
+
+
+def read_card(card, rng, folder):
+    (folder / "preset").mkdir()
+    (folder / "preset" / "card.json").write_bytes(as_json(mutated(card, rng), rng))
+    shutil.copy(kg.zoo.cards.find("gan_mnist") / "model.keras", folder / "preset")
+    os.environ["KERAS_GANS_ZOO"] = str(folder)
+    for command in (["list"], ["list", "--json"], ["info", "preset"], ["info", "--json", "preset"]):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    kg.zoo.cards.verified_model(folder / "preset")
+
+
+def read_pictures(ending, content, rng, folder):
+    Image.new("RGB", (8, 8)).save(folder / "whole.png")
+    (folder / f"damaged.{ending}").write_bytes(damaged(content, rng))
+    strict = rng.random() < 0.3
+    found = kg.data.load(str(folder), image_size=(8, 8), channels=3, batch_size=1, strict=strict).images
+    assert found.shape in ((1, 8, 8, 3), (2, 8, 8, 3)) and found.dtype == "uint8"
+    if len(found) == 1:
+        raise LeftOut
+
+
+class LeftOut(KerasGansError):
+    """What `kg.data.load` warns of, as an outcome."""
+
+
+class Elsewhere:
+    """Notes files that are opened for writing outside a folder, whoever opens them."""
+
+    def __init__(self):
+        self.folder, self.found = None, []
+        sys.addaudithook(self)
+
+    def __call__(self, event, arguments):
+        if self.folder is None or event not in ("open", "os.mkdir", "os.rename", "os.remove", "os.symlink"):
+            return
+        path, writes = arguments[0], True
+        if event == "open":
+            flags = arguments[2] or 0
+            writes = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+        if writes and isinstance(path, (str, bytes, os.PathLike)):
+            path = os.path.abspath(os.fsdecode(path))
+            if not path.startswith((self.folder, "/dev/", "/proc/self/")):
+                self.found.append(f"{event} {path}")
+
+
+def memory(key):
+    """MiB of this process, its size now (VmRSS) or its largest since `forget_peak` (VmHWM); 0 where nothing says so."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+    return 0.0
+
+
+def forget_peak():
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def main(count, seed, folder):
+    folder = Path(folder)
+    bases, images = models(folder), pictures()
+    card = json.loads((kg.zoo.cards.find("gan_mnist") / "card.json").read_text())
+    outcomes = collections.Counter()
+    slowest, largest, elsewhere = (0.0, ""), (0.0, ""), Elsewhere()
+    tempfile.tempdir = str(folder)
+    for i in range(seed, seed + count):
+        rng = random.Random(i)
+        own = folder / "input"
+        own.mkdir()
+        kind = rng.choices(("model", "card", "picture"), (60, 15, 25))[0]
+        (folder / "now").write_text(f"{i} {kind}\n")
+        forget_peak()
+        before, started = memory("VmRSS"), time.perf_counter()
+        faulthandler.dump_traceback_later(SLOWEST, exit=True)
+        elsewhere.folder = str(folder)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if kind == "model":
+                    read_model(rng.choice(bases), card, rng, own)
+                elif kind == "card":
+                    read_card(card, rng, own)
+                else:
+                    read_pictures(*rng.choice(images), rng, own)
+            outcome = "read"
+        except KerasGansError as error:
+            outcome = type(error).__name__
+            message = str(error)
+            words = outcome == "LeftOut" or ("Expected" in message and "Received" in message)
+            assert words and len(message) < 3000, f"input {i}: {message}"
+        except BaseException as error:
+            error.add_note(f"input {i}, {kind}")
+            raise
+        finally:
+            elsewhere.folder = None
+            faulthandler.cancel_dump_traceback_later()
+        assert not elsewhere.found, f"input {i} wrote {elsewhere.found}"
+        outcomes[f"{kind}: {outcome}"] += 1
+        slowest = max(slowest, (round(time.perf_counter() - started, 2), f"{i} {kind} {outcome}"))
+        largest = max(largest, (round(memory("VmHWM") - before, 1), f"{i} {kind} {outcome}"))
+        shutil.rmtree(own)
+        if i % 50 == 49:
+            keras.backend.clear_session(free_memory=True)
+    found = {"outcomes": dict(sorted(outcomes.items())), "slowest_seconds": slowest, "largest_growth_mib": largest}
+    print(json.dumps({**found, "peak_mib": round(memory("VmRSS"))}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

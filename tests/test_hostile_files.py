@@ -1,0 +1,252 @@
+"""Files of strangers, through every door that takes them: a typed error or a model, and nothing else happens.
+
+`fuzzing.py` damages files by chance; the inputs here are those that somebody would think of.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import keras_gans as kg
+from keras_gans import evaluation
+from keras_gans.errors import CheckpointError, CorruptPresetError, KerasGansError
+from keras_gans.files import CONFIG
+from keras_gans_cli import cards
+from keras_gans_cli.app import app
+
+FUZZING = Path(__file__).with_name("fuzzing.py")
+
+
+@pytest.fixture(scope="module")
+def members():
+    """Those of a small preset's file."""
+    with zipfile.ZipFile(cards.find("classifier_mnist") / "model.keras") as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def packed(path, members):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def as_preset(path, variant):
+    """The folder of a preset whose card describes the file."""
+    card = cards.read_card(cards.find("gan_mnist"))
+    facts = {"variant": variant, "size": path.stat().st_size, "sha256": cards.sha256(path)}
+    (path.parent / "card.json").write_text(json.dumps({**card, **facts}))
+    return str(path.parent)
+
+
+def command(*arguments):
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+DOORS = {
+    "load": lambda path: kg.load(as_preset(path, "GAN")),
+    "load_file": kg.zoo.load_file,
+    "load_network": kg.zoo.load_network,
+    "load_classifier": lambda path: kg.zoo.load_classifier(as_preset(path, cards.CLASSIFIER)),
+    "features": lambda path: evaluation.extractor(str(path), (28, 28, 1)),
+    "sample": lambda path: command("sample", as_preset(path, "GAN"), "-o", str(path.with_suffix(".png"))),
+    "evaluate": lambda path: command("evaluate", str(path), "--data", "drawn:digits"),
+}
+HOSTILE = {
+    "shapes": {"units": '"units": 64', "instead": '"units": 40000000'},
+    "code": {"units": '"class_name": "Dense"', "instead": '"class_name": "Lambda"'},
+    "a program": {
+        "units": '"module": "keras.layers", "class_name": "Dense"',
+        "instead": '"module": "subprocess", "class_name": "Popen"',
+    },
+}
+
+
+@pytest.mark.parametrize("hostile", [*HOSTILE, "member", "bytes"])
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_is_guarded(door, hostile, members, tmp_path):
+    path = tmp_path / "zoo" / "model.keras"
+    path.parent.mkdir()
+    if hostile == "bytes":
+        path.write_bytes(b"no zip")
+    elif hostile == "member":
+        packed(path, {**members, "../../out.txt": b""})
+    else:
+        config = members[CONFIG].decode()
+        change = HOSTILE[hostile]
+        assert change["units"] in config
+        packed(path, {**members, CONFIG: config.replace(change["units"], change["instead"])})
+    with pytest.raises(CorruptPresetError, match=r"Expected a Keras model in .*model.keras. Received: \w+: .*Fetch it"):
+        DOORS[door](path)
+    assert os.listdir(tmp_path) == ["zoo"] and set(os.listdir(tmp_path / "zoo")) <= {"model.keras", "card.json"}
+
+
+def test_a_checkpoint_that_is_none_is_not_resumed(members, tmp_path):
+    path = packed(tmp_path / "checkpoint.keras", members)
+    with pytest.raises(CheckpointError, match="checkpoint.keras is no training's, but a Functional"):
+        kg.callbacks.resume(tmp_path)
+    shutil.copy(cards.find("gan_mnist") / "model.keras", path)
+    with pytest.raises(CheckpointError, match="checkpoint.keras is no training's, but a GAN"):
+        kg.callbacks.resume(tmp_path)
+    packed(path, {**members, "../../out.txt": b""})
+    with pytest.raises(CheckpointError, match="checkpoint.keras cannot be read .*Expected the members"):
+        kg.callbacks.resume(tmp_path)
+
+
+def test_only_one_place_reads_model_files():
+    """Elsewhere Keras would read them unchecked."""
+    sources = [*Path(kg.__file__).parent.rglob("*.py"), *Path(cards.__file__).parent.glob("*.py")]
+    found = [path.name for path in sources if "saving.load_model(" in path.read_text(encoding="utf-8")]
+    assert found == ["files.py"]
+
+
+def test_an_error_of_a_stranger_is_short_and_can_be_shown(members, tmp_path):
+    """Keras puts the whole config into its error: here a name that clears the terminal, and a long one."""
+    config = (
+        members[CONFIG]
+        .decode()
+        .replace('"class_name": "Dense"', '"class_name": "De\\u001b[2J\\ud800nse' + "x" * 9999 + '"')
+    )
+    with pytest.raises(CorruptPresetError) as caught:
+        kg.zoo.load_file(packed(tmp_path / "model.keras", {**members, CONFIG: config}))
+    message = str(caught.value)
+    assert len(message) < 1000 and message.isprintable() and r"De\x1b[2J\ud800nsexxx" in message
+    message.encode()
+
+
+# Cards
+
+DEEP = "[" * 40 + "]" * 40
+WILD_CARDS = {
+    "size": (1.0, True, None, "10", [10], float("nan")),
+    "sha256": (None, 5, ["a"], {}),
+    "preset": (None, 5, ["a"], "\ud800", "\x1b[2J", "a\0b"),
+    "variant": (None, True, [], {"a": 1}),
+    "image_shape": (
+        None,
+        5,
+        [],
+        [28],
+        [28, 28, 1, 1],
+        ["28", 28, 1],
+        [0, 28, 1],
+        [28, 28, 10**9],
+        [[28], 28, 1],
+        "28x28",
+    ),
+    "title": (5, [], None, "\udcff", "\x9b2J"),
+    "dataset": (5, [], "mnist", {"name": 5}, {"name": {}}, {"note": "\ud800"}, {"\x1b": 1}),
+    "metrics": (5, [], None, {"fid": {"value": "\x07"}}),
+    "training": (5, "x"),
+    "evaluation": (5, [["x"]]),
+    "more": ("\ud800", ["\x1b[2J"], json.loads(DEEP)),
+}
+
+
+@pytest.mark.parametrize("key", WILD_CARDS)
+def test_a_wild_card_is_refused(key, tmp_path):
+    card = cards.read_card(cards.find("gan_mnist"))
+    for value in WILD_CARDS[key]:
+        (tmp_path / "card.json").write_text(json.dumps({**card, key: value}))
+        with pytest.raises(CorruptPresetError, match="Expected a card in .*. Received: .*Fetch it again") as caught:
+            cards.read_card(tmp_path)
+        assert str(caught.value).isprintable()
+
+
+def test_a_card_that_is_no_text_or_lacks_an_entry_is_refused(tmp_path):
+    card = cards.read_card(cards.find("gan_mnist"))
+    lacking = (json.dumps({k: v for k, v in card.items() if k != key}).encode() for key in cards.REQUIRED)
+    for content in (b"\xff\xfe\x00", b"null", b"9" * 5000, b'{"size": 1' + b"0" * 5000 + b"}", *lacking):
+        (tmp_path / "card.json").write_bytes(content)
+        with pytest.raises(CorruptPresetError, match="Expected a card"):
+            cards.read_card(tmp_path)
+
+
+def test_a_card_may_say_what_is_of_no_consequence(tmp_path):
+    card = {**cards.read_card(cards.find("gan_mnist")), "note": ["Zeile\n\tzwei: é字", 1e308, -1, None, {"x": []}]}
+    (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    assert cards.read_card(tmp_path) == card
+
+
+# What `verify` reads besides
+
+
+@pytest.fixture
+def preset(tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(cards.find("gan_mnist"), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [{"samples": 10**12}, {"samples": 0}, {"samples": "10"}, {"seed": 1.5}, {"metrics": 5}, {"metrics": [5]},
+     {"source": ["mnist"]}, {"features": 5}, {"unknown": 1}],
+)  # fmt: skip
+def test_settings_that_no_run_states_are_said_to_be_wrong(stated, preset):
+    card = cards.read_card(preset)
+    card["evaluation"].update(stated)
+    (preset / "card.json").write_text(json.dumps(card))
+    *_, last = evaluation.verify(str(preset))
+    assert last[0] == "card" and last[1].startswith("cannot be compared with its files: ")
+
+
+def test_golden_samples_that_are_none_are_refused(preset):
+    for content in (b"", b"no zip", (preset / "golden.npz").read_bytes()[:-50]):
+        (preset / "golden.npz").write_bytes(content)
+        with pytest.raises(CorruptPresetError, match="Expected golden samples in .*. Received: .*Fetch"):
+            list(evaluation.verify(str(preset)))
+    np.savez_compressed(preset / "golden.npz", noise=np.zeros((2**24, 2), "float32"))
+    with pytest.raises(CorruptPresetError, match="more than 67108864"):
+        list(evaluation.verify(str(preset)))
+    np.savez(preset / "golden.npz", noise=np.array([object()], dtype=object))
+    with pytest.raises(CorruptPresetError, match="(?i)pickle"):
+        list(evaluation.verify(str(preset)))
+
+
+@pytest.mark.parametrize("golden", [{}, {"noise": np.zeros((16, 64))}, {"noise": "x", "images": 5}])
+def test_other_golden_samples_are_said_to_be_wrong(golden, preset):
+    np.savez(preset / "golden.npz", **golden)
+    *_, last = evaluation.verify(str(preset))
+    assert last[0] == "card" and "cannot be compared" in last[1]
+
+
+# By chance
+
+
+def fuzz(count, seed, folder):
+    """What `fuzzing.py` says of so many damaged files; it ends at an outcome that must not be."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
+    arguments = [sys.executable, str(FUZZING), str(count), str(seed), str(folder)]
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, f"{done.stderr[-3000:]} at input {(folder / 'now').read_text()}"
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert sum(found["outcomes"].values()) == count
+    assert found["largest_growth_mib"][0] < 64
+    return found["outcomes"]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="what Keras reads does not hang on the backend")
+def test_damaged_files_end_in_typed_errors(tmp_path):
+    outcomes = fuzz(300, seed=0, folder=tmp_path)
+    typed = [error.__name__ for error in KerasGansError.__subclasses__()] + ["LeftOut", "read"]
+    assert all(outcome.split(": ")[1] in typed for outcome in outcomes)
+    for kind in ("model", "card", "picture"):  # damage is neither always noticed nor never
+        ends = {outcome: number for outcome, number in outcomes.items() if outcome.startswith(kind)}
+        assert 0 < ends[f"{kind}: read"] < sum(ends.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="what Keras reads does not hang on the backend")
+@pytest.mark.parametrize("part", range(10))
+def test_ten_thousand_damaged_files_end_in_typed_errors(part, tmp_path):
+    print(fuzz(1000, seed=1000 * (part + 1), folder=tmp_path))
