@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import math
 import os
 import threading
 import zipfile
@@ -16,7 +15,14 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}  # what Keras writes
 LARGEST_TEXT = 4 * 2**20  # bytes of a JSON member; the zoo's largest has 16 KiB
 DEEPEST = 100  # levels of JSON or HDF5; the zoo's deepest has 12
-MOST_OBJECTS = 2**14  # layers, initializers, ... of a config, and groups and arrays of the weights
+MOST_OBJECTS = 2**13  # layers, initializers, ... of a config; the zoo's largest has 75
+MOST_ITEMS = 2**16  # groups and arrays of the weights
+MOST_ROUNDS = {
+    "unroll": 0,
+    "num_ops": 100,
+    "num_chains": 100,
+    "chain_depth": 100,
+}  # that Keras would write out one by one
 FREE_NUMBERS = 2**20  # that a model's variables may hold beside those that its file stores
 LARGEST_OUTPUT = 2**28  # numbers that a layer may make of one example
 ZIP_END = 22  # bytes of the record that ends a zip file without a comment
@@ -118,7 +124,10 @@ def _check_members(members, size):
 def _check_json(content):
     objects, level = 0, [json.loads(content)]
     for _ in range(DEEPEST):
-        objects += sum(isinstance(value, dict) and "class_name" in value for value in level)
+        entries = [value for value in level if isinstance(value, dict)]
+        objects += sum("class_name" in value for value in entries)
+        for value in entries:
+            _check_rounds(value)
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             break
@@ -126,6 +135,12 @@ def _check_json(content):
         raise ValueError(f"Expected a config nested at most {DEEPEST} deep. Received: a deeper one.")
     if objects > MOST_OBJECTS:
         raise ValueError(f"Expected a config of at most {MOST_OBJECTS} objects. Received: {objects}.")
+
+
+def _check_rounds(config):
+    for key, most in MOST_ROUNDS.items():
+        if isinstance(rounds := config.get(key, 0), (int, float)) and rounds > most:
+            raise ValueError(f"Expected {key} of at most {most} in a config. Received: {rounds}, which takes for ever.")
 
 
 def _inside(value):
@@ -140,15 +155,15 @@ def _count_stored(content):
         for _ in range(DEEPEST):
             items = [item for group in level for item in _members_of(group)]
             addresses = [h5py.h5o.get_info(item.id).addr for item in items]
-            if len(found) + len(items) > MOST_OBJECTS or len({*found, *addresses}) < len(found) + len(items):
+            if len(found) + len(items) > MOST_ITEMS or len({*found, *addresses}) < len(found) + len(items):
                 raise ValueError(
-                    f"Expected weights of at most {MOST_OBJECTS} items, each under one name. Received: others."
+                    f"Expected weights of at most {MOST_ITEMS} items, each under one name. Received: others."
                 )
             found.update(addresses)
             for array in (item for item in items if isinstance(item, h5py.Dataset)):
                 _check_array(array)
-                numbers += array.size
-                declared += array.size * array.dtype.itemsize
+                numbers += min(array.size, array.nbytes // 2)  # a number has two bytes or more; a flag's are few
+                declared += array.nbytes
                 if declared > len(content):
                     raise ValueError(f"Expected arrays of at most {len(content)} bytes. Received: ones of {declared}.")
             level = [item for item in items if isinstance(item, h5py.Group)]
@@ -188,7 +203,7 @@ def _at_most(numbers):
 
     def count(shape):
         nonlocal left
-        left -= math.prod(map(abs, shape))
+        left -= _product(shape, left + 1)
         if left < 0:
             refuse(
                 f"Expected a model of at most {numbers} numbers, which is twice what its file stores and "
@@ -196,7 +211,7 @@ def _at_most(numbers):
             )
 
     def check(shape):
-        if math.prod(n for n in shape if n is not None) > LARGEST_OUTPUT:
+        if _product(shape, LARGEST_OUTPUT + 1) > LARGEST_OUTPUT:
             refuse(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of shape {shape}.")
 
     with _counting, _looking_at(keras.Variable, 1, count, thread), _looking_at(keras.KerasTensor, 0, check, thread):
@@ -205,6 +220,15 @@ def _at_most(numbers):
         finally:  # Keras wraps an error into several longer ones, or goes on
             if refusals:
                 raise refusals[0] from None
+
+
+def _product(shape, most):
+    """How many numbers a shape has, or `most`: a config may hold any list as a shape, of texts or a million entries."""
+    product = 1
+    for n in shape:
+        if n is not None:
+            product = min(product * abs(int(n)), most)
+    return product
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ def load_classifier(name):
 
     Raises:
         UnknownPresetError: no such preset, and the message gives the close names; or one that generates.
-        CorruptPresetError: a file that is not the one its card describes.
+        CorruptPresetError: a file that is not the one its card describes, or no classifier.
 
     Example:
 
@@ -117,7 +117,13 @@ def load_classifier(name):
     >>> classifier.output_shape, classifier.get_layer("features").output.shape
     ((None, 10), (None, 64))
     """
-    return load_network(cards.verified_model(cards.find(name), classifier=True))
+    path = cards.verified_model(cards.find(name), classifier=True)
+    classifier = load_network(path)
+    if len(getattr(classifier, "outputs", ())) != 1:
+        raise CorruptPresetError(
+            f"Expected a network of one output in {path}. Received: a {type(classifier).__name__}. Fetch it again."
+        )
+    return classifier
 
 
 def load_network(path):

@@ -31,10 +31,11 @@ def zoo_folders():
 
 
 def presets():
-    """`{name: folder}` of every preset with a card, sorted by name; an earlier zoo folder wins."""
+    """`{name: folder}` of every preset with a card and a name that can be shown, sorted; an earlier zoo folder wins."""
     found = {}
     for zoo in reversed(zoo_folders()):
-        found.update({card.parent.name: card.parent for card in zoo.glob("*/card.json")})
+        folders = (card.parent for card in zoo.glob("*/card.json"))
+        found.update({folder.name: folder for folder in folders if folder.name.isprintable()})
     return dict(sorted(found.items()))
 
 

@@ -174,12 +174,22 @@ def test_a_config_that_is_deep_long_or_of_many_objects_is_refused(whole, unseen,
     deep = b"[" * 101 + b"]" * 101
     with pytest.raises(ValueError, match="nested at most 100 deep"):
         read_model(packed(tmp_path / "deep.keras", {**whole, CONFIG: deep}))
-    many = json.dumps([{"class_name": "ReLU"}] * (2**14 + 1))
-    with pytest.raises(ValueError, match="at most 16384 objects. Received: 16385"):
+    many = json.dumps([{"class_name": "ReLU"}] * (2**13 + 1))
+    with pytest.raises(ValueError, match="at most 8192 objects. Received: 8193"):
         read_model(packed(tmp_path / "many.keras", {**whole, CONFIG: many}))
     for name in (CONFIG, "metadata.json"):
         with pytest.raises(ValueError, match=f"{name} to have at most 4194304 bytes. Received: 4194305"):
             read_model(packed(tmp_path / "long.keras", {**whole, name: b" " * (2**22 + 1)}))
+
+
+@pytest.mark.parametrize("key", ["unroll", "num_ops", "num_chains", "chain_depth"])
+def test_layers_that_are_built_for_ever_are_refused(key, whole, unseen, tmp_path):
+    """`RNN` by the length of its inputs, `RandAugment` and `AugMix` by their options."""
+    path = tmp_path / "model.keras"
+    for value in (True, 101, 1e9) if key == "unroll" else (101, 1e9):
+        members = with_config(whole, lambda found: found[1]["config"].update({key: value}))
+        with pytest.raises(ValueError, match=f"Expected {key} of at most"):
+            read_model(packed(path, members))
 
 
 def test_code_is_refused(tmp_path):
@@ -193,6 +203,7 @@ HUGE = {
     "dense": lambda found: found[1]["config"].update(units=40_000_000),
     "more than any integer": lambda found: found[1]["config"].update(units=10**30),
     "input": lambda found: found[0]["config"].update(batch_shape=[None, 2**40]),
+    "of many sides": lambda found: found[0]["config"].update(batch_shape=[None, *[2**60] * 5000]),
     "many": lambda found: found.extend(more_layers(found[2], 9)),
 }
 
@@ -223,6 +234,12 @@ def test_only_this_threads_variables_are_counted():
         other.join()
         keras.Variable("zeros", shape=(1,))
     assert made[0].shape == (100,) and keras.Variable("zeros", shape=(100,)).shape == (100,)
+
+
+@pytest.mark.parametrize("shape", [("a", 2**40), ([0], 2**40), ("9" * 5000,), object()])
+def test_what_is_no_shape_is_not_multiplied(shape):
+    with pytest.raises((TypeError, ValueError)), files._at_most(5):
+        keras.KerasTensor(shape)
 
 
 # The weights
@@ -281,8 +298,8 @@ def deep(file):
 
 
 def many(file):
-    for i in range(2**14):
-        file.create_group(f"more/{i}")
+    for i in range(1000):
+        file.create_group(f"{i}")
 
 
 @pytest.mark.parametrize(
@@ -290,7 +307,8 @@ def many(file):
     [external_link, soft_link, external_storage, virtual, chunked, unwritten, circle, second_name, text, named_type,
      wide_numbers, deep, many],
 )  # fmt: skip
-def test_weights_that_are_more_than_arrays_in_groups_are_refused(change, whole, unseen, tmp_path):
+def test_weights_that_are_more_than_arrays_in_groups_are_refused(change, whole, unseen, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MOST_ITEMS", 1000)
     with pytest.raises(ValueError, match=r"Expected (groups and arrays|arrays|weights) .*Received"):
         read_model(packed(tmp_path / "model.keras", with_weights(whole, change)))
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 import keras_gans as kg
 from keras_gans import evaluation
-from keras_gans.errors import CheckpointError, CorruptPresetError, KerasGansError
+from keras_gans.errors import CheckpointError, ConfigurationError, CorruptPresetError, KerasGansError
 from keras_gans.files import CONFIG
 from keras_gans_cli import cards
 from keras_gans_cli.app import app
@@ -102,6 +102,14 @@ def test_a_checkpoint_that_is_none_is_not_resumed(members, tmp_path):
         kg.callbacks.resume(tmp_path)
 
 
+def test_a_model_that_is_no_classifier_is_no_judge(tmp_path):
+    path = Path(shutil.copy(cards.find("gan_mnist") / "model.keras", tmp_path))
+    with pytest.raises(CorruptPresetError, match="Expected a network of one output in .*. Received: a GAN. Fetch"):
+        kg.zoo.load_classifier(as_preset(path, cards.CLASSIFIER))
+    with pytest.raises(ConfigurationError, match="functional Keras model"):
+        evaluation.extractor(str(path), (28, 28, 1))
+
+
 def test_only_one_place_reads_model_files():
     """Elsewhere Keras would read them unchecked."""
     sources = [*Path(kg.__file__).parent.rglob("*.py"), *Path(cards.__file__).parent.glob("*.py")]
@@ -175,6 +183,14 @@ def test_a_card_may_say_what_is_of_no_consequence(tmp_path):
     card = {**cards.read_card(cards.find("gan_mnist")), "note": ["Zeile\n\tzwei: é字", 1e308, -1, None, {"x": []}]}
     (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
     assert cards.read_card(tmp_path) == card
+
+
+def test_a_preset_of_an_unspeakable_name_is_not_listed(tmp_path, monkeypatch):
+    for name in (b"\xff\xfe", b"\x1b[2J", b"decent"):
+        shutil.copytree(cards.find("gan_mnist"), tmp_path / os.fsdecode(name))
+    monkeypatch.setenv("KERAS_GANS_ZOO", str(tmp_path))
+    assert set(cards.presets()) - set(os.listdir(cards.PACKAGE_ZOO)) == {"decent"}
+    command("list")
 
 
 # What `verify` reads besides

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_gans as kg
+from keras_gans import training
 from keras_gans.errors import CheckpointError
 from keras_gans.networks.classifier import build_classifier
 from keras_gans.training import ClassifierRecipe, train, variant_recipe
@@ -79,3 +80,13 @@ def test_the_seed_names_a_classifiers_run(tmp_path):
 def test_a_classifiers_run_is_not_resumed(tmp_path):
     with pytest.raises(CheckpointError, match="trains anew"):
         train(classifier_recipe, tmp_path, resume_from=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [b"", b"\xff", b"[]", b"{}", b"[" * 100_000, b'{"wall_seconds": "1", "seed": 0, "data": "", "batch_size": 1}'],
+)
+def test_a_progress_file_that_no_run_wrote_is_refused(progress, tmp_path):
+    (tmp_path / "progress.json").write_bytes(progress)
+    with pytest.raises(CheckpointError, match="Expected the file progress.json of a run in .*. Received: .*anew"):
+        training._read_progress(tmp_path)

@@ -45,8 +45,8 @@ class FeatureExtractor:
     """
 
     def __init__(self, network, name):
-        if not (isinstance(network, keras.Model) and network.built):
-            raise ConfigurationError(f"Expected network to be a built Keras model. Received: {network!r}.")
+        if not (isinstance(network, keras.Model) and network.built and hasattr(network, "outputs")):
+            raise ConfigurationError(f"Expected network to be a built, functional Keras model. Received: {network!r}.")
         outputs = [tuple(tensor.shape) for tensor in network.outputs]
         if len(network.inputs) != 1 or not 1 <= len(outputs) <= 2 or any(len(shape) != 2 for shape in outputs):
             raise ConfigurationError(
