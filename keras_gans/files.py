@@ -25,6 +25,7 @@ MOST_ROUNDS = {
 }  # that Keras would write out one by one
 FREE_NUMBERS = 2**20  # that a model's variables may hold beside those that its file stores
 LARGEST_OUTPUT = 2**28  # numbers that a layer may make of one example
+MOST_OUTPUTS = 2**15  # of layers being built, a minute or so; Keras takes n**2 / 2 for a `Sequential` of n layers
 ZIP_END = 22  # bytes of the record that ends a zip file without a comment
 ZIP64 = 2**32 - 1  # bytes from which a zip file ends otherwise
 LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; that of three has 300
@@ -195,7 +196,7 @@ def _check_array(array):
 @contextlib.contextmanager
 def _at_most(numbers):
     """Within it, the variables that this thread makes hold so many numbers together, or are refused unallocated."""
-    left, thread, refusals = numbers, threading.get_ident(), []
+    left, outputs, thread, refusals = numbers, 0, threading.get_ident(), []
 
     def refuse(message):
         refusals.append(ValueError(message))
@@ -211,6 +212,10 @@ def _at_most(numbers):
             )
 
     def check(shape):
+        nonlocal outputs
+        outputs += 1
+        if outputs > MOST_OUTPUTS:
+            refuse(f"Expected a model that is built in {MOST_OUTPUTS} layers' outputs at most. Received: one of more.")
         if _product(shape, LARGEST_OUTPUT + 1) > LARGEST_OUTPUT:
             refuse(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of shape {shape}.")
 

@@ -31,19 +31,20 @@ def zoo_folders():
 
 
 def presets():
-    """`{name: folder}` of every preset with a card and a name that can be shown, sorted; an earlier zoo folder wins."""
-    found = {}
-    for zoo in reversed(zoo_folders()):
-        folders = (card.parent for card in zoo.glob("*/card.json"))
-        found.update({folder.name: folder for folder in folders if folder.name.isprintable()})
-    return dict(sorted(found.items()))
+    """`{name: folder}` of every preset with a card, sorted by name; an earlier zoo folder wins."""
+    return {name: card.parent for name, card in _files("card.json").items()}
 
 
 def recipes():
     """`{name: file}` of every recipe, sorted by name; an earlier zoo folder wins."""
+    return _files("recipe.py")
+
+
+def _files(kind):
+    """`{name: file}` of the presets' files of a kind; folders whose names cannot be printed are none of presets."""
     found = {}
     for zoo in reversed(zoo_folders()):
-        found.update({recipe.parent.name: recipe for recipe in zoo.glob("*/recipe.py")})
+        found.update({file.parent.name: file for file in zoo.glob(f"*/{kind}") if file.parent.name.isprintable()})
     return dict(sorted(found.items()))
 
 

@@ -299,7 +299,7 @@ def main(count, seed, folder):
         forget_peak()
         before, started = memory("VmRSS"), time.perf_counter()
         faulthandler.dump_traceback_later(SLOWEST, exit=True)
-        elsewhere.folder = str(folder)
+        elsewhere.folder = f"{folder}{os.sep}"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

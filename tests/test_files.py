@@ -223,6 +223,18 @@ def test_shapes_that_the_file_does_not_store_are_refused(name, whole, tmp_path):
     assert read_model(packed(path, whole)).count_params() == 23  # and Keras is as it was before
 
 
+def test_a_model_that_is_built_for_ever_is_refused(whole, tmp_path, monkeypatch):
+    """Keras builds a `Sequential` anew with each layer that is added: 60 layers make 1830 outputs."""
+    config = json.loads(whole[CONFIG])
+    relu = {"class_name": "ReLU", "module": "keras.layers", "registered_name": None}
+    config["config"]["layers"] += [{**relu, "config": {"name": f"relu_{i}"}} for i in range(60)]
+    path = packed(tmp_path / "model.keras", {**whole, CONFIG: json.dumps(config)})
+    assert len(read_model(path).layers) == 62
+    monkeypatch.setattr(files, "MOST_OUTPUTS", 1000)
+    with pytest.raises(ValueError, match="built in 1000 layers' outputs at most"):
+        read_model(path)
+
+
 def test_only_this_threads_variables_are_counted():
     """Another thread's model may be built meanwhile."""
     made = []
