@@ -288,7 +288,7 @@ def main(count, seed, folder):
     bases, images = models(folder), pictures()
     card = json.loads((kg.zoo.cards.find("gan_mnist") / "card.json").read_text())
     outcomes = collections.Counter()
-    slowest, largest, elsewhere = (0.0, ""), (0.0, ""), Elsewhere()
+    slowest, growth, elsewhere = (0.0, ""), {}, Elsewhere()
     tempfile.tempdir = str(folder)
     for i in range(seed, seed + count):
         rng = random.Random(i)
@@ -324,11 +324,11 @@ def main(count, seed, folder):
         assert not elsewhere.found, f"input {i} wrote {elsewhere.found}"
         outcomes[f"{kind}: {outcome}"] += 1
         slowest = max(slowest, (round(time.perf_counter() - started, 2), f"{i} {kind} {outcome}"))
-        largest = max(largest, (round(memory("VmHWM") - before, 1), f"{i} {kind} {outcome}"))
+        growth[kind] = max(growth.get(kind, (0.0, "")), (round(memory("VmHWM") - before, 1), f"{i} {outcome}"))
         shutil.rmtree(own)
         if i % 50 == 49:
             keras.backend.clear_session(free_memory=True)
-    found = {"outcomes": dict(sorted(outcomes.items())), "slowest_seconds": slowest, "largest_growth_mib": largest}
+    found = {"outcomes": dict(sorted(outcomes.items())), "slowest_seconds": slowest, "largest_growth_mib": growth}
     print(json.dumps({**found, "peak_mib": round(memory("VmRSS"))}))
 
 
