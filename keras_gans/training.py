@@ -289,8 +289,10 @@ class _RunCheckpoint(Checkpoint):
 def _read_progress(folder):
     try:
         progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-        kinds = {"wall_seconds": float, "seed": int, "data": str, "batch_size": int}
-        if not (isinstance(progress, dict) and all(isinstance(progress.get(key), kinds[key]) for key in kinds)):
+        kinds = {"wall_seconds": float, "seed": int, "data": str, "batch_size": int, "history": list}
+        if not isinstance(progress, dict) or not all(
+            isinstance(progress.get(key, kind()), kind) for key, kind in kinds.items()
+        ):
             raise ValueError(f"entries that no run writes: {progress!r}")
         return progress
     except (OSError, ValueError, RecursionError) as error:

