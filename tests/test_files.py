@@ -325,6 +325,12 @@ def test_weights_that_are_more_than_arrays_in_groups_are_refused(change, whole, 
         read_model(packed(tmp_path / "model.keras", with_weights(whole, change)))
 
 
+@pytest.mark.parametrize(("change", "kind"), [(external_link, "ExternalLink"), (soft_link, "SoftLink")])
+def test_links_are_not_followed(change, kind, whole, unseen, tmp_path):
+    with pytest.raises(ValueError, match=f"Received: 'more', a {kind}"):
+        read_model(packed(tmp_path / "model.keras", with_weights(whole, change)))
+
+
 # The memory
 
 
