@@ -124,7 +124,7 @@ def _strategy(count):
 
 def machine_of(model):
     """Which of the machines that train the model this is, counted from 0, and of how many."""
-    strategy = model.distribute_strategy
+    strategy = getattr(model, "distribute_strategy", None)
     if not isinstance(strategy, MACHINES):
         return 0, 1
     return strategy.cluster_resolver.task_id, len(strategy.cluster_resolver.cluster_spec().job_tasks("worker"))
