@@ -1,6 +1,5 @@
 """Checkpoints of a training run, from which it goes on as if it had not been interrupted."""
 
-import contextlib
 import math
 import os
 import signal
@@ -87,8 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
     def set_model(self, model):
         # Slots are made here and not when training begins, where another callback may want to load them already.
         super().set_model(model)
-        strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, whose variables are made in its scope
-        with strategy.scope() if strategy else contextlib.nullcontext():
+        with engine.scope_of(model):
             for i in range(len(self.keep)):  # float64, which a backend may not have, as pairs of int32
                 model.slots.get(f"{KEY}/{i}", (2 * len(KEPT),), "int32")
                 model.slots.get(f"{KEY}/{i}/is_kept", (), "int32")
@@ -155,7 +153,9 @@ class Checkpoint(keras.callbacks.Callback):
                 model.save(Path(folder) / NEWEST)
         self._steps, self._saved = 0, time.monotonic()
         if self._signal == signal.SIGINT:
-            raise KeyboardInterrupt(f"Stopped at step {int(model.step)}, which is saved in {self.folder}.")
+            raise KeyboardInterrupt(
+                f"Stopped at step {int(ops.convert_to_numpy(model.step))}, which is saved in {self.folder}."
+            )
         if self._signal:
             raise SystemExit(128 + self._signal)
 

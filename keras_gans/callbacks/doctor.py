@@ -1,6 +1,5 @@
 """A training's health: signs of the known sicknesses of adversarial training, with what to change."""
 
-import contextlib
 import dataclasses
 import enum
 import inspect
@@ -221,9 +220,8 @@ class GANDoctor(keras.callbacks.Callback):
     def set_model(self, model):
         # Slots are made here and not when training begins, where another callback may want to load them already.
         super().set_model(model)
-        strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, whose variables are made in its scope
         size = int(np.prod(model.generator.output_shape[1:]))
-        with strategy.scope() if strategy else contextlib.nullcontext():
+        with engine.scope_of(model):
             for name, shape, dtype in (
                 ("evaluations", (), "int32"),
                 ("streaks", (len(Sickness),), "int32"),

@@ -1,7 +1,9 @@
 """Numbers for the generator while it trains, beside the losses, which say little."""
 
 import keras
+from keras import ops
 
+from keras_gans import engine
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 
@@ -62,13 +64,14 @@ class EvaluateGenerator(keras.callbacks.Callback):
     def set_model(self, model):
         super().set_model(model)
         # Saved with the model, so that a resumed run logs what the uninterrupted one does.
-        self._count = model.slots.get(f"{KEY}/count", (), "int32")
-        self._kept = {name: model.slots.get(f"{KEY}/{name}") for name in self.evaluator.names}
+        with engine.scope_of(model):
+            self._count = model.slots.get(f"{KEY}/count", (), "int32")
+            self._kept = {name: model.slots.get(f"{KEY}/{name}") for name in self.evaluator.names}
 
     def on_train_begin(self, logs=None):
         self.evaluator.check(self.model.example_shape)
-        self.measurements, self._measured = [], int(self._count) > 0
-        self._last = {name: float(variable) for name, variable in self._kept.items()}
+        self.measurements, self._measured = [], int(ops.convert_to_numpy(self._count)) > 0
+        self._last = {name: float(ops.convert_to_numpy(variable)) for name, variable in self._kept.items()}
 
     def on_epoch_end(self, epoch, logs=None):
         if not self._measured or (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
@@ -78,5 +81,5 @@ class EvaluateGenerator(keras.callbacks.Callback):
             self._count.assign_add(1)
             for name, variable in self._kept.items():
                 variable.assign(found[name].value)
-                self._last[name] = float(variable)
+                self._last[name] = float(ops.convert_to_numpy(variable))
         logs.update({f"val_{name}": value for name, value in self._last.items()})

@@ -1,11 +1,11 @@
 """Historical averaging: Salimans et al., 2016, "Improved techniques for training GANs", section 3.2."""
 
-import contextlib
 import math
 
 import keras
 from keras import ops
 
+from keras_gans import engine
 from keras_gans.errors import ConfigurationError
 from keras_gans.model import PLAYERS
 
@@ -55,8 +55,7 @@ class HistoricalAveraging(keras.callbacks.Callback):
     def set_model(self, model):
         # Slots are made here and not when training begins, where another callback may want to load them already.
         super().set_model(model)
-        strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, whose variables are made in its scope
-        with strategy.scope() if strategy else contextlib.nullcontext():
+        with engine.scope_of(model):
             for player in self.players:
                 self._history(player)
 

@@ -15,6 +15,7 @@ Each backend's module defines the same names, and nothing else of the package na
 - `replica_count()`: how many devices share a batch;
 - `shared_by(count)`: a context in which a model is made that several devices train;
 - `devices_of(model)`: how many train a model;
+- `scope_of(model)`: a context for making more variables of one;
 - `machine_of(model)`: which of how many machines that train a model this is;
 - `check_replicas(model, jit_compile, steps_per_execution)`: refuses what cannot be trained so;
 - `adapt(model)`: what the backend's trainer asks of a model beside `train_step(self, data)`.
@@ -47,6 +48,7 @@ function = _backend.function
 replica_count = _backend.replica_count
 shared_by = _backend.shared_by
 devices_of = _backend.devices_of
+scope_of = _backend.scope_of
 machine_of = _backend.machine_of
 check_replicas = _backend.check_replicas
 adapt = _backend.adapt

@@ -129,6 +129,11 @@ def shared_by(count):
     return contextlib.nullcontext()
 
 
+def scope_of(model):
+    """A context in which variables are made that belong to a model: any."""
+    return contextlib.nullcontext()
+
+
 def machine_of(model):
     """Which of the machines that train the model this is, counted from 0, and of how many: there is one."""
     return 0, 1
@@ -155,14 +160,17 @@ def seeded_normal(seeds, size):
 
 
 def function(fn, variables):
-    """`fn`, from one float32 array to one tensor, compiled for each shape."""
+    """`fn`, from one float32 array to a tensor or a list of them, compiled for each shape."""
 
     @jax.jit
     def pure(values, inputs):
         with _Scope(zip(variables, values)):
             return fn(inputs)
 
-    return lambda inputs: np.asarray(pure([v.value for v in variables], np.asarray(inputs, "float32")))
+    def call(inputs):
+        return jax.tree.map(np.asarray, pure([v.value for v in variables], np.asarray(inputs, "float32")))
+
+    return call
 
 
 def adapt(model):

@@ -122,6 +122,11 @@ def _strategy(count):
     return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
 
 
+def scope_of(model):
+    """A context in which variables are made that belong to a model: on its devices."""
+    return model.distribute_strategy.scope()
+
+
 def machine_of(model):
     """Which of the machines that train the model this is, counted from 0, and of how many."""
     strategy = getattr(model, "distribute_strategy", None)
@@ -208,13 +213,14 @@ def seeded_normal(seeds, size):
 
 
 def function(fn, variables):
-    """`fn`, from one float32 array to one tensor, compiled; any batch size, one trace for each shape of the rest."""
+    """`fn`, from one float32 array to a tensor or a list of them, compiled; any batch size, one trace for each shape of
+    the rest."""
     del variables  # a TensorFlow function reads them by reference
     compiled = tf.function(fn, reduce_retracing=True)
 
     def call(inputs):
         inputs = np.asarray(inputs, "float32")
-        return compiled_for(inputs.shape[1:])(tf.constant(inputs)).numpy()
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), compiled_for(inputs.shape[1:])(tf.constant(inputs)))
 
     traces = {}
 

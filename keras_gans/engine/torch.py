@@ -70,6 +70,11 @@ def shared_by(count):
     )
 
 
+def scope_of(model):
+    """A context in which variables are made that belong to a model: any."""
+    return contextlib.nullcontext()
+
+
 def machine_of(model):
     """Which of the machines that train the model this is, counted from 0, and of how many: there is one."""
     return 0, 1
@@ -95,12 +100,13 @@ def seeded_normal(seeds, size):
 
 
 def function(fn, variables):
-    """`fn`, from one float32 array to one tensor, without gradients."""
+    """`fn`, from one float32 array to a tensor or a list of them, without gradients."""
     del variables
 
     def call(inputs):
         with torch.no_grad():
-            return keras.ops.convert_to_numpy(fn(keras.ops.convert_to_tensor(inputs, "float32")))
+            outputs = fn(keras.ops.convert_to_tensor(inputs, "float32"))
+            return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
     return call
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers, ops
 from PIL import Image
 
+from keras_gans import engine
 from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
@@ -60,6 +61,8 @@ class FeatureExtractor:
             )
         self.size, self.classes = outputs[0][1], outputs[1][1] if len(outputs) == 2 else None
         self.sha256 = _digest(network)
+        # Not `predict`, which gives each row once for every replica of the strategy that a network was made under.
+        self._apply = engine.function(lambda images: network(images, training=False), network.variables)
 
     def __str__(self):
         return f"{self.name} ({self.size} features, sha256 {self.sha256[:12]})"
@@ -111,7 +114,7 @@ class FeatureExtractor:
             images = resized(images, self.image_shape[:2])
         if images.shape[3] != self.image_shape[2]:
             images = np.repeat(images, self.image_shape[2], axis=3)
-        outputs = self.network.predict_on_batch(ops.convert_to_numpy(to_float(images)))
+        outputs = self._apply(ops.convert_to_numpy(to_float(images)))
         return outputs if isinstance(outputs, (list, tuple)) else [outputs]
 
 

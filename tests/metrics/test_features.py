@@ -112,7 +112,7 @@ def test_images_that_cannot_be_taken_are_refused(images, message):
 
 
 def test_networks_of_another_kind_are_refused():
-    with pytest.raises(ConfigurationError, match="built Keras model"):
+    with pytest.raises(ConfigurationError, match="built, functional Keras model"):
         FeatureExtractor(keras.Sequential([layers.Flatten()]), "x")
     with pytest.raises(ConfigurationError, match=r"features \(N, d\)"):
         FeatureExtractor(keras.Sequential([keras.Input((8, 8, 1)), layers.ReLU()]), "x")
