@@ -8,7 +8,8 @@ by a random matrix, where eigenvalues are enough, and variances that span eight 
 takes singular values. A ratio is the median over rounds of the ratios inside a round.
 
 neighbors: 10 000 reals and 10 000 fakes of 2048 dimensions in float32, with the peak of memory over the inputs; then
-those of 1000 standard normals whose numbers the paper's code gives, which say that ours are the same.
+those of 1000 standard normals beside the numbers of one draw by the paper's code. They spread from draw to draw: for
+2 000 of them density is 1.00 in the mean of 16, and 0.09 its standard deviation.
 """
 
 import argparse

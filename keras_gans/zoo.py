@@ -245,7 +245,7 @@ def write_classifier(model, folder, images, card, attributes=False):
     with replacing(folder / "model.keras") as path:
         small.save(path)
     with replacing(folder / "golden.npz") as path:
-        np.savez_compressed(path, images=images, logits=ops.convert_to_numpy(small(to_float(images))))
+        np.savez_compressed(path, images=images, logits=ops.convert_to_numpy(small(to_float(images), training=False)))
     facts = {
         "preset": folder.name,
         "variant": cards.CLASSIFIER,
