@@ -1,6 +1,9 @@
 """Trains tiny models of the variants on one device and on two that share their batches; prints how far apart they are.
 
-    python replicas.py TestDCGAN ...
+    python replicas.py FOLDER TestDCGAN ...
+
+FOLDER receives the weights of one device. With the environment variable TF_CONFIG it is one of several machines, reads
+them there, and prints how far the machines end from them.
 
 In a process of its own: a CPU is divided into devices before it is used, or not at all.
 """
@@ -63,10 +66,24 @@ def saved(gan):
         return keras.saving.load_model(f"{folder}/model.keras")
 
 
-def compared(contract):
+def of_a_machine(contract, folder):
+    with engine.shared_by(1):  # by all machines
+        gan = made(contract)
+    _, weights, logs = trained(contract, gan)
+    with np.load(folder / f"{type(contract).__name__}.npz") as alone:
+        theirs = [alone[name] for name in alone.files]
+    return {
+        "machines": engine.machine_of(gan)[1],
+        "weights": largest_difference(weights, theirs[1:]),
+        "logs": float(np.abs(logs - theirs[0]).max()),
+    }
+
+
+def compared(contract, folder):
     with engine.shared_by(1):
         alone = made(contract)
     before, weights, logs = trained(contract, alone)
+    np.savez(folder / f"{type(contract).__name__}.npz", logs, *weights)
     with engine.shared_by(2):
         shared = made(contract)
     _, others, other_logs = trained(contract, shared)
@@ -104,9 +121,13 @@ def refusals():
 
 
 if __name__ == "__main__":
-    if keras.backend.backend() == "tensorflow":
+    tensorflow, machine = keras.backend.backend() == "tensorflow", "TF_CONFIG" in os.environ
+    if tensorflow and not machine:
         print(json.dumps({"refusals": refusals()}), flush=True)
+    if tensorflow:
         without_what_differs()
+    folder, names = Path(sys.argv[1]), sys.argv[2:]
     for name, contract in contracts().items():
-        if name in sys.argv[1:]:
-            print(json.dumps({name: compared(contract())}), flush=True)
+        if name in names:
+            about = of_a_machine(contract(), folder) if machine else compared(contract(), folder)
+            print(json.dumps({name: about}), flush=True)

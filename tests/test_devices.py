@@ -51,14 +51,28 @@ def recipe(smoke=False):
 """
 
 
+def lines(process):
+    """What a process of replicas.py printed: {name: ...}."""
+    output, errors = process.communicate(timeout=900)
+    assert process.returncode == 0, errors[-3000:]
+    return {
+        name: about for line in output.splitlines() if line.startswith("{") for name, about in json.loads(line).items()
+    }
+
+
+def replicas(folder, **options):
+    command = [sys.executable, FOLDER / "replicas.py", folder, *VARIANTS]
+    return subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
 @pytest.fixture(scope="module")
-def found():
-    done = subprocess.run(
-        [sys.executable, FOLDER / "replicas.py", *VARIANTS], cwd=FOLDER, capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return {name: about for line in lines for name, about in json.loads(line).items()}
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("alone")
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return lines(replicas(folder))
 
 
 def test_every_variant_is_tried():
@@ -91,9 +105,17 @@ def test_what_replicas_cannot_do_is_refused(name, message, found):
     assert re.search(message, found["refusals"][name])
 
 
-def trained(folder, output, cluster=None, index=0):
-    config = {"cluster": {"worker": cluster}, "task": {"type": "worker", "index": index}}
-    environment = {**os.environ, "TF_CONFIG": json.dumps(config)} if cluster else None
+def cluster():
+    """The environments of two machines at free ports."""
+    with socket.socket() as first, socket.socket() as second:
+        for free in (first, second):
+            free.bind(("127.0.0.1", 0))
+        workers = [f"127.0.0.1:{free.getsockname()[1]}" for free in (first, second)]
+    tasks = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in (0, 1)]
+    return [{**os.environ, "TF_CONFIG": json.dumps(task)} for task in tasks]
+
+
+def trained(folder, output, environment=None):
     command = [sys.executable, "-m", "keras_gans_cli.app", "train", "recipe.py", "--output", output]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -101,11 +123,7 @@ def trained(folder, output, cluster=None, index=0):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's machines")
 def test_two_machines_train_as_one_and_the_first_writes_the_files(tmp_path):
     (tmp_path / "recipe.py").write_text(RECIPE)
-    with socket.socket() as first, socket.socket() as second:
-        for free in (first, second):
-            free.bind(("127.0.0.1", 0))
-        cluster = [f"127.0.0.1:{free.getsockname()[1]}" for free in (first, second)]
-    running = [trained(tmp_path, name, cluster, index) for index, name in enumerate(("first", "second"))]
+    running = [trained(tmp_path, name, environment) for name, environment in zip(("first", "second"), cluster())]
     running.append(trained(tmp_path, "alone"))
     try:
         for process in running:
@@ -123,3 +141,18 @@ def test_two_machines_train_as_one_and_the_first_writes_the_files(tmp_path):
     assert largest_difference(*(values(model.weights) for model in models)) < 1e-6
     names = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("first", "alone")]
     assert names[0] == names[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's machines")
+def test_two_machines_train_every_variant_as_one(found, folder):
+    running = [replicas(folder, env=environment) for environment in cluster()]
+    try:
+        first, second = map(lines, running)
+    finally:
+        for process in running:
+            process.kill()
+    assert first == second and list(first) == VARIANTS
+    for name, about in first.items():
+        apart = max(about["weights"], about["logs"])
+        assert about["machines"] == 2 and (apart > 1e-4 if name in OF_A_SHARE else apart < 1e-6), (name, about)

@@ -99,14 +99,15 @@ def shared_by(count):
     They are GPUs; where there is none, the CPU is divided, which must come before TensorFlow's first computation: a
     rehearsal, and no faster. Where the environment variable TF_CONFIG names a cluster, its machines share each batch.
     """
-    alone = count == 1 and CLUSTER not in os.environ
-    return contextlib.nullcontext() if alone else _strategy(count).scope()
+    if CLUSTER in os.environ:
+        return _strategy(machines=True).scope()
+    return contextlib.nullcontext() if count == 1 else _strategy(count).scope()
 
 
 @functools.cache  # a second one in a process would mistake the first's messages for its own
-def _strategy(count):
-    if CLUSTER in os.environ:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+def _strategy(count=None, machines=False):
+    if machines:
+        return MACHINES()
     gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
     if gpus and len(gpus) < count:
         raise ConfigurationError(f"Expected {count} GPUs. Received: {len(gpus)}. Ask for as many as there are.")
