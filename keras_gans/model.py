@@ -262,7 +262,7 @@ class AdversarialModel(keras.Model):
         for penalty in self.penalties[player].values():
             _, more = engine.value_and_grad(penalty, variables, scale)
             gradients = [a + b for a, b in zip(gradients, more)]
-        optimizer.apply(gradients, variables)
+        engine.apply_gradients(optimizer, gradients, variables)
         if player == "generator" and self.ema_decay is not None:
             self.follow(self.ema_generator, self.generator, self.ema_decay)
         for update in self.after_update[player].values():

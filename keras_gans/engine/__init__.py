@@ -7,6 +7,7 @@ Each backend's module defines the same names, and nothing else of the package na
   to the variables;
 - `input_gradients(fn, inputs)`: the gradients for a list of inputs, themselves differentiable (for penalties, and for
   unrolled updates);
+- `apply_gradients(optimizer, gradients, variables)`: one step of a Keras optimizer;
 - `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None where there is none;
 - `fused_adam(variable, momentum, velocity, gradient, ...)`: an update of Adam in one kernel, or None likewise;
 - `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
@@ -40,6 +41,7 @@ else:
 value_and_grad = _backend.value_and_grad
 forward = _backend.forward
 input_gradients = _backend.input_gradients
+apply_gradients = _backend.apply_gradients
 fused_batch_norm = _backend.fused_batch_norm
 fused_adam = _backend.fused_adam
 normal = _backend.normal

@@ -108,6 +108,19 @@ def input_gradients(fn, inputs):
     return _loss_and_gradients(lambda inputs: fn(*inputs).sum(), None, [], [], inputs)[1]
 
 
+def apply_gradients(optimizer, gradients, variables):
+    """One step of a Keras optimizer; see `engine.tensorflow`."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.apply(gradients, variables)
+        return
+    # Its `apply` assigns within the branches of a `cond`, whose values JAX does not let out.
+    state = optimizer.variables
+    weights, state_after = optimizer.stateless_apply(
+        [variable.value for variable in state], gradients, [variable.value for variable in variables]
+    )
+    _assign([*variables, *state], [*weights, *state_after])
+
+
 fused_batch_norm = fused_adam = None  # XLA fuses Keras's own
 
 

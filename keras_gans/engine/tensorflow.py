@@ -57,6 +57,11 @@ def input_gradients(fn, inputs):
     return tape.gradient(total, inputs, unconnected_gradients="zero")
 
 
+def apply_gradients(optimizer, gradients, variables):
+    """One step of a Keras optimizer on the gradients of a scaled loss."""
+    optimizer.apply(gradients, variables)
+
+
 def fused_batch_norm(inputs, scale, offset, epsilon):
     """Batch normalization over all but the last axis: the outputs, and the batch's mean and (biased) variance."""
     maps = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))

@@ -53,6 +53,11 @@ def _gradients(outputs, tensors, slopes=None):
     return list(torch.autograd.grad(outputs, tensors, slopes, allow_unused=True))
 
 
+def apply_gradients(optimizer, gradients, variables):
+    """One step of a Keras optimizer; see `engine.tensorflow`."""
+    optimizer.apply(gradients, variables)
+
+
 fused_batch_norm = fused_adam = None  # Keras's own run
 
 

@@ -177,6 +177,37 @@ def test_a_penalty_trains_inside_a_compiled_step():
     assert np.linalg.norm(numpy(model.critic.kernel.value)) == pytest.approx(1.0, abs=1e-3)
 
 
+def test_a_loss_scale_grows_with_finite_gradients_and_halves_without():
+    """By hand, compiled: two steps at rate 1/4 on w x (gradient x), the scale doubled after two; inf moves nothing."""
+
+    class Linear(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.w = self.add_weight(shape=(), initializer="zeros")
+            self.built = True
+            engine.adapt(self)
+
+        @property
+        def metrics(self):
+            return []
+
+        def train_step(self, data):
+            x = ops.mean(data[0] if isinstance(data, tuple) else data)
+            loss, slopes = engine.value_and_grad(lambda: self.w * x, [self.w], self.optimizer.scale_loss)
+            engine.apply_gradients(self.optimizer, slopes, [self.w])
+            return {"loss": loss}
+
+    model, sgd = Linear(), keras.optimizers.SGD(0.25)
+    model.compile(optimizer=keras.optimizers.LossScaleOptimizer(sgd, initial_scale=8.0, dynamic_growth_steps=2))
+    model.optimizer.build([model.w])
+    found = []
+    for x in (1.0, 1.0, np.inf, 1.0):
+        model.fit(np.full((1, 1), x, "float32"), verbose=0)
+        found.append([float(v) for v in (numpy(model.w.value), numpy(model.optimizer.dynamic_scale.value))])
+    assert found == [[-0.25, 8.0], [-0.5, 16.0], [-0.5, 8.0], [-0.75, 8.0]]
+    assert int(sgd.iterations) == 3
+
+
 # Noise
 
 
