@@ -34,6 +34,8 @@ def quality(card):
     metrics = card.get("metrics", {})
     if "accuracy" in metrics:
         return f"{metrics['accuracy']['value']:.1%} right"
+    if "classes" in metrics:
+        return f"{metrics['classes']['value']:.0f} of 1000 classes"
     return f"{metrics['fid']['value']:.3g} ({metrics['fid']['floor']:.3g})" if "fid" in metrics else ""
 
 

@@ -8,7 +8,8 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_dataset, check_images, images_of
+from keras_gans.data.checks import check_dataset, check_images, images_of, labels_of
+from keras_gans.data.label_spaces import check_label_space
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import grid, to_float, to_uint8
@@ -16,7 +17,17 @@ from keras_gans.layers.slots import Slots
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, with_loss_scale
 
 PLAYERS = ("generator", "discriminator")
+LABEL_STREAM = int.from_bytes(b"label")  # tells the seeds of labels from those of latents
 SAMPLING_BATCH = 256  # images decoded at once: bounds the memory of generate(100_000)
+
+
+def uniform_of(normal):
+    """Numbers from U[0, 1] of standard normal ones: their distribution function, (1 + erf(n / sqrt(2))) / 2.
+
+    >>> ops.convert_to_numpy(uniform_of(np.array([-9.0, 0.0, 9.0], "float32"))).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))
 
 
 class AdversarialModel(keras.Model):
@@ -25,7 +36,8 @@ class AdversarialModel(keras.Model):
     A variant gives the networks, `discriminator_loss`, `generator_loss`, `train_step` and `paper_optimizers`.
 
     Args:
-        generator: Keras model, latents (N, latent_dim) to images (N, height, width, channels) in [-1, 1].
+        generator: Keras model, latents (N, latent_dim) to images (N, height, width, channels) in [-1, 1]; of a
+            conditional model [latents, labels as `label_space` encodes them] to images.
         discriminator: Keras model, images to one logit (N, 1), without a sigmoid; None makes a model that samples and
             cannot train, as in the zoo.
         discriminator_steps: discriminator updates for each generator update; a batch is dealt out among them, so that
@@ -35,20 +47,31 @@ class AdversarialModel(keras.Model):
             average forgets the initial weights.
         seed: whole number that names the run's noise; None draws one from Python's generator, which
             `keras.utils.set_random_seed` seeds.
+        label_space: of a conditional model what its labels are, such as `kg.data.Classes(10)`; None without labels.
 
     Raises:
         ConfigurationError: networks whose shapes do not fit each other, or numbers out of range.
     """
 
-    def __init__(self, generator, discriminator, *, discriminator_steps=1, ema_decay=None, seed=None, **kwargs):
-        _check_networks(generator, discriminator, self.judged_shapes, self.logits_per_image)
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        discriminator_steps=1,
+        ema_decay=None,
+        seed=None,
+        label_space=None,
+        **kwargs,
+    ):
+        _check_networks(generator, discriminator, label_space, self.judged_shapes, self.logits_per_image)
         super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
         if ema_decay is not None and not 0.0 <= ema_decay < 1.0:
             raise ConfigurationError(f"Expected an ema_decay in [0, 1) or None. Received: {ema_decay!r}.")
         self.generator, self.discriminator = generator, discriminator
-        self.discriminator_steps, self.ema_decay = discriminator_steps, ema_decay
+        self.discriminator_steps, self.ema_decay, self.label_space = discriminator_steps, ema_decay, label_space
         self.seed = random.randrange(2**31 - 1) if seed is None else _checked_seed(seed, range(2**31 - 1))
         self.latent_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)  # so that validating changes no training
@@ -69,7 +92,6 @@ class AdversarialModel(keras.Model):
 
     log_names = ("d_loss", "g_loss")
     logits_per_image = 1  # of the discriminator; None: as many as there are
-    num_classes = None  # of the labels that `fit` asks for; None: no labels are looked at
     encoders = ()  # names of networks beside the generator that are of use after training: the zoo keeps them
 
     def prior(self, noise):
@@ -79,6 +101,11 @@ class AdversarialModel(keras.Model):
     def judged_shapes(self, generator):
         """What the discriminator takes, as shapes without the batch: one, or a list where it judges several inputs."""
         return generator.output_shape[1:]
+
+    @property
+    def learned_labels(self):
+        """The space of the labels that `fit` asks for: a conditional model's own. None: no labels are looked at."""
+        return self.label_space
 
     @property
     def smallest_batch(self):
@@ -135,7 +162,8 @@ class AdversarialModel(keras.Model):
     @property
     def latent_dim(self):
         """How many numbers an image is made from."""
-        return self.generator.input_shape[-1]
+        shape = self.generator.input_shape
+        return (shape[0] if isinstance(shape, list) else shape)[-1]
 
     # Compiling
 
@@ -202,6 +230,10 @@ class AdversarialModel(keras.Model):
         """The images of a batch as the discriminator sees them, at least `smallest_batch` of them."""
         return self.enough(self.as_real(images_of(data)))
 
+    def conditions(self, data):
+        """The labels of a batch as the networks take them, float32 (N, label_space.size), at least `smallest_batch`."""
+        return self.enough(self.label_space.encode(labels_of(data)))
+
     def enough(self, rows):
         """`rows`, at least `smallest_batch` of them."""
         if self.smallest_batch > 1:  # the last batch of an epoch may be smaller: its rows are dealt out again
@@ -221,8 +253,7 @@ class AdversarialModel(keras.Model):
 
     def uniform(self, shape, training=True):
         """Fresh numbers from U[0, 1] of a shape that begins with the count of images; see `uniform_like`."""
-        normal = engine.normal(shape, self.latent_seeds if training else self.evaluation_seeds)
-        return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))  # a normal's distribution function makes it uniform
+        return uniform_of(engine.normal(shape, self.latent_seeds if training else self.evaluation_seeds))
 
     def score(self, images, training=True):
         """The discriminator's logits, float32 (N, logits_per_image), of images or of whatever else it judges."""
@@ -401,19 +432,21 @@ class AdversarialModel(keras.Model):
             self.example_shape,
             check=self.check_examples,
             labels=y,
-            num_classes=self.num_classes,
-            labels_needed=labels_needed,
+            label_space=self.learned_labels,
+            labels_needed=labels_needed or self.label_space is not None,
             **least,
         )
 
     def test_step(self, data):
         """The losses of one batch with both networks in inference mode and noise of its own."""
         real = self.real_images(data)
-        fake = self.generator(self.latents_like(real, training=False), training=False)
+        latents = self.latents_like(real, training=False)
+        labels = [] if self.label_space is None else [self.conditions(data)]
+        fake = self.generator([latents, *labels] if labels else latents, training=False)
         return self._averaged(
             {
-                "d_loss": self.discriminator_loss(real, fake, training=False),
-                "g_loss": self.generator_loss(fake, training=False),
+                "d_loss": self.discriminator_loss(real, fake, *labels, training=False),
+                "g_loss": self.generator_loss(fake, *labels, training=False),
             }
         )
 
@@ -425,12 +458,15 @@ class AdversarialModel(keras.Model):
         return self.generator if self.ema_decay is None else self.ema_generator
 
     def call(self, inputs, training=False):
-        """Images in [-1, 1] of latents; what `predict` and `summary` see."""
+        """Images in [-1, 1] of latents, or of [latents, encoded labels]; what `predict` and `summary` see."""
         return self.sampling_generator(inputs, training=training)
 
-    def images_of_noise(self, noise):
-        """uint8 images of standard normal noise (N, latent_dim): what `generate` compiles and an export holds."""
-        return self.as_samples(self.sampling_generator(self.prior(noise), training=False))
+    def images_of_noise(self, noise, conditions=None):
+        """uint8 images of standard normal noise (N, latent_dim), and of encoded labels where the model is conditional:
+        what `generate` compiles and an export holds."""
+        latents = self.prior(noise)
+        inputs = latents if conditions is None else [latents, conditions]
+        return self.as_samples(self.sampling_generator(inputs, training=False))
 
     def noise(self, n=None, seed=None):
         """The standard normal noise that `generate(n, seed)` starts from, float32 (n, latent_dim)."""
@@ -445,21 +481,66 @@ class AdversarialModel(keras.Model):
             raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
         return np.asarray(engine.seeded_normal(seeds, self.latent_dim))
 
-    def generate(self, n=None, seed=None, noise=None):
+    def labels(self, n=None, seed=None):
+        """The labels that a conditional model's `generate(n, seed)` takes where it is given none.
+
+        Every label is as likely as any other; `label_space.draw` says how.
+
+        Args:
+            n, seed: see `generate`.
+
+        Returns:
+            An array (n, ...); None where the model takes no labels.
+        """
+        if self.label_space is None:
+            return None
+        if seed is None:
+            seed = random.randrange(2**31)
+        if np.ndim(seed) == 0:
+            normal = engine.seeded_normal([_checked_seed(seed) ^ LABEL_STREAM], n * self.label_space.draws)
+        else:
+            seeds = [_checked_seed(s) ^ LABEL_STREAM for s in np.asarray(seed).tolist()]
+            normal = engine.seeded_normal(seeds, self.label_space.draws)
+        uniform = ops.convert_to_numpy(uniform_of(np.asarray(normal).reshape(-1, self.label_space.draws)))
+        return self.label_space.draw(uniform)
+
+    def inputs_like(self, n=None, seed=None):
+        """What the generator takes to make the images of `generate(n, seed)`: latents, or [latents, encoded labels]."""
+        latents = self.prior(self.noise(n, seed))
+        return latents if self.label_space is None else [latents, self.label_space.encode(self.labels(n, seed))]
+
+    def sheet(self, rows, columns, seed=None):
+        """Images for a picture of so many rows and columns, which shows one class a column where it can.
+
+        Args:
+            rows, columns: whole numbers, 1 or more.
+            seed: see `generate`.
+
+        Returns:
+            uint8 (rows * columns, height, width, channels).
+        """
+        n = rows * columns
+        return self.generate(n, seed, labels=self.label_space and self.label_space.in_grid(n, columns))
+
+    def generate(self, n=None, seed=None, noise=None, labels=None):
         """New images.
 
         Args:
-            n: how many; may be left out where `seed` is a list.
+            n: how many; may be left out where `seed` or `labels` is a list.
             seed: a whole number for the whole batch; or a list of whole numbers, one an image, each image the same in
                 any batch; None for other images at each call. The first image of seed s is that of [s], and the first
                 images do not depend on n, up to a grey level of rounding.
-            noise: instead of n and seed, standard normal numbers (n, latent_dim).
+            noise: instead of seed, standard normal numbers (n, latent_dim).
+            labels: of a conditional model, what the images are to show: one label for all of them, or a list or array
+                of one for each. None: `labels(n, seed)`, with `noise` `labels(n, 0)`.
 
         Returns:
             uint8 (n, height, width, channels).
 
         Raises:
-            ConfigurationError: n or seed that cannot be.
+            ConfigurationError: n or seed that cannot be, labels that are not one for each image, or labels where the
+                model takes none.
+            DataError: labels that are none of `label_space`.
 
         Example:
 
@@ -467,18 +548,55 @@ class AdversarialModel(keras.Model):
         >>> images.shape, images.dtype.name
         ((2, 8, 8, 1), 'uint8')
         """
-        noise = self.noise(n, seed) if noise is None else np.asarray(noise, "float32")
+        if labels is not None:
+            labels, n = self._checked_labels(labels, n, seed, noise)
+        if noise is None:
+            seed = random.randrange(2**31) if seed is None else seed
+            noise = self.noise(n, seed)
+        else:
+            noise = np.asarray(noise, "float32")
         if noise.ndim != 2 or noise.shape[1] != self.latent_dim or len(noise) == 0:
             raise ConfigurationError(
                 f"Expected noise of shape (n, {self.latent_dim}) with n of 1 or more. Received: {noise.shape}."
             )
+        inputs = noise
+        if self.label_space is not None:
+            labels = self.labels(len(noise), 0 if seed is None else seed) if labels is None else labels
+            inputs = np.concatenate([noise, ops.convert_to_numpy(self.label_space.encode(labels))], axis=1)
         if getattr(self, "_decode", None) is None:
-            self._decode = engine.function(self.images_of_noise, self.sampling_generator.variables)
+            self._decode = engine.function(self._decoded, self.sampling_generator.variables)
         # Kernels divide a batch among threads by its size and round accordingly: images with seeds of their own are
         # made one at a time, which alone keeps each the same in any batch.
         size = SAMPLING_BATCH if np.ndim(seed) == 0 else 1
-        parts = [self._decode(noise[i : i + size]) for i in range(0, len(noise), size)]
+        parts = [self._decode(inputs[i : i + size]) for i in range(0, len(inputs), size)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _decoded(self, inputs):
+        """The images of noise, with encoded labels beside it where the model is conditional."""
+        if self.label_space is None:
+            return self.images_of_noise(inputs)
+        return self.images_of_noise(inputs[:, : self.latent_dim], inputs[:, self.latent_dim :])
+
+    def _checked_labels(self, labels, n, seed, noise):
+        """One label for each image, and how many images there are."""
+        if self.label_space is None:
+            raise ConfigurationError(
+                f"Expected no labels: {type(self).__name__} is not conditional. Received: labels. Leave them out."
+            )
+        if np.ndim(labels) == len(self.label_space.shape):  # one for all
+            labels = [labels]
+        labels = self.label_space.checked(labels)
+        if noise is not None:
+            n = len(noise)
+        elif np.ndim(seed):
+            n = len(seed) if n is None else n
+        elif n is None and len(labels) > 1:
+            n = len(labels)
+        if len(labels) == 1 and _is_count(n):
+            labels = np.repeat(labels, n, axis=0)
+        if _is_count(n) and len(labels) != n:
+            raise ConfigurationError(f"Expected one label an image. Received: {len(labels)} labels for {n} images.")
+        return labels, n
 
     # Saving
 
@@ -491,6 +609,7 @@ class AdversarialModel(keras.Model):
             "discriminator_steps": self.discriminator_steps,
             "ema_decay": self.ema_decay,
             "seed": self.seed,
+            "label_space": self.label_space and keras.saving.serialize_keras_object(self.label_space),
             "slots": self.slots.get_config()["slots"],
         }
 
@@ -591,14 +710,22 @@ def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
     return int(seed)
 
 
-def _check_networks(generator, discriminator, judged_shapes, logits):
+def _check_networks(generator, discriminator, label_space, judged_shapes, logits):
+    if label_space is not None:
+        check_label_space(label_space)
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not (isinstance(network, keras.Model) and network.built) and not (
             name == "discriminator" and network is None
         ):
             raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {network!r}.")
-    if len(generator.input_shape) != 2:
+    shapes = generator.input_shape if isinstance(generator.input_shape, list) else [generator.input_shape]
+    if label_space is None and (len(shapes) != 1 or len(shapes[0]) != 2):
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
+    if label_space is not None and (len(shapes) != 2 or len(shapes[0]) != 2 or shapes[1] != (None, label_space.size)):
+        raise ConfigurationError(
+            f"Expected a generator of latents (N, latent_dim) and of labels (N, {label_space.size}), since they are "
+            f"{label_space}. Received: {generator.input_shape}."
+        )
     if discriminator is None:
         return
     expected, shapes = judged_shapes(generator), discriminator.input_shape

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_gans import engine
+from keras_gans.data import Values
 from keras_gans.errors import OutputError, UnsupportedError
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
@@ -27,6 +28,9 @@ def export(model, folder):
     - `from_seed`: {"seeds": int64 (N,)} to {"images": ...}, the images of `model.generate(seed=seeds)`.
     - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files. Left out where
       images have more than the 4 channels that PNG can hold.
+
+    A conditional model takes {"labels": ...} beside them in each signature: one label of its `label_space` for each
+    example, int64 or, of `Values`, float32. The server does not check that they are.
 
     A model of text has {"tokens": uint8 (N, length)}, the ids of characters, in the place of images, and in the place
     of `png`:
@@ -108,18 +112,25 @@ def _flush(folder):
 def _save(model, path, name):
     import tensorflow as tf
 
-    def from_latents(latents):
-        return {model.samples_name: model.as_samples(model.sampling_generator(latents, training=False))}
+    space = model.label_space
 
-    def from_seed(seeds):
+    def from_latents(latents, labels=None):
+        inputs = latents if labels is None else [latents, space.encode(labels)]
+        return {model.samples_name: model.as_samples(model.sampling_generator(inputs, training=False))}
+
+    def from_seed(seeds, labels=None):
         # One at a time, as `generate` does for a list of seeds: see there.
         noise = engine.seeded_normal(seeds, model.latent_dim)
+        rows = noise if labels is None else (noise, space.encode(labels))
         spec = tf.TensorSpec(model.example_shape, "uint8")
-        samples = tf.map_fn(lambda one: model.images_of_noise(one[None])[0], noise, fn_output_signature=spec)
-        return {model.samples_name: samples}
 
-    def png(seeds):
-        return {"png_bytes": tf.io.encode_png(from_seed(seeds)["images"])}
+        def one_of(row):
+            return model.images_of_noise(*(part[None] for part in tf.nest.flatten(row)))[0]
+
+        return {model.samples_name: tf.map_fn(one_of, rows, fn_output_signature=spec)}
+
+    def png(seeds, labels=None):
+        return {"png_bytes": tf.io.encode_png(from_seed(seeds, labels)["images"])}
 
     def text(seeds):
         padding = re.escape(model.alphabet[0])
@@ -128,14 +139,15 @@ def _save(model, path, name):
 
     latents = tf.TensorSpec((None, model.latent_dim), "float32", name="latents")
     seeds = tf.TensorSpec((None,), "int64", name="seeds")
+    labels = [] if space is None else [tf.TensorSpec((None, *space.shape), _label_dtype(space), name="labels")]
     signatures = {
-        "serving_default": tf.function(from_latents, input_signature=[latents]),
-        "from_seed": tf.function(from_seed, input_signature=[seeds]),
+        "serving_default": tf.function(from_latents, input_signature=[latents, *labels]),
+        "from_seed": tf.function(from_seed, input_signature=[seeds, *labels]),
     }
     if model.samples_name == "tokens":
         signatures["text"] = tf.function(text, input_signature=[seeds])
     elif model.image_shape[-1] in PNG_CHANNELS:
-        signatures["png"] = tf.function(png, input_signature=[seeds])
+        signatures["png"] = tf.function(png, input_signature=[seeds, *labels])
     module = tf.Module()
     module.variables_ = [variable.value for variable in model.sampling_generator.variables]
     logger = tf.get_logger()
@@ -158,18 +170,27 @@ def _save_requests(model, path, name, signatures):
     import tensorflow as tf
 
     examples = {"latents": np.asarray(model.prior(model.noise(1, seed=0)), "float32"), "seeds": np.zeros(1, "int64")}
+    if model.label_space is not None:
+        examples["labels"] = model.labels(1, seed=0).astype(_label_dtype(model.label_space))
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:
         for signature_name, signature in signatures.items():
-            (spec,) = signature.input_signature
-            tensor = tf.make_tensor_proto(examples[spec.name]).SerializeToString()
+            # PredictRequest's inputs, a map: key = 1, value = 2
+            inputs = [
+                _field(1, spec.name.encode()) + _field(2, tf.make_tensor_proto(examples[spec.name]).SerializeToString())
+                for spec in signature.input_signature
+            ]
             # ModelSpec: name = 1, signature_name = 3
             model_spec = _field(1, name.encode(errors="replace")) + _field(3, signature_name.encode())
-            # PredictRequest: model_spec = 1, inputs = 2, a map: key = 1, value = 2
-            request = _field(1, model_spec) + _field(2, _field(1, spec.name.encode()) + _field(2, tensor))
+            # PredictRequest: model_spec = 1, inputs = 2
+            request = _field(1, model_spec) + b"".join(_field(2, entry) for entry in inputs)
             # PredictionLog: predict_log = 6; PredictLog: request = 1
             writer.write(_field(6, _field(1, request)))
+
+
+def _label_dtype(space):
+    return "float32" if isinstance(space, Values) else "int64"
 
 
 def _field(number, content):

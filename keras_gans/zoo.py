@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gans.data import Classes
 from keras_gans.errors import CorruptPresetError
 from keras_gans.files import WEIGHTS, read_model
 from keras_gans.images import replacing, save, to_float
@@ -198,25 +199,28 @@ def write_preset(model, folder, card):
     folder = Path(folder)
     small = sampler(model)
     noise = small.noise(16, seed=2014)
-    images = small.generate(noise=noise)
+    chosen = {} if small.label_space is None else {"labels": small.labels(16, seed=2014)}
+    images = small.generate(noise=noise, **chosen)
     with replacing(folder / "model.keras") as path:
         small.save(path)
         full = path.read_bytes()
         path.write_bytes(_in_half(full))
-        change = np.abs(read_model(path).generate(noise=noise).astype(int) - images).max()
+        change = np.abs(read_model(path).generate(noise=noise, **chosen).astype(int) - images).max()
         half = bool(change <= LARGEST_CHANGE[model.samples_name])
         if not half:
             path.write_bytes(full)
-        images = read_model(path).generate(noise=noise)
+        images = read_model(path).generate(noise=noise, **chosen)
     with replacing(folder / "golden.npz") as path:
-        np.savez_compressed(path, noise=noise, images=images)
+        np.savez_compressed(path, noise=noise, images=images, **chosen)
     stored = read_model(folder / "model.keras")
-    save(stored.picture(stored.generate(64, seed=0)), folder / "samples.png")
+    columns = 10 if stored.label_space == Classes(10) else 8
+    save(stored.picture(stored.sheet(64 // columns, columns, seed=0), columns), folder / "samples.png")
     facts = {
         "preset": folder.name,
         "variant": type(model).__name__,
         "image_shape": list(model.image_shape),
         "latent_dim": model.latent_dim,
+        **({} if model.label_space is None else {"labels": str(model.label_space)}),
         "generator_parameters": int(small.generator.count_params()),
         "stored_as": "float16" if half else "float32",
         "size": (folder / "model.keras").stat().st_size,

@@ -256,7 +256,7 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
 
     settings = evaluation.Settings(source, split, features, tuple(metrics.split(",")), count, seed, None)
     table = evaluation.compare(loaded, settings, seeds, cache)
-    save(side_by_side([model.picture(model.generate(64, seed=seed)) for model in loaded.values()]), output)
+    save(side_by_side([model.picture(model.sheet(8, 8, seed)) for model in loaded.values()]), output)
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return

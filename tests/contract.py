@@ -109,6 +109,15 @@ class VariantContract:
         fake = gan.generator(latents, training=False)
         return gan.discriminator_loss(real, fake, training=False), gan.generator_loss(fake, training=False)
 
+    def inputs(self, gan, n, seed=0):
+        """What the generator takes for `generate(n, seed)`, as arrays."""
+        inputs = gan.inputs_like(n, seed)
+        return [ops.convert_to_numpy(x) for x in inputs] if isinstance(inputs, list) else ops.convert_to_numpy(inputs)
+
+    def rebuilt(self, one, generator, discriminator, **options):
+        """The variant anew, with other networks."""
+        return type(one)(generator, discriminator, **options)
+
     def discriminator_ending_in(self, gan, *last, shape=None):
         """A network for images of `shape`, or for what this variant's discriminator takes."""
         shape = gan.discriminator.input_shape[1:] if shape is None else shape
@@ -167,7 +176,7 @@ class VariantContract:
 
     def test_builds_networks_that_fit(self, one):
         assert one.image_shape == self.shape
-        images = one.generator(np.zeros((4, one.latent_dim), "float32"))
+        images = one.generator(self.inputs(one, 4))
         assert tuple(images.shape) == (4, *self.shape)
         judged = self.judged(one, images)
         count = len(judged[-1] if isinstance(judged, list) else judged)
@@ -246,7 +255,7 @@ class VariantContract:
         assert not equal(values(plain.player_variables("generator")), values(other.player_variables("generator")))
 
     def test_a_generator_alone_samples_and_does_not_compile(self, one):
-        alone = type(one)(one.generator, None)
+        alone = self.rebuilt(one, one.generator, None)
         assert alone.generate(2, seed=0).shape == (2, *self.example_shape)
         with pytest.raises(ConfigurationError, match="a generator alone"):
             alone.compile()
@@ -284,7 +293,7 @@ class VariantContract:
         assert all(np.isfinite(history[name]).all() for name in gan.log_names)
         assert not any(equal([a], [b]) for a, b in zip(before, values(gan.trainable_variables)))
         assert all(variable.dtype == "float32" for variable in gan.trainable_variables)
-        images = gan.generator(np.zeros((2, gan.latent_dim), "float32"))
+        images = gan.generator(self.inputs(gan, 2))
         assert ops.dtype(images) == ops.dtype(gan.discriminator(self.judged(gan, images))) == "float32"
         assert gan.generate(2, seed=0).dtype == np.uint8
         scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in (gan.g_optimizer, gan.d_optimizer)]
@@ -320,9 +329,8 @@ class VariantContract:
 
     def test_the_moving_average_samples_and_changes_no_training(self, one, plain):
         assert equal(values(plain.trainable_variables), values(one.trainable_variables))
-        noise = one.noise(3, seed=0)
-        images = one.ema_generator(one.prior(ops.convert_to_tensor(noise)), training=False)
-        averaged = one.generate(noise=noise)
+        images = one.ema_generator(self.inputs(one, 3), training=False)
+        averaged = one.generate(noise=one.noise(3, seed=0))
         assert largest_difference([self.made(images)], [averaged]) <= 1  # a grey level, by rounding
 
     # Data
@@ -343,9 +351,16 @@ class VariantContract:
         levels, labels = images[:whole], labels[:whole]
         floats = self.otherwise(levels)
         gan = self.gan(compile={"run_eagerly": True})
+        data, options = self._packings(floats, levels, labels)[kind]()
+        gan.fit(data, verbose=0, **options)
+        assert int(gan.step) == self.batches_per_epoch
+        return gan
+
+    def _packings(self, floats, levels, labels):
+        """What `fit` takes of the same examples, in order: {kind: function that returns data and options}."""
         rows = {"shuffle": False, "batch_size": self.batch_size}
-        steps = {"steps_per_epoch": self.batches_per_epoch}
-        packings = {
+        steps, starts = {"steps_per_epoch": self.batches_per_epoch}, range(0, len(floats), self.batch_size)
+        return {
             "array": lambda: (floats, rows),
             "uint8": lambda: (levels, rows),
             "labels": lambda: (floats, {"y": labels, **rows}),
@@ -353,15 +368,11 @@ class VariantContract:
             "pydataset": lambda: (Rows(floats, labels, self.batch_size, lambda x, y: x), {}),
             "pairs": lambda: (Rows(levels, labels, self.batch_size, lambda x, y: (x, y)), {}),
             "dicts": lambda: (Rows(levels, labels, self.batch_size, lambda x, y: {"image": x, "label": y}), {}),
-            "generator": lambda: ((floats[i : i + self.batch_size] for i in range(0, whole, self.batch_size)), steps),
+            "generator": lambda: ((floats[i : i + self.batch_size] for i in starts), steps),
             "tf images": lambda: (_tf_dataset(floats, self.batch_size), {}),
             "tf pairs": lambda: (_tf_dataset((levels, labels), self.batch_size), {}),
             "tf dicts": lambda: (_tf_dataset({"image": levels, "label": labels}, self.batch_size), {}),
         }
-        data, options = packings[kind]()
-        gan.fit(data, verbose=0, **options)
-        assert int(gan.step) == self.batches_per_epoch
-        return gan
 
     @slow_on_jax
     def test_a_partial_last_batch_trains_finitely(self):
@@ -386,9 +397,9 @@ class VariantContract:
         assert [losses["d_loss"], losses["g_loss"]] == pytest.approx([number(loss) for loss in expected], rel=1e-4)
 
     def test_validating_changes_no_training(self, after_two_epochs):
-        images, _ = self.arrays()
+        held_out = tuple(array[:8] for array in self.arrays())
         watched = self.gan()
-        history = watched.fit(self.batches(), epochs=2, validation_data=images[:8], verbose=0).history
+        history = watched.fit(self.batches(), epochs=2, validation_data=held_out, verbose=0).history
         assert set(history) >= {"val_d_loss", "val_g_loss"} and np.isfinite(history["val_d_loss"]).all()
         assert equal(training_state(watched), after_two_epochs)
 
@@ -399,7 +410,7 @@ class VariantContract:
         assert images.shape == (9, *self.example_shape) and images.dtype == np.uint8
         assert len(np.unique(images.reshape(9, -1), axis=0)) == 9
         assert one.generate(1, seed=0).shape == (1, *self.example_shape)
-        predicted = one.predict(ops.convert_to_numpy(one.prior(one.noise(9, seed=1))), verbose=0)
+        predicted = one.predict(self.inputs(one, 9, seed=1), verbose=0)
         assert largest_difference([self.made(predicted)], [images.astype("int32")]) <= 1  # a grey level, by rounding
 
     def test_a_seed_names_its_images(self, one):
@@ -466,8 +477,7 @@ class VariantContract:
                 if epoch == 0:
                     self.model.save(tmp_path / "gan.keras")
 
-        images, _ = self.arrays()
-        fit = {"validation_data": images[:8]} if validate else {}
+        fit = {"validation_data": tuple(array[:8] for array in self.arrays())} if validate else {}
         whole = self.gan(ema_decay=0.9, discriminator_steps=2)
         whole.fit(self.batches(), epochs=2, verbose=0, callbacks=[Save()], **fit)
         keras.utils.set_random_seed(99)  # nothing may hang on the global generators
@@ -566,10 +576,10 @@ class VariantContract:
         ]
         for discriminator, message in cases:
             with pytest.raises(ConfigurationError, match=message):
-                type(one)(one.generator, discriminator)
+                self.rebuilt(one, one.generator, discriminator)
         for generator in (None, one.discriminator):
             with pytest.raises(ConfigurationError, match="generator"):
-                type(one)(generator, one.discriminator)
+                self.rebuilt(one, generator, one.discriminator)
 
     @pytest.mark.parametrize(
         "options",
@@ -587,7 +597,7 @@ class VariantContract:
     )
     def test_numbers_out_of_range_are_refused(self, one, options):
         with pytest.raises(ConfigurationError, match=next(iter(options))):
-            type(one)(one.generator, one.discriminator, **options)
+            self.rebuilt(one, one.generator, one.discriminator, **options)
 
     @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True, None])
     def test_impossible_counts_are_refused(self, one, n):

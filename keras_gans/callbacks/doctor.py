@@ -241,7 +241,7 @@ class GANDoctor(keras.callbacks.Callback):
             )
         self._real = self._images(self.real, "real")
         self._held_out = None if self.held_out is None else self._images(self.held_out, "held_out")
-        self._latents = model.prior(model.noise(len(self._real), seed=0))
+        self._inputs = model.inputs_like(len(self._real), seed=0)
         self._spread = _spread(_flat(model.as_real(model.as_samples(self._real))))
         if self._spread == 0.0:
             raise DataError("Expected real to be images that differ. Received: copies of one. Give a mixed batch.")
@@ -282,7 +282,7 @@ class GANDoctor(keras.callbacks.Callback):
     def _examine(self, logs):
         """{signal: value} of the model as it is; NaN for all that cannot be computed of values that are not finite."""
         model = self.model
-        fake = model.generator(self._latents, training=False)
+        fake = model.generator(self._inputs, training=False)
         batches = [self._real, fake] if self._held_out is None else [self._real, fake, self._held_out]
         logits = [self._logits(batch) for batch in batches] if self._has_logits else []
         losses = [logs[name] for name in model.log_names if name in logs]
@@ -347,7 +347,7 @@ class GANDoctor(keras.callbacks.Callback):
         """The norm of the gradient of a loss of the samples for the generator's weights."""
         model, scale = self.model, self.model.g_optimizer.scale_loss  # float16 needs large losses here too
         _, gradients = engine.value_and_grad(
-            lambda: loss_of(model.generator(self._latents, training=False)), model.generator.trainable_variables, scale
+            lambda: loss_of(model.generator(self._inputs, training=False)), model.generator.trainable_variables, scale
         )
         norms = [np.linalg.norm(ops.convert_to_numpy(slope)) for slope in gradients if slope is not None]
         return float(np.linalg.norm(norms) / float(scale(1.0)))

@@ -15,7 +15,7 @@ from keras_gans.errors import ConfigurationError
 class SampleGrid(keras.callbacks.Callback):
     """Writes a grid of generated images as `epoch_0001.png`, ... and, if asked, all of them as one animation.
 
-    The images are those of `model.generate(rows * columns, seed)`: the same noise each time, and the moving average of
+    The images are those of `model.sheet(rows, columns, seed)`: the same noise each time, and the moving average of
     the generator where the model keeps one. Sampling changes no training.
 
     Args:
@@ -77,7 +77,7 @@ class SampleGrid(keras.callbacks.Callback):
             self._animate()
 
     def _draw(self):
-        pictures = self.model.generate(self.rows * self.columns, seed=self.seed)
+        pictures = self.model.sheet(self.rows, self.columns, self.seed)
         images.save(self.model.picture(pictures, self.columns), self.folder / f"epoch_{self._last:04d}.png")
         self._drawn = self._last
 

@@ -11,7 +11,7 @@ from keras_gans.errors import ConfigurationError
 class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's `TensorBoard`, which writes the logs, and a grid of samples as the image "samples".
 
-    The images are those of `model.generate(rows * rows, seed)`: the same noise each time, and the moving average of the
+    The images are those of `model.sheet(rows, rows, seed)`: the same noise each time, and the moving average of the
     generator where the model keeps one. List it after callbacks that add to the logs, such as `EvaluateGenerator`,
     whose "val_fid" then is a curve of the validation's.
 
@@ -49,7 +49,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
             return
         if self._samples is None:
             self._samples = self.summary.create_file_writer(str(Path(self.log_dir) / "samples"))
-        picture = self.model.picture(self.model.generate(self.rows**2, seed=self.seed), self.rows)
+        picture = self.model.picture(self.model.sheet(self.rows, self.rows, self.seed), self.rows)
         with self._samples.as_default():
             self.summary.image("samples", picture[None], step=epoch)
 

@@ -2,6 +2,7 @@
 
 from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import digits, shapes
+from keras_gans.data.label_spaces import Attributes, Classes, Values, label_space_of
 from keras_gans.data.loading import load
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
 from keras_gans.data.stacked import stacked_mnist
@@ -9,13 +10,17 @@ from keras_gans.data.text import decode_text, encode_text, load_text
 from keras_gans.data.toys import grid, grid_centers, points, ring, ring_centers
 
 __all__ = [
+    "Attributes",
     "Batches",
+    "Classes",
     "SemiSupervisedBatches",
+    "Values",
     "decode_text",
     "digits",
     "encode_text",
     "grid",
     "grid_centers",
+    "label_space_of",
     "load",
     "load_text",
     "points",

@@ -76,30 +76,6 @@ def check_images(images, image_shape):
         )
 
 
-def check_labels(labels, num_classes):
-    """Refuses labels that are no classes of the model.
-
-    Args:
-        labels: tensor or array of whole numbers.
-        num_classes: how many classes the model has.
-
-    Raises:
-        DataError: no whole numbers, or some outside 0..num_classes - 1.
-    """
-    values = np.asarray(labels if isinstance(labels, list) else keras.ops.convert_to_numpy(labels))
-    if values.dtype.kind not in "iu":
-        raise DataError(
-            f"Expected labels as whole numbers from 0 to {num_classes - 1}. Received: dtype {values.dtype}. "
-            'Convert them with .astype("int64").'
-        )
-    if values.size == 0 or values.min() < 0 or values.max() >= num_classes:
-        received = f"labels from {values.min()} to {values.max()}" if values.size else "no label"
-        raise DataError(
-            f"Expected labels from 0 to {num_classes - 1}. Received: {received}. Build the model with as many classes "
-            "as there are; images without a label go into kg.data.SemiSupervisedBatches."
-        )
-
-
 def check_tokens(tokens, shape, vocabulary):
     """Refuses rows of character ids that the model cannot learn from.
 
@@ -172,16 +148,16 @@ def check_dataset(
     check=check_images,
     *,
     labels=None,
-    num_classes=None,
+    label_space=None,
     labels_needed=True,
 ):
     """Checks what `fit` was given; returns the data to train on.
 
     Arrays are checked whole by `check(examples, example_shape)`, anything else by its first batch. Labels, which for
-    arrays are `labels`, are looked at where `num_classes` says how many classes there are.
+    arrays are `labels`, are looked at where there is a `label_space`; those of `Batches` all.
 
     Raises:
-        DataError: see `check_images`, `check_labels`, `first_batch`; fewer batches than `steps_per_epoch`; or no
+        DataError: see `check_images`, `LabelSpace.checked`, `first_batch`; fewer batches than `steps_per_epoch`; or no
             labels where they are needed.
     """
     if isinstance(x, (np.ndarray, list)) or keras.ops.is_tensor(x):
@@ -189,7 +165,7 @@ def check_dataset(
         if len(x) == 0:
             raise DataError("Expected at least one image. Received: an empty array.")
         check(x, example_shape)
-        _check_labels_there(labels, num_classes, labels_needed)
+        _check_labels(labels, label_space, labels_needed)
         return x
     if isinstance(x, (tuple, dict)):
         raise DataError(
@@ -210,20 +186,21 @@ def check_dataset(
             f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: a dataset of {length}. "
             "Lower steps_per_epoch, leave it out, or add .repeat()."
         )
-    _check_labels_there(labels_of(batch), num_classes, labels_needed)
+    held = getattr(x, "labels", None) if isinstance(x, Batches) else None
+    _check_labels(labels_of(batch) if held is None else held, label_space, labels_needed)
     return x
 
 
-def _check_labels_there(labels, num_classes, needed):
-    if num_classes is None:
+def _check_labels(labels, label_space, needed):
+    if label_space is None:
         return
     if labels is not None:
-        check_labels(labels, num_classes)
+        label_space.checked(labels)
     elif needed:
         raise DataError(
-            f"Expected labels from 0 to {num_classes - 1} beside the images. Received: images alone. Pass "
-            "fit(images, labels), batches of (images, labels), or, where few images have a label, "
-            "kg.data.semi_supervised(dataset) or kg.data.SemiSupervisedBatches."
+            f"Expected labels beside the images, {label_space}. Received: images alone. Pass fit(images, labels), "
+            "batches of (images, labels), or, to a semi-supervised model, kg.data.semi_supervised(dataset) or "
+            "kg.data.SemiSupervisedBatches, where few images have a label."
         )
 
 

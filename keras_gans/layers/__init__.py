@@ -1,5 +1,6 @@
 """Layers that Keras does not have, one a file."""
 
+from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.instance_noise import InstanceNoise
 from keras_gans.layers.maxout import Maxout
@@ -15,6 +16,7 @@ from keras_gans.layers.virtual_batch_normalization import (
 from keras_gans.layers.weight_normalization import WeightNormalization, initialize_from_data
 
 __all__ = [
+    "ConditionalBatchNormalization",
     "FusedBatchNormalization",
     "InstanceNoise",
     "Maxout",

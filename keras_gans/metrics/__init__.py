@@ -1,7 +1,7 @@
 """How good a model's samples are: numbers with the protocol that they need."""
 
 from keras_gans.metrics.classes import predict_attributes, predict_classes, stacked_classes
-from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol, TextEvaluator
+from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol, StackedEvaluator, TextEvaluator
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
 from keras_gans.metrics.inception_score import InceptionScore, inception_score
@@ -38,6 +38,7 @@ __all__ = [
     "PrecisionRecall",
     "Protocol",
     "SlicedWasserstein",
+    "StackedEvaluator",
     "TextEvaluator",
     "birthday_support",
     "class_coverage",

@@ -12,10 +12,12 @@ from keras_gans.data.batches import Batches
 from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError, DataError, ProtocolError
 from keras_gans.images import replacing
+from keras_gans.metrics.classes import stacked_classes
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
 from keras_gans.metrics.inception_score import inception_score
 from keras_gans.metrics.kernel import kernel_distance
 from keras_gans.metrics.manifold import density_coverage, precision_recall
+from keras_gans.metrics.modes import class_coverage
 from keras_gans.metrics.similarity import ms_ssim_diversity
 from keras_gans.metrics.sliced_wasserstein import sliced_wasserstein_distance
 from keras_gans.metrics.text import ngram_divergence
@@ -190,7 +192,7 @@ SETTINGS = {
     "swd": "sliced Wasserstein distance x 1000, mean over levels",
     "ms_ssim": "MS-SSIM of pairs",
 }
-HIGHER_IS_BETTER = {"is", "precision", "recall", "density", "coverage"}
+HIGHER_IS_BETTER = {"classes", "is", "precision", "recall", "density", "coverage"}
 
 
 class Evaluator:
@@ -349,6 +351,61 @@ class TextEvaluator:
                 f"Expected lines of the reference's {self.real.shape[1]} characters. Received: shape {tuple(shape)}. "
                 "Load the reference with the model's length."
             )
+
+
+class StackedEvaluator:
+    """Counts the classes of stacked digits: "classes" of 1000, and "class_kl", the KL of their histogram from the
+    uniform one in nats.
+
+    Args:
+        classifier: of one digit, images (N, height, width, 1) in [-1, 1] to logits (N, 10).
+        name: what the protocol calls it.
+
+    Example:
+
+    >>> digits = kg.data.stacked_mnist(kg.data.digits(100), count=64, batch_size=64)[0][0]
+    >>> found = StackedEvaluator(kg.zoo.load_classifier("classifier_mnist"), "classifier_mnist")(digits)
+    >>> list(found)
+    ['classes', 'class_kl']
+
+    Reference: Srivastava et al., 2017 (VEEGAN), https://arxiv.org/abs/1705.07761, who count 26 000 samples' classes
+    """
+
+    names = ["classes", "class_kl"]
+
+    def __init__(self, classifier, name):
+        self.classifier, self.name = classifier, name
+
+    def __call__(self, fake):
+        """Measures images (N, height, width, 3), uint8 or floats in [-1, 1].
+
+        Returns:
+            A dict from names to `Measurement`s.
+
+        Raises:
+            DataError: images of another shape.
+        """
+        found = class_coverage(fake_classes=stacked_classes(self.classifier, fake))
+        numbers = {
+            "classes": (found.classes, "classes found of 1000"),
+            "class_kl": (found.kl, "KL from the uniform distribution over 1000 classes in nats"),
+        }
+        return {
+            name: Measurement(
+                name, float(value), None, Protocol(metric, f"{self.name} on each channel", "none", "uniform", len(fake))
+            )
+            for name, (value, metric) in numbers.items()
+        }
+
+    def check(self, image_shape):
+        """Refuses images that are not three digits' size.
+
+        Raises:
+            DataError: they are.
+        """
+        expected = (*self.classifier.input_shape[1:3], 3)
+        if tuple(image_shape) != expected:
+            raise DataError(f"Expected images of shape {expected}. Received: {tuple(image_shape)}.")
 
 
 def _name(batches):

@@ -1,5 +1,7 @@
 """The variants: one file a paper."""
 
+from keras_gans.models.acgan import ACGAN
+from keras_gans.models.cgan import CGAN
 from keras_gans.models.dcgan import DCGAN
 from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
@@ -7,6 +9,7 @@ from keras_gans.models.gan import GAN
 from keras_gans.models.improved_gan import ImprovedGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
+from keras_gans.models.projection_gan import ProjectionGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
@@ -15,6 +18,8 @@ from keras_gans.models.wgan_gp import WGANGP
 from keras_gans.models.wgan_gp_text import WGANGPText
 
 __all__ = [
+    "ACGAN",
+    "CGAN",
     "DCGAN",
     "DRAGAN",
     "FGAN",
@@ -22,6 +27,7 @@ __all__ = [
     "ImprovedGAN",
     "LSGAN",
     "PacGAN",
+    "ProjectionGAN",
     "SNGAN",
     "UnrolledGAN",
     "VEEGAN",

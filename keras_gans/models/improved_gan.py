@@ -29,6 +29,7 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans.data.checks import check_images, entry_of, labels_of
+from keras_gans.data.label_spaces import Classes
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization, WeightNormalization
@@ -37,7 +38,7 @@ from keras_gans.losses import (
     semi_supervised_labelled_loss,
     semi_supervised_unlabelled_loss,
 )
-from keras_gans.model import AdversarialModel
+from keras_gans.model import AdversarialModel, uniform_of
 from keras_gans.optimizers import FusedAdam
 
 FEATURES = "features"  # the name of the layer whose means the generator matches
@@ -165,8 +166,12 @@ class ImprovedGAN(AdversarialModel):
         """How many classes the discriminator tells apart; None without one."""
         return None if self.discriminator is None else self.discriminator.output_shape[-1]
 
+    @property
+    def learned_labels(self):
+        return None if self.discriminator is None else Classes(self.num_classes)
+
     def prior(self, noise):
-        return 0.5 * (1.0 + ops.erf(noise * 0.5**0.5))
+        return uniform_of(noise)
 
     def discriminator_loss(self, real, fake, labelled=None, labels=None, training=True):
         loss = semi_supervised_unlabelled_loss(self.score(real, training), self.score(fake, training))

@@ -33,7 +33,7 @@ def _batch_norm(name):
     )
 
 
-def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size=5):
+def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size=5, label_size=0):
     """The paper's generator: a projection to the smallest map, then transposed convolutions that double it.
 
     Args:
@@ -43,9 +43,11 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
         base_filters: channels of the last hidden map; each smaller map has twice as many. At 64x64, 128 is the paper's
             figure 1 and 64 the authors' Torch code; at 28x28, 64 is the Theano code for MNIST.
         kernel_size: 5 in the Theano code, 4 in the Torch code.
+        label_size: width of the encoded labels that stand beside the latents; 0 without labels.
 
     Returns:
-        A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
+        A Keras model, (N, latent_dim), or [(N, latent_dim), (N, label_size)], to (N, height, width, channels) in
+        [-1, 1].
 
     Raises:
         ConfigurationError: sizes that cannot be halved.
@@ -53,10 +55,13 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
     stages = _stages(image_shape)
     height, width, channels = image_shape
     smallest = (height >> stages, width >> stages, base_filters << (stages - 1))
-    latents = keras.Input((latent_dim,), name="latents")
+    latents = x = inputs = keras.Input((latent_dim,), name="latents")
+    if label_size:
+        inputs = [latents, keras.Input((label_size,), name="labels")]
+        x = layers.Concatenate(name="latents_and_labels")(inputs)
     x = layers.Dense(
         smallest[0] * smallest[1] * smallest[2], use_bias=False, kernel_initializer=_kernel(), name="project"
-    )(latents)
+    )(x)
     x = layers.ReLU(name="project_relu")(_batch_norm("project_norm")(x))  # per unit: before the reshape, as in Theano
     x = layers.Reshape(smallest, name="reshape")(x)
     for stage in range(stages - 1):
@@ -73,10 +78,10 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
     x = layers.Conv2DTranspose(
         channels, kernel_size, strides=2, padding="same", use_bias=False, kernel_initializer=_kernel(), name="to_image"
     )(x)
-    return keras.Model(latents, layers.Activation("tanh", dtype="float32", name="images")(x), name="generator")
+    return keras.Model(inputs, layers.Activation("tanh", dtype="float32", name="images")(x), name="generator")
 
 
-def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_norm=True):
+def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_norm=True, label_size=0, logits=1):
     """The paper's discriminator: strided convolutions, then one logit.
 
     Args:
@@ -84,14 +89,17 @@ def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_no
         base_filters: channels of the first map; each smaller map has twice as many.
         kernel_size: 5 in the Theano code, 4 in the Torch code.
         batch_norm: whether all convolutions but the first are normalised; a critic's penalty allows no batch norm.
+        label_size: width of the encoded labels, which join the first map as so many constant channels, as in IcGAN
+            (https://arxiv.org/abs/1611.06355); 0 without labels.
+        logits: how many.
 
     Returns:
-        A Keras model, images to logits (N, 1).
+        A Keras model, images, or [labels (N, label_size), images], to logits (N, logits).
 
     Raises:
         ConfigurationError: sizes that cannot be halved.
     """
-    images = x = keras.Input(image_shape, name="images")
+    images = x = inputs = keras.Input(image_shape, name="images")
     for stage in range(_stages(image_shape)):
         x = layers.Conv2D(
             base_filters << stage,
@@ -105,6 +113,13 @@ def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_no
         if stage and batch_norm:  # none at the first layer: it would hide the images' mean and contrast
             x = _batch_norm(f"down{stage}_norm")(x)
         x = layers.LeakyReLU(0.2, name=f"down{stage}_relu")(x)
+        if label_size and stage == 0:
+            labels = keras.Input((label_size,), name="labels")
+            height, width = x.shape[1:3]
+            planes = layers.Reshape((height, width, label_size), name="planes")(
+                layers.RepeatVector(height * width, name="everywhere")(labels)
+            )
+            x, inputs = layers.Concatenate(name="map_and_labels")([x, planes]), [labels, images]
     x = layers.Flatten(name="flatten")(x)
-    logits = layers.Dense(1, use_bias=False, kernel_initializer=_kernel(), dtype="float32", name="logits")(x)
-    return keras.Model(images, logits, name="discriminator")
+    logits = layers.Dense(logits, use_bias=False, kernel_initializer=_kernel(), dtype="float32", name="logits")(x)
+    return keras.Model(inputs, logits, name="discriminator")

@@ -8,7 +8,6 @@ from keras_gans.data import Batches
 from keras_gans.data.checks import (
     check_dataset,
     check_images,
-    check_labels,
     first_batch,
     images_of,
     labels_of,
@@ -151,21 +150,6 @@ def test_lengths():
     assert length_of(Rows(3)) == 3
     assert length_of([1, 2]) == 2
     assert length_of(iter([1, 2])) is None
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (np.array([0, 3]), "from 0 to 2. Received: labels from 0 to 3"),
-        (np.array([-1, 1]), "labels from -1 to 1.*kg.data.SemiSupervisedBatches"),
-        ([0.0, 1.0], 'dtype float64.*astype\\("int64"\\)'),
-        (np.zeros(0, "int64"), "no label"),
-    ],
-)
-def test_labels_that_are_no_classes_are_errors(labels, message):
-    assert check_labels(np.array([0, 2], "uint8"), 3) is None
-    with pytest.raises(DataError, match=message):
-        check_labels(labels, 3)
 
 
 def test_labels_of_every_way_to_pack_a_batch():

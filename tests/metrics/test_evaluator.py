@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -119,3 +120,24 @@ def test_lines_of_another_length_are_refused():
     evaluator = kg.metrics.TextEvaluator(kg.data.load_text(["a cat", "a dog"], length=5, batch_size=1))
     with pytest.raises(DataError, match="5 characters"):
         evaluator(np.zeros((2, 6), "uint8"))
+
+
+def test_stacked_digits_are_counted():
+    """Digits that a perfect classifier, which reads the class off one pixel, tells apart."""
+    images = keras.Input((4, 4, 1))
+    level = keras.ops.reshape(images[:, 0, 0, 0], (-1, 1)) * 127.5 + 127.5  # 0 to 255
+    centers = np.arange(10, dtype="float32") * 25
+    classifier = keras.Model(images, -keras.ops.abs(level - centers))
+    digits = np.zeros((30, 4, 4, 3), "uint8")
+    codes = np.array([0, 7, 70, 700, 999] * 6)
+    for channel, power in enumerate((100, 10, 1)):
+        digits[..., channel] = (25 * (codes // power % 10))[:, None, None]
+    evaluator = kg.metrics.StackedEvaluator(classifier, "levels")
+    found = evaluator(digits)
+    assert (found["classes"].value, found["classes"].protocol.fake_count) == (5, 30)
+    assert found["class_kl"].value == pytest.approx(np.log(1000 / 5))
+    assert evaluator(digits[:10])["class_kl"].protocol != found["class_kl"].protocol
+    evaluator.check((4, 4, 3))
+    for shape in ((4, 4, 1), (5, 4, 3)):
+        with pytest.raises(DataError, match=r"\(4, 4, 3\)"):
+            evaluator.check(shape)

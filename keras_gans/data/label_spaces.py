@@ -1,0 +1,296 @@
+"""What the labels of a conditional model can be: classes, several at once, yes/no attributes, or numbers.
+
+A label space turns labels into the float vectors that networks take, checks what a user passes, draws labels where none
+are given, and knows the loss of a network that predicts them.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans.data.checks import is_whole
+from keras_gans.errors import ConfigurationError, DataError
+
+register = keras.saving.register_keras_serializable(package="keras_gans")
+
+
+class LabelSpace:
+    """What `Classes`, `Attributes` and `Values` share.
+
+    `size` is the width of an encoded label, `shape` the shape of one label, `draws` how many uniform numbers name one.
+    """
+
+    def checked(self, labels):
+        """The labels as an array (N, *shape).
+
+        Args:
+            labels: array, list or tensor.
+
+        Raises:
+            DataError: another shape or dtype, no label, or values that are none of the space's.
+        """
+        given = np.asarray(labels) if isinstance(labels, (list, tuple)) else ops.convert_to_numpy(labels)
+        values = given[:, 0] if self.shape == () and given.ndim == 2 and given.shape[1] == 1 else given
+        if values.shape[1:] != self.shape or values.ndim == 0 or len(values) == 0:
+            raise DataError(
+                f"Expected labels of shape {_written(self.shape)}, {self}. Received: shape {given.shape}. Pass one "
+                f"label for each image, or build the model with another label_space."
+            )
+        if values.dtype.kind not in self.kinds:
+            raise DataError(f"Expected labels that are {self}. Received: dtype {values.dtype}. Convert them.")
+        if not np.isfinite(values).all() or (values < self.low).any() or (values > self.high).any():
+            raise DataError(
+                f"Expected labels that are {self}. Received: labels from {values.min():g} to {values.max():g}. Build "
+                "the model with a label_space that holds them all."
+            )
+        return values
+
+    def in_grid(self, n, columns):
+        """Labels (n, *shape) for a grid of so many columns; None where any will do."""
+        return None
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self):
+        return hash(str(self.get_config()))
+
+
+@register
+class Classes(LabelSpace):
+    """One class of several; or, of several features, one class each.
+
+    Args:
+        counts: how many classes there are, for each feature. With one count labels are whole numbers (N,), with more
+            (N, len(counts)), each column from 0 to its count less one. They are encoded as one-hot vectors side by
+            side.
+
+    Raises:
+        ConfigurationError: a count that is no whole number of 2 or more, or no count.
+
+    Example:
+
+    >>> space = kg.data.Classes(2, 3)
+    >>> np.asarray(space.encode(np.array([[1, 0], [0, 2]]))).tolist()
+    [[0.0, 1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 1.0]]
+    """
+
+    kinds = "iu"
+    low = 0
+
+    def __init__(self, *counts):
+        if not counts or not all(is_whole(count, 2) for count in counts):
+            raise ConfigurationError(f"Expected counts of classes, whole numbers of 2 or more. Received: {counts}.")
+        self.counts = tuple(int(count) for count in counts)
+        self.size, self.draws = sum(self.counts), len(self.counts)
+        self.shape = () if len(self.counts) == 1 else (len(self.counts),)
+        self.high = self.counts[0] - 1 if self.shape == () else np.array(self.counts) - 1
+
+    def __str__(self):
+        if self.shape == ():
+            return f"whole numbers from 0 to {self.high}"
+        return f"whole numbers from 0 to {', '.join(map(str, self.high))} in {len(self.counts)} columns"
+
+    def _columns(self, labels):
+        labels = ops.reshape(ops.cast(labels, "int32"), (-1, len(self.counts)))
+        return [labels[:, i] for i in range(len(self.counts))]
+
+    def encode(self, labels):
+        """float32 (N, size) of labels."""
+        hot = [ops.one_hot(column, count) for column, count in zip(self._columns(labels), self.counts)]
+        return ops.cast(ops.concatenate(hot, axis=1), "float32")
+
+    def draw(self, uniform):
+        """Labels, each class equally often, of numbers from U[0, 1], an array (N, draws)."""
+        labels = np.minimum((np.asarray(uniform) * self.counts).astype("int64"), np.array(self.counts) - 1)
+        return labels[:, 0] if self.shape == () else labels
+
+    def in_grid(self, n, columns):
+        """Labels for a grid: each column shows one class where all find room, otherwise one follows the other."""
+        if self.shape != ():
+            return None
+        return np.arange(n) % (columns if columns >= self.counts[0] else self.counts[0]) % self.counts[0]
+
+    def loss(self, logits, encoded):
+        """The mean over images of -log p(label), summed over the features: softmax cross-entropy.
+
+        Args:
+            logits: (N, size).
+            encoded: what `encode` returned.
+
+        Returns:
+            A float32 scalar.
+
+        Example:
+
+        >>> space = kg.data.Classes(2)
+        >>> round(float(space.loss(np.zeros((1, 2), "float32"), space.encode([1]))), 4)    # log 2
+        0.6931
+        """
+        total, start = 0.0, 0
+        for count in self.counts:
+            part = slice(start, start + count)
+            total -= ops.mean(ops.sum(encoded[:, part] * ops.log_softmax(logits[:, part], axis=-1), axis=-1))
+            start += count
+        return total
+
+    def predict(self, logits):
+        """The labels that logits (N, size), an array, speak for."""
+        ends = np.cumsum(self.counts)
+        labels = np.stack([np.argmax(part, axis=1) for part in np.split(logits, ends[:-1], axis=1)], axis=1)
+        return labels[:, 0] if self.shape == () else labels
+
+    def get_config(self):
+        return {"counts": list(self.counts)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(*config["counts"])
+
+
+@register
+class Attributes(LabelSpace):
+    """Several attributes, each there or not: labels (N, count) of 0 and 1, or of truth values.
+
+    Args:
+        count: how many attributes.
+
+    Raises:
+        ConfigurationError: no whole number of 1 or more.
+
+    Example:
+
+    >>> np.asarray(kg.data.Attributes(3).encode(np.array([[True, False, True]]))).tolist()
+    [[1.0, 0.0, 1.0]]
+    """
+
+    kinds = "biu"
+    low, high = 0, 1
+
+    def __init__(self, count):
+        if not is_whole(count, 1):
+            raise ConfigurationError(f"Expected a count of attributes, 1 or more. Received: {count!r}.")
+        self.count = self.size = self.draws = int(count)
+        self.shape = (self.count,)
+
+    def __str__(self):
+        return f"0 or 1 in {self.count} columns"
+
+    def encode(self, labels):
+        """float32 (N, count) of labels: 1 where the attribute is there."""
+        return ops.cast(labels, "float32")
+
+    def draw(self, uniform):
+        """Labels, each attribute there for one image in two, of numbers from U[0, 1], an array (N, count)."""
+        return (np.asarray(uniform) >= 0.5).astype("int64")
+
+    def loss(self, logits, encoded):
+        """The mean over images of -log p(labels), summed over the attributes: sigmoid cross-entropy."""
+        return ops.mean(ops.sum(ops.softplus(logits) - encoded * logits, axis=-1))
+
+    def predict(self, logits):
+        """The labels that logits (N, count), an array, speak for."""
+        return (np.asarray(logits) > 0).astype("int64")
+
+    def get_config(self):
+        return {"count": self.count}
+
+
+@register
+class Values(LabelSpace):
+    """Continuous labels (N, count), encoded as numbers in [-1, 1].
+
+    Args:
+        count: how many numbers a label has.
+        low, high: the smallest and the largest.
+
+    Raises:
+        ConfigurationError: no whole number of 1 or more, or low that is not below high.
+
+    Example:
+
+    >>> np.asarray(kg.data.Values(1, low=0.0, high=10.0).encode(np.array([[0.0], [7.5]]))).tolist()
+    [[-1.0], [0.5]]
+    """
+
+    kinds = "iuf"
+
+    def __init__(self, count=1, *, low=-1.0, high=1.0):
+        if not is_whole(count, 1):
+            raise ConfigurationError(f"Expected a count of numbers, 1 or more. Received: {count!r}.")
+        if not low < high:
+            raise ConfigurationError(f"Expected low below high. Received: low={low!r}, high={high!r}.")
+        self.count = self.size = self.draws = int(count)
+        self.low, self.high, self.shape = float(low), float(high), (self.count,)
+
+    def __str__(self):
+        return f"numbers from {self.low:g} to {self.high:g} in {self.count} column{'s' * (self.count > 1)}"
+
+    def encode(self, labels):
+        """float32 (N, count) of labels: -1 at `low`, 1 at `high`."""
+        return (ops.cast(labels, "float32") - self.low) * (2.0 / (self.high - self.low)) - 1.0
+
+    def draw(self, uniform):
+        """Labels, evenly from `low` to `high`, of numbers from U[0, 1], an array (N, count)."""
+        return self.low + (self.high - self.low) * np.asarray(uniform, "float64")
+
+    def loss(self, logits, encoded):
+        """The mean over images of the squared distance of predictions (N, count) from the encoded labels."""
+        return ops.mean(ops.sum(ops.square(logits - encoded), axis=-1))
+
+    def predict(self, logits):
+        """The labels that predictions (N, count), an array, speak for."""
+        values = self.low + (self.high - self.low) * (np.asarray(logits, "float64") + 1.0) / 2.0
+        return np.clip(values, self.low, self.high)
+
+    def get_config(self):
+        return {"count": self.count, "low": self.low, "high": self.high}
+
+
+TEN_CLASSES = Classes(10)  # what most data sets of few classes have
+
+
+def check_label_space(label_space):
+    """The label space.
+
+    Raises:
+        ConfigurationError: it is none, but a number of classes for instance.
+    """
+    if not isinstance(label_space, LabelSpace):
+        raise ConfigurationError(
+            "Expected a label_space such as kg.data.Classes(10), kg.data.Attributes(5) or kg.data.Values(1). "
+            f"Received: {label_space!r}."
+        )
+    return label_space
+
+
+def label_space_of(labels):
+    """The smallest `Classes` or `Values` that holds the labels of a data set.
+
+    Args:
+        labels: array of whole numbers, (N,) or (N, columns); or of floats (N, count).
+
+    Returns:
+        `Classes` of whole numbers, with two classes or more in each column; `Values` of floats.
+
+    Raises:
+        DataError: no labels, or negative ones.
+
+    Example:
+
+    >>> kg.data.label_space_of(np.array([[0, 3], [1, 5]])).counts
+    (2, 6)
+    """
+    if labels is None or len(labels) == 0:
+        raise DataError("Expected a data set with labels. Received: one without. A conditional model learns from both.")
+    labels = np.asarray(labels)
+    columns = labels.reshape(len(labels), -1)
+    if labels.dtype.kind == "f":
+        return Values(columns.shape[1], low=float(columns.min()), high=float(columns.max()))
+    if columns.min() < 0:
+        raise DataError(f"Expected labels of 0 or more. Received: {columns.min()}.")
+    return Classes(*np.maximum(2, columns.max(axis=0).astype("int64") + 1).tolist())
+
+
+def _written(shape):
+    return f"(N, {shape[0]})" if shape else "(N,)"

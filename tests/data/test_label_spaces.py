@@ -1,0 +1,134 @@
+"""Label spaces: encodings and losses by hand, what is drawn, what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gans.data import Attributes, Classes, Values, label_space_of
+from keras_gans.data.label_spaces import check_label_space
+from keras_gans.errors import ConfigurationError, DataError
+
+SPACES = [Classes(4), Classes(2, 3), Attributes(3), Values(2, low=0.0, high=10.0)]
+
+
+def encoded(space, labels):
+    return ops.convert_to_numpy(space.encode(np.array(labels)))
+
+
+def test_encodings_by_hand():
+    np.testing.assert_array_equal(encoded(Classes(3), [2, 0]), [[0, 0, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(encoded(Classes(3), [[2], [0]]), [[0, 0, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(encoded(Classes(2, 3), [[1, 2]]), [[0, 1, 0, 0, 1]])
+    np.testing.assert_array_equal(encoded(Attributes(2), [[True, False]]), [[1, 0]])
+    np.testing.assert_allclose(encoded(Values(1, low=0.0, high=10.0), [[0.0], [5.0], [10.0]]), [[-1], [0], [1]])
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_drawn_labels_are_labels_and_cover_the_space(space):
+    uniform = np.random.default_rng(0).uniform(size=(2000, space.draws))
+    labels = space.draw(uniform)
+    assert space.checked(labels) is labels and labels.shape == (2000, *space.shape)
+    assert encoded(space, labels).shape == (2000, space.size)
+    for column, low, high in zip(
+        labels.reshape(2000, -1).T, np.broadcast_to(space.low, space.draws), np.broadcast_to(space.high, space.draws)
+    ):
+        if labels.dtype.kind == "i":
+            counts = np.bincount(column)
+            assert len(counts) == high + 1
+            expected = 2000 / len(counts)
+            assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
+        else:
+            assert column.mean() == pytest.approx((low + high) / 2, abs=5 * (high - low) / np.sqrt(12 * 2000))
+    ends = space.draw(np.array([np.zeros(space.draws), np.ones(space.draws)]))
+    np.testing.assert_array_equal(ends, [np.broadcast_to(space.low, space.shape), space.high])
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_what_was_encoded_is_predicted(space):
+    labels = space.draw(np.random.default_rng(0).uniform(size=(50, space.draws)))
+    predictions = encoded(space, labels)
+    logits = predictions if isinstance(space, Values) else 2.0 * predictions - 1.0
+    np.testing.assert_allclose(space.predict(logits), labels, atol=1e-5)
+
+
+def test_losses_by_hand():
+    logits = np.array([[0.0, np.log(3.0), 1.0, 1.0, 1.0]], "float32")
+    loss = Classes(2, 3).loss(logits, encoded(Classes(2, 3), [[1, 0]]))
+    assert float(loss) == pytest.approx(-np.log(3 / 4) - np.log(1 / 3), rel=1e-6)
+    loss = Attributes(2).loss(np.log([[3.0, 3.0]]).astype("float32"), encoded(Attributes(2), [[1, 0]]))
+    assert float(loss) == pytest.approx(-np.log(3 / 4) - np.log(1 / 4), rel=1e-6)
+    loss = Values(2).loss(np.array([[0.0, 2.0], [0.0, 0.0]], "float32"), encoded(Values(2), [[1.0, 0.0], [0.0, 0.0]]))
+    assert float(loss) == pytest.approx((1 + 4) / 2, rel=1e-6)
+    huge = Classes(2).loss(np.array([[1e4, -1e4]], "float32"), encoded(Classes(2), [1]))
+    assert float(huge) == pytest.approx(2e4)
+
+
+def test_a_grid_shows_one_class_a_column_where_all_find_room():
+    np.testing.assert_array_equal(Classes(3).in_grid(8, 4), [0, 1, 2, 0] * 2)
+    np.testing.assert_array_equal(Classes(3).in_grid(6, 2), [0, 1, 2, 0, 1, 2])
+    assert all(space.in_grid(6, 3) is None for space in SPACES[1:])
+
+
+@pytest.mark.parametrize(
+    "space, labels, message",
+    [
+        (Classes(3), [0, 3], "whole numbers from 0 to 2. Received: labels from 0 to 3"),
+        (Classes(3), [-1, 1], "labels from -1 to 1"),
+        (Classes(3), [0.0, 1.0], "dtype float64"),
+        (Classes(3), [True, False], "dtype bool"),
+        (Classes(3), np.zeros(0, "int64"), r"shape \(N,\)"),
+        (Classes(3), [[1, 2]], r"shape \(N,\)"),
+        (Classes(3), 1, r"shape \(N,\)"),
+        (Classes(2, 3), [1, 0], r"shape \(N, 2\)"),
+        (Classes(2, 3), [[2, 2]], "from 0 to 1, 2 in 2 columns"),
+        (Attributes(2), [[0, 2]], "0 or 1 in 2 columns"),
+        (Attributes(2), [[0, 1, 1]], r"shape \(N, 2\)"),
+        (Values(1), [[1.5]], "numbers from -1 to 1 in 1 column. Received: labels from 1.5"),
+        (Values(1), [[np.nan]], "numbers from -1 to 1"),
+    ],
+)
+def test_labels_that_are_none_of_the_space_are_refused(space, labels, message):
+    with pytest.raises(DataError, match=message):
+        space.checked(labels)
+
+
+def test_labels_of_any_whole_type_pass():
+    for dtype in ("uint8", "int32", "int64"):
+        assert Classes(3).checked(np.array([0, 2], dtype)).tolist() == [0, 2]
+    assert Classes(3).checked([[0], [2]] and np.array([[0], [2]])).tolist() == [0, 2]
+    assert Values(1, low=0, high=9).checked(np.array([[3]])).tolist() == [[3]]
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Classes(), "counts of classes"),
+        (lambda: Classes(1), "counts of classes"),
+        (lambda: Classes(2.5), "counts of classes"),
+        (lambda: Attributes(0), "attributes"),
+        (lambda: Values(0), "count of numbers"),
+        (lambda: Values(1, low=1.0, high=1.0), "low below high"),
+        (lambda: check_label_space(10), "kg.data.Classes"),
+    ],
+)
+def test_spaces_that_cannot_be_are_refused(make, message):
+    with pytest.raises(ConfigurationError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_config_brings_a_space_back(space):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(space))
+    assert again == space and hash(again) == hash(space)
+    assert again != Classes(7) and str(again) == str(space)
+
+
+def test_the_space_of_a_data_set():
+    assert label_space_of(np.array([0, 9, 3])) == Classes(10)
+    assert label_space_of(np.array([[0, 2], [1, 0]])) == Classes(2, 3)
+    assert label_space_of(np.zeros(3, "int64")) == Classes(2)
+    assert label_space_of(np.array([0.5, 2.5], "float32")) == Values(1, low=0.5, high=2.5)
+    for labels in (None, [], np.array([-1, 2])):
+        with pytest.raises(DataError, match="labels"):
+            label_space_of(labels)

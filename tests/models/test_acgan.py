@@ -1,0 +1,92 @@
+"""ACGAN: the contract with labels, the two heads and their weights."""
+
+import numpy as np
+import pytest
+from conditional import SPACE, ConditionalContract
+from contract import equal, number, values
+from keras import layers, ops
+
+from keras_gans import engine
+from keras_gans.errors import ConfigurationError
+from keras_gans.models.acgan import ACGAN
+from keras_gans.networks.dcgan import build_discriminator, build_generator
+
+
+class TestACGAN(ConditionalContract):
+    logits = 1 + 3
+
+    def make(self, label_space=SPACE, **options):
+        generator = build_generator(self.shape, 4, base_filters=4, label_size=label_space.size)
+        discriminator = build_discriminator(self.shape, base_filters=4, logits=1 + label_space.size)
+        return ACGAN(generator, discriminator, label_space=label_space, **options)
+
+    def test_networks_that_do_not_fit_are_refused(self, one):
+        def network(*last, shape=None):
+            return self.discriminator_ending_in(one, *last, shape=shape)
+
+        cases = [
+            (network(layers.Dense(4, activation="sigmoid")), "sigmoid"),
+            (network(layers.Dense(1)), r"1 \+ 3 logits"),
+            (network(layers.Dense(4), shape=(6, 6, 1)), "takes what the generator makes"),
+            ("discriminator", "built"),
+        ]
+        for discriminator, message in cases:
+            with pytest.raises(ConfigurationError, match=message):
+                self.rebuilt(one, one.generator, discriminator)
+        with pytest.raises(ConfigurationError, match="generator"):
+            self.rebuilt(one, None, one.discriminator)
+
+    def test_weights_below_zero_are_refused(self, one):
+        for name in ("fake_label_weight", "generator_label_weight"):
+            with pytest.raises(ConfigurationError, match=name):
+                self.rebuilt(one, one.generator, one.discriminator, **{name: -1.0})
+
+    def test_the_losses_by_hand(self, one):
+        real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 6, *self.shape)).astype("float32")
+        labels = np.array([0, 1, 2, 2, 1, 0])
+        encoded = ops.convert_to_numpy(SPACE.encode(labels))
+
+        def heads(images):
+            logits = one.discriminator.predict(images, verbose=0).astype("float64")
+            exp = np.exp(logits[:, 1:])
+            return logits[:, 0], -np.log(exp[np.arange(6), labels] / exp.sum(1)).mean()
+
+        (d, real_labels), (g, fake_labels) = heads(real), heads(fake)
+        game = np.log1p(np.exp(-d)).mean() + np.log1p(np.exp(g)).mean()
+        for v, w in ((1.0, 1.0), (0.0, 0.1)):
+            gan = self.rebuilt(one, one.generator, one.discriminator, fake_label_weight=v, generator_label_weight=w)
+            assert number(gan.discriminator_loss(real, fake, encoded, training=False)) == pytest.approx(
+                game + real_labels + v * fake_labels, rel=1e-5
+            )
+            assert number(gan.generator_loss(fake, encoded, training=False)) == pytest.approx(
+                np.log1p(np.exp(-g)).mean() + w * fake_labels, rel=1e-5
+            )
+
+    @pytest.mark.parametrize("weight, moves", [(0.0, False), (1.0, True)])
+    def test_generated_images_teach_the_labels_only_if_asked(self, one, weight, moves):
+        """The gradient of the class head: with v = 0 it is the same whatever was generated."""
+        gan = self.rebuilt(one, one.generator, one.discriminator, fake_label_weight=weight)
+        real, fake, other = np.random.default_rng(0).uniform(-1, 1, (3, 6, *self.shape)).astype("float32")
+        labels = SPACE.encode(np.arange(6) % 3)
+        kernel = gan.discriminator.get_layer("logits").kernel
+        slopes = []
+        for images in (fake, other):
+            _, (slope,) = engine.value_and_grad(
+                lambda images=images: gan.discriminator_loss(real, images, labels, training=False), [kernel]
+            )
+            slopes.append(ops.convert_to_numpy(slope))
+        assert not np.allclose(slopes[0][:, 0], slopes[1][:, 0], atol=1e-7)  # the verdict's always does
+        assert np.allclose(slopes[0][:, 1:], slopes[1][:, 1:], atol=1e-7) != moves
+
+    def test_the_generator_is_to_be_understood(self, one):
+        """With the verdict's weights at zero only the labels' loss moves the generator."""
+        gan = self.gan(compile={"run_eagerly": True})
+        head = gan.discriminator.get_layer("logits")
+        kernel = ops.convert_to_numpy(head.kernel).copy()
+        kernel[:, 0] = 0.0
+        head.kernel.assign(kernel)
+        before = values(gan.player_variables("generator"))
+        labels = SPACE.encode(np.arange(8) % 3)
+        played = gan.play([gan.latents_like(np.zeros((8, *self.shape))), labels])
+        gan.minimize("generator", lambda fake: gan.generator_loss(fake, labels), played)
+        assert not equal(before, values(gan.player_variables("generator")))

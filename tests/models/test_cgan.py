@@ -1,0 +1,109 @@
+"""CGAN: the contract with labels, and both networks' use of them."""
+
+import keras
+import numpy as np
+import pytest
+from conditional import SPACE, ConditionalContract
+from contract import number
+from keras import ops
+
+import keras_gans as kg
+from keras_gans.errors import ConfigurationError
+from keras_gans.models.cgan import CGAN, build_discriminator, build_generator
+from keras_gans.networks import dcgan
+
+
+class TestCGAN(ConditionalContract):
+    def make(self, label_space=SPACE, **options):
+        generator = build_generator(self.shape, 4, label_space.size, units=(8, 8, 16))
+        discriminator = build_discriminator(self.shape, label_space.size, units=(8, 4, 8), pieces=(2, 2, 2))
+        return CGAN(generator, discriminator, label_space=label_space, **options)
+
+    def judged(self, gan, images):
+        return [SPACE.encode(np.arange(len(images)) % 3), images]
+
+    def discriminator_ending_in(self, gan, *last, shape=None):
+        inputs = [keras.Input((3,)), keras.Input(self.shape if shape is None else shape)]
+        x = keras.layers.Concatenate()([keras.layers.Flatten()(x) for x in inputs])
+        for layer in last:
+            x = layer(x)
+        return keras.Model(inputs, x)
+
+    def test_the_losses_are_the_games(self, one):
+        real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 6, *self.shape)).astype("float32")
+        labels = ops.convert_to_numpy(SPACE.encode(np.array([0, 1, 2, 2, 1, 0])))
+        d, g = (one.discriminator.predict([labels, images], verbose=0).astype("float64") for images in (real, fake))
+        expected = np.log1p(np.exp(-d)).mean() + np.log1p(np.exp(g)).mean()
+        assert number(one.discriminator_loss(real, fake, labels, training=False)) == pytest.approx(expected, rel=1e-5)
+        expected = np.log1p(np.exp(-g)).mean()
+        assert number(one.generator_loss(fake, labels, training=False)) == pytest.approx(expected, rel=1e-5)
+
+    def test_the_discriminator_hears_the_label(self, one):
+        images = np.zeros((3, *self.shape), "float32")
+        verdicts = one.discriminator.predict([np.eye(3, dtype="float32"), images], verbose=0)
+        assert len(np.unique(verdicts)) == 3
+
+    def test_generated_images_have_the_labels_of_the_batch(self, monkeypatch):
+        """Real images and generated ones of an update are judged with the same labels, those of the data."""
+        gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=2)
+        images, labels = (array[:8] for array in self.arrays())
+        minimize, judged = gan.minimize, []
+
+        def watched(player, loss_fn, *inputs):
+            if player == "discriminator":
+                judged.append([np.array(ops.convert_to_numpy(x)) for x in inputs])
+            return minimize(player, loss_fn, *inputs)
+
+        monkeypatch.setattr(gan, "minimize", watched)
+        gan.fit(images, labels, batch_size=8, shuffle=False, verbose=0)
+        for i, (real, _, asked) in enumerate(judged):
+            np.testing.assert_array_equal(asked.argmax(1), labels[i::2])
+            np.testing.assert_allclose(real, images[i::2] / 127.5 - 1, atol=1e-6)
+
+    def test_noise_is_uniform(self):
+        prior = ops.convert_to_numpy(self.make().prior(np.array([[-9.0, 0.0, 0.6744898, 9.0]], "float32")))
+        np.testing.assert_allclose(prior, [[0.0, 0.5, 0.75, 1.0]], atol=1e-6)
+
+    def test_the_papers_networks(self):
+        """The table: 200 and 1000 to 1200 to 784; maxout 240 x 5 and 50 x 5 to 240 x 4 to 1."""
+        gan = CGAN()
+        expected = (100 * 200 + 200) + (10 * 1000 + 1000) + (1200 * 1200 + 1200) + (1200 * 784 + 784)
+        assert gan.generator.count_params() == expected
+        expected = (784 * 1200 + 1200) + (10 * 250 + 250) + (290 * 960 + 960) + (240 + 1)
+        assert gan.discriminator.count_params() == expected
+
+    def test_it_learns_which_class_is_which(self):
+        """Three classes of plain grey: each is asked for, and each is made."""
+        greys = np.array([20, 128, 235], "uint8")
+        labels = np.random.default_rng(0).integers(0, 3, 600)
+        images = np.broadcast_to(greys[labels][:, None, None, None], (600, *self.shape)).copy()
+        keras.utils.set_random_seed(0)
+        gan = self.make(seed=0, ema_decay=0.9)
+        gan.compile(*(keras.optimizers.Adam(3e-3, beta_1=0.5) for _ in range(2)))
+        gan.fit(kg.data.Batches(images, labels, batch_size=50), epochs=25, verbose=0)
+        made = [gan.generate(20, seed=0, labels=label).mean() for label in range(3)]
+        assert made[0] < 80 < made[1] < 176 < made[2], made
+
+    def test_convolutional_networks_hear_the_label_after_the_first_map(self):
+        generator = dcgan.build_generator((16, 16, 1), 4, base_filters=4, label_size=3)
+        discriminator = dcgan.build_discriminator((16, 16, 1), base_filters=4, label_size=3)
+        gan = CGAN(generator, discriminator, label_space=SPACE)
+        assert discriminator.get_layer("map_and_labels").output.shape == (None, 8, 8, 4 + 3)
+        images, labels = np.zeros((2, 16, 16, 1), "float32"), np.eye(3, dtype="float32")[:2]
+        inner = keras.Model(discriminator.inputs, discriminator.get_layer("map_and_labels").output)
+        maps = ops.convert_to_numpy(inner([labels, images]))
+        np.testing.assert_array_equal(maps[..., 4:], np.broadcast_to(labels[:, None, None], (2, 8, 8, 3)))
+        assert gan.generate(2, seed=0, labels=[0, 2]).shape == (2, 16, 16, 1)
+
+
+def test_a_label_space_that_is_none_is_refused():
+    with pytest.raises(ConfigurationError, match="kg.data.Classes"):
+        CGAN(label_space=10)
+
+
+def test_an_unconditional_model_takes_no_labels():
+    gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+    with pytest.raises(ConfigurationError, match="not conditional"):
+        gan.generate(2, seed=0, labels=[0, 1])
+    with pytest.raises(ConfigurationError, match="labels"):
+        kg.GAN(gan.generator, gan.discriminator, label_space=SPACE)
