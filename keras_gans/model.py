@@ -186,7 +186,7 @@ class AdversarialModel(keras.Model):
                 "Expected a generator and a discriminator to train. Received: a generator alone, which samples. Build "
                 f"{type(self).__name__} anew, or with generator=this.generator and a discriminator, to train it."
             )
-        if g_optimizer is not None and g_optimizer is d_optimizer:
+        if isinstance(g_optimizer, keras.optimizers.Optimizer) and g_optimizer is d_optimizer:
             raise ConfigurationError(
                 "Expected two optimizers, since each keeps its own moments. Received: one object as g_optimizer and "
                 "d_optimizer. Make a second one."
@@ -504,10 +504,17 @@ class AdversarialModel(keras.Model):
         uniform = ops.convert_to_numpy(uniform_of(np.asarray(normal).reshape(-1, self.label_space.draws)))
         return self.label_space.draw(uniform)
 
-    def inputs_like(self, n=None, seed=None):
-        """What the generator takes to make the images of `generate(n, seed)`: latents, or [latents, encoded labels]."""
-        latents = self.prior(self.noise(n, seed))
-        return latents if self.label_space is None else [latents, self.label_space.encode(self.labels(n, seed))]
+    def inputs_like(self, n=None, seed=None, labels=None):
+        """What the generator takes to make the images of `generate(n, seed, labels=labels)`, as arrays: latents, or
+        [latents, encoded labels]."""
+        if labels is not None:
+            labels, n = self._checked_labels(labels, n, seed)
+        seed = random.randrange(2**31) if seed is None else seed
+        latents = ops.convert_to_numpy(self.prior(self.noise(n, seed)))
+        if self.label_space is None:
+            return latents
+        labels = self.labels(n, seed) if labels is None else labels
+        return [latents, ops.convert_to_numpy(self.label_space.encode(labels))]
 
     def sheet(self, rows, columns, seed=None):
         """Images for a picture of so many rows and columns, which shows one class a column where it can.
@@ -577,7 +584,7 @@ class AdversarialModel(keras.Model):
             return self.images_of_noise(inputs)
         return self.images_of_noise(inputs[:, : self.latent_dim], inputs[:, self.latent_dim :])
 
-    def _checked_labels(self, labels, n, seed, noise):
+    def _checked_labels(self, labels, n, seed, noise=None):
         """One label for each image, and how many images there are."""
         if self.label_space is None:
             raise ConfigurationError(

@@ -23,6 +23,7 @@ LEVELS = {
     "keras_gans.files": 1,
     "keras_gans.images": 1,
     "keras_gans.losses": 1,
+    "keras_gans.pyramids": 1,
     "keras_gans.layers": 1,
     "keras_gans.data": 1,
     "keras_gans.penalties": 2,

@@ -7,6 +7,7 @@ from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
 from keras_gans.models.improved_gan import ImprovedGAN
+from keras_gans.models.lapgan import LAPGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.projection_gan import ProjectionGAN
@@ -25,6 +26,7 @@ __all__ = [
     "FGAN",
     "GAN",
     "ImprovedGAN",
+    "LAPGAN",
     "LSGAN",
     "PacGAN",
     "ProjectionGAN",

@@ -1,0 +1,121 @@
+"""Laplacian pyramids: what each scale of an image adds to the next coarser one. Differentiable, on every backend.
+
+Images become smaller by the 5 x 5 binomial filter with mirrored borders, of whose result every second pixel is kept;
+they become larger by zeros between the pixels and 4 times the same filter. Both are linear in rows and in columns, so
+each is two products with a small matrix.
+"""
+
+import numpy as np
+from keras import ops
+
+from keras_gans.errors import ConfigurationError
+
+BINOMIAL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
+
+
+def _blur(size):
+    """The filter along one side as a matrix (size, size)."""
+    places = np.pad(np.arange(size), 2, mode="reflect")
+    blur = np.zeros((size, size))
+    for row in range(size):
+        np.add.at(blur[row], places[row : row + 5], BINOMIAL)
+    return blur
+
+
+def _along_sides(images, rows, columns):
+    rows, columns = (ops.cast(matrix, images.dtype) for matrix in (rows, columns))
+    return ops.einsum("qw,nhwc->nhqc", columns, ops.einsum("ph,nhwc->npwc", rows, images))
+
+
+def halve(images):
+    """Images of half the size.
+
+    Args:
+        images: floats (N, height, width, channels), 2 pixels or more a side.
+
+    Returns:
+        (N, height / 2, width / 2, channels), odd sizes rounded up.
+
+    Raises:
+        ConfigurationError: a side of one pixel.
+
+    Example:
+
+    >>> tuple(halve(np.ones((1, 7, 4, 3), "float32")).shape)
+    (1, 4, 2, 3)
+    """
+    images = ops.convert_to_tensor(images)
+    size = images.shape[1:3]
+    if min(size) < 2:
+        raise ConfigurationError(
+            f"Expected images of 2 pixels or more a side, to halve them. Received: {tuple(size)}. Ask for fewer levels."
+        )
+    return _along_sides(images, *(_blur(side)[::2] for side in size))
+
+
+def double(images, size):
+    """Images of twice the size.
+
+    Args:
+        images: floats (N, height, width, channels).
+        size: (height, width) of the result; `halve` of it has the images' size.
+
+    Returns:
+        (N, *size, channels).
+
+    Example:
+
+    >>> tuple(double(np.ones((1, 4, 2, 3), "float32"), (7, 4)).shape)
+    (1, 7, 4, 3)
+    """
+    return _along_sides(ops.convert_to_tensor(images), *(2.0 * _blur(side)[:, ::2] for side in size))
+
+
+def laplacian_pyramid(images, levels):
+    """What each scale adds to the next coarser one; the last level is what remains, a small blurred image.
+
+    Args:
+        images: floats (N, height, width, channels).
+        levels: how many, 1 or more.
+
+    Returns:
+        A list of tensors, the finest first, each half the size of the one before.
+
+    Raises:
+        ConfigurationError: more levels than the images can be halved for.
+
+    Example:
+
+    >>> [tuple(level.shape) for level in laplacian_pyramid(np.ones((1, 28, 28, 1), "float32"), 3)]
+    [(1, 28, 28, 1), (1, 14, 14, 1), (1, 7, 7, 1)]
+
+    Reference: Burt and Adelson, 1983, "The Laplacian pyramid as a compact image code"
+    """
+    pyramid = []
+    for _ in range(levels - 1):
+        smaller = halve(images)
+        pyramid.append(images - double(smaller, images.shape[1:3]))
+        images = smaller
+    return [*pyramid, images]
+
+
+def from_laplacian_pyramid(pyramid):
+    """The images of a Laplacian pyramid: each level is added to the doubled sum of the coarser ones.
+
+    Args:
+        pyramid: list of tensors, the finest first, as `laplacian_pyramid` returns them.
+
+    Returns:
+        Images of the finest level's size.
+
+    Example:
+
+    >>> images = np.arange(32, dtype="float32").reshape(1, 4, 8, 1)
+    >>> again = from_laplacian_pyramid(laplacian_pyramid(images, 3))
+    >>> bool(np.allclose(again, images, atol=1e-5))
+    True
+    """
+    *finer, images = pyramid
+    for level in reversed(finer):
+        images = level + double(images, level.shape[1:3])
+    return images
