@@ -20,6 +20,7 @@ from keras import ops
 
 from keras_gans import engine, zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
+from keras_gans.callbacks.checkpoint import NEWEST
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
 from keras_gans.errors import CheckpointError, ConfigurationError
@@ -160,11 +161,14 @@ def train(
         The trained model.
 
     Raises:
-        CheckpointError: nothing to resume, a run with other data, or a classifier.
+        CheckpointError: nothing to resume, a run with other data, or a classifier; or, with nothing to be resumed,
+            an `output` that holds an unfinished run, which would be lost.
         OutputError: `output` cannot be written to.
         ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
     """
     output = Path(output)
+    if resume_from is None:
+        _refuse_an_unfinished_run(output)
     with engine.shared_by(devices):
         keras.utils.set_random_seed(seed)
         run = recipe(smoke)
@@ -284,6 +288,16 @@ class _RunCheckpoint(Checkpoint):
             return
         with replacing(self.folder / "progress.json") as path:
             path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
+
+
+def _refuse_an_unfinished_run(folder):
+    """A finished one has a card, which is written last, and may be trained anew."""
+    checkpoint, card = folder / NEWEST, folder / "card.json"
+    if checkpoint.exists() and not (card.exists() and card.stat().st_mtime >= checkpoint.stat().st_mtime):
+        raise CheckpointError(
+            f"Expected a folder without an unfinished run. Received: {folder}, with {checkpoint.name}. Go on with that "
+            f"run (--resume {folder}), choose another folder (--output), or delete this one."
+        )
 
 
 def _read_progress(folder):

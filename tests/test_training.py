@@ -90,3 +90,25 @@ def test_a_progress_file_that_no_run_wrote_is_refused(progress, tmp_path):
     (tmp_path / "progress.json").write_bytes(progress)
     with pytest.raises(CheckpointError, match="Expected the file progress.json of a run in .*. Received: .*anew"):
         training._read_progress(tmp_path)
+
+
+def test_a_run_that_was_interrupted_is_not_overwritten(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise KeyboardInterrupt
+
+    def recipe(smoke, callbacks=()):
+        model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+        model.compile()
+        dataset = kg.data.load(np.zeros((8, 8, 8, 1), "uint8"), batch_size=4)
+        return training.Recipe(model, dataset, epochs=1, callbacks=list(callbacks))
+
+    with pytest.raises(KeyboardInterrupt):
+        train(lambda smoke: recipe(smoke, [Stop()]), tmp_path, checkpoint_steps=1, verbose=0)
+    kept = (tmp_path / "checkpoint.keras").read_bytes()
+    with pytest.raises(CheckpointError, match="unfinished run. Received: .*--resume"):
+        train(recipe, tmp_path, verbose=0)
+    assert (tmp_path / "checkpoint.keras").read_bytes() == kept
+    train(recipe, tmp_path, resume_from=tmp_path, verbose=0)
+    train(recipe, tmp_path, verbose=0)  # a finished one may be trained anew

@@ -96,7 +96,7 @@ def sizes_of(image_shape, levels):
         A list of pairs.
 
     Raises:
-        ConfigurationError: fewer than one level, or a level of less than 4 pixels a side.
+        ConfigurationError: fewer than one level, or a level of 4 pixels a side or less that is to be halved.
 
     Example:
 
@@ -104,13 +104,15 @@ def sizes_of(image_shape, levels):
     [(28, 28), (14, 14), (7, 7)]
     """
     height, width, _ = image_shape
-    sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(levels)]
-    if levels < 1 or min(sizes[-1]) < 4:
-        most = int(np.log2(max(4, min(height, width)) / 4)) + 1
+    sizes = [(height, width)]
+    while min(sizes[-1]) > 4:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    if not 1 <= levels <= len(sizes):
         raise ConfigurationError(
-            f"Expected 1 to {most} levels of {height}x{width} images, none smaller than 4 pixels. Received: {levels}."
+            f"Expected 1 to {len(sizes)} levels of {height}x{width} images, since {sizes[-1][0]}x{sizes[-1][1]} is too "
+            f"small to halve. Received: {levels}."
         )
-    return sizes
+    return sizes[:levels]
 
 
 def _plane(labels, size, name):

@@ -35,6 +35,6 @@ def recipe(smoke=False):
             "avatars", split="train", labels=False, image_size=SHAPE[:2], batch_size=64, take=256 if smoke else None
         ),
         model=model,
-        epochs=1 if smoke else 40,
+        epochs=1 if smoke else 24,
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )
