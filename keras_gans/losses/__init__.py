@@ -28,6 +28,7 @@ from keras_gans.losses.f_divergences import (
     f_gan_generator_loss,
     f_gan_practical_generator_loss,
 )
+from keras_gans.losses.information import categorical_information, continuous_information
 from keras_gans.losses.relativistic import (
     relativistic_average_discriminator_loss,
     relativistic_average_generator_loss,
@@ -51,6 +52,8 @@ __all__ = [
     "SquaredHellinger",
     "TotalVariation",
     "WeightedJensenShannon",
+    "categorical_information",
+    "continuous_information",
     "cross_entropy",
     "f_gan_discriminator_loss",
     "f_gan_generator_loss",

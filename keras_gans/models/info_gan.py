@@ -1,0 +1,416 @@
+"""InfoGAN: Chen, Duan, Houthooft, Schulman, Sutskever and Abbeel, 2016, "InfoGAN: interpretable representation learning
+by information maximizing generative adversarial nets", https://arxiv.org/abs/1606.03657; code:
+https://github.com/openai/InfoGAN
+
+Objective, with noise z, codes c, the discriminator's logit d and the recognition head Q, which reads the
+discriminator's features:
+    discriminator and Q: E[softplus(-d(x))] + E[softplus(d(G(z, c)))] - I(c, Q(G(z, c)))
+    generator:           E[softplus(-d(G(z, c)))] - I(c, Q(G(z, c)))
+    I = categorical_weight sum (E[log Q(c | G(z, c))] + log K)              over categorical codes of K categories
+        + continuous_weight E[sum (c^2 - (c - mean)^2) / 2]                 over continuous codes, whose Q is N(mean, 1)
+I, but for a constant a lower bound of the information that images hold about their codes, is maximised by both players,
+as in the authors' code, so that the features too are learned for it. Real images have no part in it.
+
+Schedule: the discriminator and Q are one player with one optimizer. They are updated on real images and on ones
+generated from fresh latents, in two batches; then the generator on latents drawn anew. With `discriminator_steps=k` the
+batch is dealt out to k updates of the discriminator.
+
+Latents: noise uniform on [-1, 1], then one-hot categorical codes, then continuous codes uniform on [-1, 1].
+
+Departures from the paper:
+- logarithms are of logits; the authors' code has log(D + 1e-8), and likewise for Q;
+- Q has one output for each continuous code; in the authors' code a second one, a deviation, is not used;
+- weights of both terms are 1, the published code's for MNIST (0.1 for continuous codes elsewhere: unconfirmed);
+- initial weights are Glorot's, uniform; batch norm has momentum 0.9 and epsilon 1e-5, as in DCGAN (the published
+  code's: both unconfirmed).
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_gans.data.checks import check_images, is_whole
+from keras_gans.errors import ConfigurationError
+from keras_gans.images import to_float
+from keras_gans.layers import FusedBatchNormalization
+from keras_gans.losses import (
+    categorical_information,
+    continuous_information,
+    non_saturating_discriminator_loss,
+    non_saturating_generator_loss,
+)
+from keras_gans.model import AdversarialModel
+from keras_gans.optimizers import FusedAdam
+
+FEATURES = "features"  # the discriminator's layer that Q reads
+
+
+def _norm(x, name, activation):
+    x = FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    return activation(name=f"{name}_relu")(x)
+
+
+def _leaky(name):
+    return layers.LeakyReLU(0.01, name=name)
+
+
+def build_generator(image_shape=(28, 28, 1), latent_dim=74, *, base_filters=64, units=1024):
+    """The paper's generator for MNIST: two dense layers, two transposed convolutions.
+
+    Args:
+        image_shape: (height, width, channels), both sizes multiples of 4.
+        latent_dim: noise and codes together.
+        base_filters: channels of the hidden map of half the size; the smaller one has twice as many.
+        units: width of the first layer.
+
+    Returns:
+        A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
+
+    Raises:
+        ConfigurationError: sizes that are no multiples of 4.
+    """
+    height, width, channels = _checked(image_shape)
+    smallest = (height // 4, width // 4, 2 * base_filters)
+    latents = keras.Input((latent_dim,), name="latents")
+    x = layers.Dense(units, use_bias=False, name="hidden")(latents)
+    x = _norm(x, "hidden", layers.ReLU)
+    x = layers.Dense(int(np.prod(smallest)), use_bias=False, name="project")(x)
+    x = _norm(layers.Reshape(smallest, name="reshape")(x), "project", layers.ReLU)
+    up = {"kernel_size": 4, "strides": 2, "padding": "same"}
+    x = layers.Conv2DTranspose(base_filters, use_bias=False, name="up", **up)(x)
+    x = _norm(x, "up", layers.ReLU)
+    x = layers.Conv2DTranspose(channels, name="to_image", **up)(x)
+    x = layers.Activation("sigmoid", dtype="float32", name="sigmoid")(x)
+    images = layers.Rescaling(2.0, offset=-1.0, dtype="float32", name="images")(x)
+    return keras.Model(latents, images, name="generator")
+
+
+def build_discriminator(image_shape=(28, 28, 1), *, base_filters=64, units=1024):
+    """The paper's discriminator for MNIST: two strided convolutions and a dense layer, whose outputs Q reads as well.
+
+    Args:
+        image_shape: (height, width, channels), both sizes multiples of 4.
+        base_filters: channels of the first map; the second has twice as many.
+        units: how many features.
+
+    Returns:
+        A Keras model, images to logits (N, 1), with a layer named "features".
+
+    Raises:
+        ConfigurationError: sizes that are no multiples of 4.
+    """
+    images = keras.Input(_checked(image_shape), name="images")
+    down = {"kernel_size": 4, "strides": 2, "padding": "same"}
+    x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # pixels in [0, 1]
+    x = _leaky("down0_relu")(layers.Conv2D(base_filters, name="down0", **down)(x))
+    x = layers.Conv2D(2 * base_filters, use_bias=False, name="down1", **down)(x)
+    x = _norm(x, "down1", _leaky)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(units, use_bias=False, name="dense")(x)
+    x = _leaky(FEATURES)(FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name="dense_norm")(x))
+    logits = layers.Dense(1, dtype="float32", name="logits")(x)
+    return keras.Model(images, logits, name="discriminator")
+
+
+def build_recognizer(features, outputs, *, units=128):
+    """The paper's head Q: one hidden layer on the discriminator's features.
+
+    Args:
+        features: how many the discriminator's layer "features" has.
+        outputs: one for each category and each continuous code.
+        units: width of the hidden layer.
+
+    Returns:
+        A Keras model, features to the categories' logits and the continuous codes' means, (N, outputs).
+    """
+    inputs = keras.Input((features,), name="features")
+    x = layers.Dense(units, use_bias=False, name="hidden")(inputs)
+    x = _norm(x, "hidden", _leaky)
+    codes = layers.Dense(outputs, dtype="float32", name="codes")(x)
+    return keras.Model(inputs, codes, name="recognizer")
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class InfoGAN(AdversarialModel):
+    """GAN some of whose latents are codes that the images must tell: categories and styles found without labels.
+
+    The last of the latents are the codes: `categories[i]` numbers of a one-hot vector each, then `continuous` numbers
+    from -1 to 1. `prior` makes them of normal noise: the place of the largest of K numbers is uniform over K
+    categories, and the distribution function of a normal makes it uniform. `evaluate` also logs `information`, the
+    bound in nats without weights.
+
+    Args:
+        generator: see `AdversarialModel`.
+        discriminator: one with a layer named "features".
+        recognizer: Keras model, the features to logits and means, (N, sum(categories) + continuous). With no network
+            given, all three are the paper's for MNIST, for `image_shape`.
+        image_shape: (height, width, channels) of the default networks, both sizes multiples of 4.
+        noise_dim: latents of the default generator beside the codes.
+        categories: how many categories each categorical code has, 2 or more; () for no such code.
+        continuous: how many continuous codes there are, 0 or more.
+        categorical_weight, continuous_weight: of the terms of the information, 0 or more.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+
+    Raises:
+        ConfigurationError: numbers out of range, no code at all, or networks that do not fit each other and the codes.
+
+    Example:
+
+    >>> gan = kg.InfoGAN(image_shape=(28, 28, 1))
+    >>> gan.compile()
+    >>> gan.recognize(gan.generate(4, seed=0)).shape
+    (4, 12)
+    >>> images, picture = gan.traverse(0, rows=2, seed=0)
+    >>> images.shape, picture.shape
+    ((2, 10, 28, 28, 1), (56, 280, 1))
+
+    Reference: Chen et al., 2016, https://arxiv.org/abs/1606.03657
+    """
+
+    def __init__(
+        self,
+        generator=None,
+        discriminator=None,
+        recognizer=None,
+        *,
+        image_shape=(28, 28, 1),
+        noise_dim=62,
+        categories=(10,),
+        continuous=2,
+        categorical_weight=1.0,
+        continuous_weight=1.0,
+        **kwargs,
+    ):
+        codes = _checked_codes(categories, continuous)
+        for name, weight in (("categorical_weight", categorical_weight), ("continuous_weight", continuous_weight)):
+            if not weight >= 0.0:
+                raise ConfigurationError(f"Expected a {name} of 0 or more. Received: {weight!r}.")
+        if generator is None and discriminator is None and recognizer is None:
+            generator, discriminator = build_generator(image_shape, noise_dim + codes), build_discriminator(image_shape)
+            recognizer = build_recognizer(discriminator.get_layer(FEATURES).output.shape[-1], codes)
+        super().__init__(generator, discriminator, **kwargs)
+        if self.latent_dim < codes:
+            raise ConfigurationError(
+                f"Expected a generator of {codes} latents or more, for the codes. Received: {self.latent_dim}."
+            )
+        self.categories, self.continuous = tuple(categories), continuous
+        self.categorical_weight, self.continuous_weight = categorical_weight, continuous_weight
+        self.recognizer = None if discriminator is None else recognizer  # which reads its features
+        self.trackers["information"] = keras.metrics.Mean(name="information")
+        if discriminator is not None:
+            features = _checked_features(discriminator, recognizer, codes)
+            self.two_heads = keras.Model(discriminator.inputs[0], [discriminator.output, recognizer(features)])
+
+    # The codes
+
+    @property
+    def code_slices(self):
+        """Where the codes lie in Q's output, a slice for each: the categorical ones, then the continuous ones."""
+        ends = np.cumsum([0, *self.categories, *[1] * self.continuous]).tolist()
+        return [slice(first, last) for first, last in zip(ends, ends[1:])]
+
+    @property
+    def code_dim(self):
+        """How many of the latents, the last ones, are codes."""
+        return sum(self.categories) + self.continuous
+
+    def prior(self, noise):
+        latents = ops.erf(noise * 0.5**0.5)  # a normal's distribution function, from -1 to 1: uniform
+        first = self.latent_dim - self.code_dim
+        parts = [latents[:, :first]]
+        for size in self.categories:
+            largest = ops.argmax(noise[:, first : first + size], axis=-1)
+            parts.append(ops.one_hot(largest, size, dtype=latents.dtype))
+            first += size
+        return ops.concatenate([*parts, latents[:, first:]], axis=-1)
+
+    def information(self, recognized, latents):
+        """The terms of the information, of categorical and of continuous codes, without weights.
+
+        Args:
+            recognized: Q's output for generated images, (N, code_dim).
+            latents: what the images were made from, (N, latent_dim).
+
+        Returns:
+            Two float32 scalars; 0 where there is no such code.
+        """
+        codes, count = latents[:, self.latent_dim - self.code_dim :], sum(self.categories)
+        categorical = [
+            categorical_information(recognized[:, place], codes[:, place])
+            for place in self.code_slices[: len(self.categories)]
+        ]
+        return sum(categorical, 0.0), continuous_information(recognized[:, count:], codes[:, count:])
+
+    # The game
+
+    def player_variables(self, player):
+        variables = super().player_variables(player)
+        return variables if player == "generator" else variables + self.recognizer.trainable_variables
+
+    def judge(self, images, training=True):
+        """The logits and Q's output, both float32, of one pass through the features."""
+        return [ops.cast(output, "float32") for output in self.two_heads(images, training=training)]
+
+    def weighted_information(self, recognized, latents):
+        """I of the module's docstring."""
+        categorical, continuous = self.information(recognized, latents)
+        return self.categorical_weight * categorical + self.continuous_weight * continuous
+
+    def discriminator_loss(self, real, fake, latents, training=True):
+        """For Q as well, of images and of generated ones with their latents."""
+        logits, recognized = self.judge(fake, training)
+        adversarial = non_saturating_discriminator_loss(self.score(real, training), logits)
+        return adversarial - self.weighted_information(recognized, latents)
+
+    def generator_loss(self, fake, latents, training=True):
+        logits, recognized = self.judge(fake, training)
+        return non_saturating_generator_loss(logits) - self.weighted_information(recognized, latents)
+
+    def train_step(self, data):
+        real = self.real_images(data)
+        k = self.discriminator_steps
+        for i in range(k):
+            share = real[i::k]
+            latents = self.latents_like(share)
+            fake = self.generator(latents, training=True)
+            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake, latents)
+        anew = self.latents_like(share)
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, anew), self.play(anew))
+        return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def test_step(self, data):
+        """The losses and the information of one batch with all networks in inference mode and noise of its own."""
+        real = self.real_images(data)
+        latents = self.latents_like(real, training=False)
+        fake = self.generator(latents, training=False)
+        return self._averaged(
+            {
+                "d_loss": self.discriminator_loss(real, fake, latents, training=False),
+                "g_loss": self.generator_loss(fake, latents, training=False),
+                "information": sum(self.information(self.judge(fake, training=False)[1], latents)),
+            }
+        )
+
+    def paper_optimizers(self):
+        return {"generator": FusedAdam(1e-3, beta_1=0.5), "discriminator": FusedAdam(2e-4, beta_1=0.5)}
+
+    # What was learned
+
+    def recognize(self, images):
+        """What Q makes of images: the categories' probabilities and the continuous codes' means.
+
+        Args:
+            images: uint8 or floats in [-1, 1], an array (N, height, width, channels).
+
+        Returns:
+            float32 (N, code_dim): for each categorical code its probabilities, then the means.
+
+        Raises:
+            ConfigurationError: a model without a discriminator, as in the zoo.
+            DataError: images that the model cannot take.
+        """
+        if self.discriminator is None:
+            raise ConfigurationError(
+                "Expected a discriminator, whose features tell the codes. Received: a generator alone. Recognize with "
+                "the model of a training run, such as its checkpoint.keras."
+            )
+        images = np.asarray(images)
+        check_images(images, self.image_shape)
+        recognized = self.two_heads.predict(ops.convert_to_numpy(to_float(images)), batch_size=256, verbose=0)[1]
+        recognized = np.array(recognized)
+        for place in self.code_slices[: len(self.categories)]:
+            recognized[:, place] = ops.convert_to_numpy(ops.softmax(recognized[:, place], axis=-1))
+        return recognized
+
+    def traverse(self, code, values=None, rows=10, seed=None):
+        """Images along one code, all other latents being the same: what the code has come to mean.
+
+        Args:
+            code: which one, from 0: first the categorical codes, then the continuous ones.
+            values: of the code, one for each column: categories, by default all; or numbers, by default ten from -1 to
+                1, beyond which the generator was not trained.
+            rows: how many rows, each of other latents.
+            seed: see `generate`.
+
+        Returns:
+            uint8 images (rows, columns, height, width, channels), and one picture of them, (rows * height,
+            columns * width, channels).
+
+        Raises:
+            ConfigurationError: no such code or category, or no value at all.
+
+        Example:
+
+        >>> gan = kg.InfoGAN(image_shape=(8, 8, 1))
+        >>> images, picture = gan.traverse(1, values=[-1.0, 0.0, 1.0], rows=2, seed=0)
+        >>> images.shape, picture.shape
+        ((2, 3, 8, 8, 1), (16, 24, 1))
+        """
+        if not is_whole(code, 0) or code >= len(self.code_slices):
+            raise ConfigurationError(f"Expected a code from 0 to {len(self.code_slices) - 1}. Received: {code!r}.")
+        place = self.code_slices[code]
+        size, categorical = place.stop - place.start, code < len(self.categories)
+        values = (range(size) if categorical else np.linspace(-1.0, 1.0, 10)) if values is None else list(values)
+        if len(values) == 0 or categorical and not all(is_whole(value, 0) and value < size for value in values):
+            wanted = f"categories from 0 to {size - 1}" if categorical else "numbers"
+            raise ConfigurationError(f"Expected {wanted} as values, one or more. Received: {values!r}.")
+        latents = ops.convert_to_numpy(self.prior(ops.convert_to_tensor(self.noise(rows, seed))))
+        latents = np.repeat(latents[:, None], len(values), axis=1)  # (rows, columns, latent_dim)
+        columns = np.eye(size)[list(values)] if categorical else np.asarray(values)[:, None]
+        first = self.latent_dim - self.code_dim
+        latents[..., first + place.start : first + place.stop] = columns
+        made = self.predict(latents.reshape(-1, self.latent_dim), verbose=0)
+        images = ops.convert_to_numpy(self.as_samples(made))
+        return images.reshape(rows, len(values), *self.image_shape), self.picture(images, len(values))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "recognizer": self.recognizer and keras.saving.serialize_keras_object(self.recognizer),
+            "categories": list(self.categories),
+            "continuous": self.continuous,
+            "categorical_weight": self.categorical_weight,
+            "continuous_weight": self.continuous_weight,
+        }
+
+
+def _checked(image_shape):
+    height, width, _ = image_shape
+    if height % 4 or width % 4 or min(height, width) < 4:
+        raise ConfigurationError(
+            f"Expected a height and width that are multiples of 4. Received: image_shape={tuple(image_shape)}. Resize "
+            "the images, for instance to 28x28."
+        )
+    return tuple(image_shape)
+
+
+def _checked_codes(categories, continuous):
+    """How many latents are codes."""
+    if not all(is_whole(size, 2) for size in categories) or not is_whole(continuous, 0):
+        raise ConfigurationError(
+            "Expected categories of 2 or more for each code and 0 or more continuous codes, whole numbers. Received: "
+            f"categories={categories!r} and continuous={continuous!r}."
+        )
+    codes = sum(categories) + continuous
+    if codes == 0:
+        raise ConfigurationError("Expected at least one code. Received: none. Without codes use kg.DCGAN.")
+    return codes
+
+
+def _checked_features(discriminator, recognizer, codes):
+    """The discriminator's features, which the recognizer can read."""
+    if FEATURES not in [layer.name for layer in discriminator.layers]:
+        raise ConfigurationError(
+            f"Expected a discriminator with a layer named {FEATURES!r}, which the recognizer reads. "
+            f"Received the layers: {', '.join(layer.name for layer in discriminator.layers)}. Name one of them so."
+        )
+    features = discriminator.get_layer(FEATURES).output
+    if not (isinstance(recognizer, keras.Model) and recognizer.built):
+        raise ConfigurationError(f"Expected recognizer to be a built Keras model. Received: {recognizer!r}.")
+    shapes = [tuple(shape[1:]) for shape in (recognizer.input_shape, recognizer.output_shape)]
+    if shapes != [tuple(features.shape[1:]), (codes,)]:
+        raise ConfigurationError(
+            f"Expected a recognizer from the features to the codes, {tuple(features.shape[1:])} to {(codes,)}. "
+            f"Received: {shapes[0]} to {shapes[1]}."
+        )
+    return features
