@@ -163,10 +163,8 @@ class GANDoctor(keras.callbacks.Callback):
 
     The last three, and divergence by logits, need logits of single inputs (not those of VEEGAN's pairs; K class logits
     count by their logsumexp, as in ImprovedGAN). A vanishing gradient also needs one logit and a generator's loss of
-    generated and real images with the argument `training` (not UnrolledGAN's). Where signals cannot be had, the others
-    are used.
-
-    The counts are kept on the model and saved with it: a resumed run goes on with them.
+    generated and real images alone with the argument `training` (neither UnrolledGAN's nor InfoGAN's). Where signals
+    cannot be had, the others are used.
 
     Args:
         real: training images, as `fit` takes them: 64 to 512 of those that are trained on, two or more.

@@ -362,6 +362,14 @@ def tiny(variant):
             networks.build_discriminator((8, 8, 1), 3, units=(8, 8)),
             seed=5,
         )
+    if variant is kg.InfoGAN:
+        networks = kg.models.info_gan
+        return kg.InfoGAN(
+            networks.build_generator((8, 8, 1), 14, base_filters=4, units=8),
+            networks.build_discriminator((8, 8, 1), base_filters=4, units=8),
+            networks.build_recognizer(8, 12, units=8),
+            seed=5,
+        )
     if variant is kg.VEEGAN:
         return kg.VEEGAN(image_shape=(8, 8, 1), latent_dim=4, seed=5)
     if variant is kg.WGANGPText:
@@ -381,7 +389,7 @@ def tiny(variant):
 
 
 VARIANTS = [kg.GAN, kg.WGAN, kg.WGANGP, kg.WGANGPText, kg.LSGAN, kg.FGAN, kg.DRAGAN, kg.SNGAN, kg.PacGAN]
-VARIANTS += [kg.UnrolledGAN, kg.ImprovedGAN, kg.VEEGAN]
+VARIANTS += [kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN, kg.VEEGAN]
 SAMPLES = {"finite", "diversity", "oscillation"}
 
 
@@ -399,7 +407,7 @@ def test_it_examines_every_variant_and_changes_nothing(variant):
     assert equal(state(watched), state(plain))
     signals = {name[len("doctor/") :] for name in histories[0].history if name.startswith("doctor/")}
     missing = {kg.VEEGAN: set(SIGNALS) - SAMPLES}.get(variant, set())
-    missing |= {"g_gradient", "g_slope"} if variant in (kg.UnrolledGAN, kg.ImprovedGAN) else set()
+    missing |= {"g_gradient", "g_slope"} if variant in (kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN) else set()
     assert signals == set(SIGNALS) - missing
     assert all(np.isfinite(histories[0].history[f"doctor/{name}"]).all() for name in signals)
     if variant in (kg.WGAN, kg.WGANGP, kg.WGANGPText):

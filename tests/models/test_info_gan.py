@@ -6,7 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, equal, number, slow_on_jax, values
+from contract import VariantContract, equal, number, slow_on_jax
 from keras import layers, ops
 
 from keras_gans import zoo
@@ -15,11 +15,15 @@ from keras_gans.models.info_gan import InfoGAN, build_discriminator, build_gener
 
 
 class TestInfoGAN(VariantContract):
+    # Gradients near one pass up to seven batch norms of eight images, each of which divides by a small deviation: two
+    # last places become some twenty.
+    rounding = 5e-6
+
     def make(self, **options):
         return InfoGAN(
-            build_generator(self.shape, 14, base_filters=4, units=8),
-            build_discriminator(self.shape, base_filters=4, units=8),
-            build_recognizer(8, 12, units=8),
+            build_generator(self.shape, 14, base_filters=6, units=12),
+            build_discriminator(self.shape, base_filters=6, units=12),
+            build_recognizer(12, 12, units=12),
             **options,
         )
 
@@ -37,8 +41,8 @@ class TestInfoGAN(VariantContract):
         for recognizer, message in (
             (None, "built"),
             (keras.Sequential([layers.Dense(12)]), "built"),
-            (build_recognizer(7, 12, units=4), r"\(8,\) to \(12,\). Received: \(7,\)"),
-            (build_recognizer(8, 13, units=4), r"Received: \(8,\) to \(13,\)"),
+            (build_recognizer(7, 12, units=4), r"\(12,\) to \(12,\). Received: \(7,\)"),
+            (build_recognizer(12, 13, units=4), r"Received: \(12,\) to \(13,\)"),
         ):
             with pytest.raises(ConfigurationError, match=message):
                 make(recognizer)
@@ -93,7 +97,7 @@ class TestInfoGAN(VariantContract):
         np.testing.assert_array_equal(latents[:, 8:11].argmax(1), ops.convert_to_numpy(noise)[:, 8:11].argmax(1))
         for options in ({"categories": (), "continuous": 2}, {"categories": (4,), "continuous": 0}):
             codes = 2 if options["continuous"] else 4
-            gan = InfoGAN(one.generator, one.discriminator, build_recognizer(8, codes, units=4), **options)
+            gan = InfoGAN(one.generator, one.discriminator, build_recognizer(12, codes, units=4), **options)
             parts = gan.information(np.zeros((8, codes), "float32"), gan.prior(noise)[:8])
             assert [number(part) for part in parts] == pytest.approx([0.0, 0.0], abs=1e-6)
 
@@ -204,7 +208,7 @@ def numbers():
     }
 
 
-def linear(at=(), d_rate=RATE, g_rate=RATE, epochs=1, **options):
+def linear(at=(), d_rate=RATE, g_rate=RATE, epochs=1, frozen=False, **options):
     """G(z) = G z, d(x) = a W x, Q(x) = Q W x; steps of descent from `numbers()`, changed by `at`."""
     n = {**numbers(), **dict(at)}
     shape = (1, 1, PIXELS)
@@ -217,6 +221,7 @@ def linear(at=(), d_rate=RATE, g_rate=RATE, epochs=1, **options):
     discriminator.set_weights([n["W"].T.astype("float32"), n["a"][:, None].astype("float32")])
     recognizer.set_weights([n["Q"].T.astype("float32")])
     gan = InfoGAN(generator, discriminator, recognizer, categories=(2,), continuous=1, seed=0, **options)
+    gan.discriminator.trainable = not frozen
     gan.compile(keras.optimizers.SGD(g_rate), keras.optimizers.SGD(d_rate), run_eagerly=True)
     drawn = []
 
@@ -283,37 +288,36 @@ def test_the_head_has_no_term_of_real_images():
     assert equal(one.recognizer.get_weights(), another.recognizer.get_weights())
 
 
-@slow_on_jax
 def test_the_heads_term_falls_where_only_it_learns():
-    """A frozen discriminator and generator: what the discriminator's player still lowers is -I."""
-    gan = TestInfoGAN().gan()
-    gan.discriminator.trainable = gan.generator.trainable = False
-    adam = keras.optimizers.Adam
-    gan.compile(adam(1e-2), adam(1e-2))
-    before = values(gan.discriminator.trainable_variables + gan.generator.trainable_variables)
-    losses = gan.fit(TestInfoGAN().batches(), epochs=12, verbose=0).history["d_loss"]
-    assert before == [] and losses[-1] < losses[0] - 0.1
+    """With the features and the generator frozen, what is left of the discriminator's loss to fall is -I, convex in a
+    linear Q: it falls at every step."""
+    gan = linear(g_rate=0.0, epochs=6, frozen=True)
+    assert np.diff(gan.history.history["d_loss"]).max() < -1e-4
+    assert equal(gan.discriminator.get_weights()[0].T, numbers()["W"].astype("float32"))
 
 
 @slow_on_jax
 def test_it_finds_the_kinds_of_images_without_labels():
-    """Two kinds, black and white: the code tells them apart, in what is generated and in what is recognized."""
+    """Two kinds, dark and light: the code tells them apart, in what is generated and in what is recognized."""
     rng = np.random.default_rng(0)
     kinds = np.arange(256) % 2
-    images = (20 * rng.random((256, 4, 4, 1)) + 230 * kinds[:, None, None, None]).astype("uint8")
+    images = (30 * rng.random((256, 2, 2, 1)) + 225 * kinds[:, None, None, None]).astype("uint8")
     keras.utils.set_random_seed(0)
+    latents, pixels, features = keras.Input((6,)), keras.Input((2, 2, 1)), keras.Input((16,))
+    made = layers.Dense(4, activation="tanh")(layers.Dense(16, activation="relu")(latents))
+    seen = layers.Dense(16, activation="leaky_relu", name="features")(layers.Flatten()(pixels))
     gan = InfoGAN(
-        build_generator((4, 4, 1), 6, base_filters=4, units=16),
-        build_discriminator((4, 4, 1), base_filters=4, units=16),
-        build_recognizer(16, 2, units=8),
+        keras.Model(latents, layers.Reshape((2, 2, 1))(made)),
+        keras.Model(pixels, layers.Dense(1)(seen)),
+        keras.Model(features, layers.Dense(2)(features)),
         categories=(2,),
         continuous=0,
         seed=0,
     )
     adam = keras.optimizers.Adam
-    gan.compile(adam(3e-3, beta_1=0.5), adam(2e-3, beta_1=0.5))
-    gan.fit(images, batch_size=64, epochs=40, verbose=0)
+    gan.compile(adam(5e-3, beta_1=0.5), adam(5e-3, beta_1=0.5))
+    gan.fit(images, batch_size=64, epochs=60, verbose=0)
     made = gan.traverse(0, rows=20, seed=0)[0].mean(axis=(2, 3, 4))  # (rows, categories)
     light = made.mean(axis=0).argmax()
-    assert (made[:, light] > 128).mean() > 0.9 and (made[:, 1 - light] < 128).mean() > 0.9
+    assert (made[:, light] > 192).mean() > 0.9 and (made[:, 1 - light] < 64).mean() > 0.9
     assert (gan.recognize(images)[:, light] > 0.5).astype(int).tolist() == kinds.tolist()
