@@ -15,6 +15,7 @@ from keras_gans import (
     models,
     optimizers,
     penalties,
+    pyramids,
     zoo,
 )
 from keras_gans.model import AdversarialModel
@@ -39,5 +40,6 @@ __all__ = [
     "models",
     "optimizers",
     "penalties",
+    "pyramids",
     "zoo",
 ]

@@ -29,6 +29,7 @@ from keras_gans.losses.f_divergences import (
     f_gan_practical_generator_loss,
 )
 from keras_gans.losses.information import categorical_information, continuous_information
+from keras_gans.losses.laplacian import laplacian_loss
 from keras_gans.losses.relativistic import (
     relativistic_average_discriminator_loss,
     relativistic_average_generator_loss,
@@ -61,6 +62,7 @@ __all__ = [
     "feature_matching_loss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
+    "laplacian_loss",
     "least_squares_discriminator_loss",
     "least_squares_generator_loss",
     "minimax_discriminator_loss",
