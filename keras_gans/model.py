@@ -457,6 +457,11 @@ class AdversarialModel(keras.Model):
         """The generator that samples: the moving average where there is one."""
         return self.generator if self.ema_decay is None else self.ema_generator
 
+    @property
+    def sampling_variables(self):
+        """What `images_of_noise` reads: by default the generator's; a prior with variables of its own adds them."""
+        return self.sampling_generator.variables
+
     def call(self, inputs, training=False):
         """Images in [-1, 1] of latents, or of [latents, encoded labels]; what `predict` and `summary` see."""
         return self.sampling_generator(inputs, training=training)
@@ -571,7 +576,7 @@ class AdversarialModel(keras.Model):
             labels = self.labels(len(noise), 0 if seed is None else seed) if labels is None else labels
             inputs = np.concatenate([noise, ops.convert_to_numpy(self.label_space.encode(labels))], axis=1)
         if getattr(self, "_decode", None) is None:
-            self._decode = engine.function(self._decoded, self.sampling_generator.variables)
+            self._decode = engine.function(self._decoded, self.sampling_variables)
         # Kernels divide a batch among threads by its size and round accordingly: images with seeds of their own are
         # made one at a time, which alone keeps each the same in any batch.
         size = SAMPLING_BATCH if np.ndim(seed) == 0 else 1

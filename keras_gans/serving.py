@@ -149,7 +149,7 @@ def _save(model, path, name):
     elif model.image_shape[-1] in PNG_CHANNELS:
         signatures["png"] = tf.function(png, input_signature=[seeds, *labels])
     module = tf.Module()
-    module.variables_ = [variable.value for variable in model.sampling_generator.variables]
+    module.variables_ = [variable.value for variable in model.sampling_variables]
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)  # TensorFlow announces every file
