@@ -244,7 +244,8 @@ class GANDoctor(keras.callbacks.Callback):
         if self._spread == 0.0:
             raise DataError("Expected real to be images that differ. Received: copies of one. Give a mixed batch.")
         self._takes = set(inspect.signature(model.generator_loss).parameters)
-        self._has_logits = not isinstance(model.judged_shapes(model.generator), list)
+        judged = model.judged_shapes(model.generator)
+        self._has_logits = bool(judged) and not isinstance(judged, list)
         self._has_slope = (
             self._has_logits
             and model.logits_per_image == 1

@@ -6,6 +6,7 @@ from keras_gans.models.dcgan import DCGAN
 from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
+from keras_gans.models.glo import GLO
 from keras_gans.models.improved_gan import ImprovedGAN
 from keras_gans.models.lapgan import LAPGAN
 from keras_gans.models.info_gan import InfoGAN
@@ -26,6 +27,7 @@ __all__ = [
     "DRAGAN",
     "FGAN",
     "GAN",
+    "GLO",
     "ImprovedGAN",
     "LAPGAN",
     "InfoGAN",
