@@ -58,7 +58,7 @@ class UnitBall(keras.constraints.Constraint):
 
 
 def build_latents(num_images, latent_dim=128):
-    """The table of latents, on the surface of the unit ball.
+    """The table of latents: standard normal numbers at first, rows outside the unit ball brought to its surface.
 
     Args:
         num_images: how many training images there are.
