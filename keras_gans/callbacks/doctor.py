@@ -161,10 +161,10 @@ class GANDoctor(keras.callbacks.Callback):
       hinge losses are straight, so that only a generator whose output is saturated has it.
     - discriminator overfitting: it holds unseen images for generated ones. Needs `held_out`.
 
-    The last three, and divergence by logits, need logits of single inputs (not those of VEEGAN's pairs; K class logits
-    count by their logsumexp, as in ImprovedGAN). A vanishing gradient also needs one logit and a generator's loss of
-    generated and real images alone with the argument `training` (neither UnrolledGAN's nor InfoGAN's). Where signals
-    cannot be had, the others are used.
+    The last three, and divergence by logits, need logits of single inputs (VEEGAN's are of pairs, GLO has none; K class
+    logits count by their logsumexp, as in ImprovedGAN). A vanishing gradient also needs one logit and a generator's
+    loss of generated and real images alone with the argument `training` (neither UnrolledGAN's nor InfoGAN's). Where
+    signals cannot be had, the others are used.
 
     Args:
         real: training images, as `fit` takes them: 64 to 512 of those that are trained on, two or more.
@@ -239,7 +239,6 @@ class GANDoctor(keras.callbacks.Callback):
             )
         self._real = self._images(self.real, "real")
         self._held_out = None if self.held_out is None else self._images(self.held_out, "held_out")
-        self._inputs = model.inputs_like(len(self._real), seed=0)
         self._spread = _spread(_flat(model.as_real(model.as_samples(self._real))))
         if self._spread == 0.0:
             raise DataError("Expected real to be images that differ. Received: copies of one. Give a mixed batch.")
@@ -281,6 +280,7 @@ class GANDoctor(keras.callbacks.Callback):
     def _examine(self, logs):
         """{signal: value} of the model as it is; NaN for all that cannot be computed of values that are not finite."""
         model = self.model
+        self._inputs = model.inputs_like(len(self._real), seed=0)  # anew, since a prior may be learned
         fake = model.generator(self._inputs, training=False)
         batches = [self._real, fake] if self._held_out is None else [self._real, fake, self._held_out]
         logits = [self._logits(batch) for batch in batches] if self._has_logits else []
