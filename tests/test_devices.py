@@ -15,8 +15,8 @@ from contract import BACKEND, largest_difference, values
 FOLDER = Path(__file__).parent
 VARIANTS = {
     "tensorflow": [
-        "TestDCGAN", "TestDRAGAN", "TestFGAN", "TestGAN", "TestImprovedGAN", "TestInfoGAN", "TestLSGAN", "TestPacGAN",
-        "TestSNGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestDCGAN", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestImprovedGAN", "TestInfoGAN", "TestLSGAN",
+        "TestPacGAN", "TestSNGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],
