@@ -46,9 +46,9 @@ class UnitBall(keras.constraints.Constraint):
 
     Example:
 
-    >>> rows = UnitBall()(np.array([[3.0, 4.0], [0.0, 0.5]], "float32"))
-    >>> ops.convert_to_numpy(rows).round(4).tolist()
-    [[0.6, 0.8], [0.0, 0.5]]
+    >>> rows = UnitBall()(np.array([[0.0, 4.0], [0.25, 0.5]], "float32"))
+    >>> ops.convert_to_numpy(rows).tolist()
+    [[0.0, 1.0], [0.25, 0.5]]
     """
 
     def __call__(self, value):
