@@ -54,7 +54,8 @@ def test_continuous_codes_against_two_normal_densities():
     assert number(losses.continuous_information(means, codes)) == pytest.approx(expected, rel=1e-5)
     assert number(losses.continuous_information(0.0 * means, codes)) == 0.0
     even = np.linspace(-1, 1, 2001)[:, None]
-    assert number(losses.continuous_information(even, even)) == pytest.approx(1 / 6, rel=1e-3)  # 2001 points
+    # The mean square of n even points is (n + 1) / (n - 1) / 3.
+    assert number(losses.continuous_information(even, even)) == pytest.approx(2002 / 2000 / 6, rel=1e-5)
 
 
 def test_no_code_has_no_information():
