@@ -8,8 +8,8 @@ from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
 from keras_gans.models.glo import GLO
 from keras_gans.models.improved_gan import ImprovedGAN
-from keras_gans.models.lapgan import LAPGAN
 from keras_gans.models.info_gan import InfoGAN
+from keras_gans.models.lapgan import LAPGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.projection_gan import ProjectionGAN
