@@ -91,7 +91,7 @@ def laplacian_pyramid(images, levels):
 
     Reference: Burt and Adelson, 1983, "The Laplacian pyramid as a compact image code"
     """
-    pyramid = []
+    images, pyramid = ops.convert_to_tensor(images), []
     for _ in range(levels - 1):
         smaller = halve(images)
         pyramid.append(images - double(smaller, images.shape[1:3]))
@@ -115,7 +115,7 @@ def from_laplacian_pyramid(pyramid):
     >>> bool(np.allclose(again, images, atol=1e-5))
     True
     """
-    *finer, images = pyramid
+    *finer, images = map(ops.convert_to_tensor, pyramid)
     for level in reversed(finer):
         images = level + double(images, level.shape[1:3])
     return images
