@@ -33,6 +33,7 @@ LEVELS = {
     "keras_gans.models": 5,
     "keras_gans.callbacks": 5,
     "keras_gans.metrics": 5,
+    "keras_gans.latent": 5,
     "keras_gans.zoo": 6,
     "keras_gans.serving": 6,
     "keras_gans.training": 7,

@@ -1,0 +1,88 @@
+"""Sums and differences of averaged latents: "man with glasses - man + woman" (Radford et al., 2015)."""
+
+import re
+
+import numpy as np
+
+from keras_gans.errors import ConfigurationError
+
+EXPRESSION = re.compile(r"\s*[+-]?\s*\d+(\s*,\s*\d+)*(\s*[+-]\s*\d+(\s*,\s*\d+)*)*\s*")
+
+
+def rescale(latents, norm=None):
+    """Latents of one norm: by default sqrt(d), about which all Gaussian latents of d numbers lie.
+
+    The zero vector has no direction and stays zero, the prior's mean.
+
+    Args:
+        latents: (..., d).
+        norm: 0 or more; None for sqrt(d).
+
+    Returns:
+        float32 (..., d).
+
+    Example:
+
+    >>> rescale([[3.0, 4.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]).tolist()
+    [[1.2..., 1.6..., 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
+    """
+    latents = np.asarray(latents, "float64")
+    norm = latents.shape[-1] ** 0.5 if norm is None else norm
+    norms = np.linalg.norm(latents, axis=-1, keepdims=True)
+    return (latents * (norm / np.where(norms > 0.0, norms, 1.0))).astype("float32")
+
+
+def add(terms):
+    """The sum of signed averages, with the norm of a latent (`rescale`).
+
+    An average of m independent latents is 1 / sqrt(m) as long as one of them, so a sum of averages lies where the
+    generator was not trained: only its direction is kept.
+
+    Args:
+        terms: list of (sign, latents): 1 or -1, and (m, d) to average.
+
+    Returns:
+        float32 (d,).
+
+    Raises:
+        ConfigurationError: no terms, or a term without latents.
+
+    Example:
+
+    >>> add([(1, [[1.0, 0.0], [1.0, 2.0]]), (-1, [[1.0, 0.0]])]).tolist()
+    [0.0, 1.414...]
+    """
+    if not terms or any(np.ndim(latents) != 2 or len(latents) == 0 for _, latents in terms):
+        raise ConfigurationError("Expected terms (sign, latents (m, d)), each of one latent or more.")
+    return rescale(sum(sign * np.mean(np.asarray(latents, "float64"), axis=0) for sign, latents in terms))
+
+
+def evaluate(model, expression):
+    """The latents of an expression over seeds: "3,5,8 - 1,2 + 4,9" is mean(3, 5, 8) - mean(1, 2) + mean(4, 9).
+
+    Each seed stands for the noise of `model.generate(seed=[seed])`. The paper averages three a concept.
+
+    Args:
+        model: an `AdversarialModel`.
+        expression: seeds with commas between, whole numbers from 0 on; + and - between terms.
+
+    Returns:
+        The sum, float32 (1, latent_dim), of norm sqrt(latent_dim); and the terms, float32 (terms, latent_dim), likewise
+        rescaled and without their signs, for showing.
+
+    Raises:
+        ConfigurationError: what is no such expression.
+
+    Reference: Radford, Metz and Chintala, 2015, "Unsupervised representation learning with deep convolutional
+    generative adversarial networks", section 6.3.2, https://arxiv.org/abs/1511.06434
+    """
+    if not EXPRESSION.fullmatch(expression):
+        raise ConfigurationError(
+            f'Expected seeds, such as "3,5,8 - 1,2 + 4,9". Received: {expression!r}. Write whole numbers with commas '
+            "between for an average, and + or - between averages."
+        )
+    terms = [
+        (-1 if sign == "-" else 1, model.noise(seed=[int(seed) for seed in seeds.split(",")]))
+        for sign, seeds in re.findall(r"([+-]?)([\d,]+)", re.sub(r"\s", "", expression))
+    ]
+    return add(terms)[None], rescale([latents.mean(axis=0) for _, latents in terms])

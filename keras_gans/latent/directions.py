@@ -1,0 +1,241 @@
+"""Directions in latent space that change one thing: fitted from labels, or found in the generator."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans import engine
+from keras_gans.data.checks import is_whole
+from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
+from keras_gans.metrics.classes import predict_attributes, predict_classes
+
+BATCH = 256  # latents at once
+
+
+def attribute_direction(latents, labels, attribute=1):
+    """The mean latent of the images that have an attribute less that of those that do not, of norm 1.
+
+    Correlated attributes share their directions: see `orthogonalize`.
+
+    Args:
+        latents: (N, d), standard normal, of the images.
+        labels: (N,), whole numbers or booleans, such as a classifier's of the generated images.
+        attribute: the label whose direction is sought.
+
+    Returns:
+        float32 (d,).
+
+    Raises:
+        ConfigurationError: a label that no image has, or that all have.
+        DataError: other counts of latents and labels, or means that are equal.
+
+    Example:
+
+    >>> attribute_direction([[2.0, 1.0], [-2.0, 1.0]], [1, 0]).tolist()
+    [1.0, 0.0]
+    """
+    latents, labels = np.asarray(latents, "float64"), np.asarray(labels)
+    if latents.ndim != 2 or labels.shape != latents.shape[:1]:
+        raise DataError(f"Expected latents (N, d) and labels (N,). Received: {latents.shape} and {labels.shape}.")
+    has = labels == attribute
+    if not has.any() or has.all():
+        raise ConfigurationError(
+            f"Expected an attribute that some images have and others do not. Received: {attribute!r}; the labels are "
+            f"{np.unique(labels).tolist()}. Choose another, or more images."
+        )
+    difference = latents[has].mean(axis=0) - latents[~has].mean(axis=0)
+    if not np.any(difference):
+        raise DataError("Expected latents that differ between the labels. Received: equal means. Give more images.")
+    return _unit(difference)
+
+
+def class_directions(model, classifier, names, chosen=(), attributes=False, samples=2000, seed=0):
+    """`attribute_direction` of classes or attributes by name, by a classifier's opinion of generated images.
+
+    Args:
+        model: an `AdversarialModel` of images.
+        classifier: Keras model, such as `kg.zoo.load_classifier` returns.
+        names: of the classifier's outputs, in their order.
+        chosen: some of the names; none for all.
+        attributes: whether an image may have several (`predict_attributes`) rather than one class (`predict_classes`).
+        samples: images looked at.
+        seed: whole number, names them.
+
+    Returns:
+        {name: float32 (latent_dim,)}, of norm 1.
+
+    Raises:
+        ConfigurationError: a name that is none of the names, or what no image has, or all have.
+    """
+    names = [str(name) for name in names]
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
+    noise = model.noise(samples, seed)
+    images = model.generate(noise=noise)
+    found = predict_attributes(classifier, images) if attributes else predict_classes(classifier, images)
+
+    def direction(place):
+        return attribute_direction(noise, found[:, place]) if attributes else attribute_direction(noise, found, place)
+
+    return {name: direction(names.index(name)) for name in chosen or names}
+
+
+def orthogonalize(direction, others):
+    """`direction` without its part along `others`, of norm 1: it changes one attribute and leaves the others.
+
+    For two unit vectors this is n1 - <n1, n2> n2 (Shen et al., 2020, section 3.2; the page was not read, so that the
+    name of this "conditional manipulation" is unconfirmed).
+
+    Args:
+        direction: (d,).
+        others: (d,) or (K, d); they may depend on each other.
+
+    Returns:
+        float32 (d,).
+
+    Raises:
+        ConfigurationError: nothing is left, since `direction` is made of the others.
+
+    Example:
+
+    >>> orthogonalize([0.6, 0.8], [0.0, 1.0]).tolist()
+    [1.0, 0.0]
+    """
+    direction = np.asarray(direction, "float64")
+    others = np.atleast_2d(np.asarray(others, "float64"))
+    weights = np.linalg.lstsq(others.T, direction, rcond=None)[0]
+    rest = direction - weights @ others
+    if np.linalg.norm(rest) <= 1e-6 * np.linalg.norm(direction):
+        raise ConfigurationError("Expected a direction that is not made of the others. Leave one of them out.")
+    return _unit(rest)
+
+
+def first_layer_directions(model, count=None):
+    """The unit directions that move the output of the generator's first dense layer furthest (SeFa).
+
+    The layer maps z to z W + b, so a step n changes its output by n W: eigenvectors of W W^T, largest eigenvalues
+    first. They are the right singular vectors of the paper's A = W^T. Signs are arbitrary: here the largest entry is
+    positive. A normalization after the layer changes the scale of its outputs, which is not looked at.
+
+    Args:
+        model: an `AdversarialModel` whose latents go into a dense layer.
+        count: how many, 1 to latent_dim; None for all.
+
+    Returns:
+        float32 (count, latent_dim), orthonormal rows; and the lengths |n W|, float32 (count,), descending.
+
+    Raises:
+        ConfigurationError: a count out of range.
+        UnsupportedError: a generator whose first weights are not a dense layer's of the latents.
+
+    Reference: Shen and Zhou, 2021, "Closed-form factorization of latent semantics in GANs",
+    https://arxiv.org/abs/2007.06600
+    """
+    count = _checked_count(count, model.latent_dim)
+    first = next((layer for layer in model.sampling_generator.layers if layer.weights), None)
+    kernel = getattr(first, "kernel", None)
+    if kernel is None or len(kernel.shape) != 2 or kernel.shape[0] != model.latent_dim:
+        raise UnsupportedError(
+            f"Expected a generator that begins with a dense layer of {model.latent_dim} latents. Received: "
+            f"{first!r}. Use activation_directions, which asks for no kind of layer."
+        )
+    kernel = ops.convert_to_numpy(kernel).astype("float64")
+    values, vectors = np.linalg.eigh(kernel @ kernel.T)  # ascending
+    lengths = np.sqrt(np.maximum(values[::-1][:count], 0.0))
+    return _signed(vectors[:, ::-1].T[:count]).astype("float32"), lengths.astype("float32")
+
+
+def activation_directions(model, layer, count=10, samples=2000, seed=0):
+    """Directions of latents that move the activations of a layer along their principal components (GANSpace).
+
+    The activations of `samples` latents are centred and decomposed; their coordinates c along the components, divided
+    by their standard deviations, are regressed back to the latents, argmin_U |c U - z|^2. The rows of U, of norm 1, are
+    the directions.
+
+    Args:
+        model: an `AdversarialModel`.
+        layer: name of one of the generator's layers, an early one.
+        count: how many, 1 or more.
+        samples: latents drawn, more than `count`.
+        seed: whole number, names them.
+
+    Returns:
+        float32 (count, latent_dim), rows of norm 1; and the variances of the activations along the components, float32
+        (count,), descending.
+
+    Raises:
+        ConfigurationError: no such layer, or more directions than there are components.
+
+    Reference: Härkönen et al., 2020, "GANSpace: Discovering interpretable GAN controls",
+    https://arxiv.org/abs/2004.02546
+    """
+    generator = model.sampling_generator
+    names = [known.name for known in generator.layers if not isinstance(known, keras.layers.InputLayer)]
+    if layer not in names:
+        raise ConfigurationError(f"Expected layer to be one of {', '.join(names)}. Received: {layer!r}.")
+    if not is_whole(samples, 2):
+        raise ConfigurationError(f"Expected samples to be a whole number, 2 or more. Received: {samples!r}.")
+    count = _checked_count(count, samples - 1)
+    early = keras.Model(generator.inputs, generator.get_layer(layer).output)
+    apply = engine.function(lambda noise: early(model.prior(noise), training=False), early.variables)
+    noise = model.noise(samples, seed)
+    parts = [apply(noise[i : i + BATCH]).reshape(len(noise[i : i + BATCH]), -1) for i in range(0, samples, BATCH)]
+    activations = np.concatenate(parts).astype("float64")
+    activations -= activations.mean(axis=0)
+    # The left singular vectors are the standardised coordinates, up to sqrt(samples): there is no need of components.
+    if activations.shape[1] > samples:
+        values, left = np.linalg.eigh(activations @ activations.T)
+    else:
+        values, components = np.linalg.eigh(activations.T @ activations)
+        left = activations @ components / np.sqrt(np.maximum(values, 1e-300))
+    values, left = values[::-1], left[:, ::-1]
+    rank = int(np.sum(values > 1e-9 * max(values[0], 1e-300)))
+    if count > rank:
+        raise ConfigurationError(f"Expected count of {rank} or less, as many as {layer} has components. Got {count}.")
+    coordinates = left[:, :count]  # orthonormal columns: least squares is a product
+    directions = coordinates.T @ (noise - noise.mean(axis=0))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return _signed(directions).astype("float32"), (values[:count] / samples).astype("float32")
+
+
+def traverse(latents, direction, reach=3.0, steps=7):
+    """Each latent moved along a direction: z + alpha n for alpha from -reach to reach.
+
+    Args:
+        latents: (N, d).
+        direction: (d,), of norm 1.
+        reach: more than 0; latents have standard deviation 1 along every direction.
+        steps: latents a path, 2 or more; an odd number has the unmoved latent in the middle.
+
+    Returns:
+        float32 (N, steps, d).
+
+    Raises:
+        ConfigurationError: numbers out of range.
+
+    Example:
+
+    >>> traverse(np.zeros((1, 2)), [1.0, 0.0], reach=2.0, steps=3)[0].tolist()
+    [[-2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]
+    """
+    if not is_whole(steps, 2) or not 0.0 < reach < np.inf:
+        raise ConfigurationError(f"Expected 2 steps or more and a reach above 0. Received: {steps!r} and {reach!r}.")
+    alphas = np.linspace(-reach, reach, steps)[:, None]
+    return (np.asarray(latents)[:, None] + alphas * np.asarray(direction)).astype("float32")
+
+
+def _checked_count(count, most):
+    if count is not None and (not is_whole(count, 1) or count > most):
+        raise ConfigurationError(f"Expected count to be a whole number from 1 to {most}. Received: {count!r}.")
+    return most if count is None else count
+
+
+def _unit(vector):
+    return (vector / np.linalg.norm(vector)).astype("float32")
+
+
+def _signed(rows):
+    """Rows with the sign that makes the largest entry positive, so that every machine finds the same."""
+    largest = np.take_along_axis(rows, np.argmax(np.abs(rows), axis=1)[:, None], axis=1)
+    return rows * np.sign(largest)

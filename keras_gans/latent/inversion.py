@@ -1,0 +1,186 @@
+"""The latents of given images: by optimisation, by the model's encoder, or the nearest of many seeds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from keras_gans import engine
+from keras_gans.data.checks import check_images, is_whole
+from keras_gans.errors import ConfigurationError, UnsupportedError
+from keras_gans.images import to_float
+from keras_gans.model import AdversarialModel
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
+BATCH = 256  # seeds at once
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What `invert` found.
+
+    Attributes:
+        noise: float32 (N, latent_dim), for `generate(noise=...)`.
+        first_loss, loss: float32 (N,), of the start and of `noise`, each image's own.
+    """
+
+    noise: np.ndarray
+    first_loss: np.ndarray
+    loss: np.ndarray
+
+
+def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=None, feature_weight=1.0, seed=0):
+    """The noise whose images come closest to given ones, by Adam on the noise; the model stays as it is.
+
+    The loss of an image is mean (G(z) - x)^2 over its pixels in [-1, 1], plus, given `features`, feature_weight times
+    mean (f(G(z)) - f(x))^2 over features. The generator is the one that samples, in inference mode, so that each image
+    is inverted by itself, and no weight and no statistic of batch normalization changes. The learning rate rises from 0
+    in the first twentieth of the steps and falls to 0 as a cosine in the last quarter, as in StyleGAN2's projector;
+    unlike it, noise is not added to the latents.
+
+    Args:
+        model: an `AdversarialModel` of images.
+        images: uint8, or floats in [-1, 1], (N, height, width, channels) of the model's image_shape.
+        start: noise (N, latent_dim) to start from, such as `nearest` or `encode` finds; None for that of `seed`. The
+            loss has many minima: a start from `nearest` ends lower than one at random.
+        steps: of Adam, 1 or more.
+        learning_rate: the largest, more than 0.
+        features: `kg.metrics.FeatureExtractor` for images of the model's shape; None for pixels alone.
+        feature_weight: 0 or more.
+        seed: whole number, names the start.
+
+    Returns:
+        An `Inversion`. The same arguments give the same.
+
+    Raises:
+        DataError: images of another shape than the model's.
+        ConfigurationError: numbers out of range, or features of images of another shape.
+        UnsupportedError: a model of other examples than images.
+
+    Example:
+
+    >>> gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4, seed=0)
+    >>> found = invert(gan, gan.generate(2, seed=1), steps=100)
+    >>> bool((found.loss < found.first_loss).all())
+    True
+
+    Reference: Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN", appendix D,
+    https://arxiv.org/abs/1912.04958
+    """
+    target = _target(model, images)
+    if not is_whole(steps, 1) or not 0.0 < learning_rate < np.inf or not 0.0 <= feature_weight < np.inf:
+        raise ConfigurationError(
+            "Expected 1 step or more, a learning_rate above 0 and a feature_weight of 0 or more. Received: "
+            f"{steps!r}, {learning_rate!r} and {feature_weight!r}."
+        )
+    if features is not None and features.image_shape != model.image_shape:
+        raise ConfigurationError(
+            f"Expected features of images {model.image_shape}. Received: {features.name}, of {features.image_shape}."
+        )
+    noise = model.noise(len(target), seed) if start is None else np.asarray(start, "float32")
+    if noise.shape != (len(target), model.latent_dim):
+        raise ConfigurationError(f"Expected a start {(len(target), model.latent_dim)}. Received: {noise.shape}.")
+
+    wanted = None if features is None else features(target)
+    network = None if features is None else features.network
+
+    def losses(noise):
+        made = ops.cast(model.sampling_generator(model.prior(noise), training=False), "float32")
+        loss = ops.mean(ops.square(made - target), axis=(1, 2, 3))
+        if network is not None:
+            found = network(made, training=False)
+            found = found[0] if isinstance(found, (list, tuple)) else found
+            loss = loss + feature_weight * ops.mean(ops.square(ops.cast(found, "float32") - wanted), axis=1)
+        return loss
+
+    variables = [*model.sampling_generator.variables, *(network.variables if network is not None else [])]
+    losses_of = engine.function(losses, variables)
+    # Each image's loss depends on its own row alone: the gradient of their sum is each one's own.
+    slopes_of = engine.function(lambda noise: engine.input_gradient(losses, noise), variables)
+    first = losses_of(noise)
+    mean, square = np.zeros_like(noise), np.zeros_like(noise)
+    for step in range(1, steps + 1):
+        slope = slopes_of(noise)
+        mean = BETA_1 * mean + (1.0 - BETA_1) * slope
+        square = BETA_2 * square + (1.0 - BETA_2) * slope**2
+        update = mean / (1.0 - BETA_1**step) / (np.sqrt(square / (1.0 - BETA_2**step)) + EPSILON)
+        noise = (noise - learning_rate * ramp((step - 1) / steps) * update).astype("float32")
+    return Inversion(noise, first, losses_of(noise))
+
+
+def ramp(t):
+    """The share of the learning rate at t in [0, 1) of the steps: min(1, t / 0.05) times a cosine from 1 at 0.75 to 0.
+
+    >>> [round(float(ramp(t)), 3) for t in (0.0, 0.025, 0.05, 0.75, 0.875)]
+    [0.0, 0.5, 1.0, 1.0, 0.5]
+    """
+    return (0.5 - 0.5 * np.cos(np.pi * min(1.0, (1.0 - t) / 0.25))) * min(1.0, t / 0.05)
+
+
+def encode(model, images):
+    """The noise that the model's own encoder finds for images, for variants that have one.
+
+    Args:
+        model: an `AdversarialModel` with `encode(images)`.
+        images: uint8, or floats in [-1, 1], (N, height, width, channels).
+
+    Returns:
+        float32 (N, latent_dim).
+
+    Raises:
+        DataError: images of another shape than the model's.
+        UnsupportedError: a model without an encoder, or whose latents are not its noise.
+    """
+    if not hasattr(model, "encode") or type(model).prior is not AdversarialModel.prior:
+        raise UnsupportedError(
+            f"Expected a model with an encoder of standard normal latents. Received: {type(model).__name__}. Use "
+            "invert, which needs none."
+        )
+    _target(model, images)
+    return np.asarray(model.encode(images), "float32")
+
+
+def nearest(model, images, seeds=1000):
+    """The seeds, of many, whose images come closest to given ones in pixels.
+
+    Args:
+        model: an `AdversarialModel` of images.
+        images: uint8, or floats in [-1, 1], (N, height, width, channels).
+        seeds: how many to look at, from 0 on, 1 or more; or a list of them.
+
+    Returns:
+        int64 (N,): seeds, for `generate(seed=[...])`; and the mean squared distances in [-1, 1], float32 (N,).
+
+    Raises:
+        DataError: images of another shape than the model's.
+        ConfigurationError: no seeds.
+        UnsupportedError: a model of other examples than images.
+
+    Example:
+
+    >>> gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4, seed=0)
+    >>> nearest(gan, gan.generate(seed=[7, 3]), seeds=20)[0].tolist()
+    [7, 3]
+    """
+    target = _target(model, images)
+    if np.ndim(seeds) == 0 and not is_whole(seeds, 1):
+        raise ConfigurationError(f"Expected seeds, how many or which, 1 or more. Received: {seeds!r}.")
+    seeds = list(range(seeds)) if np.ndim(seeds) == 0 else list(seeds)
+    best, least = np.zeros(len(target), "int64"), np.full(len(target), np.inf, "float32")
+    for i in range(0, len(seeds), BATCH):
+        chosen = seeds[i : i + BATCH]
+        made = ops.convert_to_numpy(to_float(model.generate(noise=model.noise(seed=chosen))))
+        for row, image in enumerate(target):
+            distances = np.mean(np.square(made - image), axis=(1, 2, 3))
+            if distances.min() < least[row]:
+                least[row], best[row] = distances.min(), chosen[int(distances.argmin())]
+    return best, least
+
+
+def _target(model, images):
+    """Images of the model's shape as float32 in [-1, 1]."""
+    if model.samples_name != "images":
+        raise UnsupportedError(f"Expected a model of images. Received: one of {model.samples_name}.")
+    images = np.asarray(images)
+    check_images(images, model.image_shape)
+    return ops.convert_to_numpy(to_float(images))

@@ -1,0 +1,114 @@
+"""Directions: planted ones are found, closed forms hold."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_gans as kg
+from keras_gans.latent import (
+    activation_directions,
+    attribute_direction,
+    first_layer_directions,
+    orthogonalize,
+    traverse,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def linear(matrix):
+    """A model whose images are z A in a row of pixels, A (d, 64), whose latents go into the dense layer "first"."""
+    inputs = keras.Input((len(matrix),))
+    dense = layers.Dense(64, name="first")
+    model = keras.Model(inputs, layers.Reshape((8, 8, 1))(dense(inputs)))
+    dense.set_weights([matrix, RNG.normal(size=64)])
+    return kg.DCGAN(model, None)
+
+
+def images_of(model, noise):
+    return keras.ops.convert_to_numpy(model.generator(noise)).reshape(len(noise), -1)
+
+
+def test_the_direction_of_a_planted_attribute():
+    a, z = RNG.normal(size=12), RNG.normal(size=(2000, 12))
+    found = attribute_direction(z, z @ a > 0)
+    assert found @ a / np.linalg.norm(a) > 0.95
+    assert np.linalg.norm(found) == pytest.approx(1.0, rel=1e-5)
+    scores = traverse(z[:5], found)[..., :] @ a
+    assert (np.diff(scores, axis=1) > 0).all()
+
+
+def test_attributes_that_no_image_or_all_have():
+    z = RNG.normal(size=(4, 3))
+    for labels, attribute in (([1, 2, 3, 3], 7), ([1, 1, 1, 1], 1)):
+        with pytest.raises(kg.errors.ConfigurationError, match="the labels are"):
+            attribute_direction(z, labels, attribute)
+    with pytest.raises(kg.errors.DataError):
+        attribute_direction(z, [0, 1])
+    with pytest.raises(kg.errors.DataError, match="equal means"):
+        attribute_direction(np.ones((4, 3)), [0, 1, 0, 1])
+
+
+def test_orthogonalized_directions_leave_the_others_alone():
+    n, others = RNG.normal(size=5), RNG.normal(size=(2, 5))
+    found = orthogonalize(n, others)
+    np.testing.assert_allclose(others @ found, 0.0, atol=1e-6)
+    unit = [x / np.linalg.norm(x) for x in (n, others[0])]
+    by_hand = unit[0] - (unit[0] @ unit[1]) * unit[1]
+    np.testing.assert_allclose(orthogonalize(unit[0], unit[1]), by_hand / np.linalg.norm(by_hand), rtol=1e-5)
+    with pytest.raises(kg.errors.ConfigurationError):
+        orthogonalize(others[0] - 2 * others[1], others)
+
+
+def test_the_first_layer_moves_furthest_along_its_directions():
+    matrix = RNG.normal(size=(10, 64)) * np.linspace(0.5, 2.0, 10)[:, None]
+    model = linear(matrix)
+    found, lengths = first_layer_directions(model)
+    np.testing.assert_allclose(found @ found.T, np.eye(10), atol=1e-5)
+    np.testing.assert_allclose(lengths, np.linalg.svd(matrix)[1], rtol=1e-4)
+    random = RNG.normal(size=(1000, 10))
+    random /= np.linalg.norm(random, axis=1, keepdims=True)
+    assert np.linalg.norm(found[0] @ matrix) > np.linalg.norm(random @ matrix, axis=1).max()
+    z = RNG.normal(size=(1, 10)).astype("float32")
+    for direction, length in zip(found, lengths):
+        change = images_of(model, z + direction[None]) - images_of(model, z)
+        assert np.linalg.norm(change) == pytest.approx(length, rel=1e-4)
+    np.testing.assert_array_equal(first_layer_directions(model, 3)[0], found[:3])
+
+
+def test_components_of_activations_lead_back_to_the_latents():
+    """Three latents of ten move the activations, by 4, 2 and 1 along orthonormal axes."""
+    axes = np.linalg.qr(RNG.normal(size=(64, 3)))[0].T
+    planted = np.linalg.qr(RNG.normal(size=(10, 3)))[0].T  # in latent space
+    matrix = planted.T @ (np.array([[4.0], [2.0], [1.0]]) * axes)
+    model = linear(matrix)
+    for samples in (50, 2000):  # fewer than units, and more
+        found, variances = activation_directions(model, "first", 3, samples=samples)
+        assert (np.diff(variances) < 0).all()
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, rtol=1e-5)
+        if samples == 2000:  # the error falls as 1 / sqrt(samples)
+            assert (np.abs(np.sum(found * planted, axis=1)) > 0.98).all()
+            np.testing.assert_allclose(variances, [16.0, 4.0, 1.0], rtol=0.15)
+    with pytest.raises(kg.errors.ConfigurationError, match="3 or less"):
+        activation_directions(model, "first", 4)
+
+
+def test_directions_that_do_not_exist():
+    model = linear(RNG.normal(size=(10, 64)))
+    for count in (0, 11, 2.5):
+        with pytest.raises(kg.errors.ConfigurationError, match="from 1 to 10"):
+            first_layer_directions(model, count)
+    with pytest.raises(kg.errors.ConfigurationError, match="first"):
+        activation_directions(model, "second")
+    inputs = keras.Input((4,))
+    images = layers.Conv2DTranspose(1, 8)(layers.Reshape((1, 1, 4))(inputs))
+    convolutional = kg.DCGAN(keras.Model(inputs, images), None)
+    with pytest.raises(kg.errors.UnsupportedError, match="activation_directions"):
+        first_layer_directions(convolutional)
+
+
+def test_traversals_need_steps_and_a_reach():
+    for reach, steps in ((3.0, 1), (0.0, 7), (np.nan, 7)):
+        with pytest.raises(kg.errors.ConfigurationError):
+            traverse(np.zeros((1, 2)), [1.0, 0.0], reach, steps)

@@ -1,0 +1,82 @@
+"""Inversion: images that the model made are found again, and the model stays as it is."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gans as kg
+from keras_gans.latent import encode, invert, nearest
+
+
+@pytest.fixture(scope="module")
+def gan():
+    """DCGAN of 8x8 with batch normalization, its statistics those of some steps."""
+    keras.utils.set_random_seed(0)
+    gan = kg.DCGAN(kg.models.dcgan.build_generator((8, 8, 1), 4, base_filters=4), None, seed=0)
+    for weight in gan.generator.weights:  # untrained images are all grey
+        if "kernel" in weight.path:
+            weight.assign(weight * 10.0)
+    return gan
+
+
+def test_images_of_the_model_are_found_again_and_nothing_else_changes(gan):
+    images = gan.generate(3, seed=5)
+    before = [keras.ops.convert_to_numpy(v) for v in gan.variables]
+    found = invert(gan, images, steps=200, seed=1)
+    assert (found.loss < 0.1 * found.first_loss).all(), (found.first_loss, found.loss)
+    for old, variable in zip(before, gan.variables):
+        np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(variable))
+    again = invert(gan, images, steps=200, seed=1)
+    np.testing.assert_array_equal(found.noise, again.noise)
+    made = kg.images.to_float(gan.generate(noise=found.noise)) - kg.images.to_float(images)
+    losses = np.mean(np.square(keras.ops.convert_to_numpy(made)), axis=(1, 2, 3))
+    np.testing.assert_allclose(losses, found.loss, atol=2e-4)  # of uint8 images: half a grey level
+
+
+def test_the_gradient_is_that_of_each_image_alone(gan):
+    images = gan.generate(2, seed=5)
+    both = invert(gan, images, steps=10, start=gan.noise(2, 3))
+    alone = invert(gan, images[1:], steps=10, start=gan.noise(2, 3)[1:])
+    np.testing.assert_allclose(both.noise[1:], alone.noise, atol=1e-3)
+
+
+def test_features_are_compared_as_well(gan):
+    images = gan.generate(2, seed=5)
+    pixels = kg.metrics.pixels((8, 8, 1))
+    plain, both = (invert(gan, images, steps=1, features=f, feature_weight=2.0) for f in (None, pixels))
+    start = keras.ops.convert_to_numpy(gan.generator(gan.noise(2, 0), training=False))
+    wanted = pixels(images)
+    extra = 2.0 * np.mean(np.square(pixels(np.clip(start, -1.0, 1.0)) - wanted), axis=1)
+    np.testing.assert_allclose(both.first_loss - plain.first_loss, extra, rtol=1e-3)
+    with pytest.raises(kg.errors.ConfigurationError, match="features of images"):
+        invert(gan, images, features=kg.metrics.pixels((16, 16, 1)))
+
+
+def test_the_nearest_seed_of_an_image_is_its_own(gan):
+    seeds, distances = nearest(gan, gan.generate(seed=[300, 11]), seeds=310)
+    assert seeds.tolist() == [300, 11]
+    np.testing.assert_allclose(distances, 0.0, atol=1e-4)
+    assert nearest(gan, gan.generate(seed=[4]), seeds=[9, 4])[0].tolist() == [4]
+
+
+@pytest.mark.parametrize("function", [invert, nearest])
+def test_images_of_another_size_are_refused(gan, function):
+    with pytest.raises(kg.errors.DataError, match=r"\(N, 8, 8, 1\).*\(2, 9, 8, 1\)"):
+        function(gan, np.zeros((2, 9, 8, 1), "uint8"))
+
+
+def test_numbers_out_of_range(gan):
+    images = gan.generate(2, seed=0)
+    for wrong in ({"steps": 0}, {"learning_rate": 0.0}, {"feature_weight": -1.0}, {"start": np.zeros((1, 4))}):
+        with pytest.raises(kg.errors.ConfigurationError):
+            invert(gan, images, **wrong)
+    with pytest.raises(kg.errors.ConfigurationError):
+        nearest(gan, images, seeds=0)
+
+
+def test_the_encoder_where_there_is_one(gan):
+    model = kg.VEEGAN(image_shape=(8, 8, 1), latent_dim=4)
+    images = model.generate(2, seed=0)
+    np.testing.assert_array_equal(encode(model, images), model.encode(images))
+    with pytest.raises(kg.errors.UnsupportedError, match="Use invert"):
+        encode(gan, images)
