@@ -19,6 +19,7 @@ def app():
     \b
     keras-gans list                          what there is
     keras-gans sample dcgan_mnist            64 images, as grid.png
+    keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, traverse
     keras-gans train dcgan --data photos/    a model of your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
     keras-gans evaluate dcgan_mnist          how good it is, and by which protocol
@@ -276,6 +277,149 @@ def _loaded(name, data):
         raise click.UsageError(f"Expected --data: a file does not say what it was trained on. Received: {name} alone.")
     kg = library()
     return kg.zoo.load_file(name), data
+
+
+def _sampler(name):
+    """The library and the model of a preset, a run's folder or a .keras file."""
+    if not name.endswith(".keras"):
+        cards.verified_model(cards.find(name))  # before the backend takes its seconds
+    kg = library()
+    return kg, kg.zoo.load_file(name) if name.endswith(".keras") else kg.load(name)
+
+
+def _seeds(context, parameter, value):
+    try:
+        return [int(seed) for seed in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"Expected whole numbers with commas between. Received: {value!r}.") from None
+
+
+def _draw(kg, model, rows, output, milliseconds=80):
+    """Writes images of noise, rows of columns of it, as a grid or, each column a picture, as an animation."""
+    count, steps = len(rows), len(rows[0])
+    images = model.generate(noise=[noise for row in rows for noise in row])
+    if Path(output).suffix.lower() in (".gif", ".apng"):
+        images = images.reshape(count, steps, *images.shape[1:])
+        kg.latent.animate([model.picture(images[:, i]) for i in range(steps)], output, milliseconds)
+    else:
+        kg.images.save(model.picture(images, steps), output)
+    click.echo(f"wrote {output}")
+
+
+@app.command()
+@click.argument("name")
+@click.option("--seeds", default="0,1,2,3,4", show_default=True, callback=_seeds, help="The images on the way.")
+@click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one to the next.")
+@click.option("--linear", is_flag=True, help="Along lines instead of arcs.")
+@click.option(
+    "-o",
+    "--output",
+    default="interpolation.png",
+    show_default=True,
+    type=click.Path(),
+    help="A row a pair of seeds; a .gif or .apng goes round them for ever.",
+)
+def interpolate(name, seeds, steps, linear, output):
+    """Walk between images of the model NAME, or of a .keras file."""
+    if len(seeds) < 2:
+        raise click.UsageError(f"Expected two seeds or more. Received: --seeds {seeds[0]}.")
+    kg, model = _sampler(name)
+    points, between = model.noise(seed=seeds), kg.latent.lerp if linear else kg.latent.slerp
+    if Path(output).suffix.lower() in (".gif", ".apng"):
+        rows = [kg.latent.loop(points, steps, between)]
+    else:
+        rows = kg.latent.strips(points[:-1], points[1:], steps, between)
+    _draw(kg, model, rows, output)
+
+
+@app.command()
+@click.argument("name")
+@click.argument("expression")
+@click.option(
+    "-o", "--output", default="arithmetic.png", show_default=True, type=click.Path(), help="The terms, then their sum."
+)
+def arithmetic(name, expression, output):
+    """Add and subtract averages of seeds of the model NAME, or of a .keras file.
+
+    EXPRESSION is like "3,5,8 - 1,2 + 4,9": each term is the average of the latents of its seeds, which are those of
+    kg.load(NAME).generate(seed=[3, 5, 8]). One that begins with a minus needs -- before it.
+    """
+    kg, model = _sampler(name)
+    total, terms = kg.latent.evaluate(model, expression)
+    _draw(kg, model, [[*terms, total[0]]], output)
+
+
+@app.command()
+@click.argument("name")
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--steps", default=300, show_default=True, type=click.IntRange(1), help="Of the optimisation.")
+@click.option("--seeds", default=1000, show_default=True, type=click.IntRange(1), help="Seeds to find the start among.")
+@click.option("--encoder", is_flag=True, help="Start from what the model's encoder finds instead.")
+@click.option("--resize", is_flag=True, help="Crop the pictures to the model's shape and resize them.")
+@click.option(
+    "-o",
+    "--output",
+    default="inversion.png",
+    show_default=True,
+    type=click.Path(),
+    help="A row a picture: it, the start, what was found.",
+)
+def invert(name, pictures, steps, seeds, encoder, resize, output):
+    """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES."""
+    kg, model = _sampler(name)
+    images = kg.data.read_pictures(pictures, model.image_shape, resize)
+    if encoder:
+        start = kg.latent.encode(model, images)
+    else:
+        start = model.noise(seed=kg.latent.nearest(model, images, seeds)[0])
+    found = kg.latent.invert(model, images, start=start, steps=steps)
+    columns = (images, model.generate(noise=start), model.generate(noise=found.noise))
+    kg.images.save(model.picture([column[i] for i in range(len(images)) for column in columns], 3), output)
+    for picture, first, last in zip(pictures, found.first_loss, found.loss):
+        click.echo(f"{picture}: mean squared difference {first:.4g} at the start, {last:.4g} found")
+    click.echo(f"wrote {output}")
+
+
+@app.command()
+@click.argument("name")
+@click.option("--seed", default=0, show_default=True, help="Names the image that is changed.")
+@click.option("--count", default=6, show_default=True, type=click.IntRange(1), help="Directions, a row each.")
+@click.option(
+    "--layer", help="Principal components of this layer of the generator. [default: its first layer's weights]"
+)
+@click.option("--classifier", help="A classifier of the zoo whose classes are the directions instead.")
+@click.option(
+    "--attribute", multiple=True, type=int, help="With --classifier: a class; may be repeated. [default: all]"
+)
+@click.option("--reach", default=3.0, show_default=True, help="How far to go, in standard deviations of the latents.")
+@click.option("--steps", default=7, show_default=True, type=click.IntRange(2), help="Images a direction.")
+@click.option(
+    "-o",
+    "--output",
+    default="traversal.png",
+    show_default=True,
+    type=click.Path(),
+    help="A row a direction; a .gif or .apng goes along all at once.",
+)
+def traverse(name, seed, count, layer, classifier, attribute, reach, steps, output):
+    """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
+    if layer and classifier or attribute and not classifier:
+        raise click.UsageError("Expected --layer, or --classifier with or without --attribute, or neither.")
+    kg, model = _sampler(name)
+    if classifier:
+        card = cards.read_card(cards.find(classifier))
+        names = card["dataset"].get("classes") or range(card.get("num_attributes") or card["num_classes"])
+        network = kg.zoo.load_classifier(classifier)
+        found = kg.latent.class_directions(model, network, names, attribute, attributes="num_attributes" in card)
+        click.echo(f"from above: {', '.join(found)}")
+        directions = found.values()
+    elif layer:
+        directions = kg.latent.activation_directions(model, layer, count)[0]
+    else:
+        directions = kg.latent.first_layer_directions(model, count)[0]
+    start = model.noise(seed=[seed])
+    rows = [kg.latent.traverse(start, direction, reach, steps)[0] for direction in directions]
+    _draw(kg, model, rows, output)
 
 
 @app.command()

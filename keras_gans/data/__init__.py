@@ -3,7 +3,7 @@
 from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.label_spaces import Attributes, Classes, Values, label_space_of
-from keras_gans.data.loading import load
+from keras_gans.data.loading import load, read_pictures
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
 from keras_gans.data.stacked import stacked_mnist
 from keras_gans.data.text import decode_text, encode_text, load_text
@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "load_text",
     "points",
+    "read_pictures",
     "ring",
     "ring_centers",
     "semi_supervised",

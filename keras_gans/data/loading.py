@@ -281,6 +281,34 @@ def _read_folder(folder, image_size, channels, take, strict):
     return images, np.array([place[tops[index]] for index in chosen], "int64"), {**about, "classes": classes}
 
 
+def read_pictures(paths, image_shape, resize=False):
+    """Image files as an array for a model of one shape.
+
+    Args:
+        paths: files.
+        image_shape: (height, width, channels 1 or 3) of the model.
+        resize: whether to crop other sizes to the middle and resize them.
+
+    Returns:
+        uint8 (N, height, width, channels).
+
+    Raises:
+        DataError: a file that is no image, or one of another size.
+    """
+    images = []
+    for path in paths:
+        try:
+            images.append(_read_picture(path, tuple(image_shape[:2]) if resize else None, image_shape[2]))
+        except Exception as error:  # each of Pillow's readers has its own for a damaged file
+            raise DataError(f"Expected {path} to be an image. Received: {shown(error, longest=80)}.") from error
+        if images[-1].shape != tuple(image_shape):
+            raise DataError(
+                f"Expected an image {tuple(image_shape)}. Received: {path}, {images[-1].shape}. Pass resize=True, or "
+                "--resize."
+            )
+    return np.stack(images)
+
+
 def _read_picture(path, image_size, channels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
