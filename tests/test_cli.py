@@ -80,6 +80,15 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("sample", "dcgan_mnist", "-n", "0"), "-n"),
         (("sample", "classifier_mnist"), "Use kg.zoo.load_classifier"),
         (("export", "classifier_mnist", "serving"), "Use kg.zoo.load_classifier"),
+        (("interpolate", "dcgan_mnist", "--seeds", "1,b"), "whole numbers"),
+        (("interpolate", "dcgan_mnist", "--seeds", "1"), "two seeds"),
+        (("arithmetic", "gan_mnist", "3 * 5"), "Expected seeds"),
+        (("traverse", "gan_mnist", "--layer", "nowhere"), "Received: 'nowhere'"),
+        (("traverse", "gan_mnist", "--count", "1000"), "from 1 to"),
+        (("traverse", "gan_mnist", "--attribute", "hat"), "--classifier"),
+        (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--attribute", "hut"), "beard"),
+        (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
+        (("invert", "gan_mnist", sys.executable), "to be an image"),
         (("frobnicate",), "No such command"),
     ],
 )
@@ -93,6 +102,33 @@ def test_an_unwritable_output_is_a_typed_error(tmp_path):
     (tmp_path / "file").write_text("")
     done = run("sample", "dcgan_mnist", "-o", "file/grid.png", cwd=tmp_path, code=2)
     assert "Cannot write" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_latents_are_walked_added_changed_and_found(tmp_path):
+    gan = kg.load("gan_mnist")
+    run("interpolate", "gan_mnist", "--seeds", "0,1,2", "--steps", "3", cwd=tmp_path)
+    noise = gan.noise(seed=[0, 1, 2])
+    rows = kg.latent.strips(noise[:-1], noise[1:], 3).reshape(6, -1)
+    wanted = kg.images.grid(gan.generate(noise=rows), 3)[..., 0]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "interpolation.png")), wanted)
+    run("interpolate", "gan_mnist", "--seeds", "0,1", "--steps", "3", "-o", "walk.gif", cwd=tmp_path)
+    with Image.open(tmp_path / "walk.gif") as walk:
+        assert walk.n_frames == 6 and walk.size == (28, 28)
+    run("arithmetic", "gan_mnist", "3,5 - 1", cwd=tmp_path)
+    assert Image.open(tmp_path / "arithmetic.png").size == (3 * 28, 28)
+    run("traverse", "gan_mnist", "--count", "2", "--steps", "3", cwd=tmp_path)
+    assert Image.open(tmp_path / "traversal.png").size == (3 * 28, 2 * 28)
+    kg.images.save(gan.generate(1, seed=4)[0], tmp_path / "digit.png")
+    done = run("invert", "gan_mnist", "digit.png", "--steps", "5", "--seeds", "5", cwd=tmp_path)
+    assert "digit.png: mean squared difference" in done.stdout
+    assert Image.open(tmp_path / "inversion.png").size == (3 * 28, 28)
+
+
+def test_a_picture_of_another_size_is_resized_when_asked(tmp_path):
+    kg.images.save(np.zeros((20, 40, 3), "uint8"), tmp_path / "photo.png")
+    done = run("invert", "gan_mnist", "photo.png", cwd=tmp_path, code=2)
+    assert "(28, 28, 1)" in done.stderr and "(20, 40, 1)" in done.stderr and "--resize" in done.stderr
+    run("invert", "gan_mnist", "photo.png", "--resize", "--steps", "2", "--seeds", "2", cwd=tmp_path)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
