@@ -8,6 +8,7 @@ from keras_gans import engine
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
 from keras_gans.metrics.classes import predict_attributes, predict_classes
+from keras_gans.metrics.features import resized
 
 BATCH = 256  # latents at once
 
@@ -54,7 +55,7 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
 
     Args:
         model: an `AdversarialModel` of images.
-        classifier: Keras model, such as `kg.zoo.load_classifier` returns.
+        classifier: Keras model, such as `kg.zoo.load_classifier` returns; images are resized to its size.
         names: of the classifier's outputs, in their order.
         chosen: some of the names; none for all.
         attributes: whether an image may have several (`predict_attributes`) rather than one class (`predict_classes`).
@@ -72,7 +73,9 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
     if unknown:
         raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
     noise = model.noise(samples, seed)
-    images = model.generate(noise=noise)
+    images, size = model.generate(noise=noise), tuple(classifier.input_shape[1:3])
+    if images.shape[1:3] != size:
+        images = resized(images, size)
     found = predict_attributes(classifier, images) if attributes else predict_classes(classifier, images)
 
     def direction(place):

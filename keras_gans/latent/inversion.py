@@ -50,7 +50,7 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
         seed: whole number, names the start.
 
     Returns:
-        An `Inversion`. The same arguments give the same.
+        An `Inversion`, no worse than the start for any image. The same arguments give the same.
 
     Raises:
         DataError: images of another shape than the model's.
@@ -97,7 +97,7 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
     losses_of = engine.function(losses, variables)
     # Each image's loss depends on its own row alone: the gradient of their sum is each one's own.
     slopes_of = engine.function(lambda noise: engine.input_gradient(losses, noise), variables)
-    first = losses_of(noise)
+    begun, first = noise, losses_of(noise)
     mean, square = np.zeros_like(noise), np.zeros_like(noise)
     for step in range(1, steps + 1):
         slope = slopes_of(noise)
@@ -105,7 +105,9 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
         square = BETA_2 * square + (1.0 - BETA_2) * slope**2
         update = mean / (1.0 - BETA_1**step) / (np.sqrt(square / (1.0 - BETA_2**step)) + EPSILON)
         noise = (noise - learning_rate * ramp((step - 1) / steps) * update).astype("float32")
-    return Inversion(noise, first, losses_of(noise))
+    last = losses_of(noise)
+    worse = last > first  # from next to a minimum the first steps, all of one length, may lead away
+    return Inversion(np.where(worse[:, None], begun, noise), first, np.minimum(first, last))
 
 
 def ramp(t):

@@ -40,6 +40,12 @@ def test_the_gradient_is_that_of_each_image_alone(gan):
     np.testing.assert_allclose(both.noise[1:], alone.noise, atol=1e-3)
 
 
+def test_the_answer_is_never_worse_than_the_start(gan):
+    found = invert(gan, gan.generate(2, seed=5), start=gan.noise(2, 5), steps=3, learning_rate=5.0)
+    np.testing.assert_array_equal(found.noise, gan.noise(2, 5))
+    np.testing.assert_array_equal(found.loss, found.first_loss)
+
+
 def test_features_are_compared_as_well(gan):
     images = gan.generate(2, seed=5)
     pixels = kg.metrics.pixels((8, 8, 1))
