@@ -86,11 +86,13 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
 
     def losses(noise):
         made = ops.cast(model.sampling_generator(model.prior(noise), training=False), "float32")
-        loss = ops.mean(ops.square(made - target), axis=(1, 2, 3))
+        loss = ops.mean(ops.square(ops.subtract(made, target)), axis=(1, 2, 3))
         if network is not None:
             found = network(made, training=False)
             found = found[0] if isinstance(found, (list, tuple)) else found
-            loss = loss + feature_weight * ops.mean(ops.square(ops.cast(found, "float32") - wanted), axis=1)
+            loss = loss + feature_weight * ops.mean(
+                ops.square(ops.subtract(ops.cast(found, "float32"), wanted)), axis=1
+            )
         return loss
 
     variables = [*model.sampling_generator.variables, *(network.variables if network is not None else [])]
