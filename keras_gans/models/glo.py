@@ -28,6 +28,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gans.data.checks import is_whole, labels_of
+from keras_gans.data.label_spaces import Classes
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
@@ -167,7 +168,15 @@ class GLO(AdversarialModel):
         return ()  # indices
 
     @property
-    def num_classes(self):
+    def learned_labels(self):
+        return None if self.discriminator is None else Classes(self.num_images)
+
+    @property
+    def evaluates_labels(self):
+        return True
+
+    @property
+    def num_images(self):
         """How many images have latents; `fit` asks for an index below it with each. None without a table."""
         return None if self.discriminator is None else self.discriminator.layers[-1].input_dim
 
@@ -198,8 +207,8 @@ class GLO(AdversarialModel):
         """
         table = self._table("the images' components")
         self.check_examples(images, self.example_shape)
-        if len(images) != self.num_classes:
-            raise DataError(f"Expected the {self.num_classes} images with latents. Received: {len(images)}.")
+        if len(images) != self.num_images:
+            raise DataError(f"Expected the {self.num_images} images with latents. Received: {len(images)}.")
         rows = ops.convert_to_numpy(to_float(np.asarray(images))).reshape(len(images), -1)
         found = principal_components(rows, self.latent_dim)
         latents = np.zeros((len(rows), self.latent_dim), "float32")

@@ -16,7 +16,8 @@ Schedule: `discriminator_steps` updates of all levels' discriminators, each on f
 update of their generators on fresh noise. With `trained_levels` only those levels are updated. With `balance=m`, the
 rule of the paper's code for LSUN: at a level where the error of generated images, E[softplus(d_k)], is larger than that
 of real images plus m, the generator rests; otherwise the discriminator rests, unless its error of real images is above
-0.7. An optimizer with momentum moves a resting network on by what it has: the code's has none.
+0.7. An optimizer with momentum moves a resting network on by what it has: the code's has none. Where
+several replicas share a batch, each goes by its own share of it.
 
 Departures from the paper:
 - images are halved by the 5 x 5 binomial filter and doubled likewise (`keras_gans.pyramids`); the code resizes

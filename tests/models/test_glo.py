@@ -206,7 +206,7 @@ class TestGLO(VariantContract):
         images, indices = data[2]
         np.testing.assert_array_equal(images, data.images[indices])
         gan = GLO.for_data(data, latent_dim=3)
-        assert gan.num_classes == 40 and gan.image_shape == (28, 28, 1)
+        assert gan.num_images == 40 and gan.image_shape == (28, 28, 1)
         rows = ops.convert_to_numpy(to_float(data.images)).reshape(40, -1)
         np.testing.assert_array_equal(gan.latents, UnitBall()(principal_components(rows, 3)))
 
