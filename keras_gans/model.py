@@ -108,11 +108,6 @@ class AdversarialModel(keras.Model):
         return self.label_space
 
     @property
-    def evaluates_labels(self):
-        """Whether `evaluate` cannot do without labels either."""
-        return self.label_space is not None
-
-    @property
     def smallest_batch(self):
         """How many images a batch must have at least: by default one for each discriminator update."""
         return self.discriminator_steps
@@ -438,7 +433,7 @@ class AdversarialModel(keras.Model):
             check=self.check_examples,
             labels=y,
             label_space=self.learned_labels,
-            labels_needed=labels_needed or self.evaluates_labels,
+            labels_needed=labels_needed or self.label_space is not None,
             **least,
         )
 

@@ -186,8 +186,10 @@ def check_dataset(
             f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: a dataset of {length}. "
             "Lower steps_per_epoch, leave it out, or add .repeat()."
         )
-    held = getattr(x, "labels", None) if isinstance(x, Batches) else None
-    _check_labels(labels_of(batch) if held is None else held, label_space, labels_needed)
+    labels = labels_of(batch)
+    if isinstance(x, Batches) and isinstance(batch, tuple) and len(batch) == 2:
+        labels = x.labels
+    _check_labels(labels, label_space, labels_needed)
     return x
 
 

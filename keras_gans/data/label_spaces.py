@@ -49,6 +49,10 @@ class LabelSpace:
         """Labels (n, *shape) for a grid of so many columns; None where any will do."""
         return None
 
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
     def __eq__(self, other):
         return type(self) is type(other) and self.get_config() == other.get_config()
 
@@ -66,7 +70,7 @@ class Classes(LabelSpace):
             side.
 
     Raises:
-        ConfigurationError: a count that is no whole number of 2 or more, or no count.
+        ConfigurationError: a count that is no whole number of 1 or more, or no count.
 
     Example:
 
@@ -79,8 +83,8 @@ class Classes(LabelSpace):
     low = 0
 
     def __init__(self, *counts):
-        if not counts or not all(is_whole(count, 2) for count in counts):
-            raise ConfigurationError(f"Expected counts of classes, whole numbers of 2 or more. Received: {counts}.")
+        if not counts or not all(is_whole(count, 1) for count in counts):
+            raise ConfigurationError(f"Expected counts of classes, whole numbers of 1 or more. Received: {counts}.")
         self.counts = tuple(int(count) for count in counts)
         self.size, self.draws = sum(self.counts), len(self.counts)
         self.shape = () if len(self.counts) == 1 else (len(self.counts),)

@@ -102,7 +102,7 @@ def orthogonalize(direction, others):
 
     Example:
 
-    >>> orthogonalize([0.6, 0.8], [0.0, 1.0]).tolist()
+    >>> np.round(orthogonalize([0.6, 0.8], [0.0, 1.0]), 6).tolist()
     [1.0, 0.0]
     """
     direction = np.asarray(direction, "float64")

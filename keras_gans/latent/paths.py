@@ -49,8 +49,8 @@ def slerp(a, b, t):
 
     Example:
 
-    >>> np.round(slerp([1.0, 0.0], [0.0, 1.0], 0.5), 4).tolist()
-    [0.7071, 0.7071]
+    >>> [f"{x:.4f}" for x in slerp([1.0, 0.0], [0.0, 1.0], 0.5)]
+    ['0.7071', '0.7071']
 
     Reference: White, 2016, "Sampling generative networks", https://arxiv.org/abs/1609.04468
     """

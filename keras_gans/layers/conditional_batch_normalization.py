@@ -20,8 +20,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     Example:
 
     >>> maps, labels = np.ones((2, 4, 4, 3), "float32"), np.eye(2, dtype="float32")
-    >>> ConditionalBatchNormalization()([maps, labels], training=True).shape[1:]
-    (4, 4, 3)
+    >>> tuple(ConditionalBatchNormalization()([maps, labels], training=True).shape)
+    (2, 4, 4, 3)
 
     Reference: Dumoulin et al., 2016, https://arxiv.org/abs/1610.07629; in a generator: Miyato and Koyama, 2018,
     https://arxiv.org/abs/1802.05637

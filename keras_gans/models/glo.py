@@ -172,10 +172,6 @@ class GLO(AdversarialModel):
         return None if self.discriminator is None else Classes(self.num_images)
 
     @property
-    def evaluates_labels(self):
-        return True
-
-    @property
     def num_images(self):
         """How many images have latents; `fit` asks for an index below it with each. None without a table."""
         return None if self.discriminator is None else self.discriminator.layers[-1].input_dim

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gans.data import Batches
+from keras_gans.data import Batches, Classes
 from keras_gans.data.checks import (
     check_dataset,
     check_images,
@@ -164,12 +164,12 @@ def test_labels_are_looked_at_where_there_are_classes():
     images, wrong = grey(), np.arange(4) + 1
     for labels in (None, wrong):
         assert check_dataset(images, SHAPE, labels=labels) is images
-    assert check_dataset(images, SHAPE, labels=wrong, num_classes=5) is images
-    assert check_dataset(images, SHAPE, num_classes=4, labels_needed=False) is images
+    assert check_dataset(images, SHAPE, labels=wrong, label_space=Classes(5)) is images
+    assert check_dataset(images, SHAPE, label_space=Classes(4), labels_needed=False) is images
     with pytest.raises(DataError, match="images alone"):
-        check_dataset(images, SHAPE, num_classes=4)
+        check_dataset(images, SHAPE, label_space=Classes(4))
     for needed in (True, False):
         with pytest.raises(DataError, match="labels from 1 to 4"):
-            check_dataset(images, SHAPE, labels=wrong, num_classes=4, labels_needed=needed)
+            check_dataset(images, SHAPE, labels=wrong, label_space=Classes(4), labels_needed=needed)
     with pytest.raises(DataError, match="labels from 1 to 4"):
-        check_dataset(Batches(images, wrong, batch_size=4), SHAPE, num_classes=4)
+        check_dataset(Batches(images, wrong, batch_size=4), SHAPE, label_space=Classes(4))

@@ -28,7 +28,8 @@ def test_encodings_by_hand():
 def test_drawn_labels_are_labels_and_cover_the_space(space):
     uniform = np.random.default_rng(0).uniform(size=(2000, space.draws))
     labels = space.draw(uniform)
-    assert space.checked(labels) is labels and labels.shape == (2000, *space.shape)
+    np.testing.assert_array_equal(space.checked(labels), labels)
+    assert labels.shape == (2000, *space.shape)
     assert encoded(space, labels).shape == (2000, space.size)
     for column, low, high in zip(
         labels.reshape(2000, -1).T, np.broadcast_to(space.low, space.draws), np.broadcast_to(space.high, space.draws)
@@ -41,7 +42,7 @@ def test_drawn_labels_are_labels_and_cover_the_space(space):
         else:
             assert column.mean() == pytest.approx((low + high) / 2, abs=5 * (high - low) / np.sqrt(12 * 2000))
     ends = space.draw(np.array([np.zeros(space.draws), np.ones(space.draws)]))
-    np.testing.assert_array_equal(ends, [np.broadcast_to(space.low, space.shape), space.high])
+    np.testing.assert_array_equal(ends, [np.broadcast_to(end, space.shape) for end in (space.low, space.high)])
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
@@ -104,7 +105,7 @@ def test_labels_of_any_whole_type_pass():
     "make, message",
     [
         (lambda: Classes(), "counts of classes"),
-        (lambda: Classes(1), "counts of classes"),
+        (lambda: Classes(0), "counts of classes"),
         (lambda: Classes(2.5), "counts of classes"),
         (lambda: Attributes(0), "attributes"),
         (lambda: Values(0), "count of numbers"),
