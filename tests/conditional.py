@@ -11,6 +11,7 @@ from contract import (
     largest_difference,
     needs_tensorflow,
     number,
+    slow_on_jax,
     training_state,
     values,
 )
@@ -132,7 +133,7 @@ class ConditionalContract(VariantContract):
             one.fit(kg.data.Batches(images, late, batch_size=8), verbose=0)
 
     def test_a_generator_without_labels_is_refused(self, one):
-        generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(64), keras.layers.Reshape((8, 8, 1))])
+        generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(192), keras.layers.Reshape((8, 8, 3))])
         with pytest.raises(ConfigurationError, match=r"labels \(N, 3\)"):
             self.rebuilt(one, generator, None)
         with pytest.raises(ConfigurationError, match=r"labels \(N, 5\)"):
@@ -150,6 +151,7 @@ class ConditionalContract(VariantContract):
         made = signatures["serving_default"](latents=tf.constant(latents), labels=tf.constant(labels))["images"]
         assert largest_difference([made], [one.generate(3, seed=5, labels=labels)]) <= 1
 
+    @slow_on_jax
     def test_a_model_of_several_features_trains_and_shows_them(self):
         """Two features at once, and continuous labels: the networks are of the same builders."""
         images, _ = self.arrays()

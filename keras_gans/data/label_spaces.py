@@ -131,7 +131,7 @@ class Classes(LabelSpace):
         >>> round(float(space.loss(np.zeros((1, 2), "float32"), space.encode([1]))), 4)    # log 2
         0.6931
         """
-        total, start = 0.0, 0
+        encoded, total, start = ops.convert_to_tensor(encoded), 0.0, 0
         for count in self.counts:
             part = slice(start, start + count)
             total -= ops.mean(ops.sum(encoded[:, part] * ops.log_softmax(logits[:, part], axis=-1), axis=-1))
@@ -190,6 +190,7 @@ class Attributes(LabelSpace):
 
     def loss(self, logits, encoded):
         """The mean over images of -log p(labels), summed over the attributes: sigmoid cross-entropy."""
+        logits, encoded = ops.convert_to_tensor(logits), ops.convert_to_tensor(encoded)
         return ops.mean(ops.sum(ops.softplus(logits) - encoded * logits, axis=-1))
 
     def predict(self, logits):
@@ -240,7 +241,7 @@ class Values(LabelSpace):
 
     def loss(self, logits, encoded):
         """The mean over images of the squared distance of predictions (N, count) from the encoded labels."""
-        return ops.mean(ops.sum(ops.square(logits - encoded), axis=-1))
+        return ops.mean(ops.sum(ops.square(ops.convert_to_tensor(logits) - ops.convert_to_tensor(encoded)), axis=-1))
 
     def predict(self, logits):
         """The labels that predictions (N, count), an array, speak for."""

@@ -349,7 +349,7 @@ class LAPGAN(AdversarialModel):
 
     def real_pyramid(self, images, labels=()):
         """What the discriminator judges of real images: [labels, if there are any, h_0, l_0, h_1, l_1, ..., I_K]."""
-        judged = list(labels)
+        judged, images = list(labels), ops.convert_to_tensor(images)
         for _ in range(self.levels - 1):
             smaller = halve(images)
             coarse = double(smaller, images.shape[1:3])
@@ -390,7 +390,7 @@ class LAPGAN(AdversarialModel):
 
     def learning(self, real, fake):
         """Whether each level's discriminator and generator learn from a batch, as 0 or 1: two tensors (levels,)."""
-        trained = np.isin(range(self.levels), self.trained_levels).astype("float32")
+        trained = ops.convert_to_tensor([float(k in self.trained_levels) for k in range(self.levels)])
         if self.balance is None:
             return trained, trained
         of_real, of_fake = self.errors(real, True), self.errors(fake, False)
@@ -429,7 +429,7 @@ class LAPGAN(AdversarialModel):
         images = self.real_images(data)
         real = self.real_pyramid(images, [] if self.label_space is None else [self.conditions(data)])
         fake = self.beside(self.residuals(self.latents_like(images, training=False), real, training=False), real)
-        trained = np.isin(range(self.levels), self.trained_levels).astype("float32")
+        trained = ops.convert_to_tensor([float(k in self.trained_levels) for k in range(self.levels)])
         return self._averaged(
             {
                 "d_loss": self.discriminator_loss(real, fake, trained, training=False),

@@ -80,7 +80,7 @@ class TestCGAN(ConditionalContract):
         keras.utils.set_random_seed(0)
         gan = self.make(seed=0, ema_decay=0.9)
         gan.compile(*(keras.optimizers.Adam(3e-3, beta_1=0.5) for _ in range(2)))
-        gan.fit(kg.data.Batches(images, labels, batch_size=50), epochs=25, verbose=0)
+        gan.fit(kg.data.Batches(images, labels, batch_size=50), epochs=100, verbose=0)
         made = [gan.generate(20, seed=0, labels=label).mean() for label in range(3)]
         assert made[0] < 80 < made[1] < 176 < made[2], made
 

@@ -12,18 +12,11 @@ from keras_gans.networks.dcgan import build_discriminator, build_generator
 
 
 class TestDCGAN(VariantContract):
+    whole_on_jax = True
+
     def make(self, **options):
         generator = build_generator(self.shape, latent_dim=4, base_filters=4)
         return DCGAN(generator, build_discriminator(self.shape, base_filters=4), **options)
-
-    # On every backend, JAX too, for this variant.
-
-    def test_an_eager_run_is_close_to_a_compiled_one(self, plain):
-        super().test_an_eager_run_is_close_to_a_compiled_one(plain)
-
-    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-    def test_mixed_precision_trains_finitely(self, policy, tmp_path):
-        super().test_mixed_precision_trains_finitely(policy, tmp_path)
 
     @needs_tensorflow
     def test_xla_is_close_to_plain_compilation_for_the_same_noise(self, plain, monkeypatch):

@@ -26,6 +26,7 @@ class Pyramids:
     """What both forms share: the discriminator judges [labels, h_0, l_0, I_1]."""
 
     logits = 2
+    shape = (8, 8, 3)  # PyTorch 2.13's CPU kernel fails at one image of one channel: "grad_weight must be contiguous"
 
     def seen(self, examples):
         return halve(to_float(examples))  # the last of what is judged
@@ -33,7 +34,7 @@ class Pyramids:
     def test_networks_that_do_not_fit_are_refused(self, one):
         judged = one.discriminator.inputs
         flat = layers.Concatenate()([layers.Flatten()(x) for x in judged])
-        other = keras.Sequential([keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(2)])
+        other = keras.Sequential([keras.Input((6, 6, 3)), layers.Flatten(), layers.Dense(2)])
         cases = [
             (keras.Model(judged, layers.Dense(2, activation="sigmoid")(flat)), "sigmoid"),
             (other, "takes what the generator makes"),
@@ -109,9 +110,9 @@ class TestLAPGAN(Pyramids, VariantContract):
     def test_scales_are_the_stages_of_generate(self, one):
         coarse, fine = one.scales(3, seed=4)
         np.testing.assert_array_equal(fine, one.generate(3, seed=4))
-        assert coarse.shape == (3, 4, 4, 1)
+        assert coarse.shape == (3, 4, 4, 3)
         picture = one.picture_of_scales([coarse, fine])
-        assert picture.shape == (3 * 8, 2 * 8, 1)
+        assert picture.shape == (3 * 8, 2 * 8, 3)
         np.testing.assert_array_equal(picture[:8:2, :8:2], coarse[0])
         np.testing.assert_array_equal(picture[8:16, 8:], fine[1])
 
@@ -217,7 +218,7 @@ class TestClassConditionalLAPGAN(Pyramids, ConditionalContract):
     def test_scales_follow_the_labels(self, one):
         coarse, fine = one.scales(2, seed=1, labels=[2, 0])
         np.testing.assert_array_equal(fine, one.generate(2, seed=1, labels=[2, 0]))
-        assert coarse.shape == (2, 4, 4, 1)
+        assert coarse.shape == (2, 4, 4, 3)
 
 
 def test_the_papers_networks():
