@@ -17,6 +17,8 @@ from keras_gans.images import replacing, to_float
 from keras_gans.metrics import (
     Evaluator,
     FeatureExtractor,
+    Measurement,
+    Protocol,
     StackedEvaluator,
     TextEvaluator,
     classifier_features,
@@ -25,6 +27,7 @@ from keras_gans.metrics import (
     predict_attributes,
     predict_classes,
 )
+from keras_gans.metrics.features import resized
 from keras_gans_cli import cards
 from keras_gans_cli.errors import shown
 
@@ -52,6 +55,8 @@ class Settings:
         samples: how many are generated; of images, as many of the reference at most.
         seed: names them.
         floor: a split whose images are measured in the place of generated ones: what real images reach; None for none.
+        labels: of a conditional model which labels of the data set it is asked for, as for `kg.data.load`. As many as
+            `samples` are drawn from those of the split, so that they are as frequent as there.
     """
 
     source: str
@@ -61,6 +66,7 @@ class Settings:
     samples: int = 10_000
     seed: int = 0
     floor: str | None = "train"
+    labels: str | bool = True
 
 
 def extractor(name, image_shape):
@@ -135,11 +141,49 @@ def evaluate(model, settings, cache=None):
     (['fid', 'kid'], None)
     """
     measure = evaluator(settings, model, cache)
-    found = measure(model.generate(settings.samples, seed=settings.seed))
+    images, asked = _generated(settings, model, settings.seed)
+    found = {**measure(images), **_label_accuracy(settings, model, images, asked)}
     if settings.floor is None:
         return found, None
-    examples = _lines if model.samples_name == "tokens" else _images
-    return found, measure(examples(settings, settings.floor, model).images[: settings.samples])
+    if model.samples_name == "tokens":
+        return found, measure(_lines(settings, settings.floor, model).images[: settings.samples])
+    real = _images(settings, settings.floor, model)
+    images = real.images[: settings.samples]
+    return found, {**measure(images), **_label_accuracy(settings, model, images, real.labels)}
+
+
+def _generated(settings, model, seed):
+    """Samples to measure, and the labels that were asked for; None where the model takes none."""
+    if model.label_space is None:
+        return model.generate(settings.samples, seed=seed), None
+    labels = _images(settings, settings.split, model).labels
+    if labels is None:
+        raise ConfigurationError(
+            f"Expected a data set with labels, to ask {type(model).__name__} for. Received: {settings.source}, without."
+        )
+    asked = labels[np.random.Generator(np.random.PCG64(seed)).integers(len(labels), size=settings.samples)]
+    return model.generate(settings.samples, seed=seed, labels=asked), asked
+
+
+def _label_accuracy(settings, model, images, labels):
+    """{"labels": how many of the labels the classifier of the features finds again in the images}, if it knows them."""
+    name = settings.features or (labels is not None and _classifier_of(settings.source))
+    if labels is None or name not in zoo.classifiers():
+        return {}
+    classifier, space = zoo.load_classifier(name), model.label_space
+    if classifier.output_shape[-1] != space.size or not (space.shape == () or isinstance(space, data.Attributes)):
+        return {}
+    predict = predict_classes if space.shape == () else predict_attributes
+    size = classifier.input_shape[1:3]
+    right = predict(classifier, images if images.shape[1:3] == size else resized(images, size)) == labels[: len(images)]
+    protocol = Protocol(
+        metric="share of the labels that the classifier finds again",
+        features=f"{name}, sha256 {cards.read_card(cards.find(name))['sha256'][:12]}",
+        resize="none" if images.shape[1:3] == size else f"bicubic to {size[0]}x{size[1]}",
+        real=f"labels of {settings.source} {settings.split}",
+        fake_count=len(images),
+    )
+    return {"labels": Measurement("labels", float(right.mean()), None, protocol)}
 
 
 def write_metrics(folder, settings, found, floor):
@@ -293,7 +337,7 @@ def compare(models, settings, seeds, cache=None):
     measure = evaluator(settings, next(iter(models.values())), cache)
     table = {metric: {} for metric in measure.names}
     for name, model in models.items():
-        runs = [measure(model.generate(settings.samples, seed=settings.seed + i)) for i in range(seeds)]
+        runs = [measure(_generated(settings, model, settings.seed + i)[0]) for i in range(seeds)]
         for metric in measure.names:
             values = [run[metric].value for run in runs]
             half = STUDENT[seeds - 2] * statistics.stdev(values) / math.sqrt(seeds)
@@ -305,7 +349,8 @@ def _images(settings, split, model):
     if settings.source == STACKED:
         return data.stacked_mnist(count=settings.samples, seed=1, batch_size=1)
     height, width, channels = model.image_shape
-    options = {"image_size": (height, width), "channels": channels, "labels": False, "take": settings.samples}
+    labels = settings.labels if model.label_space is not None else False
+    options = {"image_size": (height, width), "channels": channels, "labels": labels, "take": settings.samples}
     return data.load(settings.source, split=split, batch_size=1, **options)
 
 

@@ -71,14 +71,19 @@ def _lines(card, indent=""):
 )
 @click.option("-o", "--output", default="grid.png", show_default=True, type=click.Path(), help="One picture of all.")
 @click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
-def sample(name, count, seed, output, folder):
+@click.option(
+    "--labels",
+    help="Of a conditional model: a label, or several with commas between, which take turns. The columns of one have "
+    "colons between: 0:1:1,1:0:0.",
+)
+def sample(name, count, seed, output, folder, labels):
     """Generate images with the model NAME (or with a run's folder); a model of text prints its lines too."""
     cards.verified_model(cards.find(name))  # before the backend takes its seconds
     kg = library()
     from keras_gans.images import save
 
     model = kg.load(name)
-    images = model.generate(count, seed=seed)
+    images = model.generate(count, seed=seed, labels=_labels(labels, count))
     if folder is None:
         save(model.picture(images), output)
         click.echo(f"wrote {output}")
@@ -91,6 +96,18 @@ def sample(name, count, seed, output, folder):
             path = Path(folder) / f"{name if '/' not in name else 'image'}_{i:0{digits}}.png"
             save(model.picture(images[i : i + 1]), path)
     click.echo(f"wrote {count} images to {folder}")
+
+
+def _labels(text, count):
+    """The labels for so many images that the option --labels names."""
+    if text is None:
+        return None
+    try:
+        rows = [[float(x) if "." in x else int(x) for x in label.split(":")] for label in text.split(",")]
+    except ValueError as error:
+        raise click.UsageError(f"Expected --labels such as 3 or 0,1,2 or 0:1,1:1. Received: {text!r}.") from error
+    rows = [row if ":" in text else row[0] for row in rows]
+    return [rows[i % len(rows)] for i in range(count)]
 
 
 @app.command()
@@ -216,10 +233,10 @@ def _measuring(command):
 @click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
 def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, floor, write):
     """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
-    model, data = _loaded(name, data)
+    model, data, labels = _loaded(name, data)
     from keras_gans import evaluation
 
-    settings = evaluation.Settings(data, split, features, tuple(metrics.split(",")), count, seed, floor or None)
+    settings = evaluation.Settings(data, split, features, tuple(metrics.split(",")), count, seed, floor or None, labels)
     found, real = evaluation.evaluate(model, settings, cache)
     if write:
         evaluation.write_metrics(cards.find(name), settings, found, real)
@@ -250,12 +267,12 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
     """Measure two models with the same noise against the same data, and draw their images side by side."""
     loaded, source = {}, data
     for name in (first, second):
-        loaded[name], own = _loaded(name, data)
+        loaded[name], own, labels = _loaded(name, data)
         source = source or own
     from keras_gans import evaluation
     from keras_gans.images import save, side_by_side
 
-    settings = evaluation.Settings(source, split, features, tuple(metrics.split(",")), count, seed, None)
+    settings = evaluation.Settings(source, split, features, tuple(metrics.split(",")), count, seed, None, labels)
     table = evaluation.compare(loaded, settings, seeds, cache)
     save(side_by_side([model.picture(model.sheet(8, 8, seed)) for model in loaded.values()]), output)
     if as_json:
@@ -268,15 +285,16 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
 
 
 def _loaded(name, data):
-    """The model of a preset, a run's folder or a .keras file, and the data set to hold it against."""
+    """The model of a preset, a run's folder or a .keras file; the data set to hold it against, and its labels."""
     if not name.endswith(".keras"):
         folder = cards.find(name)
         cards.verified_model(folder)
-        return library().load(name), data or cards.read_card(folder)["dataset"]["name"]
+        about = cards.read_card(folder)["dataset"]
+        return library().load(name), data or about["name"], about.get("labels", True)
     if data is None:
         raise click.UsageError(f"Expected --data: a file does not say what it was trained on. Received: {name} alone.")
     kg = library()
-    return kg.zoo.load_file(name), data
+    return kg.zoo.load_file(name), data, True
 
 
 def _sampler(name):

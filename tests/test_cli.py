@@ -256,3 +256,19 @@ def test_verify_fails_where_a_file_is_not_what_its_card_says(tmp_path):
         file.write(b"0")
     done = run("verify", "copy", cwd=tmp_path, code=1, **zoo)
     assert "1 of the checks failed" in done.stderr
+
+
+def test_a_conditional_model_draws_the_labels_asked_for(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = kg.CGAN(image_shape=(8, 8, 1), latent_dim=4, label_space=kg.data.Classes(3))
+    kg.zoo.write_preset(model, tmp_path / "tiny", {"dataset": {"name": "drawn:digits"}})
+    golden = np.load(tmp_path / "tiny" / "golden.npz")
+    np.testing.assert_array_equal(
+        kg.load(str(tmp_path / "tiny")).generate(noise=golden["noise"], labels=golden["labels"]), golden["images"]
+    )
+    run("sample", "./tiny", "--labels", "0,2", "-n", "5", "--seed", "3", cwd=tmp_path)
+    loaded = kg.load(str(tmp_path / "tiny"))
+    wanted = loaded.picture(loaded.generate(5, seed=3, labels=[0, 2, 0, 2, 0]))
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "grid.png")), wanted[..., 0])
+    for labels, message in (("0,5", "from 0 to 2"), ("a", "--labels such as"), ("0:1", "shape")):
+        assert message in run("sample", "./tiny", "--labels", labels, cwd=tmp_path, code=2).stderr

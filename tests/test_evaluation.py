@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -134,3 +135,38 @@ def test_a_model_of_text_is_measured_by_its_n_grams(tmp_path):
     assert found["js3"].value == kg.metrics.ngram_divergence(real=lines.images, fake=made, n=3)
     assert floor["js1"].value == kg.metrics.ngram_divergence(real=lines.images, fake=lines.images[:5], n=1)
     assert floor["js1"].better(found["js1"]) and found["js1"].protocol.fake_count == 5
+
+
+def digits_by_label(shift):
+    """A CGAN whose generator shows a drawn digit of the class asked for, or of one `shift` classes further."""
+    images, labels = kg.data.digits(300, seed=1)
+    shown = np.stack([images[labels == (digit + shift) % 10][0] for digit in range(10)])
+    latents, asked = keras.Input((4,)), keras.Input((10,))
+    made = keras.layers.Dense(28 * 28, use_bias=False, name="table")(asked)
+    made = keras.layers.Reshape((28, 28, 1))(made + 0.0 * keras.ops.sum(latents, axis=1, keepdims=True))
+    generator = keras.Model([latents, asked], made)
+    generator.get_layer("table").kernel.assign(shown.reshape(10, -1) / 127.5 - 1.0)
+    return kg.CGAN(generator, None, label_space=kg.data.Classes(10))
+
+
+def test_a_conditional_model_is_asked_for_the_labels_of_the_data_and_held_to_them():
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=300)
+    found, floor = evaluation.evaluate(digits_by_label(0), settings)
+    others = kg.data.load("drawn:digits", split="train", take=300)
+    classifier = kg.zoo.load_classifier("classifier_mnist")
+    known = (kg.metrics.predict_classes(classifier, others.images) == others.labels).mean()
+    assert floor["labels"].value == known > 0.5  # it was trained on handwriting
+    shown = kg.metrics.predict_classes(classifier, digits_by_label(0).generate(10, seed=0, labels=np.arange(10)))
+    reference = kg.data.load("drawn:digits", split="test", take=300).labels
+    asked = reference[np.random.Generator(np.random.PCG64(0)).integers(300, size=300)]
+    assert found["labels"].value == pytest.approx((shown[asked] == asked).mean())
+    assert found["labels"].value > 0.5
+    wrong, _ = evaluation.evaluate(digits_by_label(1), settings)
+    assert wrong["labels"].value < 0.3 and found["labels"].better(wrong["labels"])
+
+
+def test_a_conditional_model_needs_data_with_labels(tmp_path):
+    np.save(tmp_path / "images.npy", kg.data.digits(20)[0])
+    settings = Settings(str(tmp_path / "images.npy"), "train", "classifier_mnist", samples=10, floor=None)
+    with pytest.raises(ConfigurationError, match="data set with labels"):
+        evaluation.evaluate(digits_by_label(0), settings)

@@ -270,13 +270,14 @@ def check_label_space(label_space):
 
 
 def label_space_of(labels):
-    """The smallest `Classes` or `Values` that holds the labels of a data set.
+    """The smallest label space that holds the labels of a data set.
 
     Args:
-        labels: array of whole numbers, (N,) or (N, columns); or of floats (N, count).
+        labels: array of whole numbers, (N,) or (N, columns); of truth values (N, count); or of floats (N, count).
 
     Returns:
-        `Classes` of whole numbers, with two classes or more in each column; `Values` of floats.
+        `Classes` of whole numbers, with two classes or more in each column; `Attributes` of truth values; `Values` of
+        floats.
 
     Raises:
         DataError: no labels, or negative ones.
@@ -289,6 +290,8 @@ def label_space_of(labels):
     if labels is None or len(labels) == 0:
         raise DataError("Expected a data set with labels. Received: one without. A conditional model learns from both.")
     labels = np.asarray(labels)
+    if labels.dtype.kind == "b" and labels.ndim == 2:
+        return Attributes(labels.shape[1])
     columns = labels.reshape(len(labels), -1)
     if labels.dtype.kind == "f":
         return Values(columns.shape[1], low=float(columns.min()), high=float(columns.max()))

@@ -144,6 +144,8 @@ def load(
         )
     images = _shaped(images[:take], image_size, channels)
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None
+    if isinstance(labels, str):
+        about["labels"] = labels
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
     about.setdefault("license", f"of the {about['source']}'s owner")
     return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)

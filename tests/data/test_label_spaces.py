@@ -129,6 +129,7 @@ def test_the_space_of_a_data_set():
     assert label_space_of(np.array([0, 9, 3])) == Classes(10)
     assert label_space_of(np.array([[0, 2], [1, 0]])) == Classes(2, 3)
     assert label_space_of(np.zeros(3, "int64")) == Classes(2)
+    assert label_space_of(np.zeros((3, 4), bool)) == Attributes(4)
     assert label_space_of(np.array([0.5, 2.5], "float32")) == Values(1, low=0.5, high=2.5)
     for labels in (None, [], np.array([-1, 2])):
         with pytest.raises(DataError, match="labels"):
