@@ -406,9 +406,7 @@ def invert(name, pictures, steps, seeds, encoder, resize, output):
     "--layer", help="Principal components of this layer of the generator. [default: its first layer's weights]"
 )
 @click.option("--classifier", help="A classifier of the zoo whose classes are the directions instead.")
-@click.option(
-    "--attribute", multiple=True, type=int, help="With --classifier: a class; may be repeated. [default: all]"
-)
+@click.option("--attribute", multiple=True, help="With --classifier: a class's name; may be repeated. [default: all]")
 @click.option("--reach", default=3.0, show_default=True, help="How far to go, in standard deviations of the latents.")
 @click.option("--steps", default=7, show_default=True, type=click.IntRange(2), help="Images a direction.")
 @click.option(
@@ -426,7 +424,8 @@ def traverse(name, seed, count, layer, classifier, attribute, reach, steps, outp
     kg, model = _sampler(name)
     if classifier:
         card = cards.read_card(cards.find(classifier))
-        names = card["dataset"].get("classes") or range(card.get("num_attributes") or card["num_classes"])
+        count = card.get("num_attributes") or card["num_classes"]
+        names = card["dataset"].get("classes") or [str(i) for i in range(count)]
         network = kg.zoo.load_classifier(classifier)
         found = kg.latent.class_directions(model, network, names, attribute, attributes="num_attributes" in card)
         click.echo(f"from above: {', '.join(found)}")

@@ -39,9 +39,10 @@ class LabelSpace:
         if values.dtype.kind not in self.kinds:
             raise DataError(f"Expected labels that are {self}. Received: dtype {values.dtype}. Convert them.")
         if not np.isfinite(values).all() or (values < self.low).any() or (values > self.high).any():
+            none = " Only kg.data.SemiSupervisedBatches takes -1, which marks an image without a label."
             raise DataError(
                 f"Expected labels that are {self}. Received: labels from {values.min():g} to {values.max():g}. Build "
-                "the model with a label_space that holds them all."
+                f"the model with a label_space that holds them all.{none if (values == -1).any() else ''}"
             )
         return values
 

@@ -94,9 +94,9 @@ def test_the_timelapse_shows_the_pictures_in_order(name, channels, tmp_path):
         def __init__(self):
             self.levels = iter([30, 90, 200])
 
-        def generate(self, n, seed):
+        def sheet(self, rows, columns, seed):
             level = next(self.levels)
-            images = np.full((n, 8, 8, channels), level, "uint8")
+            images = np.full((rows * columns, 8, 8, channels), level, "uint8")
             if channels == 4:
                 images[..., 3] = 255
                 images[:, : level // 30, :, 3] = 0  # a growing transparent part, which must not show the one before
