@@ -110,6 +110,22 @@ class Classes(LabelSpace):
         labels = np.minimum((np.asarray(uniform) * self.counts).astype("int64"), np.array(self.counts) - 1)
         return labels[:, 0] if self.shape == () else labels
 
+    def others(self, encoded, uniform):
+        """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, draws); any other is as likely
+        as the next."""
+        ends = np.cumsum([0, *self.counts])
+        columns = [ops.argmax(encoded[:, a:b], axis=-1) for a, b in zip(ends[:-1], ends[1:])]
+        if len(columns) == 1:
+            shifts = [1 + _whole(uniform[:, 0], self.counts[0] - 1)]
+        else:
+            shifts = [_whole(uniform[:, i], count) for i, count in enumerate(self.counts)]
+            none = ops.cast(ops.equal(sum(shifts), 0), "int32")
+            shifts = [shift + none for shift in shifts]
+        shifted = [
+            (ops.cast(column, "int32") + shift) % count for column, shift, count in zip(columns, shifts, self.counts)
+        ]
+        return self.encode(ops.stack(shifted, axis=1))
+
     def in_grid(self, n, columns):
         """Labels for a grid: each column shows one class where all find room, otherwise one follows the other."""
         if self.shape != ():
@@ -185,6 +201,12 @@ class Attributes(LabelSpace):
         """float32 (N, count) of labels: 1 where the attribute is there."""
         return ops.cast(labels, "float32")
 
+    def others(self, encoded, uniform):
+        """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, count)."""
+        drawn = ops.cast(uniform >= 0.5, "float32")
+        same = ops.all(ops.equal(drawn, encoded), axis=1, keepdims=True)
+        return ops.where(same, 1.0 - encoded, drawn)
+
     def draw(self, uniform):
         """Labels, each attribute there for one image in two, of numbers from U[0, 1], an array (N, count)."""
         return (np.asarray(uniform) >= 0.5).astype("int64")
@@ -235,6 +257,12 @@ class Values(LabelSpace):
     def encode(self, labels):
         """float32 (N, count) of labels: -1 at `low`, 1 at `high`."""
         return (ops.cast(labels, "float32") - self.low) * (2.0 / (self.high - self.low)) - 1.0
+
+    def others(self, encoded, uniform):
+        """Encoded labels at a distance of 1/2 to 1 from `encoded` in each number, around the ends of [-1, 1], drawn by
+        numbers from U[0, 1], (N, count)."""
+        moved = encoded + 0.5 + uniform
+        return ops.where(moved > 1.0, moved - 2.0, moved)
 
     def draw(self, uniform):
         """Labels, evenly from `low` to `high`, of numbers from U[0, 1], an array (N, count)."""
@@ -299,6 +327,11 @@ def label_space_of(labels):
     if columns.min() < 0:
         raise DataError(f"Expected labels of 0 or more. Received: {columns.min()}.")
     return Classes(*np.maximum(2, columns.max(axis=0).astype("int64") + 1).tolist())
+
+
+def _whole(uniform, count):
+    """Whole numbers from 0 to count - 1 of numbers from U[0, 1], both ends included."""
+    return ops.minimum(ops.cast(uniform * count, "int32"), max(0, count - 1))
 
 
 def _written(shape):

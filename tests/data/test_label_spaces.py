@@ -134,3 +134,24 @@ def test_the_space_of_a_data_set():
     for labels in (None, [], np.array([-1, 2])):
         with pytest.raises(DataError, match="labels"):
             label_space_of(labels)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_other_labels_differ_and_are_labels(space):
+    rng = np.random.default_rng(0)
+    given = encoded(space, space.draw(rng.uniform(size=(500, space.draws))))
+    for uniform in (rng.uniform(size=(500, space.draws)), np.zeros((500, space.draws)), np.ones((500, space.draws))):
+        others = ops.convert_to_numpy(space.others(given, uniform.astype("float32")))
+        assert others.shape == given.shape and (others != given).any(axis=1).all()
+        if isinstance(space, Values):
+            assert np.abs(others).max() <= 1.0
+        else:
+            np.testing.assert_array_equal(encoded(space, space.predict(2.0 * others - 1.0)), others)
+
+
+def test_other_classes_are_equally_likely():
+    space, count = Classes(4), 3000
+    given = encoded(space, np.full(count, 2))
+    uniform = np.random.default_rng(0).uniform(size=(count, 1)).astype("float32")
+    found = np.bincount(space.predict(ops.convert_to_numpy(space.others(given, uniform))), minlength=4)
+    assert found[2] == 0 and np.abs(found[[0, 1, 3]] - count / 3).max() < 5 * np.sqrt(count / 3)
