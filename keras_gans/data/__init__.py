@@ -8,21 +8,25 @@ from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervis
 from keras_gans.data.stacked import stacked_mnist
 from keras_gans.data.text import decode_text, encode_text, load_text
 from keras_gans.data.toys import grid, grid_centers, points, ring, ring_centers
+from keras_gans.data.unpaired import UnpairedBatches, edges, negatives, two_domains
 
 __all__ = [
     "Attributes",
     "Batches",
     "Classes",
     "SemiSupervisedBatches",
+    "UnpairedBatches",
     "Values",
     "decode_text",
     "digits",
+    "edges",
     "encode_text",
     "grid",
     "grid_centers",
     "label_space_of",
     "load",
     "load_text",
+    "negatives",
     "points",
     "read_pictures",
     "ring",
@@ -30,4 +34,5 @@ __all__ = [
     "semi_supervised",
     "shapes",
     "stacked_mnist",
+    "two_domains",
 ]

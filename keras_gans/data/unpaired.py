@@ -1,0 +1,161 @@
+"""Two domains of images without pairs: batches of both, and the second made of images that the first does not have."""
+
+import numpy as np
+
+from keras_gans.data.batches import Batches
+from keras_gans.data.loading import load
+from keras_gans.errors import ConfigurationError, DataError
+
+
+class UnpairedBatches(Batches):
+    """Batches of two images each, one of either domain, that have nothing to do with each other.
+
+    Either domain is visited in an order of its own, drawn from (seed, epoch), so that who stands beside whom changes
+    from epoch to epoch. An epoch has as many examples as the larger domain; images of the smaller one come again.
+
+    Args:
+        first, second: arrays (N, height, width, channels) and (M, height, width, channels) of one dtype, uint8 or
+            float32 in [-1, 1].
+        batch_size, shuffle, seed, about: see `Batches`; a batch is one array (batch_size, 2, height, width, channels).
+
+    Raises:
+        DataError: domains without images, of two shapes or dtypes, or what `Batches` refuses.
+
+    Example:
+
+    >>> batches = UnpairedBatches(np.zeros((6, 8, 8, 1), "uint8"), np.ones((3, 8, 8, 1), "uint8"), batch_size=2)
+    >>> (images,) = batches[0]
+    >>> len(batches), images.shape, images[0, :, 0, 0, 0].tolist()
+    (3, (2, 2, 8, 8, 1), [0, 1])
+    """
+
+    def __init__(self, first, second, **kwargs):
+        domains = [np.asarray(domain) for domain in (first, second)]
+        if 0 in map(len, domains) or len({(domain.shape[1:], domain.dtype) for domain in domains}) > 1:
+            raise DataError(
+                "Expected two domains of images of one shape and dtype. Received: "
+                f"{' and '.join(f'{domain.dtype} {domain.shape}' for domain in domains)}. Resize or convert one."
+            )
+        count = max(map(len, domains))
+        super().__init__(np.stack([domain[np.arange(count) % len(domain)] for domain in domains], axis=1), **kwargs)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of one image."""
+        return tuple(self.images.shape[2:])
+
+    def orders(self, epoch):
+        """The permutations of both domains in `epoch`, int64 (N,) each."""
+        if not self.shuffle:
+            return [np.arange(len(self.images))] * 2
+        # The last word of the seed keeps the second stream apart from that of `order`, which has none.
+        second = np.random.Generator(np.random.PCG64([self.seed, epoch, 1])).permutation(len(self.images))
+        return [self.order(epoch), second]
+
+    def at(self, step):
+        """The batch of a training step, counted from 0: (images,), (batch_size, 2, height, width, channels)."""
+        epoch, index = divmod(step, len(self))
+        if self._drawn[0] != epoch:
+            self._drawn = epoch, self.orders(epoch)
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return (np.stack([self.images[order[rows], domain] for domain, order in enumerate(self._drawn[1])], axis=1),)
+
+
+def edges(images):
+    """The outlines of images: their dilation by a square of 3x3 pixels, less the images.
+
+    Args:
+        images: uint8 (N, height, width, channels); beyond their borders they are black.
+
+    Returns:
+        uint8 of the same shape.
+
+    Raises:
+        DataError: anything else than uint8 images.
+
+    Example:
+
+    >>> dot = np.zeros((1, 3, 5, 1), "uint8")
+    >>> dot[0, 1, 1] = 200
+    >>> edges(dot)[0, :, :, 0].tolist()
+    [[200, 200, 200, 0, 0], [200, 0, 200, 0, 0], [200, 200, 200, 0, 0]]
+
+    Reference: Liu and Tuzel, 2016, https://arxiv.org/abs/1606.07536
+    """
+    images = _checked(images)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    rows = np.maximum(np.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
+    dilated = np.maximum(np.maximum(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
+    return dilated - images
+
+
+def negatives(images):
+    """The negatives of images, 255 - x.
+
+    Args:
+        images: uint8 (N, height, width, channels).
+
+    Returns:
+        uint8 of the same shape.
+
+    Raises:
+        DataError: anything else than uint8 images.
+
+    Example:
+
+    >>> negatives(np.full((1, 1, 2, 1), 55, "uint8")).ravel().tolist()
+    [200, 200]
+    """
+    return 255 - _checked(images)
+
+
+def two_domains(source="mnist", change=edges, *, batch_size=64, seed=0, **options):
+    """Images and changed images, such as digits and the edges of other digits: no image is in both domains.
+
+    The images are shuffled once; the first half is the first domain, and the other half, changed, the second.
+
+    Args:
+        source: of uint8 images; see `kg.data.load`.
+        change: `edges`, `negatives`, or any function from uint8 images (N, height, width, channels) to as many of the
+            same shape.
+        batch_size: see `UnpairedBatches`.
+        seed: whole number, 0 or more; names the halves and the order of the batches.
+        options: further ones of `kg.data.load`, such as `split`, `take`, `image_size` and `download`.
+
+    Returns:
+        `UnpairedBatches`.
+
+    Raises:
+        DatasetNotFoundError: the data set is not there.
+        DataError: fewer than two images, or ones that are not uint8; see also `kg.data.load`.
+        ConfigurationError: a change that is no function, or options out of range.
+
+    Example:
+
+    >>> batches = two_domains("drawn:digits", negatives, take=100, batch_size=10)
+    >>> len(batches), batches[0][0].shape, batches.about["domains"]
+    (5, (10, 2, 28, 28, 1), ['as they are', 'negatives'])
+
+    Reference: Liu and Tuzel, 2016, section 4, https://arxiv.org/abs/1606.07536
+    """
+    if not callable(change):
+        raise ConfigurationError(
+            f"Expected change to be a function of images, such as kg.data.edges. Received: {change!r}."
+        )
+    loaded = load(source, batch_size=1, labels=False, seed=seed, **options)
+    if len(loaded.images) < 2:
+        raise DataError("Expected at least two images, one for each domain. Received: one.")
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(loaded.images))
+    first, second = np.array_split(_checked(loaded.images)[order], 2)
+    about = {**loaded.about, "domains": ["as they are", getattr(change, "__name__", repr(change))]}
+    return UnpairedBatches(first, change(second), batch_size=batch_size, seed=seed, about=about)
+
+
+def _checked(images):
+    images = np.asarray(images)
+    if images.ndim != 4 or images.dtype != "uint8":
+        raise DataError(
+            f"Expected uint8 images (N, height, width, channels). Received: {images.dtype} {images.shape}. Floats in "
+            "[-1, 1] become so by np.round((x + 1) * 127.5)."
+        )
+    return images
