@@ -1,5 +1,6 @@
 """How good a model's samples are: numbers with the protocol that they need."""
 
+from keras_gans.metrics.agreement import pixel_agreement
 from keras_gans.metrics.classes import predict_attributes, predict_classes, stacked_classes
 from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol, StackedEvaluator, TextEvaluator
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
@@ -57,6 +58,7 @@ __all__ = [
     "nearest_neighbors",
     "ngram_divergence",
     "perceptual_path_length",
+    "pixel_agreement",
     "pixels",
     "precision_recall",
     "predict_attributes",
