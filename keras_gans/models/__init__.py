@@ -2,6 +2,7 @@
 
 from keras_gans.models.acgan import ACGAN
 from keras_gans.models.cgan import CGAN
+from keras_gans.models.cogan import CoGAN
 from keras_gans.models.dcgan import DCGAN
 from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
@@ -24,6 +25,7 @@ from keras_gans.models.wgan_gp_text import WGANGPText
 __all__ = [
     "ACGAN",
     "CGAN",
+    "CoGAN",
     "DCGAN",
     "DRAGAN",
     "FGAN",
