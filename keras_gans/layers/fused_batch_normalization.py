@@ -23,10 +23,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        plain = self.center and self.scale and not (self.renorm or self.synchronized) and mask is None
+        plain = not (self.renorm or self.synchronized) and mask is None
         if engine.fused_batch_norm is None or not (training and self.trainable and plain):
             return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance = engine.fused_batch_norm(inputs, self.gamma, self.beta, self.epsilon)
+        channels = inputs.shape[-1:]
+        gamma = self.gamma if self.scale else ops.ones(channels, "float32")
+        beta = self.beta if self.center else ops.zeros(channels, "float32")
+        outputs, mean, variance = engine.fused_batch_norm(inputs, gamma, beta, self.epsilon)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + ops.stop_gradient(batch) * (1.0 - self.momentum))
         return outputs
