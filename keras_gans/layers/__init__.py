@@ -8,6 +8,7 @@ from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
+from keras_gans.layers.step_batch_normalization import StepBatchNormalization
 from keras_gans.layers.virtual_batch_normalization import (
     ReferenceBatch,
     VirtualBatchNormalization,
@@ -25,6 +26,7 @@ __all__ = [
     "ReferenceBatch",
     "Slots",
     "SpectralNormalization",
+    "StepBatchNormalization",
     "VirtualBatchNormalization",
     "WeightNormalization",
     "WithoutReferenceBatch",
