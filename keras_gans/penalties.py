@@ -329,6 +329,24 @@ def refuse_batch_norm(critic):
 # On the weights
 
 
+@register
+def l2_penalty(weights):
+    """|w|^2 / 2, summed over all weights: its gradient is w, as in what PyTorch's optimizers call weight decay.
+
+    Args:
+        weights: variables of one player.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+
+    >>> float(ops.convert_to_numpy(l2_penalty([np.array([3.0], "float32"), np.array([[2.0, 1.0]], "float32")])))
+    7.0
+    """
+    return 0.5 * sum(ops.sum(ops.square(ops.cast(weight, "float32"))) for weight in weights)
+
+
 def clip_weights(variables, limit=0.01):
     """Clips every number of the variables to [-limit, limit], in place: the first WGAN's way to a Lipschitz critic.
 

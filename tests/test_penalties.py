@@ -365,6 +365,15 @@ def test_penalties_train_inside_a_compiled_step():
     assert number(gan.anchors.total_weight) == pytest.approx(1 - 0.99**6, rel=1e-4)
 
 
+def test_the_gradient_of_the_l2_penalty_is_the_weights():
+    variables = [keras.Variable(draw(3, 2)), keras.Variable(draw(4, seed=1))]
+    loss, slopes = value_and_grad(lambda: penalties.l2_penalty(variables), variables)
+    weights = [numpy(v.value) for v in variables]
+    assert number(loss) == pytest.approx(sum((w**2).sum() for w in weights) / 2, rel=1e-6)
+    for slope, weight in zip(slopes, weights):
+        np.testing.assert_allclose(numpy(slope), weight, rtol=1e-6)
+
+
 # Names
 
 

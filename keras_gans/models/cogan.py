@@ -23,7 +23,7 @@ Departures from the paper:
 """
 
 import keras
-from keras import initializers, layers, ops
+from keras import initializers, layers
 
 from keras_gans.data.checks import check_images
 from keras_gans.data.unpaired import edges, two_domains
@@ -33,6 +33,7 @@ from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import PLAYERS, AdversarialModel
 from keras_gans.optimizers import FusedAdam
+from keras_gans.penalties import l2_penalty
 
 DOMAINS = ("first", "second")
 
@@ -195,14 +196,11 @@ class CoGAN(AdversarialModel):
         self.l2_weight = l2_weight
         if discriminator is not None:
             for player in PLAYERS:
-                self.penalties[player]["l2"] = lambda player=player: self.l2_penalty(player)
+                self.penalties[player]["l2"] = lambda player=player: (
+                    self.l2_weight * l2_penalty(self.player_variables(player))
+                )
 
     # The game
-
-    def l2_penalty(self, player):
-        """l2_weight / 2 |w|^2 of a player's weights, so that the gradient is l2_weight w, as PyTorch's weight decay."""
-        squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in self.player_variables(player)]
-        return 0.5 * self.l2_weight * sum(squares)
 
     def discriminator_loss(self, real, fake, training=True):
         """Of images of both domains and generated ones, (N, 2, height, width, channels): the mean over the domains."""
