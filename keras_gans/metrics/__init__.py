@@ -1,6 +1,7 @@
 """How good a model's samples are: numbers with the protocol that they need."""
 
 from keras_gans.metrics.agreement import pixel_agreement
+from keras_gans.metrics.battle import Battle, generative_adversarial_metric
 from keras_gans.metrics.classes import predict_attributes, predict_classes, stacked_classes
 from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol, StackedEvaluator, TextEvaluator
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
@@ -24,6 +25,7 @@ from keras_gans.metrics.text import ngram_divergence
 
 __all__ = [
     "METRICS",
+    "Battle",
     "BirthdaySupport",
     "ClassCoverage",
     "DensityCoverage",
@@ -47,6 +49,7 @@ __all__ = [
     "density_coverage",
     "frechet_distance",
     "frechet_distance_at_infinity",
+    "generative_adversarial_metric",
     "inception_score",
     "inception_v3",
     "kernel_distance",

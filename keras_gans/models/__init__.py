@@ -9,6 +9,7 @@ from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
 from keras_gans.models.glo import GLO
 from keras_gans.models.ic_gan import IcGAN
+from keras_gans.models.gran import GRAN
 from keras_gans.models.improved_gan import ImprovedGAN
 from keras_gans.models.info_gan import InfoGAN
 from keras_gans.models.lapgan import LAPGAN
@@ -32,6 +33,7 @@ __all__ = [
     "GAN",
     "GLO",
     "IcGAN",
+    "GRAN",
     "ImprovedGAN",
     "LAPGAN",
     "InfoGAN",

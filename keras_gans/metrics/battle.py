@@ -1,0 +1,126 @@
+"""GAM, the generative adversarial metric: two trained models, each one's discriminator judging the other's images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from keras_gans.data.checks import is_whole
+from keras_gans.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Battle:
+    """What `generative_adversarial_metric` returns.
+
+    Args:
+        test_errors: (of the first discriminator, of the second one): the share of test images that it takes for
+            generated ones, 0 to 1.
+        sample_errors: the same two: the share of the other model's images that it takes for real ones.
+        tolerance: how far the ratio of the test errors may be from 1 for a verdict: the larger error may be that much
+            more than the smaller one, 0 or more.
+
+    Example:
+
+    >>> battle = Battle(test_errors=(0.21, 0.2), sample_errors=(0.1, 0.4))
+    >>> round(battle.test_ratio, 2), battle.sample_ratio, battle.winner
+    (1.05, 0.25, 1)
+    >>> Battle(test_errors=(0.5, 0.2), sample_errors=(0.1, 0.4)).winner is None    # the first discriminator is too weak
+    True
+    """
+
+    test_errors: tuple
+    sample_errors: tuple
+    tolerance: float = 0.1
+
+    @property
+    def test_ratio(self):
+        """r_test, the first discriminator's error on test images over the second's; NaN where neither errs."""
+        return _ratio(*self.test_errors)
+
+    @property
+    def sample_ratio(self):
+        """r_sample, the first discriminator's error on the second's images over the second's on the first's; NaN where
+        neither errs."""
+        return _ratio(*self.sample_errors)
+
+    @property
+    def winner(self):
+        """1 or 2; or None: a tie, or no verdict where the discriminators differ on test images or the ratio is NaN."""
+        least, most = sorted(self.test_errors)
+        comparable = 0.0 < most <= (1.0 + self.tolerance) * least
+        first, second = self.sample_errors
+        if not comparable or first == second:
+            return None
+        return 1 if first < second else 2
+
+
+def generative_adversarial_metric(*, first, second, real, n=1000, seed=0, tolerance=0.1):
+    """A battle of two trained models: the winner's images deceive the other's discriminator more often than the other
+    way round.
+
+    An error is a logit on the wrong side of 0, that is of the probability 1/2. The verdict asks for discriminators that
+    err about as often on test images: one that is weak, or overfitted to its training images, says nothing. It is not
+    transitive: of three models each may beat the next.
+
+    Args:
+        first, second: models with their discriminators of single images, one logit each, positive for real; both for
+            images of one shape. Those that sample alone, as in the zoo, have none. They judge in inference mode.
+        real: test images, which neither model was trained on, uint8 or floats in [-1, 1].
+        n: how many images each generator makes, 1 or more.
+        seed: names them; see `kg.DCGAN.generate`.
+        tolerance: see `Battle`. The paper says "about 1"; 0.1 is this library's choice.
+
+    Returns:
+        A `Battle`. With the models swapped its ratios are inverted, and the winner is the same model.
+
+    Raises:
+        ConfigurationError: models without such discriminators or of two shapes, or numbers out of range.
+        DataError: images that the models cannot take.
+
+    Example:
+
+    >>> first, second = (kg.GRAN(image_shape=(8, 8, 1), latent_dim=4, steps=steps) for steps in (1, 2))
+    >>> images = kg.data.digits(20, (8, 8))[0]
+    >>> battle = generative_adversarial_metric(first=first, second=second, real=images, n=20)
+    >>> battle.winner in (None, 1, 2)
+    True
+
+    Reference: Im et al., 2016, section 4, https://arxiv.org/abs/1602.05110, where a ratio above 1 is a victory of the
+    first in the published code, whose ratios are of shares that are right.
+    """
+    for name, model in (("first", first), ("second", second)):
+        judge = model.discriminator
+        if judge is None or judge.input_shape[1:] != model.example_shape or judge.output_shape[1:] != (1,):
+            received = "a generator alone" if judge is None else f"one from {judge.input_shape} to {judge.output_shape}"
+            raise ConfigurationError(
+                f"Expected {name} to have a discriminator of single images with one logit. Received: {received}. Take "
+                "the model of a training run, such as its checkpoint.keras."
+            )
+    if first.example_shape != second.example_shape:
+        raise ConfigurationError(
+            f"Expected two models of images of one shape. Received: {first.example_shape} and {second.example_shape}."
+        )
+    if not is_whole(n, 1) or not tolerance >= 0.0:
+        raise ConfigurationError(
+            f"Expected n of 1 or more and a tolerance of 0 or more. Received: {n!r}, {tolerance!r}."
+        )
+    real = np.asarray(real)
+    first.check_examples(real, first.example_shape)
+    real = ops.convert_to_numpy(first.as_real(real))
+    made = [model.predict(model.inputs_like(n, seed), verbose=0) for model in (first, second)]
+    return Battle(
+        test_errors=tuple(1.0 - _taken_for_real(model, real) for model in (first, second)),
+        sample_errors=(_taken_for_real(first, made[1]), _taken_for_real(second, made[0])),
+        tolerance=tolerance,
+    )
+
+
+def _taken_for_real(model, images):
+    return float((model.discriminator.predict(images, verbose=0) > 0.0).mean())
+
+
+def _ratio(first, second):
+    if second == 0.0:
+        return np.nan if first == 0.0 else np.inf
+    return first / second

@@ -1,0 +1,219 @@
+"""GRAN: the contract, the recurrence against its networks one by one, and what the steps share."""
+
+import keras
+import numpy as np
+import pytest
+from contract import VariantContract, number, slow_on_jax, values
+from keras import layers, ops
+
+import keras_gans as kg
+from keras_gans.engine import value_and_grad
+from keras_gans.errors import ConfigurationError
+from keras_gans.files import read_model
+from keras_gans.models.gran import GRAN, build_discriminator, build_generator
+
+SHAPE = (8, 8, 1)
+
+
+def small(steps, **options):
+    return build_generator(SHAPE, 4, steps=steps, base_filters=4, code_size=6, **options)
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+class TestGRAN(VariantContract):
+    def make(self, **options):
+        return GRAN(small(2), build_discriminator(SHAPE, base_filters=4, units=8), **options)
+
+    def schedule(self, discriminator_steps):
+        return ["discriminator"] * discriminator_steps + ["generator"]
+
+    def test_compile_alone_is_the_published_codes(self):
+        gan = self.gan()
+        for optimizer, rate in ((gan.g_optimizer, 1e-4), (gan.d_optimizer, 4e-5)):
+            config = optimizer.get_config()
+            assert isinstance(optimizer, keras.optimizers.Adam)
+            assert [config[key] for key in ("learning_rate", "beta_1", "beta_2")] == pytest.approx([rate, 0.9, 0.999])
+
+    def test_the_penalty_is_of_the_dense_kernels_alone(self):
+        gan = self.make(l2_weight=0.5)
+        real, fake = (np.random.default_rng(seed).uniform(-1, 1, (3, *SHAPE)).astype("float32") for seed in (0, 1))
+        with_it = number(gan.discriminator_loss(real, fake, training=False))
+        gan.l2_weight = 0.0
+        without = number(gan.discriminator_loss(real, fake, training=False))
+        kernels = [ops.convert_to_numpy(gan.discriminator.get_layer(name).kernel) for name in ("dense", "logits")]
+        squares = sum((kernel.astype("float64") ** 2).sum() for kernel in kernels)
+        assert with_it - without == pytest.approx(0.5 * 0.5 * squares, rel=1e-4)
+
+    # The canvas
+
+    def test_the_last_canvas_is_the_image(self, one):
+        canvases = one.canvases(5, seed=3)
+        images = one.generate(5, seed=3)
+        assert canvases.shape == (5, 2, *SHAPE) and canvases.dtype == np.uint8
+        assert np.abs(canvases[:, -1].astype(int) - images).max() <= 1  # a grey level, by rounding
+        assert not np.array_equal(canvases[:, 0], canvases[:, 1])
+        again = one.canvases(seed=[3, 7])
+        assert np.abs(again[0].astype(int) - canvases[0]).max() <= 1
+
+    def test_the_canvases_are_of_the_moving_average(self):
+        gan = self.gan(ema_decay=0.9)
+        before = gan.canvases(2, seed=0)
+        gan.generator.set_weights([weight + 0.1 for weight in gan.generator.get_weights()])
+        np.testing.assert_array_equal(gan.canvases(2, seed=0), before)
+
+    def test_the_picture_has_a_row_for_each_image(self, one):
+        canvases = one.canvases(3, seed=0)
+        picture = one.picture_of_canvases(canvases)
+        assert picture.shape == (3 * 8, 2 * 8, 1)
+        np.testing.assert_array_equal(picture[16:, :8], canvases[2, 0])
+        np.testing.assert_array_equal(picture[8:16, 8:], canvases[1, 1])
+
+    def test_a_preset_shows_its_canvases(self, one, tmp_path):
+        kg.zoo.write_preset(one, tmp_path / "tiny", {"title": "tiny"})
+        loaded = kg.load(str(tmp_path / "tiny"))
+        assert loaded.steps == 2
+        assert np.abs(loaded.canvases(4, seed=1).astype(int) - one.canvases(4, seed=1)).max() <= 1
+
+    def test_the_weight_and_the_steps_survive_a_save(self, tmp_path):
+        gan = GRAN(small(3, same_noise=False), l2_weight=0.25)
+        gan.save(tmp_path / "x.keras")
+        loaded = read_model(tmp_path / "x.keras")
+        assert loaded.l2_weight == 0.25 and loaded.steps == 3 and loaded.latent_dim == 12
+        np.testing.assert_array_equal(loaded.canvases(2, seed=0), gan.canvases(2, seed=0))
+
+    def test_generators_without_a_canvas_are_refused(self, one):
+        plain = keras.Sequential([keras.Input((4,)), layers.Dense(64), layers.Reshape(SHAPE)])
+        with pytest.raises(ConfigurationError, match="layers named canvas0.*Received the layers: dense"):
+            GRAN(plain, one.discriminator)
+        with pytest.raises(ConfigurationError, match="l2_weight"):
+            self.make(l2_weight=-1.0)
+        for steps in (0, 1.5, True):
+            with pytest.raises(ConfigurationError, match="steps of 1 or more"):
+                small(steps)
+        for build in (build_generator, build_discriminator):
+            with pytest.raises(ConfigurationError, match="even and 8 or more"):
+                build((9, 8, 1))
+
+
+# The recurrence
+
+
+def by_hand(generator, z, steps):
+    """What each step adds to the canvas, layer after layer of the network, in inference mode."""
+    layer = generator.get_layer
+
+    def norm(name, x, step):
+        return ops.convert_to_numpy(layer(name)(x, step=step, training=False))
+
+    def of(name, x):
+        return ops.convert_to_numpy(layer(name)(x))
+
+    added = []
+    for t in range(steps):
+        draw = z[:, 4 * t : 4 * t + 4] if z.shape[1] > 4 else z
+        h_z = np.tanh(
+            norm("noise_norm", draw @ ops.convert_to_numpy(layer("noise").kernel), t if z.shape[1] > 4 else 0)
+        )
+        x = h_z @ ops.convert_to_numpy(layer("project_noise").kernel)
+        if t > 0:
+            code = of("code", of("down0", added[-1]).reshape(len(z), -1))
+            h_c = np.tanh(norm("code_norm", code, t - 1))
+            x = x + h_c @ ops.convert_to_numpy(layer("project_code").kernel)
+        x = np.maximum(norm("project_norm", x, t), 0.0).reshape(len(z), 4, 4, 4)
+        added.append(of("to_image", x))
+    return added
+
+
+@pytest.mark.parametrize("same_noise", [True, False])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_the_image_is_the_sigmoid_of_the_sum(steps, same_noise):
+    keras.utils.set_random_seed(0)
+    generator = small(steps, same_noise=same_noise)
+    random = np.random.default_rng(1)
+    generator.set_weights([w + random.uniform(0.1, 0.5, w.shape).astype("float32") for w in generator.get_weights()])
+    z = random.normal(size=(3, 4 if same_noise else 4 * steps)).astype("float32")
+    added = by_hand(generator, z, steps)
+    images = ops.convert_to_numpy(generator(z, training=False))
+    np.testing.assert_allclose(images, 2.0 * sigmoid(sum(added)) - 1.0, atol=1e-5)
+    gan = GRAN(generator)
+    gan.noise = lambda n=None, seed=None: z
+    assert gan.steps == steps
+    canvases = gan.canvases(3, seed=0)
+    assert canvases.shape == (3, steps, *SHAPE)
+    expected = np.round(255.0 * sigmoid(np.cumsum(added, axis=0))).transpose(1, 0, 2, 3, 4)
+    assert np.abs(canvases - expected).max() <= 1  # a grey level, by rounding
+
+
+def test_the_steps_share_all_weights():
+    shapes = [[v.shape for v in small(steps).trainable_variables] for steps in (2, 3, 7)]
+    assert shapes[0] == shapes[1] == shapes[2]
+    moving = [len(small(steps).non_trainable_variables) for steps in (2, 3, 7)]
+    assert moving == [2 * (1 + steps + steps - 1) for steps in (2, 3, 7)]  # noise, projection and code
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_gradients_go_back_through_all_steps(steps):
+    """The encoder learns from two steps on; of one step there is none."""
+    generator = small(steps)
+    encoder = [v for v in generator.trainable_variables if "code" in v.path or "down" in v.path]
+    assert len(encoder) == (0 if steps == 1 else 2 + 1 + 2 + 1)
+    if steps > 1:
+        z = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(5, 4)).astype("float32"))
+        _, slopes = value_and_grad(lambda: ops.mean(generator(z, training=True) ** 3), encoder)
+        assert all(np.abs(ops.convert_to_numpy(slope)).max() > 0.0 for slope in slopes)
+
+
+def test_the_first_addition_learns_from_what_comes_after():
+    """The gradient of the last step's addition alone, for the first step's: not cut off in between."""
+    generator = small(3)
+    z = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(5, 4)).astype("float32"))
+    canvases = [generator.get_layer(f"canvas{t}").output for t in range(3)]
+    sums = keras.Model(generator.inputs, canvases)
+    norm = generator.get_layer("noise_norm").gamma  # shared, and read once
+
+    def last(only):
+        made = sums(z, training=True)
+        return ops.mean((made[2] - made[1]) ** 2) if only else ops.mean(made[0] ** 2)
+
+    for only in (True, False):
+        _, (slope,) = value_and_grad(lambda only=only: last(only), [norm])
+        assert np.abs(ops.convert_to_numpy(slope)).max() > 0.0
+
+
+@slow_on_jax
+def test_each_step_has_averages_of_its_own():
+    generator = small(3)
+    before = values(generator.non_trainable_variables)
+    z = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    generator(z, training=True)
+    after = values(generator.non_trainable_variables)
+    assert all(not np.array_equal(a, b) for a, b in zip(before, after))
+    means = [norm.moving_mean for norm in generator.get_layer("project_norm").norms]
+    numbers = values(means)
+    assert not np.allclose(numbers[0], numbers[1]) and not np.allclose(numbers[1], numbers[2])
+
+
+def test_networks_are_the_papers():
+    """Kernels and biases by hand, at 28x28: 7x7x256, 14x14x128, and the encoder's way back."""
+    generator, discriminator = build_generator(), build_discriminator()
+    units = 7 * 7 * 256
+    trainable = sum(int(np.prod(v.shape)) for v in generator.trainable_variables)
+    assert trainable == (
+        (100 * 100 + 2 * 100)
+        + (2 * 100 * units + 2 * units)
+        + (25 * 256 * 128 + 2 * 128)
+        + (25 * 128 + 1)
+        + (25 * 128 + 128 + 25 * 128 * 256 + 256)
+        + (100 * units + 2 * 100)
+    )
+    maps = [discriminator.get_layer(f"down{i}").output.shape[1:] for i in range(2)]
+    assert maps == [(14, 14, 256), (7, 7, 128)]  # narrower towards the smallest
+    assert discriminator.count_params() == (
+        (25 * 256 + 4 * 256) + (25 * 256 * 128 + 4 * 128) + (49 * 128 * 100 + 100) + 101
+    )
+    larger = build_discriminator((32, 32, 3), base_filters=256)
+    assert [larger.get_layer(f"down{i}").output.shape[-1] for i in range(3)] == [1024, 512, 256]
+    assert build_generator((32, 32, 3), base_filters=4).get_layer("reshape").output.shape == (None, 4, 4, 16)
