@@ -19,6 +19,7 @@ VARIANTS = {
         "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestProjectionGAN", "TestSNGAN",
         "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
         "TestACGAN", "TestCGAN", "TestCoGAN", "TestDCGAN", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO",
+        "TestACGAN", "TestCGAN", "TestCoGAN", "TestDCGAN", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN",
         "TestImprovedGAN",
         "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestProjectionGAN", "TestSNGAN", "TestUnrolledGAN",
         "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
