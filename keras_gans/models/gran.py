@@ -23,13 +23,13 @@ Departures from the paper:
   them; the paper's notes have either (unconfirmed);
 - the two orders of widths are the code's: the decoder's maps get wider towards the smallest, and the discriminator's
   narrower;
-- no bias before batch normalization; initial weights are normal with deviation 0.02, DCGAN's (the code's: unconfirmed);
+- no bias before batch normalization; initial weights are Glorot's, uniform (the code's: unconfirmed);
 - whether the code's L2 penalty has the factor 1/2: unconfirmed.
 """
 
 import keras
 import numpy as np
-from keras import initializers, layers, ops
+from keras import layers, ops
 
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
@@ -59,12 +59,7 @@ def _stages(image_shape):
 
 def _conv(kind, filters, name, **options):
     """A convolution that halves a map, or a transposed one that doubles it."""
-    initializer = initializers.RandomNormal(stddev=0.02)
-    return kind(filters, 5, strides=2, padding="same", kernel_initializer=initializer, name=name, **options)
-
-
-def _dense(units, name, **options):
-    return layers.Dense(units, kernel_initializer=initializers.RandomNormal(stddev=0.02), name=name, **options)
+    return kind(filters, 5, strides=2, padding="same", name=name, **options)
 
 
 def build_generator(
@@ -95,8 +90,9 @@ def build_generator(
     smallest = (height >> stages, width >> stages, base_filters << (stages - 1))
     units = smallest[0] * smallest[1] * smallest[2]
 
-    noise, noise_norm = _dense(code_size, "noise", use_bias=False), StepBatchNormalization(draws, name="noise_norm")
-    from_noise, from_code = (_dense(units, f"project_{name}", use_bias=False) for name in ("noise", "code"))
+    noise = layers.Dense(code_size, use_bias=False, name="noise")
+    noise_norm = StepBatchNormalization(draws, name="noise_norm")
+    from_noise, from_code = (layers.Dense(units, use_bias=False, name=f"project_{name}") for name in ("noise", "code"))
     project_norm = StepBatchNormalization(steps, name="project_norm")
     up = [
         (
@@ -107,7 +103,8 @@ def build_generator(
     ]
     to_image = _conv(layers.Conv2DTranspose, channels, "to_image", dtype="float32")
     down = [_conv(layers.Conv2D, base_filters << i, f"down{i}", activation="relu") for i in range(stages)]
-    code, code_norm = _dense(code_size, "code", use_bias=False), StepBatchNormalization(steps - 1, name="code_norm")
+    code = layers.Dense(code_size, use_bias=False, name="code")
+    code_norm = StepBatchNormalization(steps - 1, name="code_norm")
     relu, tanh = layers.ReLU(name="relu"), layers.Activation("tanh", name="tanh")
     reshape, flatten = layers.Reshape(smallest, name="reshape"), layers.Flatten(name="flatten")
 
@@ -159,8 +156,8 @@ def build_discriminator(image_shape=(28, 28, 1), *, base_filters=128, units=100)
         x = _conv(layers.Conv2D, base_filters << (stages - 1 - i), f"down{i}", use_bias=False)(x)
         x = FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"down{i}_norm")(x)
         x = layers.ReLU(name=f"down{i}_relu")(x)
-    x = layers.Activation("tanh", name="tanh")(_dense(units, "dense")(layers.Flatten(name="flatten")(x)))
-    return keras.Model(images, _dense(1, "logits", dtype="float32")(x), name="discriminator")
+    x = layers.Activation("tanh", name="tanh")(layers.Dense(units, name="dense")(layers.Flatten(name="flatten")(x)))
+    return keras.Model(images, layers.Dense(1, dtype="float32", name="logits")(x), name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
