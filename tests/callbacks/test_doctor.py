@@ -370,6 +370,20 @@ def tiny(variant):
             networks.build_recognizer(8, 12, units=8),
             seed=5,
         )
+    if variant is kg.CoGAN:
+        networks = kg.models.cogan
+        return kg.CoGAN(
+            networks.build_generator((8, 8, 1), 4, filters=(4, 4)),
+            networks.build_discriminator((8, 8, 1), filters=(4, 4), units=8, kernel_size=2),
+            seed=5,
+        )
+    if variant is kg.GRAN:
+        networks = kg.models.gran
+        return kg.GRAN(
+            networks.build_generator((8, 8, 1), 4, steps=2, base_filters=4, code_size=8),
+            networks.build_discriminator((8, 8, 1), base_filters=4, units=8),
+            seed=5,
+        )
     if variant is kg.GLO:
         return kg.GLO(image_shape=(8, 8, 1), latent_dim=4, num_images=8, seed=5)
     if variant is kg.VEEGAN:
@@ -391,7 +405,7 @@ def tiny(variant):
 
 
 VARIANTS = [kg.GAN, kg.WGAN, kg.WGANGP, kg.WGANGPText, kg.LSGAN, kg.FGAN, kg.DRAGAN, kg.SNGAN, kg.PacGAN]
-VARIANTS += [kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN, kg.VEEGAN, kg.GLO]
+VARIANTS += [kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN, kg.VEEGAN, kg.GLO, kg.CoGAN, kg.GRAN]
 SAMPLES = {"finite", "diversity", "oscillation"}
 
 
@@ -402,6 +416,8 @@ def test_it_examines_every_variant_and_changes_nothing(variant):
     images, held_out, labels = REAL, HELD_OUT, np.arange(8) % 3
     if variant is kg.WGANGPText:
         images, held_out = (np.random.default_rng(n).integers(0, 5, (n, 8)).astype("uint8") for n in (8, 6))
+    if variant is kg.CoGAN:
+        images, held_out = (np.stack([x, x[::-1]], axis=1) for x in (images, held_out))
     histories = []
     for gan, callbacks in ((watched, [GANDoctor(images, held_out)]), (plain, [])):
         gan.compile()
@@ -409,7 +425,8 @@ def test_it_examines_every_variant_and_changes_nothing(variant):
     assert equal(state(watched), state(plain))
     signals = {name[len("doctor/") :] for name in histories[0].history if name.startswith("doctor/")}
     missing = set(SIGNALS) - SAMPLES if variant in (kg.VEEGAN, kg.GLO) else set()
-    missing |= {"g_gradient", "g_slope"} if variant in (kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN) else set()
+    without_slope = (kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN, kg.CoGAN)
+    missing |= {"g_gradient", "g_slope"} if variant in without_slope else set()
     assert signals == set(SIGNALS) - missing
     assert all(np.isfinite(histories[0].history[f"doctor/{name}"]).all() for name in signals)
     if variant in (kg.WGAN, kg.WGANGP, kg.WGANGPText):
