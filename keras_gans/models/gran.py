@@ -269,7 +269,7 @@ class GRAN(AdversarialModel):
         """
         generator = self.sampling_generator
         outputs = [generator.get_layer(f"{CANVAS}{t}").output for t in range(self.steps)]
-        made = keras.Model(generator.inputs, outputs).predict(self.inputs_like(n, seed), verbose=0)
+        made = keras.Model(generator.input, outputs).predict(self.inputs_like(n, seed), verbose=0)
         images = [self.as_samples(2.0 * ops.sigmoid(canvas) - 1.0) for canvas in keras.tree.flatten(made)]
         return np.stack([ops.convert_to_numpy(image) for image in images], axis=1)
 
