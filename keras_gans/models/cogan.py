@@ -5,8 +5,8 @@ Objective, of domains k = 1, 2 with the generators g_k of the same z, the logits
     discriminators: mean over k of  E[softplus(-f_k(x_k))] + E[softplus(f_k(g_k(z)))]
     generators:     mean over k of  E[softplus(-f_k(g_k(z)))]               (non-saturating)
 each beside l2_weight / 2 |w|^2 of the player's weights, which the logs leave out. All layers of the generators but the
-last are one network, and all layers of the discriminators but the first: what shapes are of is common, how they look
-is each domain's own. That alone makes a pair of images show the same thing.
+last are one network, and all layers of the discriminators but the first: what is shown is common, how it looks is each
+domain's own. No other tie makes the images of a pair belong together.
 
 Schedule: the discriminators are updated on images of both domains and on pairs from fresh latents; then the generators
 on latents drawn anew. With `discriminator_steps=k` the batch is dealt out to k updates of the discriminators.
