@@ -8,8 +8,8 @@ from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
 from keras_gans.models.glo import GLO
-from keras_gans.models.ic_gan import IcGAN
 from keras_gans.models.gran import GRAN
+from keras_gans.models.ic_gan import IcGAN
 from keras_gans.models.improved_gan import ImprovedGAN
 from keras_gans.models.info_gan import InfoGAN
 from keras_gans.models.lapgan import LAPGAN
@@ -32,11 +32,11 @@ __all__ = [
     "FGAN",
     "GAN",
     "GLO",
-    "IcGAN",
     "GRAN",
+    "IcGAN",
     "ImprovedGAN",
-    "LAPGAN",
     "InfoGAN",
+    "LAPGAN",
     "LSGAN",
     "PacGAN",
     "ProjectionGAN",
