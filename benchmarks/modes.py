@@ -111,6 +111,15 @@ def veegan_on_points():
     return kg.VEEGAN(point_generator(), discriminator, reconstructor, ema_decay=0.999)
 
 
+def ali_on_points():
+    """ALI with the same networks: one more for the mean and deviation of latents, and a discriminator of pairs."""
+    latents, points = keras.Input((LATENTS,)), keras.Input((1, 1, 2))
+    flat = layers.Flatten()(points)
+    discriminator = keras.Model([latents, points], perceptron(layers.Concatenate()([latents, flat]), 1, "leaky_relu"))
+    encoder = keras.Model(points, perceptron(flat, 2 * LATENTS, "relu"))
+    return kg.ALI(point_generator(), discriminator, encoder, ema_decay=0.999)
+
+
 def on_stacked(variant, **options):
     """A function that makes the variant with small networks for stacked digits."""
     packing = options.get("packing", 1)
@@ -131,6 +140,7 @@ POINTS = {
     "PacGAN2": (on_points(kg.PacGAN, packing=2), {"batch": 512}),
     "PacGAN4": (on_points(kg.PacGAN, packing=4), {"batch": 1024}),
     "UnrolledGAN": (on_points(kg.UnrolledGAN), {"d_rate": 1e-4}),
+    "ALI": (ali_on_points, {}),
     "VEEGAN": (veegan_on_points, {}),
 }
 STACKED_SETTINGS = {"steps": 20_000, "batch": 128, "g_rate": 1e-4, "d_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.99}

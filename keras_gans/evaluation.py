@@ -143,6 +143,7 @@ def evaluate(model, settings, cache=None):
     measure = evaluator(settings, model, cache)
     images, asked = _generated(settings, model, settings.seed)
     found = {**measure(images), **_label_accuracy(settings, model, images, asked)}
+    found.update({**_reconstruction(settings, model), **_edits(settings, model)})
     if settings.floor is None:
         return found, None
     if model.samples_name == "tokens":
@@ -186,6 +187,74 @@ def _label_accuracy(settings, model, images, labels):
     return {"labels": Measurement("labels", float(right.mean()), None, protocol)}
 
 
+def _reconstruction(settings, model):
+    """{"reconstruction": how far images of the split are from what a model with encoders makes of them, "kept": for how
+    many the classifier of the features has the same answer}."""
+    if not (model.encoders and hasattr(model, "reconstruct")):
+        return {}
+    real = _images(settings, settings.split, model)
+    images = real.images[: settings.samples]
+    again = model.reconstruct(images)
+    about = {"real": f"{settings.source} {settings.split}", "fake_count": len(images)}
+    error = np.sqrt(np.mean(np.square(images / 255.0 - again / 255.0)))
+    metric = "root of the mean squared difference, pixels in [0, 1]"
+    protocol = Protocol(metric=metric, features="pixels", resize="none", **about)
+    found = {"reconstruction": Measurement("reconstruction", float(error), None, protocol)}
+    name = settings.features or _classifier_of(real.about["name"])
+    if name not in zoo.classifiers():
+        return found
+    classifier, card = zoo.load_classifier(name), cards.read_card(cards.find(name))
+    predict = predict_classes if "num_classes" in card else predict_attributes
+    size = classifier.input_shape[1:3]
+    same = images.shape[1:3] == size
+    answers = [predict(classifier, x if same else resized(x, size)) for x in (images, again)]
+    protocol = Protocol(
+        metric="share of the classifier's answers that images and their reconstructions have in common",
+        features=f"{name}, sha256 {card['sha256'][:12]}",
+        resize="none" if same else f"bicubic to {size[0]}x{size[1]}",
+        **about,
+    )
+    return {**found, "kept": Measurement("kept", float((answers[0] == answers[1]).mean()), None, protocol)}
+
+
+def _edits(settings, model):
+    """{"edited": how often the classifier of the features sees an attribute that an edit of a real image asked for,
+    "stayed": how often it sees the image's other attributes as they were}, over all images and all attributes."""
+    name = settings.features or _classifier_of(settings.source)
+    if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes) and name in zoo.classifiers()):
+        return {}
+    classifier = zoo.load_classifier(name)
+    if classifier.output_shape[-1] != model.label_space.size:
+        return {}
+    real = _images(settings, settings.split, model)
+    images, labels = real.images[: settings.samples], real.labels[: settings.samples]
+    size = classifier.input_shape[1:3]
+    same = images.shape[1:3] == size
+    right = []
+    for attribute in range(labels.shape[1]):
+        wanted = labels.copy()
+        wanted[:, attribute] = 1 - wanted[:, attribute]
+        made = model.edit(images, labels=wanted)
+        right.append(predict_attributes(classifier, made if same else resized(made, size)) == wanted)
+    right = np.stack(right)  # (attribute edited, image, attribute)
+    changed = np.eye(labels.shape[1], dtype=bool)[:, None].repeat(len(images), axis=1)
+
+    def measured(key, metric, share):
+        protocol = Protocol(
+            metric=metric,
+            features=f"{name}, sha256 {cards.read_card(cards.find(name))['sha256'][:12]}",
+            resize="none" if same else f"bicubic to {size[0]}x{size[1]}",
+            real=f"{settings.source} {settings.split}",
+            fake_count=right.shape[0] * right.shape[1],
+        )
+        return {key: Measurement(key, float(share), None, protocol)}
+
+    return {
+        **measured("edited", "share of edits after which the classifier sees what was asked", right[changed].mean()),
+        **measured("stayed", "share of the other attributes that it sees as they were", right[~changed].mean()),
+    }
+
+
 def write_metrics(folder, settings, found, floor):
     """Writes measurements into the card in `folder`, in the place of those that were there.
 
@@ -202,7 +271,7 @@ def write_metrics(folder, settings, found, floor):
         name: {
             "value": number.value,
             "error": number.error,
-            "floor": floor and floor[name].value,
+            "floor": floor[name].value if floor and name in floor else None,
             "protocol": asdict(number.protocol),
         }
         for name, number in found.items()

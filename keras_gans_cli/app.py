@@ -242,15 +242,15 @@ def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, 
         evaluation.write_metrics(cards.find(name), settings, found, real)
     if as_json:
         numbers = {
-            key: {"value": number.value, "error": number.error, "floor": real and real[key].value,
-                  "protocol": str(number.protocol)}
+            key: {"value": number.value, "error": number.error, "protocol": str(number.protocol),
+                  "floor": real[key].value if real and key in real else None}
             for key, number in found.items()
         }  # fmt: skip
         click.echo(json.dumps(numbers, indent=1))
         return
     for key, number in found.items():
         error = "" if number.error is None else f" +- {number.error:.3g}"
-        beside = f"   real images: {real[key].value:.5g}" if real else ""
+        beside = f"   real images: {real[key].value:.5g}" if real and key in real else ""
         click.echo(f"{key:10} {number.value:.5g}{error}{beside}")
         click.echo(f"{'':10} {number.protocol}")
 

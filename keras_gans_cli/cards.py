@@ -50,10 +50,14 @@ def _files(kind):
 
 def variants():
     """`{name: class}` of every variant, as `keras_gans/models/__init__.py` imports them: read, since importing takes
-    seconds."""
+    seconds. A variant is named after its module, or after itself where a module has several."""
     source = Path(__file__).parents[1] / "keras_gans" / "models" / "__init__.py"
     imports = [node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
-    return {node.module.rsplit(".", 1)[-1]: alias.name for node in imports for alias in node.names}
+    return {
+        node.module.rsplit(".", 1)[-1] if len(node.names) == 1 else alias.name.lower(): alias.name
+        for node in imports
+        for alias in node.names
+    }
 
 
 def did_you_mean(name, known):

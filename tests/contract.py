@@ -23,7 +23,8 @@ from keras_gans.model import PLAYERS
 
 BACKEND = keras.backend.backend()
 slow_on_jax = pytest.mark.skipif(BACKEND == "jax", reason="JAX compiles it for long; the other backends run it")
-once_on_jax = pytest.mark.once_on_jax  # eager or compiled for long there: one variant, with `whole_on_jax`, is enough
+# Long, and more of the base's than of a variant's: on JAX and PyTorch one variant, with `whole_elsewhere`, is enough.
+once_elsewhere = pytest.mark.once_elsewhere
 needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="a feature of the TensorFlow backend")
 
 
@@ -74,7 +75,7 @@ class VariantContract:
     batch_size = 8
     batches_per_epoch = 3
     logits = 1  # of the discriminator for one image
-    whole_on_jax = False
+    whole_elsewhere = False
     rounding = 2.5e-7  # of a training state after bytes or floats: two last places of numbers near one
 
     def make(self, **options):
@@ -127,9 +128,10 @@ class VariantContract:
     # What the tests are made of
 
     @pytest.fixture(autouse=True)
-    def spare_jax(self, request):
-        if BACKEND == "jax" and not self.whole_on_jax and request.node.get_closest_marker("once_on_jax"):
-            pytest.skip("on JAX one variant is enough")
+    def reduced(self, request):
+        once = BACKEND != "tensorflow" and request.node.get_closest_marker("once_elsewhere")
+        if once and not self.whole_elsewhere:
+            pytest.skip("beside TensorFlow one variant is enough")
 
     def gan(self, seed=5, weights=1, compile=None, **options):
         """A compiled model; the same arguments make the same one."""
@@ -200,7 +202,7 @@ class VariantContract:
         assert all(len(values) == 2 and np.isfinite(values).all() for values in history.values())
         assert int(gan.step) == 2 * self.batches_per_epoch
 
-    @once_on_jax
+    @once_elsewhere
     @pytest.mark.parametrize("discriminator_steps", [1, 2])
     def test_updates_follow_the_schedule_and_move_their_own_player(self, discriminator_steps, monkeypatch):
         gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=discriminator_steps)
@@ -217,7 +219,7 @@ class VariantContract:
         assert [player for player, _ in moves] == 2 * self.schedule(discriminator_steps)
         assert all(moved == {player} for player, moved in moves)
 
-    @once_on_jax
+    @once_elsewhere
     def test_each_discriminator_step_sees_fresh_images_and_fresh_noise(self, monkeypatch):
         gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=3)
         images, labels = (array[: self.batch_size] for array in self.arrays())
@@ -270,7 +272,7 @@ class VariantContract:
 
     # Ways to run a step
 
-    @once_on_jax
+    @once_elsewhere
     def test_an_eager_run_is_close_to_a_compiled_one(self, plain):
         eager = self.trained(compile={"run_eagerly": True})
         assert largest_difference(values(plain.weights), values(eager.weights)) < 1e-5
@@ -290,7 +292,7 @@ class VariantContract:
         assert all(np.isfinite(array).all() for array in training_state(gan))
         assert equal(values([gan.latent_seeds.state]), values([plain.latent_seeds.state]))
 
-    @once_on_jax
+    @once_elsewhere
     @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
     def test_mixed_precision_trains_finitely(self, policy, tmp_path):
         if policy == "mixed_float16" and BACKEND != "tensorflow":
@@ -319,7 +321,7 @@ class VariantContract:
 
     # The moving average
 
-    @once_on_jax
+    @once_elsewhere
     def test_the_moving_average_follows_its_formula(self):
         """a_t = r_t a_(t-1) + (1 - r_t) w_t with r_t = min(decay, (1 + t) / (10 + t)), recomputed in NumPy."""
         decay = 0.15  # reached at t = 1: both branches of the minimum
@@ -338,6 +340,7 @@ class VariantContract:
         moving = [i for i, weight in enumerate(gan.generator.weights) if not weight.trainable]
         assert equal(*(values([network.weights[i] for i in moving]) for network in (gan.generator, gan.ema_generator)))
 
+    @once_elsewhere
     def test_the_moving_average_samples_and_changes_no_training(self, one, plain):
         assert equal(values(plain.trainable_variables), values(one.trainable_variables))
         images = one.ema_generator(self.inputs(one, 3), training=False)
@@ -346,7 +349,7 @@ class VariantContract:
 
     # Data
 
-    @once_on_jax
+    @once_elsewhere
     @pytest.mark.parametrize("kind", ["uint8", "labels", "list", "pydataset", "pairs", "dicts", "generator"])
     def test_fit_takes_images_in_many_packings(self, kind, after_the_array):
         # Bytes are converted in the step, where a compiler may round otherwise.
@@ -386,7 +389,7 @@ class VariantContract:
             "tf dicts": lambda: (_tf_dataset({"image": levels, "label": labels}, self.batch_size), {}),
         }
 
-    @slow_on_jax
+    @once_elsewhere
     def test_a_partial_last_batch_trains_finitely(self):
         """One image is left for three discriminator steps: a mean over no image would be NaN."""
         gan = self.gan(discriminator_steps=3)
@@ -408,6 +411,7 @@ class VariantContract:
         expected = self.losses(gan, self.seen(images[:8]), latents)
         assert [losses["d_loss"], losses["g_loss"]] == pytest.approx([number(loss) for loss in expected], rel=1e-4)
 
+    @once_elsewhere
     def test_validating_changes_no_training(self, after_two_epochs):
         held_out = tuple(array[:8] for array in self.arrays())
         watched = self.gan()
@@ -446,6 +450,7 @@ class VariantContract:
         monkeypatch.setattr("keras_gans.model.SAMPLING_BATCH", 3)
         np.testing.assert_array_equal(one.generate(7, seed=0), whole)
 
+    @once_elsewhere
     def test_generating_changes_no_training(self, after_two_epochs):
         class Sample(keras.callbacks.Callback):
             def on_epoch_end(self, epoch, logs=None):
@@ -454,6 +459,7 @@ class VariantContract:
         watched = self.trained(epochs=2, fit={"callbacks": [Sample()]})
         assert equal(training_state(watched), after_two_epochs)
 
+    @once_elsewhere
     def test_generate_follows_training(self):
         gan, averaging = self.gan(), self.gan(ema_decay=0.9)
         before = averaging.generate(2, seed=0)
@@ -482,7 +488,7 @@ class VariantContract:
         if compile:
             assert equal(training_state(loaded), training_state(one))
 
-    @pytest.mark.parametrize("validate", [pytest.param(False, marks=slow_on_jax), True])
+    @pytest.mark.parametrize("validate", [pytest.param(False, marks=once_elsewhere), True])
     def test_a_resumed_run_equals_an_uninterrupted_one(self, validate, tmp_path):
         class Save(keras.callbacks.Callback):
             def on_epoch_end(self, epoch, logs=None):

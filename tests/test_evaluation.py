@@ -165,6 +165,51 @@ def test_a_conditional_model_is_asked_for_the_labels_of_the_data_and_held_to_the
     assert wrong["labels"].value < 0.3 and found["labels"].better(wrong["labels"])
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_reconstructions_are_held_against_their_images(shift):
+    """Of an ALI whose encoder and decoder copy: latents are pixels, brighter by `shift`, within [0, 1]."""
+    images, latents = keras.Input((28, 28, 1)), keras.Input((784,))
+    generator = keras.Model(latents, keras.layers.Reshape((28, 28, 1))(latents))
+    encoder = keras.Model(images, keras.ops.clip(keras.layers.Flatten()(images) + 2 * shift, -1, 1))
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=200)
+    found, floor = evaluation.evaluate(kg.ALI(generator, None, encoder), settings)
+    real = kg.data.load("drawn:digits", split="test", take=200).images / 255.0
+    again = np.round(np.clip(real + shift, 0, 1) * 255) / 255
+    assert found["reconstruction"].value == pytest.approx(np.sqrt(np.mean((real - again) ** 2)), rel=1e-3)
+    classifier = kg.zoo.load_classifier("classifier_mnist")
+    answers = [kg.metrics.predict_classes(classifier, np.round(x * 255).astype("uint8")) for x in (real, again)]
+    assert found["kept"].value == pytest.approx((answers[0] == answers[1]).mean())
+    assert (found["kept"].value == 1.0) == (shift == 0.0) and "kept" not in floor
+
+
+def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
+    """Images of two pixels, black or white: the first attribute is the left one. The first edit succeeds for every
+    image; the second one for none, and makes the left pixel white."""
+    labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "uint8")
+    images = np.repeat((255 * labels).reshape(4, 1, 2, 1), 32, axis=1)
+    dataset = kg.data.Batches(images, labels, batch_size=4)
+
+    class Editor:
+        label_space = kg.data.Attributes(2)
+
+        def edit(self, shown, labels):
+            made = shown.copy()
+            if (labels[:, 0] != dataset.labels[:, 0]).all():
+                made[:, :, 0, 0] = 255 * labels[:, :1]
+            else:
+                made[:, :, 0] = 255
+            return made
+
+    pixels = keras.Input((32, 2, 1))
+    reader = keras.Model(pixels, keras.ops.mean(pixels, axis=(1, 3)))
+    monkeypatch.setattr(evaluation, "_images", lambda settings, split, model: dataset)
+    monkeypatch.setattr(evaluation.zoo, "load_classifier", lambda name: reader)
+    settings = Settings("avatars", "test", "classifier_avatars", samples=4)
+    found = evaluation._edits(settings, Editor())
+    assert found["edited"].value == 0.5  # four of eight
+    assert found["stayed"].value == 0.75  # four of four, and where the left pixel was white already
+
+
 def test_a_conditional_model_needs_data_with_labels(tmp_path):
     np.save(tmp_path / "images.npy", kg.data.digits(20)[0])
     settings = Settings(str(tmp_path / "images.npy"), "train", "classifier_mnist", samples=10, floor=None)

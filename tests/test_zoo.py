@@ -21,6 +21,7 @@ FOLDERS = sorted(folder for folder in cards.PACKAGE_ZOO.iterdir() if (folder / "
 CLASSIFIERS = [folder.name for folder in FOLDERS if cards.read_card(folder)["variant"] == cards.CLASSIFIER]
 PRESETS = [folder.name for folder in FOLDERS if folder.name not in CLASSIFIERS]
 TEXTS = [name for name in PRESETS if len(cards.read_card(cards.find(name))["image_shape"]) == 2]
+QUICK = ("dcgan_mnist", "classifier_mnist")  # measured again in every run of the tests
 
 
 @pytest.fixture
@@ -246,19 +247,36 @@ def test_a_damaged_classifier_is_refused_before_it_is_parsed(tmp_path, monkeypat
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured once, on TensorFlow")
-@pytest.mark.parametrize("name", cards.presets())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in cards.presets()]
+)
 def test_a_preset_is_what_its_card_says(name):
-    """Its file, its golden samples, and its metrics measured again; a data set that is not there is left out."""
+    """Its file, its golden samples, and its metrics measured again; a data set that is not there is left out. All of
+    the zoo is a tier of its own, of minutes a preset: pytest -m slow tests/test_zoo.py"""
     found = dict(evaluation.verify(name))
     wrong = {what: problem for what, problem in found.items() if problem and not problem.startswith("not checked")}
     assert not wrong and "sha256" in found
 
 
-def test_the_readme_table_is_the_cards():
+@pytest.mark.parametrize("script", ["zoo_table.py", "gallery.py"])
+def test_the_pages_of_the_zoo_are_the_cards(script):
     root = cards.PACKAGE_ZOO.parent
     if not (root / "README.md").is_file():
         pytest.skip("an installed package has no README beside it")
     shown = subprocess.run(
-        [sys.executable, str(root / "docs" / "zoo_table.py"), "--check"], capture_output=True, text=True, env=os.environ
+        [sys.executable, str(root / "docs" / script), "--check"], capture_output=True, text=True, env=os.environ
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
+
+
+def test_every_lecture_names_a_variant_and_what_trains_it():
+    page = cards.PACKAGE_ZOO.parent / "docs" / "lectures.md"
+    if not page.is_file():
+        pytest.skip("an installed package has no docs beside it")
+    rows = [
+        line.split("|")[1:] for line in page.read_text(encoding="utf-8").splitlines() if "`keras-gans train" in line
+    ]
+    named = {row[1].strip(" `") for row in rows}
+    assert named == set(cards.variants().values())
+    trained = {row[2].strip(" `").removeprefix("keras-gans train ") for row in rows}
+    assert trained <= {*cards.recipes(), *cards.variants()}

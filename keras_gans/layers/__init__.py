@@ -9,6 +9,7 @@ from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDevi
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
 from keras_gans.layers.step_batch_normalization import StepBatchNormalization
+from keras_gans.layers.untied_bias import UntiedBias
 from keras_gans.layers.virtual_batch_normalization import (
     ReferenceBatch,
     VirtualBatchNormalization,
@@ -27,6 +28,7 @@ __all__ = [
     "Slots",
     "SpectralNormalization",
     "StepBatchNormalization",
+    "UntiedBias",
     "VirtualBatchNormalization",
     "WeightNormalization",
     "WithoutReferenceBatch",

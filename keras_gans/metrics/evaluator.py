@@ -192,7 +192,7 @@ SETTINGS = {
     "swd": "sliced Wasserstein distance x 1000, mean over levels",
     "ms_ssim": "MS-SSIM of pairs",
 }
-HIGHER_IS_BETTER = {"classes", "labels", "is", "precision", "recall", "density", "coverage"}
+HIGHER_IS_BETTER = {"classes", "labels", "is", "precision", "recall", "density", "coverage", "kept", "edited", "stayed"}
 
 
 class Evaluator:

@@ -1,6 +1,7 @@
 """The variants: one file a paper."""
 
 from keras_gans.models.acgan import ACGAN
+from keras_gans.models.ali import ALI, BiGAN
 from keras_gans.models.cgan import CGAN
 from keras_gans.models.cogan import CoGAN
 from keras_gans.models.dcgan import DCGAN
@@ -25,6 +26,8 @@ from keras_gans.models.wgan_gp_text import WGANGPText
 
 __all__ = [
     "ACGAN",
+    "ALI",
+    "BiGAN",
     "CGAN",
     "CoGAN",
     "DCGAN",

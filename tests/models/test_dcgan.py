@@ -12,7 +12,7 @@ from keras_gans.networks.dcgan import build_discriminator, build_generator
 
 
 class TestDCGAN(VariantContract):
-    whole_on_jax = True
+    whole_elsewhere = True
 
     def make(self, **options):
         generator = build_generator(self.shape, latent_dim=4, base_filters=4)

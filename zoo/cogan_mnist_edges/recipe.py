@@ -35,7 +35,7 @@ def recipe(smoke=False):
     model.compile()
     return Recipe(
         title="Handwritten digits and their edges, 28x28, learned without pairs",
-        dataset=kg.data.two_domains("mnist", kg.data.edges, split="train", take=640 if smoke else None),
+        dataset=kg.data.two_domains("mnist", kg.data.edges, split="train", take=512 if smoke else None),
         model=model,
         epochs=1 if smoke else 15,
         callbacks=[Agreement()],

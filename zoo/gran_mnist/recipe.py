@@ -25,7 +25,7 @@ def recipe(smoke=False):
     model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5))
     return Recipe(
         title="Handwritten digits, 28x28, drawn in three steps",
-        dataset=kg.data.load("mnist", split="train", batch_size=64, take=640 if smoke else None),
+        dataset=kg.data.load("mnist", split="train", batch_size=64, take=256 if smoke else None),
         model=model,
         epochs=1 if smoke else 10,
         not_good_for="Digits on demand: it takes no labels. Its steps are no strokes: each adds to the whole picture.",

@@ -1,0 +1,307 @@
+"""ALI and BiGAN: the contract, each network's gradient by hand, draws of latents, the tables' sizes, and an encoder
+that learns the way back."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from contract import VariantContract, number, slow_on_jax
+from keras import layers, ops
+
+import keras_gans as kg
+from keras_gans import zoo
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.images import to_float
+from keras_gans.models.ali import (
+    ALI,
+    BiGAN,
+    begin_at_mean,
+    build_dense_discriminator,
+    build_dense_encoder,
+    build_dense_generator,
+    build_discriminator,
+    build_encoder,
+    build_generator,
+)
+
+
+class JointContract(VariantContract):
+    variant, code = ALI, 2
+
+    def make(self, **options):
+        return self.variant(
+            build_dense_generator(self.shape, 4, units=8),
+            build_dense_discriminator(self.shape, 4, units=8),
+            build_dense_encoder(self.shape, self.code * 4, units=8),
+            **options,
+        )
+
+    def schedule(self, discriminator_steps):
+        return ["discriminator"] * (discriminator_steps - 1) + ["generator", "discriminator"]
+
+    def judged(self, gan, images):
+        return [ops.zeros((len(images), gan.latent_dim)), images]
+
+    def losses(self, gan, real, latents):
+        fake, encoded = gan.pass_through(latents, real, training=False)
+        pairs = [encoded, real], [latents, fake]
+        return gan.discriminator_loss(*pairs, training=False), gan.generator_loss(*pairs, training=False)
+
+    def discriminator_ending_in(self, gan, *last, shape=None):
+        latents, images = keras.Input((4,)), keras.Input(shape or self.shape)
+        x = layers.Concatenate()([latents, layers.Flatten()(images)])
+        for layer in last:
+            x = layer(x)
+        return keras.Model([latents, images], x)
+
+    def test_encoders_that_do_not_fit_are_refused(self, one):
+        for encoder, message in (
+            (None, "built"),
+            (keras.Sequential([layers.Dense(4)]), "built"),
+            (build_dense_encoder(self.shape, 5, units=4), r"or to \(4,\)"),
+            (build_dense_encoder((6, 6, 1), 4, units=4), "from images"),
+        ):
+            with pytest.raises(ConfigurationError, match=message):
+                self.variant(one.generator, one.discriminator, encoder)
+
+    def test_encode_and_reconstruct(self, one):
+        images = self.arrays()[0][:5]
+        floats = (images / 127.5 - 1.0).astype("float32")
+        latents = one.encode(images)
+        assert latents.shape == (5, 4) and latents.dtype == np.float32
+        np.testing.assert_allclose(latents, ops.convert_to_numpy(one.encoder(floats))[:, :4], atol=1e-5)
+        np.testing.assert_allclose(one.encode(floats), latents, atol=1e-5)
+        again = one.reconstruct(images)
+        assert again.shape == images.shape and again.dtype == np.uint8
+        made = ops.convert_to_numpy(one.sampling_generator(latents))
+        assert np.abs(np.round((made + 1) * 127.5) - again).max() <= 1  # a grey level, by rounding
+        with pytest.raises(DataError, match="shape"):
+            one.encode(images[:, :6])
+        with pytest.raises(ConfigurationError, match="an encoder"):
+            self.variant(one.generator).encode(images)
+
+    def test_the_zoo_keeps_the_encoder(self, one):
+        images = self.arrays()[0][:5]
+        small = zoo.sampler(one)
+        assert small.discriminator is None
+        np.testing.assert_array_equal(small.encode(images), one.encode(images))
+        np.testing.assert_array_equal(small.reconstruct(images), one.reconstruct(images))
+
+    def test_a_step_moves_the_encoder(self):
+        """In Keras-GAN's BiGAN it never moves: https://github.com/eriklindernoren/Keras-GAN/issues/243"""
+        gan = self.gan()
+        before = gan.encoder.get_weights()
+        gan.fit(self.batches(), steps_per_epoch=1, verbose=0)
+        moved = [np.abs(after - start).max() for after, start in zip(gan.encoder.get_weights(), before)]
+        assert moved[0] > 0 and moved[-2] > 0  # the first and the last kernel
+
+
+class TestALI(JointContract):
+    def test_compile_alone_is_the_paper(self):
+        for optimizer in (self.gan().g_optimizer, self.gan().d_optimizer):
+            config = optimizer.get_config()
+            assert [config[key] for key in ("learning_rate", "beta_1")] == pytest.approx([1e-4, 0.5])
+
+    def test_a_draw_of_latents_is_the_mean_and_sigma_times_noise(self, one):
+        images = self.arrays()[0][:5]
+        code = ops.convert_to_numpy(one.encoder(to_float(images)))
+        noise = one.noise(5, seed=3)
+        wanted = code[:, :4] + np.exp(code[:, 4:]) * noise
+        np.testing.assert_allclose(one.encode(images, seed=3), wanted, rtol=1e-4, atol=1e-5)
+        assert np.abs(one.encode(images, seed=4) - wanted).max() > 0.01
+        latents = ops.convert_to_tensor(noise)
+        one_draw, another = (one.pass_through(latents, to_float(images))[1] for _ in range(2))
+        assert np.abs(ops.convert_to_numpy(one_draw - another)).max() > 0.01
+
+
+class TestBiGAN(JointContract):
+    variant, code = BiGAN, 1
+
+    def test_compile_alone_is_the_paper(self):
+        for optimizer in (self.gan().g_optimizer, self.gan().d_optimizer):
+            config = optimizer.get_config()
+            assert [config[key] for key in ("learning_rate", "beta_1")] == pytest.approx([2e-4, 0.5])
+
+    def test_the_prior_is_uniform_on_minus_one_to_one(self, one):
+        latents = np.sort(ops.convert_to_numpy(one.prior(one.noise(1000, seed=0))).ravel())
+        np.testing.assert_allclose(latents, np.linspace(-1, 1, latents.size), atol=0.05)
+
+    def test_the_losses_are_half_of_alis(self, one):
+        """At logits of 0 they are log 2."""
+        zeros = [np.zeros((4, 4), "float32"), np.zeros((4, *self.shape), "float32")]
+        network = self.discriminator_ending_in(one, layers.Dense(1, kernel_initializer="zeros"))
+        gan = BiGAN(one.generator, network, one.encoder)
+        assert number(gan.discriminator_loss(zeros, zeros)) == pytest.approx(np.log(2), rel=1e-6)
+        assert number(gan.generator_loss(zeros, zeros)) == pytest.approx(np.log(2), rel=1e-6)
+
+
+# One step of plain descent against gradients by hand: everything is linear
+
+
+LATENT, PIXELS, RATE = 2, 3, 0.1
+
+
+@functools.cache
+def numbers():
+    """G = 3x2, E = 2x3, d = (a, b), images and latents, in float64."""
+    draw = np.random.default_rng(5).normal
+    return {
+        "G": draw(size=(PIXELS, LATENT)),
+        "E": draw(size=(LATENT, PIXELS)),
+        "d": draw(size=LATENT + PIXELS),
+        "x": draw(size=(6, PIXELS)).clip(-1, 1),
+        "z": draw(size=(6, LATENT)),
+    }
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def test_all_three_gradients_by_hand_at_the_same_weights():
+    """With d_q = a E x + b x and d_p = a z + b G z: the discriminator descends -s(-d_q) (E x, x) + s(d_p) (z, G z), the
+    encoder s(d_q) a x^T and the generator -s(-d_p) b z^T, s the sigmoid."""
+    n, shape = numbers(), (1, 1, PIXELS)
+    latents, images, other = keras.Input((LATENT,)), keras.Input(shape), keras.Input(shape)
+    dense = functools.partial(layers.Dense, use_bias=False)
+    generator = keras.Model(latents, layers.Reshape(shape)(dense(PIXELS)(latents)))
+    encoder = keras.Model(other, dense(LATENT)(layers.Flatten()(other)))
+    pair = layers.Concatenate()([latents, layers.Flatten()(images)])
+    discriminator = keras.Model([latents, images], dense(1)(pair))
+    generator.set_weights([n["G"].T.astype("float32")])
+    encoder.set_weights([n["E"].T.astype("float32")])
+    discriminator.set_weights([n["d"][:, None].astype("float32")])
+    gan = ALI(generator, discriminator, encoder, seed=0)
+    gan.compile(g_optimizer=keras.optimizers.SGD(RATE), d_optimizer=keras.optimizers.SGD(RATE))
+    gan.latents_like = lambda images, training=True: ops.convert_to_tensor(n["z"].astype("float32"))
+    gan.fit(n["x"].reshape(-1, *shape).astype("float32"), batch_size=6, shuffle=False, verbose=0)
+
+    data = np.hstack([n["x"] @ n["E"].T, n["x"]])
+    generated = np.hstack([n["z"], n["z"] @ n["G"].T])
+    d_q, d_p, a, b = data @ n["d"], generated @ n["d"], n["d"][:LATENT], n["d"][LATENT:]
+    expected = (
+        np.outer(b, -sigmoid(-d_p) @ n["z"] / 6),
+        np.outer(a, sigmoid(d_q) @ n["x"] / 6),
+        (-sigmoid(-d_q) @ data + sigmoid(d_p) @ generated) / 6,
+    )
+    for start, network, gradient in zip((n["G"], n["E"], n["d"]), (generator, encoder, discriminator), expected):
+        moved = (start - network.get_weights()[0].T.squeeze()) / RATE
+        np.testing.assert_allclose(moved, gradient, rtol=1e-4, atol=1e-4)
+
+
+def test_the_discriminator_judges_both_kinds_of_pairs_as_one_batch():
+    """Batch norm of [0, 0] and of [1, 1] alone is 0 everywhere; of [0, 0, 1, 1] it is -1 and 1."""
+    latents, images = keras.Input((1,)), keras.Input((1, 1, 1))
+    pair = layers.Add()([latents, layers.Flatten()(images)])
+    norm = layers.BatchNormalization(epsilon=0.0, center=False, scale=False)
+    gan = ALI(
+        build_dense_generator((1, 1, 1), 1, units=2),
+        keras.Model([latents, images], layers.Dense(1, kernel_initializer="ones")(norm(pair))),
+        build_dense_encoder((1, 1, 1), 1, units=2),
+    )
+    zeros, ones = ([np.zeros((2, 1), "float32"), np.full((2, 1, 1, 1), value, "float32")] for value in (0.0, 1.0))
+    of_data, of_generated = (ops.convert_to_numpy(logits).ravel() for logits in gan.score_both(zeros, ones))
+    np.testing.assert_allclose([of_data, of_generated], [[-1, -1], [1, 1]], atol=1e-6)
+
+
+@slow_on_jax
+def test_an_encoder_becomes_the_generators_inverse():
+    """On one number x of N(0.2, 0.3), with an encoder and a decoder that are linear: E(G(z)) comes to z at once, and the
+    generator to the data in its own time. It starts at a deviation of about one."""
+    keras.utils.set_random_seed(3)
+    shape = (1, 1, 1)
+    images, latents, other = keras.Input(shape), keras.Input((1,)), keras.Input(shape)
+    generator = keras.Model(latents, layers.Reshape(shape)(layers.Dense(1)(latents)))
+    encoder = keras.Model(other, layers.Dense(1)(layers.Flatten()(other)))
+    x = layers.Concatenate()([latents, layers.Flatten()(images)])
+    for _ in range(2):
+        x = layers.LeakyReLU(0.2)(layers.Dense(32)(x))
+    gan = ALI(generator, keras.Model([latents, images], layers.Dense(1)(x)), encoder, seed=0)
+    gan.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for rate in (5e-3, 1e-2)), jit_compile=False)
+    points = np.random.default_rng(0).normal(0.2, 0.3, (6400, *shape)).astype("float32").clip(-1, 1)
+    gan.fit(points, batch_size=64, epochs=24, verbose=0)
+    noise = gan.noise(200, seed=0)
+    made = gan.generator.predict(noise, verbose=0)
+    back = gan.encoder.predict(made, verbose=0)
+    assert np.abs(back - noise).mean() < 0.2
+    assert abs(made.mean() - 0.2) < 0.3 and made.std() < 0.6
+
+
+# The networks
+
+
+@pytest.mark.parametrize("size, sizes", [(32, [28, 13, 10, 4, 1, 1]), (28, [24, 11, 8, 3, 1, 1])])
+def test_the_tables_sizes(size, sizes):
+    shape = (size, size, 3)
+    encoder = build_encoder(shape, 5, base_filters=2)
+    down = [encoder.get_layer(f"down{i}").output.shape[1:] for i in range(6)]
+    assert [(height, width) for height, width, _ in down] == [(s, s) for s in sizes]
+    assert [filters for *_, filters in down] == [2, 4, 8, 16, 32, 32] and encoder.output_shape == (None, 10)
+    generator = build_generator(shape, 5, base_filters=2)
+    up = [generator.get_layer(f"up{i}").output.shape[1:] for i in range(6)]
+    assert [height for height, *_ in up] == [*sizes[-3::-1], size, size]
+    assert [filters for *_, filters in up] == [16, 8, 4, 2, 2, 2] and generator.output_shape == (None, *shape)
+    discriminator = build_discriminator(shape, 5, base_filters=2)
+    judged = [discriminator.get_layer(f"image{i}").output.shape[1:] for i in range(5)]
+    assert judged == [(s, s, filters) for s, filters in zip(sizes, (2, 4, 8, 16, 32))]
+    assert discriminator.get_layer("both").output.shape[1:] == (64,)
+
+
+def test_the_default_networks_are_the_papers():
+    """Kernels and biases as the tables have them: batch norm has two weights a channel beside its averages, a maxout
+    unit two pieces with a bias each, and each of the 3072 pixels a bias."""
+    gan = ALI()
+
+    def convolutions(kernels, widths):
+        return sum(k * k * a * b for k, a, b in zip(kernels, widths, widths[1:]))
+
+    widths = [3, 32, 64, 128, 256, 512, 512]
+    trainable = {name: sum(int(np.prod(v.shape)) for v in getattr(gan, name).trainable_variables) for name in NETWORKS}
+    assert trainable["encoder"] == convolutions([5, 4, 4, 4, 4, 1], widths) + 2 * sum(widths[1:]) + 513 * 128
+    widths = [64, 256, 128, 64, 32, 32, 32]
+    assert trainable["generator"] == convolutions([4, 4, 4, 4, 5, 1], widths) + 2 * sum(widths[1:]) + 32 * 3 + 3072
+    widths = [3, 32, 64, 128, 256, 512]
+    of_images = 2 * (convolutions([5, 4, 4, 4, 4], widths) + sum(widths[1:]))
+    of_latents, of_both = 2 * (65 * 512 + 513 * 512), 2 * (2 * 1025 * 1024) + 1025
+    assert trainable["discriminator"] == of_images + of_latents + of_both
+
+
+NETWORKS = ("generator", "discriminator", "encoder")
+
+
+def test_other_sizes_are_refused():
+    for shape in ((30, 30, 1), (32, 28, 1)):
+        with pytest.raises(ConfigurationError, match="32x32 or 28x28"):
+            ALI(image_shape=shape)
+
+
+@pytest.mark.parametrize("build", [build_discriminator, build_dense_discriminator])
+def test_the_discriminator_looks_at_latents_and_images(build):
+    keras.utils.set_random_seed(0)
+    network = build((28, 28, 1), 4)
+    rng = np.random.default_rng(0)
+    latents, images = rng.normal(size=(2, 4)).astype("float32"), rng.uniform(-1, 1, (2, 28, 28, 1)).astype("float32")
+    one, other_latents, other_images = (
+        ops.convert_to_numpy(network([z, x])) for z, x in ((latents, images), (-latents, images), (latents, -images))
+    )
+    assert np.abs(one - other_latents).min() > 0 and np.abs(one - other_images).min() > 0
+
+
+@pytest.mark.parametrize("build", [build_generator, build_dense_generator])
+def test_training_begins_at_the_mean_image(build):
+    """Weights of 0 leave the biases alone; a pixel that is always black is a little above it."""
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1)).astype("uint8")
+    images[:, :4] = 0
+    generator = build((28, 28, 1), 4)
+    generator.set_weights([weight * 0.0 for weight in generator.get_weights()])
+    begin_at_mean(generator, images)
+    made = ops.convert_to_numpy(generator(np.ones((1, 4), "float32")))[0]
+    mean = images.mean(axis=0) / 127.5 - 1.0
+    np.testing.assert_allclose(made, mean, atol=2.1e-3)
+    dataset = kg.data.Batches(images, batch_size=10)
+    variant = ALI if build is build_generator else BiGAN
+    bias = variant.for_data(dataset, latent_dim=4).generator.get_layer("pixels").bias
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(bias.value), ops.convert_to_numpy(generator.get_layer("pixels").bias.value)
+    )
