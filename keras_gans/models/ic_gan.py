@@ -182,13 +182,14 @@ class IcGAN(AdversarialModel):
 
     # The encoders
 
-    def fit_encoders(self, dataset, *, epochs=15, batch_size=64, seed=0, verbose="auto"):
+    def fit_encoders(self, dataset, *, epochs=15, batch_size=64, learning_rate=1e-4, seed=0, verbose="auto"):
         """Trains both encoders; the conditional GAN stays as it is.
 
         Args:
             dataset: `Batches` with labels, such as `kg.data.load` returns: E_y learns from its images, and E_z from as
                 many generated ones, asked for the same labels.
             epochs, batch_size, verbose: as in `keras.Model.fit`.
+            learning_rate: of Adam with beta_1 of 0.1; the default is the code's.
             seed: names the generated images.
 
         Returns:
@@ -216,8 +217,10 @@ class IcGAN(AdversarialModel):
         ):
             encoder = getattr(self, name)
             encoder.trainable = True
-            learner = keras.Model(encoder.inputs, encoder.outputs[0])  # so that the encoder stays without an optimizer
-            learner.compile(FusedAdam(1e-4, beta_1=0.1), loss, jit_compile=False)
+            learner = keras.Model(
+                encoder.inputs[0], encoder.outputs[0]
+            )  # so that the encoder stays without an optimizer
+            learner.compile(FusedAdam(learning_rate, beta_1=0.1), loss, jit_compile=False)
             floats = ops.convert_to_numpy(to_float(np.asarray(images)))
             try:
                 histories[name] = learner.fit(floats, codes, batch_size=batch_size, epochs=epochs, verbose=verbose)

@@ -207,7 +207,7 @@ def test_the_discriminator_judges_both_kinds_of_pairs_as_one_batch():
 
 @slow_on_jax
 def test_an_encoder_becomes_the_generators_inverse():
-    """On one number x of N(0.2, 0.3), with an encoder and a decoder that are linear: E(G(z)) comes to z at once, and the
+    """On one number x of N(0.2, 0.3), with a linear encoder and a linear decoder: E(G(z)) comes to z at once, and the
     generator to the data in its own time. It starts at a deviation of about one."""
     keras.utils.set_random_seed(3)
     shape = (1, 1, 1)
