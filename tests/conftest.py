@@ -25,6 +25,14 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", line)
 
 
+def pytest_collection_modifyitems(items):
+    """What is marked `once_elsewhere` runs for every variant on TensorFlow; beside it for one."""
+    if keras.backend.backend() != "tensorflow":
+        for item in items:
+            if item.get_closest_marker("once_elsewhere") and not getattr(item.cls, "whole_elsewhere", False):
+                item.add_marker(pytest.mark.skip(reason="beside TensorFlow one variant is enough"))
+
+
 @pytest.fixture(autouse=True)
 def float32_policy():
     """Every test starts and ends under Keras's default dtype policy."""

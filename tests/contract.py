@@ -127,12 +127,6 @@ class VariantContract:
 
     # What the tests are made of
 
-    @pytest.fixture(autouse=True)
-    def reduced(self, request):
-        once = BACKEND != "tensorflow" and request.node.get_closest_marker("once_elsewhere")
-        if once and not self.whole_elsewhere:
-            pytest.skip("beside TensorFlow one variant is enough")
-
     def gan(self, seed=5, weights=1, compile=None, **options):
         """A compiled model; the same arguments make the same one."""
         keras.utils.set_random_seed(weights)

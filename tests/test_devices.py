@@ -15,13 +15,14 @@ from contract import BACKEND, largest_difference, values
 FOLDER = Path(__file__).parent
 VARIANTS = {
     "tensorflow": [
-        "TestACGAN", "TestCGAN", "TestCoGAN", "TestDCGAN", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN",
-        "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestProjectionGAN",
-        "TestSNGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestACGAN", "TestALI", "TestCGAN", "TestCoGAN", "TestDCGAN", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO",
+        "TestGRAN", "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN",
+        "TestProjectionGAN", "TestSNGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],
 }[BACKEND]  # fmt: skip
+QUICK = ["TestALI", "TestCGAN", "TestDCGAN", "TestImprovedGAN", "TestWGANGP"]  # the others: pytest -m slow
 # On TensorFlow a replica matches the features of its own share, or unrolls on it, as their docstrings say.
 OF_A_SHARE = {"tensorflow": ["TestImprovedGAN", "TestUnrolledGAN"]}.get(BACKEND, [])
 
@@ -61,8 +62,8 @@ def lines(process):
     }
 
 
-def replicas(folder, **options):
-    command = [sys.executable, FOLDER / "replicas.py", folder, *VARIANTS]
+def replicas(folder, names, **options):
+    command = [sys.executable, FOLDER / "replicas.py", folder, *names]
     return subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -73,7 +74,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return lines(replicas(folder))
+    return lines(replicas(folder, [name for name in VARIANTS if name in QUICK]))
+
+
+@pytest.fixture(scope="module")
+def others(folder):
+    return lines(replicas(folder, [name for name in VARIANTS if name not in QUICK]))
 
 
 def test_every_variant_is_tried():
@@ -81,10 +87,12 @@ def test_every_variant_is_tried():
     assert BACKEND != "tensorflow" or {name.removeprefix("Test").lower() for name in VARIANTS} == files
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_two_devices_train_as_one(name, found):
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in VARIANTS]
+)
+def test_two_devices_train_as_one(name, request):
     """The same weights and losses but for rounding, with noise of the whole batch, and a model that loads on one."""
-    about = found[name]
+    about = request.getfixturevalue("found" if name in QUICK else "others")[name]
     assert about["devices"] == 2 and about["moved"] > 1e-6
     assert about["saved_and_loaded_on_one"]
     apart = max(about["weights"], about["logs"])
@@ -146,8 +154,8 @@ def test_two_machines_train_as_one_and_the_first_writes_the_files(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's machines")
-def test_two_machines_train_every_variant_as_one(found, folder):
-    running = [replicas(folder, env=environment) for environment in cluster()]
+def test_two_machines_train_every_variant_as_one(found, others, folder):
+    running = [replicas(folder, VARIANTS, env=environment) for environment in cluster()]
     try:
         first, second = map(lines, running)
     finally:

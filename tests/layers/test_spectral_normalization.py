@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from contract import slow_on_jax
 from keras import layers, ops
 
 from keras_gans.engine import input_gradient, value_and_grad
@@ -205,7 +206,7 @@ def network():
     )
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_bfloat16", marks=slow_on_jax)])
 def test_compiled_training_is_eager_training_and_is_saved(policy, tmp_path):
     keras.config.set_dtype_policy(policy)
     x, y = normal(10, 6, 6, 2), normal(10, 1, seed=5)

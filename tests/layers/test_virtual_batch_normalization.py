@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from contract import slow_on_jax
 from keras import layers, ops
 
 from keras_gans.engine import value_and_grad
@@ -95,7 +96,7 @@ def test_the_gradient_goes_through_the_references_statistics():
     assert np.sum(numpy(slope) * direction) == pytest.approx((sides[0] - sides[1]) / 2e-6, rel=1e-3)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_bfloat16", marks=slow_on_jax)])
 def test_compiled_training_is_eager_training_and_is_saved(policy, tmp_path):
     keras.config.set_dtype_policy(policy)
     x, y = normal(10, 3), normal(10, 4, 4, 1, seed=5)

@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from contract import needs_tensorflow
 from keras import layers
 from PIL import Image
 
@@ -88,6 +89,7 @@ def test_the_digest_is_the_same_in_another_process():
     assert shown.strip() == here.sha256
 
 
+@needs_tensorflow  # half a minute of building a network of Keras's
 def test_inception_takes_any_size_and_says_whose_it_is():
     extractor = inception_v3(weights=None)
     features, probabilities = extractor.extract(some_images(1, (8, 8, 3)))
