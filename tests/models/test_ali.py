@@ -6,7 +6,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, number, slow_on_jax
+from contract import VariantContract, number, once_elsewhere
 from keras import layers, ops
 
 import keras_gans as kg
@@ -205,7 +205,7 @@ def test_the_discriminator_judges_both_kinds_of_pairs_as_one_batch():
     np.testing.assert_allclose([of_data, of_generated], [[-1, -1], [1, 1]], atol=1e-6)
 
 
-@slow_on_jax
+@once_elsewhere
 def test_an_encoder_becomes_the_generators_inverse():
     """On one number x of N(0.2, 0.3), with a linear encoder and a linear decoder: E(G(z)) comes to z at once, and the
     generator to the data in its own time. It starts at a deviation of about one."""
