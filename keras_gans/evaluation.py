@@ -23,6 +23,7 @@ from keras_gans.metrics import (
     TextEvaluator,
     classifier_features,
     inception_v3,
+    pixel_agreement,
     pixels,
     predict_attributes,
     predict_classes,
@@ -36,6 +37,7 @@ STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 # What a number of a card may change by on another machine, as a share of it: a generated pixel in a thousand is rounded
 # to the next grey level there.
 DRIFT = 0.01
+CHANGES = {None: None, "edges": data.edges, "negatives": data.negatives}  # names of Settings.change
 STACKED = "stacked_mnist"  # what `kg.data.stacked_mnist` makes; its classes are counted
 LARGEST_GOLDEN = 64 * 2**20  # bytes of the golden samples, unpacked
 MOST_SAMPLES = 100_000  # that a card may ask for
@@ -57,6 +59,7 @@ class Settings:
         floor: a split whose images are measured in the place of generated ones: what real images reach; None for none.
         labels: of a conditional model which labels of the data set it is asked for, as for `kg.data.load`. As many as
             `samples` are drawn from those of the split, so that they are as frequent as there.
+        change: of a model of pairs how the second domain was made of the first: "edges" or "negatives".
     """
 
     source: str
@@ -67,6 +70,7 @@ class Settings:
     seed: int = 0
     floor: str | None = "train"
     labels: str | bool = True
+    change: str | None = None
 
 
 def extractor(name, image_shape):
@@ -111,6 +115,11 @@ def evaluator(settings, model, cache=None):
     """
     if model.samples_name == "tokens":
         return TextEvaluator(_lines(settings, settings.split, model))
+    if (settings.change is not None) != (model.example_shape != model.image_shape) or settings.change not in CHANGES:
+        raise ConfigurationError(
+            f"Expected change for a model of pairs alone, one of {', '.join(filter(None, CHANGES))}. Received: "
+            f"change={settings.change!r} and {type(model).__name__}, of examples {model.example_shape}."
+        )
     if settings.source == STACKED:
         return StackedEvaluator(zoo.load_classifier("classifier_mnist"), "classifier_mnist")
     reference = _images(settings, settings.split, model)
@@ -141,6 +150,10 @@ def evaluate(model, settings, cache=None):
     (['fid', 'kid'], None)
     """
     measure = evaluator(settings, model, cache)
+    if settings.change is not None:
+        pairs = model.generate(settings.samples, seed=settings.seed)
+        found = {**measure(pairs[:, 0]), **_agreement(settings, pairs)}
+        return found, settings.floor and measure(_images(settings, settings.floor, model).images[: settings.samples])
     images, asked = _generated(settings, model, settings.seed)
     found = {**measure(images), **_label_accuracy(settings, model, images, asked)}
     found.update({**_reconstruction(settings, model), **_edits(settings, model)})
@@ -187,6 +200,22 @@ def _label_accuracy(settings, model, images, labels):
     return {"labels": Measurement("labels", float(right.mean()), None, protocol)}
 
 
+def _agreement(settings, pairs):
+    """{"agreement": CoGAN's pixel agreement ratio of pairs, "by_chance": that of their images paired with others}."""
+    found = {}
+    for key, second in (("agreement", pairs[:, 1]), ("by_chance", np.roll(pairs[:, 1], 1, axis=0))):
+        ratio = pixel_agreement(fake=np.stack([pairs[:, 0], second], axis=1), change=CHANGES[settings.change])
+        protocol = Protocol(
+            metric=f"share of black and white pixels that are those of the {settings.change} of the first image",
+            features="pixels" if key == "agreement" else "pixels, of images of two pairs",
+            resize="none",
+            real="none",
+            fake_count=len(pairs),
+        )
+        found[key] = Measurement(key, ratio, None, protocol)
+    return found
+
+
 def _reconstruction(settings, model):
     """{"reconstruction": how far images of the split are from what a model with encoders makes of them, "kept": for how
     many the classifier of the features has the same answer}."""
@@ -220,8 +249,10 @@ def _reconstruction(settings, model):
 def _edits(settings, model):
     """{"edited": how often the classifier of the features sees an attribute that an edit of a real image asked for,
     "stayed": how often it sees the image's other attributes as they were}, over all images and all attributes."""
+    if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes)):
+        return {}
     name = settings.features or _classifier_of(settings.source)
-    if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes) and name in zoo.classifiers()):
+    if name not in zoo.classifiers():
         return {}
     classifier = zoo.load_classifier(name)
     if classifier.output_shape[-1] != model.label_space.size:
@@ -375,7 +406,7 @@ def _verify_model(name, card, golden, cache):
 def _settings(stated):
     """The settings that a card states, as `verify` measures by them."""
     settings = Settings(**{**stated, "metrics": tuple(stated["metrics"]), "floor": None})
-    texts = [settings.source, settings.split, *settings.metrics, settings.features or ""]
+    texts = [settings.source, settings.split, *settings.metrics, settings.features or "", settings.change or ""]
     numbers = settings.samples, settings.seed
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         raise TypeError(f"settings of other types: {stated!r}")
@@ -398,7 +429,7 @@ def compare(models, settings, seeds, cache=None):
     Raises:
         ConfigurationError: models of different shapes, or seeds out of range.
     """
-    shapes = {name: model.image_shape for name, model in models.items()}
+    shapes = {name: model.example_shape for name, model in models.items()}
     if len(set(shapes.values())) > 1:
         raise ConfigurationError(f"Expected models of images of one shape. Received: {shapes}.")
     if not 2 <= seeds <= len(STUDENT) + 1:
@@ -406,7 +437,8 @@ def compare(models, settings, seeds, cache=None):
     measure = evaluator(settings, next(iter(models.values())), cache)
     table = {metric: {} for metric in measure.names}
     for name, model in models.items():
-        runs = [measure(_generated(settings, model, settings.seed + i)[0]) for i in range(seeds)]
+        samples = (_generated(settings, model, settings.seed + i)[0] for i in range(seeds))
+        runs = [measure(made if settings.change is None else made[:, 0]) for made in samples]
         for metric in measure.names:
             values = [run[metric].value for run in runs]
             half = STUDENT[seeds - 2] * statistics.stdev(values) / math.sqrt(seeds)

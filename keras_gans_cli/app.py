@@ -233,10 +233,13 @@ def _measuring(command):
 @click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
 def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, floor, write):
     """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
-    model, data, labels = _loaded(name, data)
+    model, about = _loaded(name, data)
     from keras_gans import evaluation
 
-    settings = evaluation.Settings(data, split, features, tuple(metrics.split(",")), count, seed, floor or None, labels)
+    metrics = tuple(metrics.split(","))
+    settings = evaluation.Settings(
+        split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=floor or None, **about
+    )
     found, real = evaluation.evaluate(model, settings, cache)
     if write:
         evaluation.write_metrics(cards.find(name), settings, found, real)
@@ -265,14 +268,15 @@ def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, 
 )
 def compare(first, second, data, split, features, metrics, count, seed, cache, as_json, seeds, output):
     """Measure two models with the same noise against the same data, and draw their images side by side."""
-    loaded, source = {}, data
-    for name in (first, second):
-        loaded[name], own, labels = _loaded(name, data)
-        source = source or own
+    loaded, (about, _) = zip(*(_loaded(name, data) for name in (first, second)))
+    loaded = dict(zip((first, second), loaded))
     from keras_gans import evaluation
     from keras_gans.images import save, side_by_side
 
-    settings = evaluation.Settings(source, split, features, tuple(metrics.split(",")), count, seed, None, labels)
+    metrics = tuple(metrics.split(","))
+    settings = evaluation.Settings(
+        split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=None, **about
+    )
     table = evaluation.compare(loaded, settings, seeds, cache)
     save(side_by_side([model.picture(model.sheet(8, 8, seed)) for model in loaded.values()]), output)
     if as_json:
@@ -285,16 +289,22 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
 
 
 def _loaded(name, data):
-    """The model of a preset, a run's folder or a .keras file; the data set to hold it against, and its labels."""
+    """The model of a preset, a run's folder or a .keras file; and what `Settings` takes from the data set of its card,
+    or from the one that was named."""
     if not name.endswith(".keras"):
         folder = cards.find(name)
         cards.verified_model(folder)
         about = cards.read_card(folder)["dataset"]
-        return library().load(name), data or about["name"], about.get("labels", True)
+        change = about.get("domains", [None, None])[1]
+        return library().load(name), {
+            "source": data or about["name"],
+            "labels": about.get("labels", True),
+            "change": change,
+        }
     if data is None:
         raise click.UsageError(f"Expected --data: a file does not say what it was trained on. Received: {name} alone.")
     kg = library()
-    return kg.zoo.load_file(name), data, True
+    return kg.zoo.load_file(name), {"source": data}
 
 
 def _sampler(name):

@@ -182,6 +182,23 @@ def test_reconstructions_are_held_against_their_images(shift):
     assert (found["kept"].value == 1.0) == (shift == 0.0) and "kept" not in floor
 
 
+def test_pairs_are_measured_by_their_first_domain_and_by_their_agreement():
+    latents = keras.Input((4,))
+    pairs = keras.layers.Dense(2 * 28 * 28, activation="tanh", kernel_initializer="random_normal")(latents)
+    gan = kg.CoGAN(keras.Model(latents, keras.layers.Reshape((2, 28, 28, 1))(pairs)), None)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, change="negatives")
+    found, floor = evaluation.evaluate(gan, settings)
+    made = gan.generate(100, seed=0)
+    assert found["agreement"].value == kg.metrics.pixel_agreement(fake=made, change=kg.data.negatives)
+    assert found["by_chance"].value == pytest.approx(0.5, abs=0.02)
+    assert found["fid"].value == evaluation.evaluator(settings, gan)(made[:, 0])["fid"].value
+    assert list(floor) == ["fid"] and list(found) == ["fid", "agreement", "by_chance"]
+    with pytest.raises(ConfigurationError, match="edges, negatives. Received: change='load'"):
+        evaluation.evaluate(gan, Settings("drawn:digits", change="load"))
+    with pytest.raises(ConfigurationError, match="models? of pairs alone"):
+        evaluation.evaluate(gan, Settings("drawn:digits"))
+
+
 def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     """Images of two pixels, black or white: the first attribute is the left one. The first edit succeeds for every
     image; the second one for none, and makes the left pixel white."""

@@ -192,7 +192,19 @@ SETTINGS = {
     "swd": "sliced Wasserstein distance x 1000, mean over levels",
     "ms_ssim": "MS-SSIM of pairs",
 }
-HIGHER_IS_BETTER = {"classes", "labels", "is", "precision", "recall", "density", "coverage", "kept", "edited", "stayed"}
+HIGHER_IS_BETTER = {
+    "agreement",
+    "classes",
+    "labels",
+    "is",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "kept",
+    "edited",
+    "stayed",
+}
 
 
 class Evaluator:

@@ -42,7 +42,7 @@ def test_every_number_is_its_metric_on_the_features(classifier):
     }
     assert {name: number.value for name, number in found.items()} == pytest.approx(expected, rel=1e-9)
     assert list(found) == evaluator.names == list(SETTINGS)
-    assert HIGHER_IS_BETTER < {*SETTINGS, "classes", "labels", "kept", "edited", "stayed"}
+    assert HIGHER_IS_BETTER < {*SETTINGS, "classes", "labels", "kept", "edited", "stayed", "agreement"}
 
 
 def test_a_protocol_names_the_data_the_features_and_the_counts():
