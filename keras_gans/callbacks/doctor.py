@@ -324,8 +324,11 @@ class GANDoctor(keras.callbacks.Callback):
         return model.real_images(images)
 
     def _logits(self, images):
-        """One number an image, float64; of K class logits that of "real" against "generated", whose logit is zero."""
-        return _flat(ops.logsumexp(self.model.score(images, training=False), axis=-1))[:, 0]
+        """The logits, float64; of K class logits that of "real" against "generated", whose logit is zero."""
+        score = self.model.score(images, training=False)
+        if self.model.logits_per_image is None:
+            score = ops.logsumexp(score, axis=-1)
+        return ops.convert_to_numpy(score).astype("float64").ravel()
 
     def _oscillation(self, mean):
         """The mean length of the last steps of the samples' mean beyond that of the straight way."""

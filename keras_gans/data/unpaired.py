@@ -109,7 +109,7 @@ def negatives(images):
     return 255 - _checked(images)
 
 
-def two_domains(source="mnist", change=edges, *, batch_size=64, seed=0, **options):
+def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, seed=0, **options):
     """Images and changed images, such as digits and the edges of other digits: no image is in both domains.
 
     The images are shuffled once; the first half is the first domain, and the other half, changed, the second.
@@ -118,9 +118,9 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, seed=0, **option
         source: of uint8 images; see `kg.data.load`.
         change: `edges`, `negatives`, or any function from uint8 images (N, height, width, channels) to as many of the
             same shape.
-        batch_size: see `UnpairedBatches`.
+        batch_size, shuffle: see `UnpairedBatches`.
         seed: whole number, 0 or more; names the halves and the order of the batches.
-        options: further ones of `kg.data.load`, such as `split`, `take`, `image_size` and `download`.
+        options: further ones of `kg.data.load` but labels, such as `split`, `take`, `image_size` and `download`.
 
     Returns:
         `UnpairedBatches`.
@@ -128,7 +128,8 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, seed=0, **option
     Raises:
         DatasetNotFoundError: the data set is not there.
         DataError: fewer than two images, or ones that are not uint8; see also `kg.data.load`.
-        ConfigurationError: a change that is no function, or options out of range.
+        ConfigurationError: a change that is no function or returns anything else than such images, or options out of
+            range.
 
     Example:
 
@@ -148,7 +149,12 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, seed=0, **option
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(loaded.images))
     first, second = np.array_split(_checked(loaded.images)[order], 2)
     about = {**loaded.about, "domains": ["as they are", getattr(change, "__name__", repr(change))]}
-    return UnpairedBatches(first, change(second), batch_size=batch_size, seed=seed, about=about)
+    changed = np.asarray(change(second))
+    if changed.shape != second.shape or changed.dtype != "uint8":
+        raise ConfigurationError(
+            f"Expected a change that returns uint8 images {second.shape}. Received: {changed.dtype} {changed.shape}."
+        )
+    return UnpairedBatches(first, changed, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
 
 
 def _checked(images):

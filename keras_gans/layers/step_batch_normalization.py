@@ -37,6 +37,7 @@ class StepBatchNormalization(keras.layers.Layer):
         self.gamma = self.add_weight(shape=input_shape[-1:], initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="beta")
         options = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}
+        options["trainable"] = self.trainable  # Keras hands it on only to layers that are there when it is set
         self.norms = [
             FusedBatchNormalization(center=False, scale=False, name=f"step{step}", **options)
             for step in range(self.steps)

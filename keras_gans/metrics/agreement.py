@@ -10,7 +10,7 @@ def pixel_agreement(*, fake, change):
 
     Both are rounded to black and white at half the brightness, level 128 being the first white one; the ratio is the
     mean over pixels and pairs. Compare it with that of the same images paired at random: where most of a picture is
-    black, that is high too.
+    black, that is high too, and blank pictures, whose edges are blank, agree fully.
 
     Args:
         fake: pairs (N, 2, height, width, channels), uint8, as `kg.CoGAN.generate` makes them.

@@ -235,10 +235,11 @@ class CoGAN(AdversarialModel):
         return tuple(self.generator.output_shape[1:])
 
     def check_examples(self, examples, shape):
-        if len(examples.shape) != 5:
+        if tuple(examples.shape[1:]) != tuple(shape):
             raise DataError(
                 f"Expected images of shape (N, {', '.join(map(str, shape))}), one of each domain side by side. "
-                f"Received: {tuple(examples.shape)}. Use kg.data.UnpairedBatches or kg.data.two_domains."
+                f"Received: {tuple(examples.shape)}. Use kg.data.UnpairedBatches or kg.data.two_domains, with "
+                "image_size for the model's size, or build the model with the images' image_shape."
             )
         check_images(examples, shape)
 

@@ -201,8 +201,9 @@ class GRAN(AdversarialModel):
         **kwargs,
     ):
         if generator is None and discriminator is None:
-            generator = build_generator(image_shape, latent_dim, steps=steps)
-            discriminator = build_discriminator(image_shape)
+            filters = 32 << _stages(image_shape)  # 128 at 28x28, 256 at 32x32: of the smallest map 1024 at 32x32
+            generator = build_generator(image_shape, latent_dim, steps=steps, base_filters=filters)
+            discriminator = build_discriminator(image_shape, base_filters=filters)
         if not l2_weight >= 0.0:
             raise ConfigurationError(f"Expected an l2_weight of 0 or more. Received: {l2_weight!r}.")
         super().__init__(generator, discriminator, **kwargs)

@@ -441,6 +441,17 @@ def test_it_examines_every_variant_and_changes_nothing(variant):
         assert histories[0].history["doctor/g_slope"] == pytest.approx([1.0, 1.0])  # the loss is the mean score
 
 
+def test_each_of_cogans_logits_counts():
+    """Half of them are right where one domain's are, however large the other's."""
+    images = keras.Input((2, 8, 8, 1))
+    logits = keras.layers.Dense(2, kernel_initializer="zeros", bias_initializer=lambda *_, **__: [9.0, -1.0])
+    gan = kg.CoGAN(tiny(kg.CoGAN).generator, keras.Model(images, logits(keras.layers.Flatten()(images))), seed=0)
+    gan.compile()
+    pairs = np.stack([REAL, REAL[::-1]], axis=1)
+    history = gan.fit(pairs, batch_size=8, verbose=0, callbacks=[GANDoctor(pairs)], steps_per_epoch=1).history
+    assert history["doctor/real_accuracy"] == history["doctor/fake_accuracy"] == [0.5]
+
+
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="float16 without a GPU is tested on TensorFlow")
 def test_float16s_loss_scale_cancels(make, batches):
     """The slope of softplus(-d) is between 0 and 1; a scale of 2^15 that is left in would show."""

@@ -120,6 +120,18 @@ def test_domains_that_do_not_fit_are_refused(second):
         UnpairedBatches(numbered(4), second, batch_size=2)
 
 
+def test_two_domains_can_be_left_in_order():
+    batches = two_domains(numbered(8), negatives, batch_size=4, shuffle=False)
+    np.testing.assert_array_equal(batches[0][0], batches.images)
+    np.testing.assert_array_equal(batches.at(1)[0], batches.images)
+
+
+@pytest.mark.parametrize("change", [lambda images: images[1:], lambda images: images / 255.0])
+def test_a_change_gives_as_many_images_of_the_same_kind(change):
+    with pytest.raises(ConfigurationError, match="Expected a change that returns uint8 images"):
+        two_domains(numbered(4), change, batch_size=1)
+
+
 def test_what_gives_no_two_domains_is_refused():
     with pytest.raises(DataError, match="one for each domain"):
         two_domains(numbered(1), batch_size=1)

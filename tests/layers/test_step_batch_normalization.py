@@ -27,6 +27,16 @@ def test_each_step_is_normalised_by_its_own_averages():
     assert not np.allclose(other, trained[0], atol=0.1)
 
 
+def test_a_frozen_layer_is_frozen_when_it_is_made_anew():
+    layer = StepBatchNormalization(2)
+    layer.build((None, 3))
+    layer.trainable = False
+    again = StepBatchNormalization.from_config(layer.get_config())
+    x = STEPS[1]
+    np.testing.assert_allclose(ops.convert_to_numpy(again(x, step=0, training=True)), x / (1 + 1e-5) ** 0.5, rtol=1e-5)
+    assert not again.trainable_variables
+
+
 def test_the_steps_share_what_is_trained():
     for steps in (1, 2, 5):
         layer = StepBatchNormalization(steps)

@@ -1,5 +1,7 @@
 """GRAN: the contract, the recurrence against its networks one by one, and what the steps share."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -15,8 +17,8 @@ from keras_gans.models.gran import GRAN, build_discriminator, build_generator
 SHAPE = (8, 8, 1)
 
 
-def small(steps, **options):
-    return build_generator(SHAPE, 4, steps=steps, base_filters=4, code_size=6, **options)
+def small(steps, shape=SHAPE, **options):
+    return build_generator(shape, 4, steps=steps, base_filters=4, code_size=6, **options)
 
 
 def sigmoid(x):
@@ -101,7 +103,7 @@ class TestGRAN(VariantContract):
 # The recurrence
 
 
-def by_hand(generator, z, steps):
+def by_hand(generator, z, steps, stages):
     """What each step adds to the canvas, layer after layer of the network, in inference mode."""
     layer = generator.get_layer
 
@@ -119,24 +121,27 @@ def by_hand(generator, z, steps):
         )
         x = h_z @ ops.convert_to_numpy(layer("project_noise").kernel)
         if t > 0:
-            code = of("code", of("down0", added[-1]).reshape(len(z), -1))
+            y = functools.reduce(lambda y, stage: of(f"down{stage}", y), range(stages), added[-1])
+            code = of("code", y.reshape(len(z), -1))
             h_c = np.tanh(norm("code_norm", code, t - 1))
             x = x + h_c @ ops.convert_to_numpy(layer("project_code").kernel)
-        x = np.maximum(norm("project_norm", x, t), 0.0).reshape(len(z), 4, 4, 4)
+        x = np.maximum(norm("project_norm", x, t), 0.0).reshape(len(z), 4, 4, -1)
+        for stage in range(stages - 1):
+            x = np.maximum(norm(f"up{stage}_norm", of(f"up{stage}", x), t), 0.0)
         added.append(of("to_image", x))
     return added
 
 
-@pytest.mark.parametrize("same_noise", [True, False])
-@pytest.mark.parametrize("steps", [1, 2, 4])
-def test_the_image_is_the_sigmoid_of_the_sum(steps, same_noise):
+@pytest.mark.parametrize("steps, same_noise, stages", [(1, True, 1), (2, False, 1), (4, True, 1), (3, False, 2)])
+def test_the_image_is_the_sigmoid_of_the_sum(steps, same_noise, stages):
     keras.utils.set_random_seed(0)
-    generator = small(steps, same_noise=same_noise)
+    shape = (4 << stages, 4 << stages, 1)
+    generator = small(steps, shape, same_noise=same_noise)
     random = np.random.default_rng(1)
     # Not too far from what they were, so that no sigmoid is saturated; variances stay positive.
     generator.set_weights([w + random.uniform(-0.3, 0.3, w.shape).astype("float32") for w in generator.get_weights()])
     z = random.normal(size=(3, 4 if same_noise else 4 * steps)).astype("float32")
-    added = by_hand(generator, z, steps)
+    added = by_hand(generator, z, steps, stages)
     assert np.std(added) > 0.1
     sums = keras.Model(generator.input, [generator.get_layer(f"canvas{t}").output for t in range(steps)])
     for canvas, expected in zip(keras.tree.flatten(sums(z, training=False)), np.cumsum(added, axis=0), strict=True):
@@ -147,7 +152,7 @@ def test_the_image_is_the_sigmoid_of_the_sum(steps, same_noise):
     gan.noise = lambda n=None, seed=None: z
     assert gan.steps == steps
     canvases = gan.canvases(3, seed=0)
-    assert canvases.shape == (3, steps, *SHAPE)
+    assert canvases.shape == (3, steps, *shape)
     expected = np.round(255.0 * sigmoid(np.cumsum(added, axis=0))).transpose(1, 0, 2, 3, 4)
     assert np.abs(canvases - expected).max() <= 1  # a grey level, by rounding
 
@@ -227,6 +232,7 @@ def test_networks_are_the_papers():
     assert discriminator.count_params() == (
         (25 * 256 + 4 * 256) + (25 * 256 * 128 + 4 * 128) + (49 * 128 * 100 + 100) + 101
     )
-    larger = build_discriminator((32, 32, 3), base_filters=256)
-    assert [larger.get_layer(f"down{i}").output.shape[-1] for i in range(3)] == [1024, 512, 256]
-    assert build_generator((32, 32, 3), base_filters=4).get_layer("reshape").output.shape == (None, 4, 4, 16)
+    larger = GRAN(image_shape=(32, 32, 3), steps=1)
+    assert [larger.discriminator.get_layer(f"down{i}").output.shape[-1] for i in range(3)] == [1024, 512, 256]
+    assert larger.generator.get_layer("reshape").output.shape == (None, 4, 4, 1024)
+    assert [discriminator.get_layer(name).activation.__name__ for name in ("tanh", "logits")] == ["tanh", "linear"]
