@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_gans import data, zoo
 from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNotFoundError, KerasGansError
-from keras_gans.images import replacing, to_float
+from keras_gans.images import replacing, to_float, to_uint8
 from keras_gans.metrics import (
     Evaluator,
     FeatureExtractor,
@@ -184,8 +184,9 @@ def _label_accuracy(settings, model, images, labels):
     name = settings.features or (labels is not None and _classifier_of(settings.source))
     if labels is None or name not in zoo.classifiers():
         return {}
-    classifier, space = zoo.load_classifier(name), model.label_space
-    if classifier.output_shape[-1] != space.size or not (space.shape == () or isinstance(space, data.Attributes)):
+    classifier, space, card = zoo.load_classifier(name), model.label_space, cards.read_card(cards.find(name))
+    known = card.get("num_classes" if space.shape == () else "num_attributes")
+    if known != space.size or not (space.shape == () or isinstance(space, data.Attributes)):
         return {}
     predict = predict_classes if space.shape == () else predict_attributes
     size = classifier.input_shape[1:3]
@@ -219,16 +220,18 @@ def _agreement(settings, pairs):
 def _reconstruction(settings, model):
     """{"reconstruction": how far images of the split are from what a model with encoders makes of them, "kept": for how
     many the classifier of the features has the same answer}."""
-    if not (model.encoders and hasattr(model, "reconstruct")):
+    if not (hasattr(model, "encode") and hasattr(model, "reconstruct") and _has_encoders(model)):
         return {}
     real = _images(settings, settings.split, model)
-    images = real.images[: settings.samples]
+    images = ops.convert_to_numpy(to_uint8(to_float(real.images[: settings.samples])))
     again = model.reconstruct(images)
     about = {"real": f"{settings.source} {settings.split}", "fake_count": len(images)}
     error = np.sqrt(np.mean(np.square(images / 255.0 - again / 255.0)))
     metric = "root of the mean squared difference, pixels in [0, 1]"
     protocol = Protocol(metric=metric, features="pixels", resize="none", **about)
     found = {"reconstruction": Measurement("reconstruction", float(error), None, protocol)}
+    if settings.source == STACKED:  # its classes are three digits', which no classifier names at once
+        return found
     name = settings.features or _classifier_of(real.about["name"])
     if name not in zoo.classifiers():
         return found
@@ -246,16 +249,20 @@ def _reconstruction(settings, model):
     return {**found, "kept": Measurement("kept", float((answers[0] == answers[1]).mean()), None, protocol)}
 
 
+def _has_encoders(model):
+    return all(getattr(model, name) is not None for name in model.encoders)
+
+
 def _edits(settings, model):
     """{"edited": how often the classifier of the features sees an attribute that an edit of a real image asked for,
     "stayed": how often it sees the image's other attributes as they were}, over all images and all attributes."""
-    if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes)):
+    if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes) and _has_encoders(model)):
         return {}
     name = settings.features or _classifier_of(settings.source)
     if name not in zoo.classifiers():
         return {}
-    classifier = zoo.load_classifier(name)
-    if classifier.output_shape[-1] != model.label_space.size:
+    classifier, card = zoo.load_classifier(name), cards.read_card(cards.find(name))
+    if card.get("num_attributes") != model.label_space.size:
         return {}
     real = _images(settings, settings.split, model)
     images, labels = real.images[: settings.samples], real.labels[: settings.samples]
@@ -273,17 +280,17 @@ def _edits(settings, model):
     def measured(key, metric, share):
         protocol = Protocol(
             metric=metric,
-            features=f"{name}, sha256 {cards.read_card(cards.find(name))['sha256'][:12]}",
+            features=f"{name}, sha256 {card['sha256'][:12]}",
             resize="none" if same else f"bicubic to {size[0]}x{size[1]}",
             real=f"{settings.source} {settings.split}",
             fake_count=right.shape[0] * right.shape[1],
         )
         return {key: Measurement(key, float(share), None, protocol)}
 
-    return {
-        **measured("edited", "share of edits after which the classifier sees what was asked", right[changed].mean()),
-        **measured("stayed", "share of the other attributes that it sees as they were", right[~changed].mean()),
-    }
+    found = measured("edited", "share of edits after which the classifier sees what was asked", right[changed].mean())
+    if labels.shape[1] > 1:
+        found |= measured("stayed", "share of the other attributes that it sees as they were", right[~changed].mean())
+    return found
 
 
 def write_metrics(folder, settings, found, floor):

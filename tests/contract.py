@@ -405,6 +405,20 @@ class VariantContract:
         expected = self.losses(gan, self.seen(images[:8]), latents)
         assert [losses["d_loss"], losses["g_loss"]] == pytest.approx([number(loss) for loss in expected], rel=1e-4)
 
+    def test_smoothed_labels_reach_the_loss(self, one):
+        """Where a variant has a target for `LabelSmoothing` to lower, its discriminator's loss has it."""
+        if not hasattr(one, "real_target"):
+            pytest.skip("its loss has no labels to smooth")
+        real = self.seen(self.arrays()[0][:8])
+        latents, found = one.prior(one.noise(8, seed=0)), []
+        try:
+            for target in (1.0, 1e8):  # no probability, but the logits of networks so small are all but zero
+                one.real_target.assign(target)
+                found.append(number(self.losses(one, real, ops.convert_to_tensor(latents))[0]))
+        finally:
+            one.real_target.assign(1.0)
+        assert found[0] != found[1]
+
     @once_elsewhere
     def test_validating_changes_no_training(self, after_two_epochs):
         held_out = tuple(array[:8] for array in self.arrays())

@@ -207,7 +207,7 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     dataset = kg.data.Batches(images, labels, batch_size=4)
 
     class Editor:
-        label_space = kg.data.Attributes(2)
+        label_space, encoders = kg.data.Attributes(2), ()
 
         def edit(self, shown, labels):
             made = shown.copy()
@@ -221,10 +221,29 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     reader = keras.Model(pixels, keras.ops.mean(pixels, axis=(1, 3)))
     monkeypatch.setattr(evaluation, "_images", lambda settings, split, model: dataset)
     monkeypatch.setattr(evaluation.zoo, "load_classifier", lambda name: reader)
+    read = cards.read_card
+    monkeypatch.setattr(evaluation.cards, "read_card", lambda folder: {**read(folder), "num_attributes": 2})
     settings = Settings("avatars", "test", "classifier_avatars", samples=4)
     found = evaluation._edits(settings, Editor())
     assert found["edited"].value == 0.5  # four of eight
     assert found["stayed"].value == 0.75  # four of four, and where the left pixel was white already
+
+
+@pytest.mark.parametrize("variant", ["ALI", "IcGAN"])
+def test_models_without_their_encoders_are_measured_by_their_samples(variant):
+    latents = [keras.Input((4,)), keras.Input((10,))][: 1 + (variant == "IcGAN")]
+    hidden = keras.layers.Concatenate()(latents) if len(latents) > 1 else latents[0]
+    made = keras.layers.Reshape((28, 28, 1))(keras.layers.Dense(784, activation="tanh")(hidden))
+    generator = keras.Model(latents if len(latents) > 1 else latents[0], made)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=50, floor=None)
+    found, _ = evaluation.evaluate(getattr(kg, variant)(generator), settings)
+    assert set(found) == {"fid"} | ({"labels"} if variant == "IcGAN" else set())
+
+
+def test_glo_reconstructs_what_it_was_trained_on_by_number_and_is_not_asked_to():
+    gan = kg.GLO(image_shape=(28, 28, 1), latent_dim=4, num_images=20)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=50, floor=None)
+    assert list(evaluation.evaluate(gan, settings)[0]) == ["fid"]
 
 
 def test_a_conditional_model_needs_data_with_labels(tmp_path):

@@ -111,8 +111,8 @@ class Classes(LabelSpace):
         return labels[:, 0] if self.shape == () else labels
 
     def others(self, encoded, uniform):
-        """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, draws); any other is as likely
-        as the next."""
+        """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, draws); of one feature, each
+        other label is as likely."""
         ends = np.cumsum([0, *self.counts])
         columns = [ops.argmax(encoded[:, a:b], axis=-1) for a, b in zip(ends[:-1], ends[1:])]
         if len(columns) == 1:

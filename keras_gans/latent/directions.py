@@ -67,11 +67,14 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
 
     Raises:
         ConfigurationError: a name that is none of the names, or what no image has, or all have.
+        UnsupportedError: a model of anything else than single images.
     """
     names = [str(name) for name in names]
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
+    if model.samples_name != "images" or model.example_shape != model.image_shape:
+        raise UnsupportedError(f"Expected a model of images. Received: one of examples {model.example_shape}.")
     noise = model.noise(samples, seed)
     images, size = model.generate(noise=noise), tuple(classifier.input_shape[1:3])
     if images.shape[1:3] != size:

@@ -17,7 +17,9 @@ discriminator sees the pairs of both kinds in one batch, whose statistics its ba
 
 Departures from the papers:
 - the tables are those for 32x32; at 28x28 the coarsest map is 3x3, not 4x4, and other sizes need networks of one's own;
-- the decoder's images are 2 * sigmoid - 1, since the library's are in [-1, 1];
+- images are in [-1, 1]: the decoder's are 2 * sigmoid - 1, and dropped pixels are grey where the code's are black;
+- each player's loss has a pass of the discriminator of its own, with other dropout masks; the code's has one for both;
+- BiGAN too can begin at the mean image (`for_data`), as ALI's code does;
 - BiGAN without the weight decay of its code, 2.5e-5, and without the linear decay of the rate in the second 200 epochs.
 """
 
@@ -225,7 +227,9 @@ def begin_at_mean(generator, images):
         generator: what `build_generator` or `build_dense_generator` returned.
         images: uint8, or floats in [-1, 1], (N, height, width, channels).
     """
-    mean = ops.convert_to_numpy(to_float(np.asarray(images))).mean(axis=0, dtype="float64") / 2 + 0.5
+    images = np.asarray(images)
+    mean = images.mean(axis=0, dtype="float64")
+    mean = mean / 255 if images.dtype == "uint8" else mean / 2 + 0.5
     mean = mean.clip(1e-3, 1 - 1e-3)  # a pixel that is always black would never be anything else
     generator.get_layer(PIXELS).bias.assign(np.log(mean / (1 - mean)).astype("float32"))
 
@@ -273,7 +277,8 @@ class ALI(AdversarialModel):
     @classmethod
     def for_data(cls, dataset, **options):
         model = super().for_data(dataset, **options)
-        begin_at_mean(model.generator, dataset.images)
+        for network in {id(network): network for network in (model.generator, model.sampling_generator)}.values():
+            begin_at_mean(network, dataset.images)
         return model
 
     def judged_shapes(self, generator):
@@ -362,12 +367,13 @@ class ALI(AdversarialModel):
             raise ConfigurationError("Expected a model with an encoder. Received: a generator alone.")
         images = np.asarray(images)
         check_images(images, self.image_shape)
-        code = self.encoder.predict(ops.convert_to_numpy(to_float(images)), verbose=0)
+        code = self.encoder.predict(ops.convert_to_numpy(to_float(images)), verbose=0).astype("float32")
         noise = np.zeros((len(images), self.latent_dim), "float32") if seed is None else self.noise(len(images), seed)
         return ops.convert_to_numpy(self.drawn(ops.convert_to_tensor(code), ops.convert_to_tensor(noise)))
 
     def reconstruct(self, images, seed=None):
-        """Images of the latents that the encoder finds for images.
+        """Images of the latents that the encoder finds for images, by the generator that samples: with `ema_decay` the
+        moving average, although the encoder is none.
 
         Args:
             images, seed: see `encode`.
@@ -420,6 +426,11 @@ class BiGAN(ALI):
         self, generator=None, discriminator=None, encoder=None, *, image_shape=(28, 28, 1), latent_dim=50, **kwargs
     ):
         super().__init__(generator, discriminator, encoder, image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        if encoder is not None and encoder.output_shape[-1] != self.latent_dim:
+            raise ConfigurationError(
+                f"Expected an encoder to ({self.latent_dim},), since BiGAN's is deterministic. Received: one to "
+                f"{encoder.output_shape[1:]}. ALI takes means and deviations."
+            )
 
     def prior(self, noise):
         return 2.0 * uniform_of(noise) - 1.0

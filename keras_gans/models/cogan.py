@@ -194,6 +194,7 @@ class CoGAN(AdversarialModel):
                 f"Expected a generator of pairs (N, 2, height, width, channels). Received: {generator.output_shape}."
             )
         self.l2_weight = l2_weight
+        self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
         if discriminator is not None:
             for player in PLAYERS:
                 self.penalties[player]["l2"] = lambda player=player: (
@@ -204,7 +205,9 @@ class CoGAN(AdversarialModel):
 
     def discriminator_loss(self, real, fake, training=True):
         """Of images of both domains and generated ones, (N, 2, height, width, channels): the mean over the domains."""
-        return non_saturating_discriminator_loss(self.score(real, training), self.score(fake, training))
+        return non_saturating_discriminator_loss(
+            self.score(real, training), self.score(fake, training), self.real_target
+        )
 
     def generator_loss(self, fake, training=True):
         return non_saturating_generator_loss(self.score(fake, training))

@@ -208,6 +208,7 @@ class GRAN(AdversarialModel):
             raise ConfigurationError(f"Expected an l2_weight of 0 or more. Received: {l2_weight!r}.")
         super().__init__(generator, discriminator, **kwargs)
         self.l2_weight = l2_weight
+        self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
         if self.steps == 0:
             raise ConfigurationError(
                 f"Expected a generator with layers named {CANVAS}0, {CANVAS}1, ..., as "
@@ -225,7 +226,9 @@ class GRAN(AdversarialModel):
 
     def discriminator_loss(self, real, fake, training=True):
         kernels = [layer.kernel for layer in self.discriminator.layers if isinstance(layer, layers.Dense)]
-        adversarial = non_saturating_discriminator_loss(self.score(real, training), self.score(fake, training))
+        adversarial = non_saturating_discriminator_loss(
+            self.score(real, training), self.score(fake, training), self.real_target
+        )
         return adversarial + self.l2_weight * l2_penalty(kernels)
 
     def generator_loss(self, fake, training=True):

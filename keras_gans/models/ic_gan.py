@@ -16,8 +16,10 @@ left as it is, makes as many images as there are training images, and the encode
 Departures from the paper:
 - labels are coded 0 and 1, not -1 and 1; E_y has cross-entropies in the place of the squared error where labels are
   classes or attributes;
-- wrong labels are drawn evenly among all others, as the code does for MNIST (a shift of the class by 1 to 9); for
-  attributes the code takes other images' labels;
+- wrong labels are drawn, evenly among all others where labels are one class, as the code does for MNIST (a shift by 1
+  to 9); for attributes the code takes other images' labels;
+- the encoder of the latents has 512 hidden units, the code's as many as the convolutions' outputs; convolutions have no
+  bias, and the generator's first batch norm is per unit, as in this library's DCGAN;
 - the moving statistics of the generator's batch norm are those of training; the code refreshes them by 100 passes;
 - DCGAN's default kernels are 5x5, the code's are 4x4; the encoders are trained on all images, not on two thirds;
 - one encoder for both, and encoders of z that see y, which the paper compares, are left out: it selects two.
@@ -28,6 +30,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gans.data import label_space_of
+from keras_gans.data.batches import Batches
 from keras_gans.data.checks import check_images
 from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
 from keras_gans.errors import ConfigurationError, DataError
@@ -36,7 +39,7 @@ from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import cross_entropy, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.dcgan import build_discriminator, build_generator
-from keras_gans.optimizers import FusedAdam
+from keras_gans.optimizers import FusedAdam, with_loss_scale
 
 
 def build_encoder(image_shape, outputs, *, base_filters=32, units=512, name="encoder"):
@@ -78,8 +81,9 @@ class IcGAN(AdversarialModel):
     Args:
         generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images].
         latent_encoder: Keras model, images to latents (N, latent_dim).
-        label_encoder: Keras model, images to (N, label_space.size): logits of classes and attributes, or values. With
-            no network given, all four are convolutional ones for `image_shape`, `latent_dim` and `label_space`.
+        label_encoder: Keras model, images to (N, label_space.size): logits of classes and attributes, or values. Both
+            encoders are set to be not trainable but while `fit_encoders` trains all of their layers. With no network
+            given, all four are convolutional ones for `image_shape`, `latent_dim` and `label_space`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default networks.
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
@@ -190,7 +194,7 @@ class IcGAN(AdversarialModel):
                 many generated ones, asked for the same labels.
             epochs, batch_size, verbose: as in `keras.Model.fit`.
             learning_rate: of Adam with beta_1 of 0.1; the default is the code's.
-            seed: names the generated images.
+            seed: whole number, names the generated images and the order of the batches.
 
         Returns:
             {"latent_encoder": `History`, "label_encoder": `History`}, with the logs "loss".
@@ -207,23 +211,24 @@ class IcGAN(AdversarialModel):
         labels = self.label_space.checked(dataset.labels)
         check_images(dataset.images, self.image_shape)
         count = len(labels)
-        made = self.generate(count, seed, labels=labels)
-        latents = ops.convert_to_numpy(self.prior(self.noise(count, seed)))
+        noise = self.noise(count, seed)
+        made = self.generate(noise=noise, labels=labels)
+        latents = ops.convert_to_numpy(self.prior(noise))
         encoded = ops.convert_to_numpy(self.label_space.encode(labels))
         histories = {}
         for name, images, codes, loss in (
             ("latent_encoder", made, latents, "mean_squared_error"),
             ("label_encoder", dataset.images, encoded, lambda y, predicted: self.label_space.loss(predicted, y)),
         ):
-            encoder = getattr(self, name)
-            encoder.trainable = True
-            learner = keras.Model(
-                encoder.inputs[0], encoder.outputs[0]
-            )  # so that the encoder stays without an optimizer
-            learner.compile(FusedAdam(learning_rate, beta_1=0.1), loss, jit_compile=False)
+            encoder, adam = getattr(self, name), FusedAdam(learning_rate, beta_1=0.1)
             floats = ops.convert_to_numpy(to_float(np.asarray(images)))
+            batches = Batches(floats, codes, batch_size=min(batch_size, count), seed=seed)
+            batches = batches.following(lambda: int(ops.convert_to_numpy(adam.iterations)))
+            encoder.trainable = True
             try:
-                histories[name] = learner.fit(floats, codes, batch_size=batch_size, epochs=epochs, verbose=verbose)
+                learner = keras.Model(encoder.inputs[0], encoder.outputs[0])  # the encoder stays without an optimizer
+                learner.compile(with_loss_scale(adam, self.dtype_policy), loss)
+                histories[name] = learner.fit(batches, epochs=epochs, shuffle=False, verbose=verbose)
             finally:
                 encoder.trainable = False
         return histories
@@ -282,7 +287,7 @@ class IcGAN(AdversarialModel):
             raise ConfigurationError(f"Expected a model with a {name}. Received: a generator alone.")
         images = np.asarray(images)
         check_images(images, self.image_shape)
-        return getattr(self, name).predict(ops.convert_to_numpy(to_float(images)), verbose=0)
+        return getattr(self, name).predict(ops.convert_to_numpy(to_float(images)), verbose=0).astype("float32")
 
     def paper_optimizers(self):
         return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}

@@ -114,6 +114,13 @@ class TestALI(JointContract):
         one_draw, another = (one.pass_through(latents, to_float(images))[1] for _ in range(2))
         assert np.abs(ops.convert_to_numpy(one_draw - another)).max() > 0.01
 
+    def test_the_deviations_learn_too(self):
+        gan = self.gan()
+        before = gan.encoder.get_layer("code").get_weights()[0]
+        gan.fit(self.batches(), steps_per_epoch=1, verbose=0)
+        moved = np.abs(gan.encoder.get_layer("code").get_weights()[0] - before)
+        assert moved[:, :4].max() > 0 and moved[:, 4:].max() > 0
+
 
 class TestBiGAN(JointContract):
     variant, code = BiGAN, 1
@@ -134,6 +141,16 @@ class TestBiGAN(JointContract):
         gan = BiGAN(one.generator, network, one.encoder)
         assert number(gan.discriminator_loss(zeros, zeros)) == pytest.approx(np.log(2), rel=1e-6)
         assert number(gan.generator_loss(zeros, zeros)) == pytest.approx(np.log(2), rel=1e-6)
+        ones = [np.ones((4, 4), "float32"), np.ones((4, *self.shape), "float32")]
+        network.set_weights([np.full((4 + 64, 1), 0.01, "float32"), np.zeros(1, "float32")])
+        ali = ALI(one.generator, network, one.encoder)
+        for loss in ("discriminator_loss", "generator_loss"):
+            whole, half = (number(getattr(model, loss)(zeros, ones)) for model in (ali, gan))
+            assert half == pytest.approx(whole / 2, rel=1e-6) and abs(whole - 2 * np.log(2)) > 0.1
+
+    def test_an_encoder_of_means_and_deviations_is_refused(self, one):
+        with pytest.raises(ConfigurationError, match="ALI takes means"):
+            BiGAN(one.generator, one.discriminator, build_dense_encoder(self.shape, 8, units=4))
 
 
 # One step of plain descent against gradients by hand: everything is linear

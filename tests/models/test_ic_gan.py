@@ -57,6 +57,8 @@ class TestIcGAN(ConditionalContract):
 
         expected = np.log1p(np.exp(-d(labels, real))).mean()
         expected += 0.5 * np.log1p(np.exp(d(wrong, real))).mean() + 0.5 * np.log1p(np.exp(d(labels, fake))).mean()
+        generators = number(one.generator_loss(fake, labels, training=False))
+        assert generators == pytest.approx(np.log1p(np.exp(-d(labels, fake))).mean(), rel=1e-4)
         loss = one.discriminator_loss(real, fake, labels, wrong, training=False)
         assert number(loss) == pytest.approx(expected, rel=1e-5)
 

@@ -2,8 +2,8 @@
 
     keras-gans train ali_mnist
 
-The paper's networks for 32x32 with a coarsest map of 3x3, in half the width, Adam at twice its rate, and a moving
-average of the generator. Intended budget: about 45 minutes on two CPU cores.
+The paper's networks for 32x32 with a coarsest map of 3x3, in half the width and with half the latents, Adam at twice
+its rate, and a moving average of the generator. Intended budget: about 45 minutes on two CPU cores.
 """
 
 import keras_gans as kg

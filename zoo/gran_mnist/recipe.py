@@ -3,8 +3,8 @@
     keras-gans train gran_mnist
 
 Three steps of one decoder, which an encoder reminds of what it last drew: `canvases(8, seed=0)` of the model shows
-them. A quarter of the published code's filters, DCGAN's Adam in the place of the code's slower one, and a moving
-average of the generator. Intended budget: about half an hour on two CPU cores.
+them. A quarter of the published code's filters, 64 latents and codes in the place of 100, DCGAN's Adam in the place of
+the code's slower one, and a moving average of the generator. Intended budget: about half an hour on two CPU cores.
 """
 
 import keras_gans as kg
