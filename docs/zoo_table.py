@@ -36,7 +36,8 @@ def quality(card):
         return f"{metrics['accuracy']['value']:.1%} right"
     if "classes" in metrics:
         return f"{metrics['classes']['value']:.0f} of 1000 classes"
-    return f"{metrics['fid']['value']:.3g} ({metrics['fid']['floor']:.3g})" if "fid" in metrics else ""
+    fid = f"{metrics['fid']['value']:.3g} ({metrics['fid']['floor']:.3g})" if "fid" in metrics else ""
+    return f"{fid}, {metrics['labels']['value']:.1%} of labels" if "labels" in metrics else fid
 
 
 def numbers(card):
