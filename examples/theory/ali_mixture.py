@@ -94,7 +94,7 @@ def draw(path, epochs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("."), help="folder for ali_mixture.png")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=8)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     draw(options.output / "ali_mixture.png", options.epochs)
