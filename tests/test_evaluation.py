@@ -235,14 +235,14 @@ def test_models_without_their_encoders_are_measured_by_their_samples(variant):
     hidden = keras.layers.Concatenate()(latents) if len(latents) > 1 else latents[0]
     made = keras.layers.Reshape((28, 28, 1))(keras.layers.Dense(784, activation="tanh")(hidden))
     generator = keras.Model(latents if len(latents) > 1 else latents[0], made)
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=50, floor=None)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, floor=None)
     found, _ = evaluation.evaluate(getattr(kg, variant)(generator), settings)
     assert set(found) == {"fid"} | ({"labels"} if variant == "IcGAN" else set())
 
 
 def test_glo_reconstructs_what_it_was_trained_on_by_number_and_is_not_asked_to():
     gan = kg.GLO(image_shape=(28, 28, 1), latent_dim=4, num_images=20)
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=50, floor=None)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, floor=None)
     assert list(evaluation.evaluate(gan, settings)[0]) == ["fid"]
 
 

@@ -5,7 +5,7 @@
 DCGAN's generator with kernels of 4 and half the filters, and 64 latents for each of the 10,000 faces, which begin as
 principal components. The latents move by plain descent, as in the paper; the generator by Adam, whose rate falls, which
 needs fewer epochs. `samples.png` shows draws from the Gaussian that was fitted to the latents, not reconstructions.
-Intended budget: about half an hour on two CPU cores.
+Budget: 24 minutes on two CPU cores, beside other work.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars", or pass images of your own to `keras-gans train glo --data FOLDER`.
