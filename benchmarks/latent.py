@@ -31,9 +31,8 @@ def main():
     names = cards.read_card(cards.find(options.classifier))["dataset"]["classes"]
 
     def seen(noise):
-        images = model.generate(noise=noise)
-        size = classifier.input_shape[1:3]
-        return kg.metrics.predict_attributes(classifier, images if images.shape[1:3] == size else resized(images, size))
+        images = resized(model.generate(noise=noise), classifier.input_shape[1:3])
+        return kg.metrics.predict_attributes(classifier, images)
 
     known = model.noise(2000, seed=0)
     labels = seen(known)

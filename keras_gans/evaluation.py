@@ -8,6 +8,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -179,26 +180,59 @@ def _generated(settings, model, seed):
     return model.generate(settings.samples, seed=seed, labels=asked), asked
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """A classifier of the zoo, which says what images of any size show."""
+
+    name: str
+    network: keras.Model
+    card: dict
+
+    def __call__(self, images):
+        """Classes (N,), or whether each attribute is seen, (N, attributes)."""
+        predict = predict_classes if "num_classes" in self.card else predict_attributes
+        return predict(self.network, resized(images, self.network.input_shape[1:3]))
+
+    def knows(self, space):
+        """Whether its answers are labels of a label space."""
+        if isinstance(space, data.Attributes):
+            return self.card.get("num_attributes") == space.size
+        return isinstance(space, data.Classes) and self.card.get("num_classes") == space.size
+
+    def measured(self, name, metric, right, real, image_shape):
+        """{name: the share of the answers `right` that are True, under its protocol}."""
+        height, width = self.network.input_shape[1:3]
+        protocol = Protocol(
+            metric=metric,
+            features=f"{self.name}, sha256 {self.card['sha256'][:12]}",
+            resize="none" if image_shape[:2] == (height, width) else f"bicubic to {height}x{width}",
+            real=real,
+            fake_count=len(right),
+        )
+        return {name: Measurement(name, float(right.mean()), None, protocol)}
+
+
+def _judge(settings):
+    """The classifier among the features of settings; None where they are others, or where no one class is seen."""
+    if settings.source == STACKED:  # its classes are three digits', which no classifier names at once
+        return None
+    name = settings.features or _classifier_of(settings.source)
+    if name not in zoo.classifiers():
+        return None
+    return _Judge(name, zoo.load_classifier(name), cards.read_card(cards.find(name)))
+
+
 def _label_accuracy(settings, model, images, labels):
     """{"labels": how many of the labels the classifier of the features finds again in the images}, if it knows them."""
-    name = settings.features or (labels is not None and _classifier_of(settings.source))
-    if labels is None or name not in zoo.classifiers():
+    judge = None if labels is None else _judge(settings)
+    if judge is None or not judge.knows(model.label_space):
         return {}
-    classifier, space, card = zoo.load_classifier(name), model.label_space, cards.read_card(cards.find(name))
-    known = card.get("num_classes" if space.shape == () else "num_attributes")
-    if known != space.size or not (space.shape == () or isinstance(space, data.Attributes)):
-        return {}
-    predict = predict_classes if space.shape == () else predict_attributes
-    size = classifier.input_shape[1:3]
-    right = predict(classifier, images if images.shape[1:3] == size else resized(images, size)) == labels[: len(images)]
-    protocol = Protocol(
-        metric="share of the labels that the classifier finds again",
-        features=f"{name}, sha256 {cards.read_card(cards.find(name))['sha256'][:12]}",
-        resize="none" if images.shape[1:3] == size else f"bicubic to {size[0]}x{size[1]}",
-        real=f"labels of {settings.source} {settings.split}",
-        fake_count=len(images),
+    right = judge(images) == labels[: len(images)]
+    metric, real = (
+        "share of the labels that the classifier finds again",
+        f"labels of {settings.source} {settings.split}",
     )
-    return {"labels": Measurement("labels", float(right.mean()), None, protocol)}
+    return judge.measured("labels", metric, right, real, images.shape[1:])
 
 
 def _agreement(settings, pairs):
@@ -217,40 +251,27 @@ def _agreement(settings, pairs):
     return found
 
 
+def _has_encoders(model):
+    return all(getattr(model, name) is not None for name in model.encoders)
+
+
 def _reconstruction(settings, model):
     """{"reconstruction": how far images of the split are from what a model with encoders makes of them, "kept": for how
     many the classifier of the features has the same answer}."""
     if not (hasattr(model, "encode") and hasattr(model, "reconstruct") and _has_encoders(model)):
         return {}
-    real = _images(settings, settings.split, model)
-    images = ops.convert_to_numpy(to_uint8(to_float(real.images[: settings.samples])))
-    again = model.reconstruct(images)
-    about = {"real": f"{settings.source} {settings.split}", "fake_count": len(images)}
+    images = _images(settings, settings.split, model).images[: settings.samples]
+    images = ops.convert_to_numpy(to_uint8(to_float(images)))
+    again, real = model.reconstruct(images), f"{settings.source} {settings.split}"
     error = np.sqrt(np.mean(np.square(images / 255.0 - again / 255.0)))
     metric = "root of the mean squared difference, pixels in [0, 1]"
-    protocol = Protocol(metric=metric, features="pixels", resize="none", **about)
+    protocol = Protocol(metric=metric, features="pixels", resize="none", real=real, fake_count=len(images))
     found = {"reconstruction": Measurement("reconstruction", float(error), None, protocol)}
-    if settings.source == STACKED:  # its classes are three digits', which no classifier names at once
+    judge = _judge(settings)
+    if judge is None:
         return found
-    name = settings.features or _classifier_of(real.about["name"])
-    if name not in zoo.classifiers():
-        return found
-    classifier, card = zoo.load_classifier(name), cards.read_card(cards.find(name))
-    predict = predict_classes if "num_classes" in card else predict_attributes
-    size = classifier.input_shape[1:3]
-    same = images.shape[1:3] == size
-    answers = [predict(classifier, x if same else resized(x, size)) for x in (images, again)]
-    protocol = Protocol(
-        metric="share of the classifier's answers that images and their reconstructions have in common",
-        features=f"{name}, sha256 {card['sha256'][:12]}",
-        resize="none" if same else f"bicubic to {size[0]}x{size[1]}",
-        **about,
-    )
-    return {**found, "kept": Measurement("kept", float((answers[0] == answers[1]).mean()), None, protocol)}
-
-
-def _has_encoders(model):
-    return all(getattr(model, name) is not None for name in model.encoders)
+    metric = "share of the classifier's answers that images and their reconstructions have in common"
+    return found | judge.measured("kept", metric, judge(images) == judge(again), real, images.shape[1:])
 
 
 def _edits(settings, model):
@@ -258,38 +279,24 @@ def _edits(settings, model):
     "stayed": how often it sees the image's other attributes as they were}, over all images and all attributes."""
     if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes) and _has_encoders(model)):
         return {}
-    name = settings.features or _classifier_of(settings.source)
-    if name not in zoo.classifiers():
-        return {}
-    classifier, card = zoo.load_classifier(name), cards.read_card(cards.find(name))
-    if card.get("num_attributes") != model.label_space.size:
+    judge = _judge(settings)
+    if judge is None or not judge.knows(model.label_space):
         return {}
     real = _images(settings, settings.split, model)
     images, labels = real.images[: settings.samples], real.labels[: settings.samples]
-    size = classifier.input_shape[1:3]
-    same = images.shape[1:3] == size
     right = []
     for attribute in range(labels.shape[1]):
         wanted = labels.copy()
         wanted[:, attribute] = 1 - wanted[:, attribute]
-        made = model.edit(images, labels=wanted)
-        right.append(predict_attributes(classifier, made if same else resized(made, size)) == wanted)
-    right = np.stack(right)  # (attribute edited, image, attribute)
-    changed = np.eye(labels.shape[1], dtype=bool)[:, None].repeat(len(images), axis=1)
-
-    def measured(key, metric, share):
-        protocol = Protocol(
-            metric=metric,
-            features=f"{name}, sha256 {card['sha256'][:12]}",
-            resize="none" if same else f"bicubic to {size[0]}x{size[1]}",
-            real=f"{settings.source} {settings.split}",
-            fake_count=right.shape[0] * right.shape[1],
-        )
-        return {key: Measurement(key, float(share), None, protocol)}
-
-    found = measured("edited", "share of edits after which the classifier sees what was asked", right[changed].mean())
+        right.append(judge(model.edit(images, labels=wanted)) == wanted)
+    right = np.stack(right, axis=1).reshape(-1, labels.shape[1])  # a row an edit, a column an attribute
+    edited = np.tile(np.eye(labels.shape[1], dtype=bool), (len(images), 1))
+    about = f"{settings.source} {settings.split}", images.shape[1:]
+    metric = "share of edits after which the classifier sees what was asked"
+    found = judge.measured("edited", metric, right[edited], *about)
     if labels.shape[1] > 1:
-        found |= measured("stayed", "share of the other attributes that it sees as they were", right[~changed].mean())
+        metric = "share of the other attributes that it sees as they were"
+        found |= judge.measured("stayed", metric, right[~edited].reshape(len(right), -1), *about)
     return found
 
 

@@ -610,6 +610,31 @@ class AdversarialModel(keras.Model):
             raise ConfigurationError(f"Expected one label an image. Received: {len(labels)} labels for {n} images.")
         return labels, n
 
+    # Encoding
+
+    def encoded(self, name, images):
+        """What one of the networks that `encoders` names makes of images.
+
+        Args:
+            name: of the network.
+            images: uint8, or floats in [-1, 1], (N, height, width, channels).
+
+        Returns:
+            float32, as the network gives it.
+
+        Raises:
+            ConfigurationError: a model without this network.
+            DataError: images that do not fit the model.
+        """
+        if getattr(self, name) is None:
+            raise ConfigurationError(
+                f"Expected a model with {name}, to encode images. Received: one without. Build {type(self).__name__} "
+                f"with a {name}, or load a model that has kept it."
+            )
+        images = np.asarray(images)
+        check_images(images, self.image_shape)
+        return getattr(self, name).predict(ops.convert_to_numpy(to_float(images)), verbose=0).astype("float32")
+
     # Saving
 
     def get_config(self):
@@ -720,6 +745,18 @@ def _checked_seed(seed, allowed=range(-(2**63), 2**63)):
             f"Expected a seed that is a whole number from {allowed[0]} to {allowed[-1]}. Received: {seed!r}."
         )
     return int(seed)
+
+
+def check_encoder(name, encoder, image_shape, *widths):
+    """Raises a `ConfigurationError` unless `encoder` is a built Keras model from images to (N, one of the widths)."""
+    if not (isinstance(encoder, keras.Model) and encoder.built):
+        raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {encoder!r}.")
+    taken, made = encoder.input_shape[1:], encoder.output_shape[1:]
+    if taken != image_shape or made not in [(width,) for width in widths]:
+        wanted = " or ".join(str((width,)) for width in widths)
+        raise ConfigurationError(
+            f"Expected {name} to map images {image_shape} to {wanted}. Received: one from {taken} to {made}."
+        )
 
 
 def _check_networks(generator, discriminator, label_space, judged_shapes, logits):

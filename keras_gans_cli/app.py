@@ -122,7 +122,7 @@ def _labels(text, count):
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
 @click.option("--seed", default=0, show_default=True, help="Names the initial weights and the noise.")
 @click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
-@click.option("--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
+@click.option("-o", "--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
 @click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
 @click.option(
     "--devices",
@@ -268,8 +268,8 @@ def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, 
 )
 def compare(first, second, data, split, features, metrics, count, seed, cache, as_json, seeds, output):
     """Measure two models with the same noise against the same data, and draw their images side by side."""
-    loaded, (about, _) = zip(*(_loaded(name, data) for name in (first, second)))
-    loaded = dict(zip((first, second), loaded))
+    (one, about), (other, _) = _loaded(first, data), _loaded(second, data)
+    models = {first: one, second: other}
     from keras_gans import evaluation
     from keras_gans.images import save, side_by_side
 
@@ -277,12 +277,12 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
     settings = evaluation.Settings(
         split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=None, **about
     )
-    table = evaluation.compare(loaded, settings, seeds, cache)
-    save(side_by_side([model.picture(model.sheet(8, 8, seed)) for model in loaded.values()]), output)
+    table = evaluation.compare(models, settings, seeds, cache)
+    save(side_by_side([model.picture(model.sheet(8, 8, seed)) for model in models.values()]), output)
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return
-    click.echo(f"{'':10} " + " ".join(f"{name:>22}" for name in loaded))
+    click.echo(f"{'':10} " + " ".join(f"{name:>22}" for name in models))
     for metric, row in table.items():
         click.echo(f"{metric:10} " + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values()))
     click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
@@ -291,20 +291,16 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
 def _loaded(name, data):
     """The model of a preset, a run's folder or a .keras file; and what `Settings` takes from the data set of its card,
     or from the one that was named."""
+    about = {}
     if not name.endswith(".keras"):
-        folder = cards.find(name)
-        cards.verified_model(folder)
-        about = cards.read_card(folder)["dataset"]
-        change = about.get("domains", [None, None])[1]
-        return library().load(name), {
-            "source": data or about["name"],
-            "labels": about.get("labels", True),
-            "change": change,
-        }
-    if data is None:
-        raise click.UsageError(f"Expected --data: a file does not say what it was trained on. Received: {name} alone.")
-    kg = library()
-    return kg.zoo.load_file(name), {"source": data}
+        about = cards.read_card(cards.find(name)).get("dataset", {})
+    source = data or about.get("name")
+    if source is None:
+        raise click.UsageError(
+            f"Expected --data: {name} does not say what it was trained on. Name the data set to measure it against."
+        )
+    change = about["domains"][1] if "domains" in about else None
+    return _sampler(name)[1], {"source": source, "labels": about.get("labels", True), "change": change}
 
 
 def _sampler(name):
@@ -434,8 +430,8 @@ def traverse(name, seed, count, layer, classifier, attribute, reach, steps, outp
     kg, model = _sampler(name)
     if classifier:
         card = cards.read_card(cards.find(classifier))
-        count = card.get("num_attributes") or card["num_classes"]
-        names = card["dataset"].get("classes") or [str(i) for i in range(count)]
+        outputs = card.get("num_attributes") or card["num_classes"]
+        names = card["dataset"].get("classes") or [str(i) for i in range(outputs)]
         network = kg.zoo.load_classifier(classifier)
         found = kg.latent.class_directions(model, network, names, attribute, attributes="num_attributes" in card)
         click.echo(f"from above: {', '.join(found)}")

@@ -109,8 +109,12 @@ def _check(card):
     sides = card["image_shape"]
     if not 2 <= len(sides) <= 3 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in sides):
         raise ValueError(f"'image_shape' that is {sides!r}")
-    if type(card.get("dataset", {}).get("name", "")) is not str:
-        raise ValueError(f"a data set of the name {card['dataset']['name']!r}")
+    dataset = card.get("dataset", {})
+    if type(dataset.get("name", "")) is not str:
+        raise ValueError(f"a data set of the name {dataset['name']!r}")
+    domains = dataset.get("domains", ["", ""])
+    if type(domains) is not list or [type(domain) for domain in domains] != [str, str]:
+        raise ValueError(f"domains of a data set that are {domains!r}")
     level = [card]
     for _ in range(DEEPEST_CARD):
         for text in (value for value in level if isinstance(value, str)):

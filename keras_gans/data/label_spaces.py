@@ -130,7 +130,7 @@ class Classes(LabelSpace):
         """Labels for a grid: each column shows one class where all find room, otherwise one follows the other."""
         if self.shape != ():
             return None
-        return np.arange(n) % (columns if columns >= self.counts[0] else self.counts[0]) % self.counts[0]
+        return np.arange(n) % max(columns, self.counts[0]) % self.counts[0]
 
     def loss(self, logits, encoded):
         """The mean over images of -log p(label), summed over the features: softmax cross-entropy.
@@ -210,6 +210,12 @@ class Attributes(LabelSpace):
     def draw(self, uniform):
         """Labels, each attribute there for one image in two, of numbers from U[0, 1], an array (N, count)."""
         return (np.asarray(uniform) >= 0.5).astype("int64")
+
+    def in_grid(self, n, columns):
+        """Labels for a grid: the first column shows no attribute, each that follows one; without room for all, one
+        follows the other."""
+        kinds = np.vstack([np.zeros((1, self.count), "int64"), np.eye(self.count, dtype="int64")])
+        return kinds[np.arange(n) % max(columns, len(kinds)) % len(kinds)]
 
     def loss(self, logits, encoded):
         """The mean over images of -log p(labels), summed over the attributes: sigmoid cross-entropy."""

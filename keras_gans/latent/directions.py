@@ -73,12 +73,10 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
-    if model.samples_name != "images" or model.example_shape != model.image_shape:
+    if model.example_shape != model.image_shape:
         raise UnsupportedError(f"Expected a model of images. Received: one of examples {model.example_shape}.")
     noise = model.noise(samples, seed)
-    images, size = model.generate(noise=noise), tuple(classifier.input_shape[1:3])
-    if images.shape[1:3] != size:
-        images = resized(images, size)
+    images = resized(model.generate(noise=noise), classifier.input_shape[1:3])
     found = predict_attributes(classifier, images) if attributes else predict_classes(classifier, images)
 
     def direction(place):

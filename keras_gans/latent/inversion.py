@@ -183,7 +183,7 @@ def nearest(model, images, seeds=1000):
 
 def _target(model, images):
     """Images of the model's shape as float32 in [-1, 1]."""
-    if model.samples_name != "images" or model.example_shape != model.image_shape:
+    if model.example_shape != model.image_shape:
         made = model.samples_name if model.samples_name != "images" else f"several at once, {model.example_shape}"
         raise UnsupportedError(f"Expected a model of images. Received: one of {made}.")
     images = np.asarray(images)

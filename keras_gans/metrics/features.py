@@ -110,8 +110,7 @@ class FeatureExtractor:
         return "none" if image_shape[:2] == (height, width) else f"bicubic to {height}x{width}"
 
     def _outputs(self, images):
-        if images.shape[1:3] != self.image_shape[:2]:
-            images = resized(images, self.image_shape[:2])
+        images = resized(images, self.image_shape[:2])
         if images.shape[3] != self.image_shape[2]:
             images = np.repeat(images, self.image_shape[2], axis=3)
         outputs = self._apply(ops.convert_to_numpy(to_float(images)))
@@ -119,20 +118,22 @@ class FeatureExtractor:
 
 
 def resized(images, size):
-    """Images in another size: bicubic with antialiasing, each channel as float32, clipped, not rounded.
+    """Images in a size: bicubic with antialiasing, each channel as float32, clipped, not rounded.
 
     Args:
         images: (N, h, w, channels), uint8 or floats in [-1, 1].
         size: (height, width).
 
     Returns:
-        float32 (N, height, width, channels) in [-1, 1].
+        float32 (N, height, width, channels) in [-1, 1]; images that have the size already as they are.
 
     Example:
 
     >>> resized(np.full((1, 8, 8, 3), 255, "uint8"), (16, 16)).max()
     np.float32(1.0)
     """
+    if images.shape[1:3] == tuple(size):
+        return images
     floats = ops.convert_to_numpy(to_float(images))
     made = np.empty((len(floats), *size, floats.shape[3]), "float32")
     for i, image in enumerate(floats):

@@ -30,12 +30,11 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans import engine
-from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import to_float, to_uint8
+from keras_gans.images import to_uint8
 from keras_gans.layers import FusedBatchNormalization, UntiedBias
 from keras_gans.losses import minimax_discriminator_loss
-from keras_gans.model import AdversarialModel, uniform_of
+from keras_gans.model import AdversarialModel, check_encoder, uniform_of
 from keras_gans.optimizers import FusedAdam
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
@@ -220,20 +219,6 @@ def _pixels(x):
     return layers.Rescaling(2.0, offset=-1.0, dtype="float32", name="images")(x)
 
 
-def begin_at_mean(generator, images):
-    """Sets the biases of a generator's pixels so that it begins near the mean image, as ALI's code does.
-
-    Args:
-        generator: what `build_generator` or `build_dense_generator` returned.
-        images: uint8, or floats in [-1, 1], (N, height, width, channels).
-    """
-    images = np.asarray(images)
-    mean = images.mean(axis=0, dtype="float64")
-    mean = mean / 255 if images.dtype == "uint8" else mean / 2 + 0.5
-    mean = mean.clip(1e-3, 1 - 1e-3)  # a pixel that is always black would never be anything else
-    generator.get_layer(PIXELS).bias.assign(np.log(mean / (1 - mean)).astype("float32"))
-
-
 @register
 class ALI(AdversarialModel):
     """GAN with an encoder, whose discriminator judges images and latents together.
@@ -271,15 +256,40 @@ class ALI(AdversarialModel):
             generator, discriminator, encoder = (build(image_shape, latent_dim) for build in self.builders)
         super().__init__(generator, discriminator, **kwargs)
         if encoder is not None or discriminator is not None:
-            _check_encoder(encoder, self.image_shape, self.latent_dim)
+            check_encoder("encoder", encoder, self.image_shape, 2 * self.latent_dim, self.latent_dim)
         self.encoder = encoder
 
     @classmethod
     def for_data(cls, dataset, **options):
         model = super().for_data(dataset, **options)
-        for network in {id(network): network for network in (model.generator, model.sampling_generator)}.values():
-            begin_at_mean(network, dataset.images)
+        model.initialize_from_data(dataset.images)
         return model
+
+    def initialize_from_data(self, images):
+        """Sets the biases of the generator's pixels so that it begins near the mean image, as ALI's code does.
+
+        Call it once, before `fit`; `for_data` does.
+
+        Args:
+            images: uint8, or floats in [-1, 1], (N, height, width, channels).
+
+        Raises:
+            ConfigurationError: a generator without the paper's layer "pixels".
+            DataError: images that do not fit the model.
+        """
+        self.check_examples(images, self.example_shape)
+        images = np.asarray(images)
+        mean = images.mean(axis=0, dtype="float64")
+        mean = mean / 255 if images.dtype == "uint8" else mean / 2 + 0.5
+        mean = mean.clip(1e-3, 1 - 1e-3)  # a pixel that is always black would never be anything else
+        for generator in (self.generator, self.sampling_generator):
+            names = [layer.name for layer in generator.layers]
+            if PIXELS not in names:
+                raise ConfigurationError(
+                    f"Expected a generator with a layer named {PIXELS!r}, of a bias for each pixel. Received the "
+                    f"layers: {', '.join(names)}. Leave the call out, or use build_generator."
+                )
+            generator.get_layer(PIXELS).bias.assign(np.log(mean / (1 - mean)).astype("float32"))
 
     def judged_shapes(self, generator):
         return [generator.input_shape[1:], generator.output_shape[1:]]
@@ -363,12 +373,8 @@ class ALI(AdversarialModel):
             ConfigurationError: a model without an encoder.
             DataError: images that do not fit the model.
         """
-        if self.encoder is None:
-            raise ConfigurationError("Expected a model with an encoder. Received: a generator alone.")
-        images = np.asarray(images)
-        check_images(images, self.image_shape)
-        code = self.encoder.predict(ops.convert_to_numpy(to_float(images)), verbose=0).astype("float32")
-        noise = np.zeros((len(images), self.latent_dim), "float32") if seed is None else self.noise(len(images), seed)
+        code = self.encoded("encoder", images)
+        noise = np.zeros((len(code), self.latent_dim), "float32") if seed is None else self.noise(len(code), seed)
         return ops.convert_to_numpy(self.drawn(ops.convert_to_tensor(code), ops.convert_to_tensor(noise)))
 
     def reconstruct(self, images, seed=None):
@@ -443,14 +449,3 @@ class BiGAN(ALI):
 
     def paper_optimizers(self):
         return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}
-
-
-def _check_encoder(encoder, image_shape, latent_dim):
-    if not (isinstance(encoder, keras.Model) and encoder.built):
-        raise ConfigurationError(f"Expected encoder to be a built Keras model. Received: {encoder!r}.")
-    shapes = encoder.input_shape[1:], encoder.output_shape[1:]
-    if shapes not in [(image_shape, (latent_dim,)), (image_shape, (2 * latent_dim,))]:
-        raise ConfigurationError(
-            f"Expected an encoder from images {image_shape} to ({2 * latent_dim},), means and logarithms of standard "
-            f"deviations, or to ({latent_dim},). Received: {shapes[0]} to {shapes[1]}."
-        )

@@ -37,7 +37,7 @@ from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import cross_entropy, non_saturating_generator_loss
-from keras_gans.model import AdversarialModel
+from keras_gans.model import AdversarialModel, check_encoder
 from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam, with_loss_scale
 
@@ -128,7 +128,7 @@ class IcGAN(AdversarialModel):
             ("label_encoder", label_encoder, size),
         ):
             if encoder is not None or discriminator is not None:
-                _check_encoder(name, encoder, self.image_shape, outputs)
+                check_encoder(name, encoder, self.image_shape, outputs)
                 encoder.trainable = False  # but for `fit_encoders`: the game of the two players moves no encoder
         self.latent_encoder, self.label_encoder = latent_encoder, label_encoder
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
@@ -246,7 +246,7 @@ class IcGAN(AdversarialModel):
             ConfigurationError: a model without encoders.
             DataError: images that do not fit the model.
         """
-        return self._encoded("latent_encoder", images)
+        return self.encoded("latent_encoder", images)
 
     def read_labels(self, images):
         """The labels E_y(x) of images.
@@ -260,7 +260,7 @@ class IcGAN(AdversarialModel):
         Raises:
             ConfigurationError, DataError: see `encode`.
         """
-        return self.label_space.predict(self._encoded("label_encoder", images))
+        return self.label_space.predict(self.encoded("label_encoder", images))
 
     def edit(self, images, labels=None):
         """Images with other labels, G(E_z(x), y').
@@ -281,13 +281,6 @@ class IcGAN(AdversarialModel):
         labels = self.read_labels(images) if labels is None else self._checked_labels(labels, len(latents), None)[0]
         made = self.sampling_generator.predict([latents, self.label_space.encode(labels)], verbose=0)
         return ops.convert_to_numpy(self.as_samples(made))
-
-    def _encoded(self, name, images):
-        if getattr(self, name) is None:
-            raise ConfigurationError(f"Expected a model with a {name}. Received: a generator alone.")
-        images = np.asarray(images)
-        check_images(images, self.image_shape)
-        return getattr(self, name).predict(ops.convert_to_numpy(to_float(images)), verbose=0).astype("float32")
 
     def paper_optimizers(self):
         return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}
@@ -313,13 +306,3 @@ class FitEncoders(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.model.fit_encoders(self.dataset, **self.options)
-
-
-def _check_encoder(name, encoder, image_shape, outputs):
-    if not (isinstance(encoder, keras.Model) and encoder.built):
-        raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {encoder!r}.")
-    if (encoder.input_shape[1:], encoder.output_shape[1:]) != (image_shape, (outputs,)):
-        raise ConfigurationError(
-            f"Expected a {name} of images {image_shape} to ({outputs},). Received: "
-            f"{encoder.input_shape[1:]} to {encoder.output_shape[1:]}."
-        )

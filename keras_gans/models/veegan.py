@@ -28,14 +28,12 @@ Departures from the paper:
 import random
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import to_float, to_uint8
+from keras_gans.images import to_uint8
 from keras_gans.losses import minimax_discriminator_loss
-from keras_gans.model import AdversarialModel
+from keras_gans.model import AdversarialModel, check_encoder
 from keras_gans.optimizers import FusedAdam
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
@@ -193,7 +191,7 @@ class VEEGAN(AdversarialModel):
             reconstructor = build_reconstructor(image_shape, latent_dim)
         super().__init__(generator, discriminator, **kwargs)
         if reconstructor is not None or discriminator is not None:
-            _check_reconstructor(reconstructor, generator)
+            check_encoder("reconstructor", reconstructor, self.image_shape, self.latent_dim)
         if not callable(generator_objective):
             raise ConfigurationError(
                 "Expected generator_objective to be a function such as "
@@ -270,11 +268,7 @@ class VEEGAN(AdversarialModel):
             ConfigurationError: a model without a reconstructor.
             DataError: images that do not fit the model.
         """
-        if self.reconstructor is None:
-            raise ConfigurationError("Expected a model with a reconstructor. Received: a generator alone.")
-        check_images(np.asarray(images), self.image_shape)
-        images = ops.convert_to_numpy(to_float(np.asarray(images)))
-        return self.reconstructor.predict(images, verbose=0)
+        return self.encoded("reconstructor", images)
 
     def reconstruct(self, images):
         """Images of the latents that the reconstructor finds for images, G(F(x)).
@@ -300,14 +294,3 @@ class VEEGAN(AdversarialModel):
             "reconstructor": self.reconstructor and keras.saving.serialize_keras_object(self.reconstructor),
             "generator_objective": keras.saving.serialize_keras_object(self.generator_objective),
         }
-
-
-def _check_reconstructor(reconstructor, generator):
-    if not (isinstance(reconstructor, keras.Model) and reconstructor.built):
-        raise ConfigurationError(f"Expected reconstructor to be a built Keras model. Received: {reconstructor!r}.")
-    shapes = [shape[1:] for shape in (reconstructor.input_shape, reconstructor.output_shape)]
-    if shapes != [generator.output_shape[1:], generator.input_shape[1:]]:
-        raise ConfigurationError(
-            "Expected a reconstructor from the generator's images to its latents, "
-            f"{generator.output_shape[1:]} to {generator.input_shape[1:]}. Received: {shapes[0]} to {shapes[1]}."
-        )

@@ -81,7 +81,9 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
     return keras.Model(inputs, layers.Activation("tanh", dtype="float32", name="images")(x), name="generator")
 
 
-def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_norm=True, label_size=0, logits=1):
+def build_discriminator(
+    image_shape, *, base_filters=64, kernel_size=5, batch_norm=True, input_noise=0.0, label_size=0, logits=1
+):
     """The paper's discriminator: strided convolutions, then one logit.
 
     Args:
@@ -89,6 +91,8 @@ def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_no
         base_filters: channels of the first map; each smaller map has twice as many.
         kernel_size: 5 in the Theano code, 4 in the Torch code.
         batch_norm: whether all convolutions but the first are normalised; a critic's penalty allows no batch norm.
+        input_noise: deviation of the normal noise that is added to the images in training, 0 for none as in the paper.
+            Images of flat colours are told from generated ones too easily without it.
         label_size: width of the encoded labels, which join the first map as so many constant channels, as in IcGAN
             (https://arxiv.org/abs/1611.06355); 0 without labels.
         logits: how many.
@@ -100,6 +104,8 @@ def build_discriminator(image_shape, *, base_filters=64, kernel_size=5, batch_no
         ConfigurationError: sizes that cannot be halved.
     """
     images = x = inputs = keras.Input(image_shape, name="images")
+    if input_noise:
+        x = layers.GaussianNoise(input_noise, dtype="float32", name="noise")(images)
     for stage in range(_stages(image_shape)):
         x = layers.Conv2D(
             base_filters << stage,

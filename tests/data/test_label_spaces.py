@@ -68,7 +68,10 @@ def test_losses_by_hand():
 def test_a_grid_shows_one_class_a_column_where_all_find_room():
     np.testing.assert_array_equal(Classes(3).in_grid(8, 4), [0, 1, 2, 0] * 2)
     np.testing.assert_array_equal(Classes(3).in_grid(6, 2), [0, 1, 2, 0, 1, 2])
-    assert all(space.in_grid(6, 3) is None for space in SPACES[1:])
+    none, first, second = [0, 0], [1, 0], [0, 1]
+    np.testing.assert_array_equal(Attributes(2).in_grid(8, 4), [none, first, second, none] * 2)
+    np.testing.assert_array_equal(Attributes(2).in_grid(4, 2), [none, first, second, none])
+    assert all(space.in_grid(6, 3) is None for space in SPACES[1:] if not isinstance(space, Attributes))
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,13 @@ def test_numbers_out_of_range(gan):
         nearest(gan, images, seeds=0)
 
 
+def test_models_of_other_examples_are_refused():
+    pairs, text = kg.CoGAN(image_shape=(16, 16, 1), latent_dim=4), kg.WGANGPText(length=8, alphabet="_ab")
+    for model, made in ((pairs, "several at once"), (text, "tokens")):
+        with pytest.raises(kg.errors.UnsupportedError, match=made):
+            nearest(model, np.zeros((1, 16, 16, 1), "uint8"))
+
+
 def test_the_encoder_where_there_is_one(gan):
     model = kg.VEEGAN(image_shape=(8, 8, 1), latent_dim=4)
     images = model.generate(2, seed=0)

@@ -6,7 +6,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, number, once_elsewhere
+from contract import VariantContract, number
 from keras import layers, ops
 
 import keras_gans as kg
@@ -16,7 +16,6 @@ from keras_gans.images import to_float
 from keras_gans.models.ali import (
     ALI,
     BiGAN,
-    begin_at_mean,
     build_dense_discriminator,
     build_dense_encoder,
     build_dense_generator,
@@ -59,8 +58,8 @@ class JointContract(VariantContract):
         for encoder, message in (
             (None, "built"),
             (keras.Sequential([layers.Dense(4)]), "built"),
-            (build_dense_encoder(self.shape, 5, units=4), r"or to \(4,\)"),
-            (build_dense_encoder((6, 6, 1), 4, units=4), "from images"),
+            (build_dense_encoder(self.shape, 5, units=4), r"or \(4,\)"),
+            (build_dense_encoder((6, 6, 1), 4, units=4), "to map images"),
         ):
             with pytest.raises(ConfigurationError, match=message):
                 self.variant(one.generator, one.discriminator, encoder)
@@ -78,7 +77,7 @@ class JointContract(VariantContract):
         assert np.abs(np.round((made + 1) * 127.5) - again).max() <= 1  # a grey level, by rounding
         with pytest.raises(DataError, match="shape"):
             one.encode(images[:, :6])
-        with pytest.raises(ConfigurationError, match="an encoder"):
+        with pytest.raises(ConfigurationError, match="with encoder"):
             self.variant(one.generator).encode(images)
 
     def test_the_zoo_keeps_the_encoder(self, one):
@@ -222,7 +221,7 @@ def test_the_discriminator_judges_both_kinds_of_pairs_as_one_batch():
     np.testing.assert_allclose([of_data, of_generated], [[-1, -1], [1, 1]], atol=1e-6)
 
 
-@once_elsewhere
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="2400 steps, whose mathematics the contract tests")
 def test_an_encoder_becomes_the_generators_inverse():
     """On one number x of N(0.2, 0.3), with a linear encoder and a linear decoder: E(G(z)) comes to z at once, and the
     generator to the data in its own time. It starts at a deviation of about one."""
@@ -310,15 +309,24 @@ def test_training_begins_at_the_mean_image(build):
     """Weights of 0 leave the biases alone; a pixel that is always black is a little above it."""
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1)).astype("uint8")
     images[:, :4] = 0
-    generator = build((28, 28, 1), 4)
-    generator.set_weights([weight * 0.0 for weight in generator.get_weights()])
-    begin_at_mean(generator, images)
-    made = ops.convert_to_numpy(generator(np.ones((1, 4), "float32")))[0]
-    mean = images.mean(axis=0) / 127.5 - 1.0
-    np.testing.assert_allclose(made, mean, atol=2.1e-3)
-    dataset = kg.data.Batches(images, batch_size=10)
     variant = ALI if build is build_generator else BiGAN
-    bias = variant.for_data(dataset, latent_dim=4).generator.get_layer("pixels").bias
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(bias.value), ops.convert_to_numpy(generator.get_layer("pixels").bias.value)
-    )
+    gan = variant.for_data(kg.data.Batches(images, batch_size=10), latent_dim=4, ema_decay=0.9)
+    mean = images.mean(axis=0) / 127.5 - 1.0
+    for generator in (gan.generator, gan.ema_generator):
+        bias = ops.convert_to_numpy(generator.get_layer("pixels").bias.value)
+        generator.set_weights([weight * 0.0 for weight in generator.get_weights()])
+        generator.get_layer("pixels").bias.assign(bias)
+        made = ops.convert_to_numpy(generator(np.ones((1, 4), "float32")))[0]
+        np.testing.assert_allclose(made, mean, atol=2.1e-3)
+
+
+def test_a_generator_without_pixels_to_begin_at_is_refused():
+    images, latents = keras.Input((2, 2, 1)), keras.Input((1,))
+    generator = keras.Model(latents, layers.Reshape((2, 2, 1))(layers.Dense(4, name="all")(latents)))
+    pair = layers.Concatenate()([latents, layers.Flatten()(images)])
+    encoder = keras.Model(images, layers.Dense(1)(layers.Flatten()(images)))
+    gan = ALI(generator, keras.Model([latents, images], layers.Dense(1)(pair)), encoder)
+    with pytest.raises(ConfigurationError, match="a layer named 'pixels'.*all"):
+        gan.initialize_from_data(np.zeros((3, 2, 2, 1), "uint8"))
+    with pytest.raises(DataError, match="shape"):
+        gan.initialize_from_data(np.zeros((3, 4, 4, 1), "uint8"))

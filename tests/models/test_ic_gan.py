@@ -139,5 +139,5 @@ class TestIcGAN(ConditionalContract):
             alone.edit(images[:2])
         with pytest.raises(ConfigurationError, match="latent_encoder"):
             alone.fit_encoders(self.batches())
-        with pytest.raises(ConfigurationError, match="label_encoder of images"):
+        with pytest.raises(ConfigurationError, match="label_encoder to map images"):
             IcGAN(one.generator, one.discriminator, one.latent_encoder, one.latent_encoder, label_space=SPACE)

@@ -62,8 +62,8 @@ class TestVEEGAN(VariantContract):
         for reconstructor, message in (
             (None, "built"),
             (keras.Sequential([layers.Dense(4)]), "built"),
-            (build_reconstructor(self.shape, 5, units=4), "to its latents"),
-            (build_reconstructor((6, 6, 1), 4, units=4), "to its latents"),
+            (build_reconstructor(self.shape, 5, units=4), "to map images"),
+            (build_reconstructor((6, 6, 1), 4, units=4), "to map images"),
         ):
             with pytest.raises(ConfigurationError, match=message):
                 VEEGAN(one.generator, one.discriminator, reconstructor)

@@ -123,3 +123,10 @@ def test_the_discriminator_without_batch_norm_has_no_other_change():
     plain, normed = (build_discriminator((16, 16, 1), base_filters=4, batch_norm=on) for on in (False, True))
     kinds = [type(layer) for layer in normed.layers if not isinstance(layer, layers.BatchNormalization)]
     assert [type(layer) for layer in plain.layers] == kinds and len(kinds) == len(normed.layers) - 1
+
+
+def test_noise_is_added_in_training_alone():
+    keras.utils.set_random_seed(0)
+    noisy, images = build_discriminator((8, 8, 1), base_filters=2, input_noise=0.2), np.zeros((1, 8, 8, 1), "float32")
+    assert noisy.get_layer("noise").stddev == 0.2
+    assert float(noisy(images, training=False)[0, 0]) == 0.0 != float(noisy(images, training=True)[0, 0])

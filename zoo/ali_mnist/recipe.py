@@ -7,7 +7,7 @@ its rate, and a moving average of the generator. Intended budget: about 45 minut
 """
 
 import keras_gans as kg
-from keras_gans.models.ali import begin_at_mean, build_discriminator, build_encoder, build_generator
+from keras_gans.models.ali import build_discriminator, build_encoder, build_generator
 from keras_gans.training import Recipe
 
 SHAPE = (28, 28, 1)
@@ -21,8 +21,7 @@ def recipe(smoke=False):
         build_encoder(SHAPE, latent_dim=32, base_filters=filters),
         ema_decay=0.999,
     )
-    begin_at_mean(model.generator, dataset.images)
-    model.ema_generator.set_weights(model.generator.get_weights())
+    model.initialize_from_data(dataset.images)
     adam = kg.optimizers.FusedAdam
     model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5))
     return Recipe(
