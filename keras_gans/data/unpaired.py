@@ -11,7 +11,8 @@ class UnpairedBatches(Batches):
     """Batches of two images each, one of either domain, that have nothing to do with each other.
 
     Either domain is visited in an order of its own, drawn from (seed, epoch), so that who stands beside whom changes
-    from epoch to epoch. An epoch has as many examples as the larger domain; images of the smaller one come again.
+    from epoch to epoch. An epoch has as many examples as the larger domain; images of the smaller one come again, the
+    first ones once more than the last where the sizes are no multiples.
 
     Args:
         first, second: arrays (N, height, width, channels) and (M, height, width, channels) of one dtype, uint8 or

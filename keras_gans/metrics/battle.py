@@ -65,7 +65,9 @@ def generative_adversarial_metric(*, first, second, real, n=1000, seed=0, tolera
 
     Args:
         first, second: models with their discriminators of single images, one logit each, positive for real; both for
-            images of one shape. Those that sample alone, as in the zoo, have none. They judge in inference mode.
+            images of one shape, and trained by a loss that puts the border at 0, as cross-entropy and hinge do; the
+            border of LSGAN's scores is 1/2, and a critic's have none. Those that sample alone, as in the zoo, have
+            no discriminator. They judge in inference mode.
         real: test images, which neither model was trained on, uint8 or floats in [-1, 1].
         n: how many images each generator makes, 1 or more.
         seed: names them; see `kg.DCGAN.generate`.

@@ -32,7 +32,7 @@ from keras import layers, ops
 from keras_gans.data import label_space_of
 from keras_gans.data.batches import Batches
 from keras_gans.data.checks import check_images
-from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
+from keras_gans.data.label_spaces import TEN_CLASSES, Classes, check_label_space
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization
@@ -117,6 +117,11 @@ class IcGAN(AdversarialModel):
         **kwargs,
     ):
         size = check_label_space(label_space).size
+        if isinstance(label_space, Classes) and max(label_space.counts) == 1:
+            raise ConfigurationError(
+                "Expected two classes or more, since the discriminator learns from wrong labels. Received: "
+                f"{label_space}."
+            )
         if generator is None and discriminator is None and latent_encoder is None and label_encoder is None:
             generator = build_generator(image_shape, latent_dim, label_size=size)
             discriminator = build_discriminator(image_shape, label_size=size)

@@ -596,3 +596,18 @@ print("imported:", *[name for name in ("tensorflow", "tensorflow_datasets") if n
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["imported:"]
+
+
+def test_pictures_of_one_shape(tmp_path):
+    wide = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype("uint8")
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(wide[:, 2:10]).save(tmp_path / "square.png")
+    (tmp_path / "text.png").write_text("no picture")
+    both = [tmp_path / "square.png", tmp_path / "wide.png"]
+    np.testing.assert_array_equal(kg.data.read_pictures(both[:1], (8, 8, 3)), wide[None, :, 2:10])
+    np.testing.assert_array_equal(kg.data.read_pictures(both, (8, 8, 3), resize=True), wide[None, :, 2:10].repeat(2, 0))
+    assert kg.data.read_pictures(both[:1], (4, 4, 1), resize=True).shape == (1, 4, 4, 1)
+    with pytest.raises(DataError, match=r"wide.png, \(8, 12, 3\). Pass resize=True"):
+        kg.data.read_pictures(both, (8, 8, 3))
+    with pytest.raises(DataError, match="text.png to be an image"):
+        kg.data.read_pictures([tmp_path / "text.png"], (8, 8, 3))

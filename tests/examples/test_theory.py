@@ -29,6 +29,8 @@ def test_a_demo_writes_its_picture(name, tmp_path):
     command = [sys.executable, FOLDER / f"{name}.py", "--output", tmp_path / "pictures"]
     if name == "one_dimension":
         command += ["--epochs", "2", "--every", "1"]
+    if name == "ali_mixture":
+        command += ["--epochs", "1"]
     subprocess.run(command, check=True, capture_output=True)
     (picture,) = (tmp_path / "pictures").iterdir()
     assert picture.stem == name and picture.stat().st_size > 10_000
@@ -89,6 +91,12 @@ def test_who_covers_and_who_seeks():
     mean, std, value = mode_seeking.best_fit(mode_seeking.DIVERGENCES["KL(model, data)"])
     assert abs(mean) == pytest.approx(2, abs=1e-9) and std == pytest.approx(0.5, abs=step)
     assert value == pytest.approx(np.log(2), abs=2e-3)  # the other peak is four deviations away, not infinitely far
+
+
+def test_a_point_belongs_to_the_nearest_mode():
+    mixture = demo("ali_mixture")
+    points, modes = kg.data.grid(500)  # 20 deviations between neighbours
+    np.testing.assert_array_equal(mixture.nearest(points), modes)
 
 
 # Games

@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import keras_gans as kg
 from keras_gans.latent import (
     activation_directions,
     attribute_direction,
+    class_directions,
     first_layer_directions,
     orthogonalize,
     traverse,
@@ -28,6 +29,28 @@ def linear(matrix):
 
 def images_of(model, noise):
     return keras.ops.convert_to_numpy(model.generator(noise)).reshape(len(noise), -1)
+
+
+@pytest.mark.parametrize("size", [8, 16])
+def test_a_classifiers_directions_by_name(size):
+    """A classifier that reads z x a and z x b off the images, at their size or at twice of it."""
+    model = linear(0.1 * np.linalg.qr(RNG.normal(size=(64, 5)))[0].T)
+    a, b = np.eye(5)[0], np.array([0.0, 0.6, 0.8, 0.0, 0.0])
+    bias, kernel = (ops.convert_to_numpy(w) for w in (model.generator.layers[1].bias, model.generator.layers[1].kernel))
+    model.generator.layers[1].bias.assign(bias * 0.0)
+    inputs = keras.Input((size, size, 1))
+    x = layers.Flatten()(layers.AveragePooling2D(size // 8)(inputs))
+    dense = layers.Dense(2)
+    classifier = keras.Model(inputs, dense(x))
+    dense.set_weights([np.linalg.pinv(kernel) @ np.stack([a, b], axis=1), np.zeros(2)])
+    found = class_directions(model, classifier, ["old", "new"], attributes=True, samples=2000)
+    assert list(found) == ["old", "new"] and found["old"] @ a > 0.95 and found["new"] @ b > 0.95
+    (only,) = class_directions(model, classifier, ["old", "new"], ["new"], samples=2000).values()
+    assert only @ (b - a) / np.sqrt(2) > 0.95  # of two classes the one with the larger logit
+    with pytest.raises(kg.errors.ConfigurationError, match="Expected attributes of old, new. Received: odd"):
+        class_directions(model, classifier, ["old", "new"], ["odd"])
+    with pytest.raises(kg.errors.UnsupportedError, match="Expected a model of images"):
+        class_directions(kg.CoGAN(image_shape=(16, 16, 1), latent_dim=4), classifier, ["old", "new"])
 
 
 def test_the_direction_of_a_planted_attribute():

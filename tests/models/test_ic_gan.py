@@ -106,6 +106,17 @@ class TestIcGAN(ConditionalContract):
         edited = gan.edit(images, labels=2)
         assert (gan.read_labels(edited) == 2).mean() > 0.9
 
+    def test_labels_are_learned_from_the_real_images(self):
+        """E_z learns from generated images, E_y does not: those of an untrained generator show no label."""
+        keras.utils.set_random_seed(0)
+        gan, labels = self.make(), np.arange(300) % 3
+        images = np.zeros((300, *self.shape), "uint8")
+        images[np.arange(300), :, 2 * labels] = 255  # a column of each label's own
+        gan.fit_encoders(kg.data.Batches(images, labels, batch_size=50), epochs=8, learning_rate=3e-3, verbose=0)
+        assert (gan.read_labels(images) == labels).all()
+        made = gan.generate(300, seed=0, labels=labels)
+        assert (gan.read_labels(made) == labels).mean() < 0.9
+
     def test_an_edit_is_the_generator_on_the_encoded_latents(self, one):
         images, _ = (array[:5] for array in self.arrays())
         latents, own = one.encode(images), one.read_labels(images)
@@ -126,6 +137,8 @@ class TestIcGAN(ConditionalContract):
 
     def test_what_cannot_be_encoded_or_edited_is_refused(self, one):
         images, labels = self.arrays()
+        with pytest.raises(ConfigurationError, match="two classes or more"):
+            self.make(label_space=kg.data.Classes(1, 1))
         with pytest.raises(DataError, match="shape"):
             one.encode(images[:, :6])
         with pytest.raises(DataError, match="from 0 to 2"):
