@@ -513,7 +513,7 @@ class AdversarialModel(keras.Model):
         """What the generator takes to make the images of `generate(n, seed, labels=labels)`, as arrays: latents, or
         [latents, encoded labels]."""
         if labels is not None:
-            labels, n = self._checked_labels(labels, n, seed)
+            labels, n = self.checked_labels(labels, n, seed)
         seed = random.randrange(2**31) if seed is None else seed
         latents = ops.convert_to_numpy(self.prior(self.noise(n, seed)))
         if self.label_space is None:
@@ -561,7 +561,7 @@ class AdversarialModel(keras.Model):
         ((2, 8, 8, 1), 'uint8')
         """
         if labels is not None:
-            labels, n = self._checked_labels(labels, n, seed, noise)
+            labels, n = self.checked_labels(labels, n, seed, noise)
         if noise is None:
             seed = random.randrange(2**31) if seed is None else seed
             noise = self.noise(n, seed)
@@ -589,8 +589,8 @@ class AdversarialModel(keras.Model):
             return self.images_of_noise(inputs)
         return self.images_of_noise(inputs[:, : self.latent_dim], inputs[:, self.latent_dim :])
 
-    def _checked_labels(self, labels, n, seed, noise=None):
-        """One label for each image, and how many images there are."""
+    def checked_labels(self, labels, n=None, seed=None, noise=None):
+        """One label for each image, and how many images there are; see `generate`."""
         if self.label_space is None:
             raise ConfigurationError(
                 f"Expected no labels: {type(self).__name__} is not conditional. Received: labels. Leave them out."

@@ -63,6 +63,13 @@ def _lines(card, indent=""):
             yield f"{indent}{title}: {shown}"
 
 
+_labels_option = click.option(
+    "--labels",
+    help="Of a conditional model: a label, or several with commas between, which take turns. The columns of one have "
+    "colons between: 0:1:1,1:0:0.",
+)
+
+
 @app.command()
 @click.argument("name")
 @click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
@@ -71,11 +78,7 @@ def _lines(card, indent=""):
 )
 @click.option("-o", "--output", default="grid.png", show_default=True, type=click.Path(), help="One picture of all.")
 @click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
-@click.option(
-    "--labels",
-    help="Of a conditional model: a label, or several with commas between, which take turns. The columns of one have "
-    "colons between: 0:1:1,1:0:0.",
-)
+@_labels_option
 def sample(name, count, seed, output, folder, labels):
     """Generate images with the model NAME (or with a run's folder); a model of text prints its lines too."""
     cards.verified_model(cards.find(name))  # before the backend takes its seconds
@@ -318,10 +321,13 @@ def _seeds(context, parameter, value):
         raise click.BadParameter(f"Expected whole numbers with commas between. Received: {value!r}.") from None
 
 
-def _draw(kg, model, rows, output, milliseconds=80):
-    """Writes images of noise, rows of columns of it, as a grid or, each column a picture, as an animation."""
+def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
+    """Writes images of noise, rows of columns of it, as a grid or, each column a picture, as an animation. A row of a
+    conditional model has one label: its own of the option's, or that of its seed."""
     count, steps = len(rows), len(rows[0])
-    images = model.generate(noise=[noise for row in rows for noise in row])
+    labels = model.labels(seed=seeds) if labels is None else _labels(labels, count)
+    labels = None if labels is None else [label for label in labels for _ in range(steps)]
+    images = model.generate(noise=[noise for row in rows for noise in row], labels=labels)
     if Path(output).suffix.lower() in (".gif", ".apng"):
         images = images.reshape(count, steps, *images.shape[1:])
         kg.latent.animate([model.picture(images[:, i]) for i in range(steps)], output, milliseconds)
@@ -335,6 +341,7 @@ def _draw(kg, model, rows, output, milliseconds=80):
 @click.option("--seeds", default="0,1,2,3,4", show_default=True, callback=_seeds, help="The images on the way.")
 @click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one to the next.")
 @click.option("--linear", is_flag=True, help="Along lines instead of arcs.")
+@_labels_option
 @click.option(
     "-o",
     "--output",
@@ -343,7 +350,7 @@ def _draw(kg, model, rows, output, milliseconds=80):
     type=click.Path(),
     help="A row a pair of seeds; a .gif or .apng goes round them for ever.",
 )
-def interpolate(name, seeds, steps, linear, output):
+def interpolate(name, seeds, steps, linear, labels, output):
     """Walk between images of the model NAME, or of a .keras file."""
     if len(seeds) < 2:
         raise click.UsageError(f"Expected two seeds or more. Received: --seeds {seeds[0]}.")
@@ -353,24 +360,26 @@ def interpolate(name, seeds, steps, linear, output):
         rows = [kg.latent.loop(points, steps, between)]
     else:
         rows = kg.latent.strips(points[:-1], points[1:], steps, between)
-    _draw(kg, model, rows, output)
+    _draw(kg, model, rows, output, labels, seeds[: len(rows)])
 
 
 @app.command()
 @click.argument("name")
 @click.argument("expression")
+@_labels_option
 @click.option(
     "-o", "--output", default="arithmetic.png", show_default=True, type=click.Path(), help="The terms, then their sum."
 )
-def arithmetic(name, expression, output):
+def arithmetic(name, expression, labels, output):
     """Add and subtract averages of seeds of the model NAME, or of a .keras file.
 
     EXPRESSION is like "3,5,8 - 1,2 + 4,9": each term is the average of the latents of its seeds, which are those of
-    kg.load(NAME).generate(seed=[3, 5, 8]). One that begins with a minus needs -- before it.
+    kg.load(NAME).generate(seed=[3, 5, 8]). One that begins with a minus needs -- before it. The images of a conditional
+    model have one label.
     """
     kg, model = _sampler(name)
     total, terms = kg.latent.evaluate(model, expression)
-    _draw(kg, model, [[*terms, total[0]]], output)
+    _draw(kg, model, [[*terms, total[0]]], output, labels, [0])
 
 
 @app.command()
@@ -379,6 +388,7 @@ def arithmetic(name, expression, output):
 @click.option("--steps", default=300, show_default=True, type=click.IntRange(1), help="Of the optimisation.")
 @click.option("--seeds", default=1000, show_default=True, type=click.IntRange(1), help="Seeds to find the start among.")
 @click.option("--encoder", is_flag=True, help="Start from what the model's encoder finds instead.")
+@_labels_option
 @click.option("--resize", is_flag=True, help="Crop the pictures to the model's shape and resize them.")
 @click.option(
     "-o",
@@ -388,16 +398,16 @@ def arithmetic(name, expression, output):
     type=click.Path(),
     help="A row a picture: it, the start, what was found.",
 )
-def invert(name, pictures, steps, seeds, encoder, resize, output):
+def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES."""
     kg, model = _sampler(name)
-    images = kg.data.read_pictures(pictures, model.image_shape, resize)
+    images, labels = kg.data.read_pictures(pictures, model.image_shape, resize), _labels(labels, len(pictures))
     if encoder:
         start = kg.latent.encode(model, images)
     else:
-        start = model.noise(seed=kg.latent.nearest(model, images, seeds)[0])
-    found = kg.latent.invert(model, images, start=start, steps=steps)
-    columns = (images, model.generate(noise=start), model.generate(noise=found.noise))
+        start = model.noise(seed=kg.latent.nearest(model, images, seeds, labels)[0])
+    found = kg.latent.invert(model, images, labels=labels, start=start, steps=steps)
+    columns = (images, *(model.generate(noise=noise, labels=labels) for noise in (start, found.noise)))
     kg.images.save(model.picture([column[i] for i in range(len(images)) for column in columns], 3), output)
     for picture, first, last in zip(pictures, found.first_loss, found.loss):
         click.echo(f"{picture}: mean squared difference {first:.4g} at the start, {last:.4g} found")
@@ -415,6 +425,7 @@ def invert(name, pictures, steps, seeds, encoder, resize, output):
 @click.option("--attribute", multiple=True, help="With --classifier: a class's name; may be repeated. [default: all]")
 @click.option("--reach", default=3.0, show_default=True, help="How far to go, in standard deviations of the latents.")
 @click.option("--steps", default=7, show_default=True, type=click.IntRange(2), help="Images a direction.")
+@_labels_option
 @click.option(
     "-o",
     "--output",
@@ -423,7 +434,7 @@ def invert(name, pictures, steps, seeds, encoder, resize, output):
     type=click.Path(),
     help="A row a direction; a .gif or .apng goes along all at once.",
 )
-def traverse(name, seed, count, layer, classifier, attribute, reach, steps, output):
+def traverse(name, seed, count, layer, classifier, attribute, reach, steps, labels, output):
     """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
     if layer and classifier or attribute and not classifier:
         raise click.UsageError("Expected --layer, or --classifier with or without --attribute, or neither.")
@@ -442,7 +453,7 @@ def traverse(name, seed, count, layer, classifier, attribute, reach, steps, outp
         directions = kg.latent.first_layer_directions(model, count)[0]
     start = model.noise(seed=[seed])
     rows = [kg.latent.traverse(start, direction, reach, steps)[0] for direction in directions]
-    _draw(kg, model, rows, output)
+    _draw(kg, model, rows, output, labels, [seed] * len(rows))
 
 
 @app.command()

@@ -290,5 +290,12 @@ def test_a_conditional_model_draws_the_labels_asked_for(tmp_path):
     loaded = kg.load(str(tmp_path / "tiny"))
     wanted = loaded.picture(loaded.generate(5, seed=3, labels=[0, 2, 0, 2, 0]))
     np.testing.assert_array_equal(pixels(tmp_path / "grid.png"), wanted[..., 0])
+    run("interpolate", "./tiny", "--seeds", "0,1,2", "--steps", "3", "--labels", "0,2", cwd=tmp_path)
+    rows = kg.latent.strips(loaded.noise(seed=[0, 1]), loaded.noise(seed=[1, 2]), 3).reshape(6, 4)
+    wanted = loaded.picture(loaded.generate(noise=rows, labels=[0, 0, 0, 2, 2, 2]), 3)
+    np.testing.assert_array_equal(pixels(tmp_path / "interpolation.png"), wanted[..., 0])
+    Image.fromarray(loaded.generate(1, seed=3, labels=1)[0, ..., 0]).save(tmp_path / "one.png")
+    assert "Expected labels" in run("invert", "./tiny", "one.png", cwd=tmp_path, code=2).stderr
+    run("invert", "./tiny", "one.png", "--labels", "1", "--steps", "2", cwd=tmp_path)
     for labels, message in (("0,5", "from 0 to 2"), ("a", "--labels such as"), ("0:1", "shape")):
         assert message in run("sample", "./tiny", "--labels", labels, cwd=tmp_path, code=2).stderr

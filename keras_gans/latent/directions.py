@@ -161,7 +161,7 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0):
         model: an `AdversarialModel`.
         layer: name of one of the generator's layers, an early one.
         count: how many, 1 or more.
-        samples: latents drawn, more than `count`.
+        samples: latents drawn, more than `count`; for a conditional model as many labels.
         seed: whole number, names them.
 
     Returns:
@@ -182,9 +182,17 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0):
         raise ConfigurationError(f"Expected samples to be a whole number, 2 or more. Received: {samples!r}.")
     count = _checked_count(count, samples - 1)
     early = keras.Model(generator.inputs, generator.get_layer(layer).output)
-    apply = engine.function(lambda noise: early(model.prior(noise), training=False), early.variables)
-    noise = model.noise(samples, seed)
-    parts = [apply(noise[i : i + BATCH]).reshape(len(noise[i : i + BATCH]), -1) for i in range(0, samples, BATCH)]
+
+    def activations_of(inputs):  # as `generate` compiles it: noise, and encoded labels beside it
+        latents = model.prior(inputs[:, : model.latent_dim])
+        return early(latents if model.label_space is None else [latents, inputs[:, model.latent_dim :]], training=False)
+
+    apply, noise = engine.function(activations_of, early.variables), model.noise(samples, seed)
+    inputs = noise
+    if model.label_space is not None:
+        encoded = ops.convert_to_numpy(model.label_space.encode(model.labels(samples, seed)))
+        inputs = np.concatenate([noise, encoded], axis=1)
+    parts = [apply(inputs[i : i + BATCH]).reshape(len(inputs[i : i + BATCH]), -1) for i in range(0, samples, BATCH)]
     activations = np.concatenate(parts).astype("float64")
     activations -= activations.mean(axis=0)
     # The left singular vectors are the standardised coordinates, up to sqrt(samples): there is no need of components.

@@ -29,7 +29,18 @@ class Inversion:
     loss: np.ndarray
 
 
-def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=None, feature_weight=1.0, seed=0):
+def invert(
+    model,
+    images,
+    *,
+    labels=None,
+    start=None,
+    steps=300,
+    learning_rate=0.1,
+    features=None,
+    feature_weight=1.0,
+    seed=0,
+):
     """The noise whose images come closest to given ones, by Adam on the noise; the model stays as it is.
 
     The loss of an image is mean (G(z) - x)^2 over its pixels in [-1, 1], plus, given `features`, feature_weight times
@@ -41,6 +52,7 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
     Args:
         model: an `AdversarialModel` of images.
         images: uint8, or floats in [-1, 1], (N, height, width, channels) of the model's image_shape.
+        labels: of a conditional model what the images show, one for all or one an image.
         start: noise (N, latent_dim) to start from, such as `nearest` or `encode` finds; None for that of `seed`. The
             loss has many minima: a start from `nearest` ends lower than one at random.
         steps: of Adam, 1 or more.
@@ -54,7 +66,8 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
 
     Raises:
         DataError: images of another shape than the model's.
-        ConfigurationError: numbers out of range, or features of images of another shape.
+        ConfigurationError: numbers out of range, features of images of another shape, or labels that are not one for
+            each image of a conditional model.
         UnsupportedError: a model of other examples than images.
 
     Example:
@@ -67,7 +80,7 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
     Reference: Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN", appendix D,
     https://arxiv.org/abs/1912.04958
     """
-    target = _target(model, images)
+    target, labels = _target(model, images), _labels_of(model, images, labels)
     if not is_whole(steps, 1) or not 0.0 < learning_rate < np.inf or not 0.0 <= feature_weight < np.inf:
         raise ConfigurationError(
             "Expected 1 step or more, a learning_rate above 0 and a feature_weight of 0 or more. Received: "
@@ -84,8 +97,12 @@ def invert(model, images, *, start=None, steps=300, learning_rate=0.1, features=
     wanted = None if features is None else features(target)
     network = None if features is None else features.network
 
+    conditions = [] if labels is None else [model.label_space.encode(labels)]
+
     def losses(noise):
-        made = ops.cast(model.sampling_generator(model.prior(noise), training=False), "float32")
+        latents = model.prior(noise)
+        made = model.sampling_generator([latents, *conditions] if conditions else latents, training=False)
+        made = ops.cast(made, "float32")
         loss = ops.mean(ops.square(ops.subtract(made, target)), axis=(1, 2, 3))
         if network is not None:
             found = network(made, training=False)
@@ -144,20 +161,22 @@ def encode(model, images):
     return np.asarray(model.encode(images), "float32")
 
 
-def nearest(model, images, seeds=1000):
+def nearest(model, images, seeds=1000, labels=None):
     """The seeds, of many, whose images come closest to given ones in pixels.
 
     Args:
         model: an `AdversarialModel` of images.
         images: uint8, or floats in [-1, 1], (N, height, width, channels).
         seeds: how many to look at, from 0 on, 1 or more; or a list of them.
+        labels: of a conditional model what the images show, one for all or one an image.
 
     Returns:
-        int64 (N,): seeds, for `generate(seed=[...])`; and the mean squared distances in [-1, 1], float32 (N,).
+        int64 (N,): seeds, for `generate(seed=[...], labels=labels)`; and the mean squared distances in [-1, 1], float32
+        (N,).
 
     Raises:
         DataError: images of another shape than the model's.
-        ConfigurationError: no seeds.
+        ConfigurationError: no seeds, or labels that are not one for each image of a conditional model.
         UnsupportedError: a model of other examples than images.
 
     Example:
@@ -166,19 +185,37 @@ def nearest(model, images, seeds=1000):
     >>> nearest(gan, gan.generate(seed=[7, 3]), seeds=20)[0].tolist()
     [7, 3]
     """
-    target = _target(model, images)
+    target, labels = _target(model, images), _labels_of(model, images, labels)
     if np.ndim(seeds) == 0 and not is_whole(seeds, 1):
         raise ConfigurationError(f"Expected seeds, how many or which, 1 or more. Received: {seeds!r}.")
     seeds = list(range(seeds)) if np.ndim(seeds) == 0 else list(seeds)
+    kinds = [(None, np.arange(len(target)))]
+    if labels is not None:
+        shown, kind = np.unique(labels, axis=0, return_inverse=True)
+        kinds = [(label, np.flatnonzero(kind.ravel() == i)) for i, label in enumerate(shown)]
     best, least = np.zeros(len(target), "int64"), np.full(len(target), np.inf, "float32")
     for i in range(0, len(seeds), BATCH):
         chosen = seeds[i : i + BATCH]
-        made = ops.convert_to_numpy(to_float(model.generate(noise=model.noise(seed=chosen))))
-        for row, image in enumerate(target):
-            distances = np.mean(np.square(made - image), axis=(1, 2, 3))
-            if distances.min() < least[row]:
-                least[row], best[row] = distances.min(), chosen[int(distances.argmin())]
+        noise = model.noise(seed=chosen)
+        for label, rows in kinds:
+            made = ops.convert_to_numpy(to_float(model.generate(noise=noise, labels=label)))
+            for row in rows:
+                distances = np.mean(np.square(made - target[row]), axis=(1, 2, 3))
+                if distances.min() < least[row]:
+                    least[row], best[row] = distances.min(), chosen[int(distances.argmin())]
     return best, least
+
+
+def _labels_of(model, images, labels):
+    """Labels of a conditional model, one for each image; None where the model takes none."""
+    if model.label_space is None and labels is None:
+        return None
+    if labels is None:
+        raise ConfigurationError(
+            f"Expected labels, {model.label_space}: {type(model).__name__} makes images of what labels ask for. "
+            "Received: none. Pass what the images show."
+        )
+    return model.checked_labels(labels, len(images))[0]
 
 
 def _target(model, images):

@@ -283,7 +283,7 @@ class IcGAN(AdversarialModel):
             DataError: images or labels that do not fit the model.
         """
         latents = self.encode(images)
-        labels = self.read_labels(images) if labels is None else self._checked_labels(labels, len(latents), None)[0]
+        labels = self.read_labels(images) if labels is None else self.checked_labels(labels, len(latents))[0]
         made = self.sampling_generator.predict([latents, self.label_space.encode(labels)], verbose=0)
         return ops.convert_to_numpy(self.as_samples(made))
 

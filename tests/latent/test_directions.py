@@ -117,6 +117,20 @@ def test_components_of_activations_lead_back_to_the_latents():
         activation_directions(model, "first", 4)
 
 
+def test_directions_of_a_conditional_models_noise():
+    """Its labels move the activations furthest; the directions are those of the noise alone."""
+    latents, labels = keras.Input((4,)), keras.Input((2,))
+    first, second = layers.Dense(64, use_bias=False), layers.Dense(64, use_bias=False)
+    x = layers.Add(name="sum")([first(latents), second(labels)])
+    model = kg.CGAN(keras.Model([latents, labels], layers.Reshape((8, 8, 1))(x)), None, label_space=kg.data.Classes(2))
+    axes = np.linalg.qr(RNG.normal(size=(64, 6)))[0].T
+    first.set_weights([axes[:4] * [[1.0], [4.0], [2.0], [0.5]]])
+    second.set_weights([20.0 * axes[4:]])
+    directions, variances = activation_directions(model, "sum", count=2)
+    assert abs(directions[1] @ np.eye(4)[1]) > 0.95
+    assert variances == pytest.approx([200.0, 16 / 12], rel=0.05)  # the latents are U[0, 1]
+
+
 def test_directions_that_do_not_exist():
     model = linear(RNG.normal(size=(10, 64)))
     for count in (0, 11, 2.5):

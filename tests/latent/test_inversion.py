@@ -65,6 +65,27 @@ def test_the_nearest_seed_of_an_image_is_its_own(gan):
     assert nearest(gan, gan.generate(seed=[4]), seeds=[9, 4])[0].tolist() == [4]
 
 
+def test_a_conditional_model_is_inverted_for_what_the_images_show():
+    keras.utils.set_random_seed(0)
+    gan = kg.CGAN(image_shape=(8, 8, 1), latent_dim=4, label_space=kg.data.Classes(3))
+    images = gan.generate(seed=[30, 11], labels=[2, 0])
+    assert nearest(gan, images, seeds=40, labels=[2, 0])[0].tolist() == [30, 11]
+    start = gan.noise(2, seed=1)
+    found = invert(gan, images, labels=[2, 0], start=start, steps=60)
+    assert (found.loss < 0.5 * found.first_loss).all()
+    again = gan.generate(noise=found.noise, labels=[2, 0]).astype("float32")
+    np.testing.assert_allclose(np.square((again - images) / 127.5).mean(axis=(1, 2, 3)), found.loss, atol=1e-3)
+    other = invert(gan, images, labels=1, start=start, steps=60)
+    assert (other.first_loss != found.first_loss).all()
+    for function in (invert, nearest):
+        with pytest.raises(kg.errors.ConfigurationError, match="Expected labels, whole numbers from 0 to 2"):
+            function(gan, images)
+        with pytest.raises(kg.errors.ConfigurationError, match="3 labels for 2 images"):
+            function(gan, images, labels=[0, 1, 2])
+    with pytest.raises(kg.errors.ConfigurationError, match="not conditional"):
+        nearest(kg.GAN(image_shape=(8, 8, 1), latent_dim=4), images, labels=1)
+
+
 @pytest.mark.parametrize("function", [invert, nearest])
 def test_images_of_another_size_are_refused(gan, function):
     with pytest.raises(kg.errors.DataError, match=r"\(N, 8, 8, 1\).*\(2, 9, 8, 1\)"):
