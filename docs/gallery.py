@@ -56,14 +56,20 @@ TOPICS = [
 ]
 
 
-# Of the presets that take classes: as many as there are make a row of the picture.
-CLASSES = {"cgan_mnist": 10, "cc_lapgan_avatars": 5}
+# Of the presets that take labels: as many as there are make a row of the picture. Of attributes none, then one each.
+ATTRIBUTES = [":".join(str(int(i == shown)) for i in range(6)) for shown in range(-1, 6)]
+LABELS = {
+    "cgan_mnist": range(10),
+    "cc_lapgan_avatars": range(5),
+    "acgan_avatars": ATTRIBUTES,
+    "icgan_avatars": ATTRIBUTES,
+}
 
 
 def command(preset):
     """The command that draws a preset's picture, as a list of words."""
-    classes = CLASSES.get(preset)
-    asked = ["-n", str(classes**2), "--labels", ",".join(map(str, range(classes)))] if classes else ["-n", "64"]
+    labels = LABELS.get(preset)
+    asked = ["-n", str(len(labels) ** 2), "--labels", ",".join(map(str, labels))] if labels else ["-n", "64"]
     return ["keras-gans", "sample", preset, *asked, "--seed", "0", "-o", f"docs/gallery/{preset}.png"]
 
 
