@@ -26,8 +26,8 @@ NETWORKS = {
     "small": ({"units": (200, 200)}, {"units": (300, 150, 100), "noise": 0.3}),
     "paper": ({}, {}),
 }
-# Errors on MNIST's 10,000 test digits by the number of labels, https://arxiv.org/abs/1606.03498; 50 is unconfirmed.
-PUBLISHED = {20: "1677 +- 452", 50: "221 +- 136", 100: "93 +- 6.5", 200: "90 +- 4.2"}
+# Errors on MNIST's 10,000 test digits by the number of labels, https://arxiv.org/abs/1606.03498.
+PUBLISHED = {20: "1677 +- 452", 50: "221 +- 136 (unconfirmed)", 100: "93 +- 6.5", 200: "90 +- 4.2"}
 
 
 class Labelled(keras.utils.PyDataset):

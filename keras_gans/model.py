@@ -8,16 +8,18 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_dataset, check_images, images_of, labels_of
+from keras_gans.data.checks import check_dataset, check_images, images_of, is_whole, labels_of
 from keras_gans.data.label_spaces import check_label_space
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import grid, to_float, to_uint8
 from keras_gans.layers.slots import Slots
+from keras_gans.layers.virtual_batch_normalization import check_reference_batch
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, with_loss_scale
 
 PLAYERS = ("generator", "discriminator")
 LABEL_STREAM = int.from_bytes(b"label")  # tells the seeds of labels from those of latents
+BOUNDED = ("sigmoid", "hard_sigmoid", "hardsigmoid", "tanh", "softmax", "relu", "softplus")  # no logits come of these
 SAMPLING_BATCH = 256  # images decoded at once: bounds the memory of generate(100_000)
 
 
@@ -66,7 +68,7 @@ class AdversarialModel(keras.Model):
     ):
         _check_networks(generator, discriminator, label_space, self.judged_shapes, self.logits_per_image)
         super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
-        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
+        if not is_whole(discriminator_steps, 1):
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
         if ema_decay is not None and not 0.0 <= ema_decay < 1.0:
             raise ConfigurationError(f"Expected an ema_decay in [0, 1) or None. Received: {ema_decay!r}.")
@@ -767,6 +769,8 @@ def _check_networks(generator, discriminator, label_space, judged_shapes, logits
             name == "discriminator" and network is None
         ):
             raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {network!r}.")
+        if network is not None:
+            check_reference_batch(name, network)
     shapes = generator.input_shape if isinstance(generator.input_shape, list) else [generator.input_shape]
     if label_space is None and (len(shapes) != 1 or len(shapes[0]) != 2):
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
@@ -786,8 +790,24 @@ def _check_networks(generator, discriminator, label_space, judged_shapes, logits
     if len(discriminator.output_shape) != 2 or logits not in (None, discriminator.output_shape[1]):
         wanted = "logits (N, K)" if logits is None else "one logit an image, (N, 1)"
         raise ConfigurationError(f"Expected a discriminator with {wanted}. Received: {discriminator.output_shape}.")
-    if getattr(discriminator.layers[-1], "activation", None) is keras.activations.sigmoid:
+    bounded = _bounded_by(discriminator)
+    if bounded is not None:
         raise ConfigurationError(
-            "Expected a discriminator that ends in logits. Received: one that ends in a sigmoid. Remove the sigmoid: "
-            "the losses contain it."
+            f"Expected a discriminator that ends in logits. Received: one that ends in {bounded}. Remove it: the "
+            "losses contain what makes probabilities of logits."
         )
+
+
+def _bounded_by(network):
+    """The name of the function that keeps a network's outputs from being logits; None where none is seen."""
+    for step in reversed(getattr(network, "operations", network.layers)):
+        while isinstance(step, keras.layers.Wrapper):
+            step = step.layer
+        if isinstance(step, keras.Model):
+            return _bounded_by(step)
+        name = getattr(getattr(step, "activation", None), "__name__", type(step).__name__).lower()
+        if name in BOUNDED:
+            return name
+        if not isinstance(step, (keras.layers.Activation, keras.layers.Flatten, keras.layers.Reshape)):
+            return None
+    return None

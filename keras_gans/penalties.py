@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.layers.inner import inner_layers
 from keras_gans.losses.adversarial import float32
 from keras_gans.losses.relativistic import check_paired
 
@@ -316,14 +317,12 @@ def refuse_batch_norm(critic):
 
     Reference: Gulrajani et al., 2017, section 4, "No critic batch normalization", https://arxiv.org/abs/1704.00028
     """
-    for layer in critic.layers:
+    for layer in inner_layers(critic):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ConfigurationError(
                 f"Expected a critic without batch normalization. Received: the layer {layer.name!r}. Use "
                 "keras.layers.LayerNormalization, or none."
             )
-        if isinstance(layer, keras.Model):
-            refuse_batch_norm(layer)
 
 
 # On the weights

@@ -199,3 +199,61 @@ def test_validating_on_labels_and_datasets():
     for validation in ((data(), np.arange(8)), batches, data()):
         history = gan.fit(batches, validation_data=validation, verbose=0).history
         assert {"val_d_loss", "val_g_loss"} <= set(history)
+
+
+# Networks that are refused
+
+
+def ends(*last):
+    return [keras.Input((2, 2, 1)), layers.Flatten(), *last]
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: keras.Sequential(ends(layers.Dense(1, activation="sigmoid"), layers.Reshape((1,)))), "sigmoid"),
+        (
+            lambda: keras.Sequential(ends(layers.Dense(1, "sigmoid"), layers.Activation("linear", dtype="float32"))),
+            "sigmoid",
+        ),
+        (lambda: keras.Sequential(ends(kg.layers.SpectralNormalization(layers.Dense(1, "sigmoid")))), "sigmoid"),
+        (lambda: keras.Sequential(ends(keras.Sequential([keras.Input((4,)), layers.Dense(1, "tanh")]))), "tanh"),
+        (lambda: through(ops.sigmoid), "sigmoid"),
+        (lambda: through(ops.hard_sigmoid), "hardsigmoid"),
+        (lambda: through(layers.ReLU()), "relu"),
+    ],
+)
+def test_a_discriminator_that_does_not_end_in_logits_is_refused(make, name):
+    latents = keras.Input((2,))
+    generator = keras.Model(latents, layers.Reshape((2, 2, 1))(layers.Dense(4)(latents)))
+    with pytest.raises(ConfigurationError, match=f"ends in {name}. Remove it"):
+        kg.GAN(generator, make())
+    kg.GAN(generator, through(layers.Activation("linear", dtype="float32")))  # the usual end beside bfloat16
+
+
+def through(last):
+    images = keras.Input((2, 2, 1))
+    return keras.Model(images, last(layers.Dense(1)(layers.Flatten()(images))))
+
+
+def test_an_improved_gan_whose_classes_are_probabilities_is_refused():
+    images, latents = keras.Input((2, 2, 1)), keras.Input((2,))
+    features = layers.Flatten(name="features")(images)
+    generator = keras.Model(latents, layers.Reshape((2, 2, 1))(layers.Dense(4)(latents)))
+    with pytest.raises(ConfigurationError, match="ends in softmax"):
+        kg.ImprovedGAN(generator, keras.Model(images, layers.Dense(3, "softmax")(features)))
+
+
+@pytest.mark.parametrize("wrong", ["0.01", True, float("nan"), float("inf"), -1.0, None])
+def test_numbers_that_are_none_are_refused(wrong):
+    for make in (
+        lambda: kg.WGAN(image_shape=(8, 8, 1), clip=wrong),
+        lambda: kg.WGANGP(image_shape=(8, 8, 1), gp_weight=wrong),
+        lambda: kg.DRAGAN(image_shape=(8, 8, 1), gp_weight=wrong),
+        lambda: kg.LSGAN(image_shape=(8, 8, 1), fake_target=np.nan if wrong == -1.0 else wrong),
+        lambda: kg.ACGAN(image_shape=(8, 8, 1), fake_label_weight=wrong),
+        lambda: kg.layers.InstanceNoise(wrong),
+        lambda: kg.GAN(image_shape=(8, 8, 1), discriminator_steps=wrong),
+    ):
+        with pytest.raises(ConfigurationError, match="Expected"):
+            make()

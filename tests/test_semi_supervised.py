@@ -8,6 +8,7 @@ from keras import Variable, ops
 
 from keras_gans import losses
 from keras_gans.engine import value_and_grad
+from keras_gans.errors import DataError
 
 
 def number(tensor):
@@ -78,3 +79,10 @@ def test_feature_matching_compares_means_of_batches():
     assert number(losses.feature_matching_loss(real, fake)) == pytest.approx(expected, rel=1e-5)
     assert number(losses.feature_matching_loss(real, real)) == 0.0
     assert number(losses.feature_matching_loss(real[::-1], fake)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_labels_and_features_that_do_not_belong_together_are_refused():
+    with pytest.raises(DataError, match="a label for each of 4 images. Received: 1"):
+        losses.semi_supervised_labelled_loss(np.zeros((4, 3), "float32"), np.array([1]))
+    with pytest.raises(DataError, match="features of one layer"):
+        losses.feature_matching_loss(np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32"))

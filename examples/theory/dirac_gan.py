@@ -94,12 +94,10 @@ def simultaneous(field, theta, psi, step):
     return theta + step * d_theta, psi + step * d_psi
 
 
-def alternating(field, theta, psi, step, discriminator_steps=1):
+def alternating(field, theta, psi, step):
     """The generator moves, then the discriminator sees where it went."""
     theta = theta + step * field(theta, psi)[0]
-    for _ in range(discriminator_steps):
-        psi = psi + step * field(theta, psi)[1]
-    return theta, psi
+    return theta, psi + step * field(theta, psi)[1]
 
 
 def clipped(field, theta, psi, step, limit=1.0):
@@ -129,10 +127,10 @@ def trajectory(field, update, steps=STEPS, step=STEP, start=START):
     return np.array(points)
 
 
-def eigenvalues(field, at=0.0, distance=1e-5):
-    """Of the field's Jacobian at (at, at), by central differences."""
+def eigenvalues(field, distance=1e-5):
+    """Of the field's Jacobian at (0, 0), by central differences."""
     columns = [
-        (np.array(field(at + dt, at + dp)) - np.array(field(at - dt, at - dp))) / (2 * distance)
+        (np.array(field(dt, dp)) - np.array(field(-dt, -dp))) / (2 * distance)
         for dt, dp in ((distance, 0.0), (0.0, distance))
     ]
     return np.linalg.eigvals(np.array(columns).T)

@@ -4,7 +4,7 @@
 
 KL(data || model), which maximum likelihood minimises, asks the model to be wherever data is; the reverse asks it to be
 nowhere else. The divergences are those that an f-GAN minimises (Nowozin et al., 2016,
-https://arxiv.org/abs/1606.00709, table 6), here evaluated by quadrature at every mean and deviation of a grid.
+https://arxiv.org/abs/1606.00709), here evaluated by quadrature at every mean and deviation of a grid.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What `fit` and `evaluate` look at before the first step, so that bad data is an error with a remedy."""
 
 import itertools
+import math
 import types
 
 import keras
@@ -204,6 +205,11 @@ def _check_labels(labels, label_space, needed):
             "batches of (images, labels), or, to a semi-supervised model, kg.data.semi_supervised(dataset) or "
             "kg.data.SemiSupervisedBatches, where few images have a label."
         )
+
+
+def is_number(value, least=-math.inf):
+    """Whether a value is a finite number, `least` or more; True and False are none."""
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and least <= value < math.inf
 
 
 def is_whole(value, least):

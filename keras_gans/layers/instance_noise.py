@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_gans import engine
+from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
 
 
@@ -45,7 +46,7 @@ class InstanceNoise(keras.layers.Layer):
 
     def __init__(self, stddev=0.1, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not stddev >= 0.0:
+        if not is_number(stddev, 0.0):
             raise ConfigurationError(f"Expected a stddev of 0 or more. Received: {stddev!r}.")
         self.initial_stddev, self.seed = float(stddev), seed
         self.seeds = keras.random.SeedGenerator(seed)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 
 
@@ -46,7 +47,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
     def __init__(self, kernels=100, dims=5, kernel_initializer=None, **kwargs):
         super().__init__(**kwargs)
-        if not all(isinstance(size, int) and size >= 1 for size in (kernels, dims)):
+        if not all(is_whole(size, 1) for size in (kernels, dims)):
             raise ConfigurationError(f"Expected kernels and dims of 1 or more. Received: {kernels!r} and {dims!r}.")
         self.kernels, self.dims = kernels, dims
         initializer = kernel_initializer or keras.initializers.RandomNormal(stddev=0.05)

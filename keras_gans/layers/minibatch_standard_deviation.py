@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 
 
@@ -43,7 +44,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     def __init__(self, group_size=4, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(group_size, int) or group_size < 1:
+        if not is_whole(group_size, 1):
             raise ConfigurationError(f"Expected a group_size of 1 or more. Received: {group_size!r}.")
         self.group_size = group_size
 

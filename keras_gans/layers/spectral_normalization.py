@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 
 _DIRECT = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Embedding)  # outputs on the last axis
@@ -57,7 +58,7 @@ class SpectralNormalization(layers.Wrapper):
                 "Expected a Dense, Conv1D to Conv3D, Conv1DTranspose to Conv3DTranspose or Embedding layer, whose one "
                 f"kernel acts linearly. Received: {layer!r}. Wrap the layers inside it, or leave it as it is."
             )
-        if not isinstance(power_iterations, int) or power_iterations < 1:
+        if not is_whole(power_iterations, 1):
             raise ConfigurationError(f"Expected power_iterations of 1 or more. Received: {power_iterations!r}.")
         super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs})
         self.power_iterations = power_iterations

@@ -18,13 +18,38 @@ pass of the reference batch with every batch.
 import keras
 from keras import ops
 
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans.layers.inner import inner_layers
 
 
 def _checked_size(size):
-    if not isinstance(size, int) or size < 1:
+    if not is_whole(size, 1):
         raise ConfigurationError(f"Expected a reference batch of 1 example or more. Received: reference_size={size!r}.")
     return size
+
+
+def check_reference_batch(name, network):
+    """Refuses a network in which virtual batch normalization would not find its reference batch.
+
+    Args:
+        name: of the network, for the error.
+        network: a Keras model.
+
+    Raises:
+        ConfigurationError: layers of two sizes, or without a `ReferenceBatch` before and a `WithoutReferenceBatch`
+            behind them.
+    """
+    kinds = (ReferenceBatch, VirtualBatchNormalization, WithoutReferenceBatch)
+    found = [layer for layer in inner_layers(network) if isinstance(layer, kinds)]
+    counts = [sum(isinstance(layer, kind) for layer in found) for kind in kinds]
+    sizes = sorted({layer.reference_size for layer in found})
+    if found and (len(sizes) > 1 or counts[0] != 1 or counts[2] != 1):
+        raise ConfigurationError(
+            f"Expected {name} to have one ReferenceBatch and one WithoutReferenceBatch around its layers of "
+            f"VirtualBatchNormalization, all of one reference_size. Received: {counts[0]}, {counts[2]} and "
+            f"{counts[1]} of them, of the sizes {sizes}."
+        )
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")

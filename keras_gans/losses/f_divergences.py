@@ -328,7 +328,7 @@ class WeightedJensenShannon(FDivergence):
         # is too small for float32 the last logarithm is log s = -v - log w. Each branch is kept from the other's
         # scores, since `where` would multiply an infinite gradient there by zero.
         scores, w = float32(scores), self.weight
-        large = scores > 15.0
+        large = scores > 15.0 - np.log(w).item()
         s = ops.softplus(-ops.where(large, 0.0, scores)) / w
         logarithm = ops.where(large, -scores - np.log(w).item(), ops.log(-ops.expm1(-s)))
         return (1.0 - w) * (np.log(1.0 - w).item() - logarithm)

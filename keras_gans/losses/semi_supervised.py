@@ -8,6 +8,7 @@ softmax does not change when a number is added to all of its logits. With lse = 
 import keras
 from keras import ops
 
+from keras_gans.errors import DataError
 from keras_gans.losses.adversarial import cross_entropy, float32
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
@@ -34,8 +35,12 @@ def semi_supervised_labelled_loss(logits, labels):
 
     Reference: Salimans et al., 2016, section 5, https://arxiv.org/abs/1606.03498
     """
-    logits = float32(logits)
-    chosen = ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1], dtype="float32")
+    logits, labels = float32(logits), ops.reshape(labels, (-1,))
+    if None not in (logits.shape[0], labels.shape[0]) and logits.shape[0] != labels.shape[0]:
+        raise DataError(
+            f"Expected a label for each of {logits.shape[0]} images. Received: {labels.shape[0]}. Give one an image."
+        )
+    chosen = ops.one_hot(labels, logits.shape[-1], dtype="float32")
     return ops.mean(ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1))
 
 
@@ -88,5 +93,9 @@ def feature_matching_loss(real_features, fake_features):
     Reference: Salimans et al., 2016, section 3.1, https://arxiv.org/abs/1606.03498; code:
     https://github.com/openai/improved-gan
     """
+    if tuple(real_features.shape[1:]) != tuple(fake_features.shape[1:]):
+        raise DataError(
+            f"Expected features of one layer. Received: {tuple(real_features.shape)}, {tuple(fake_features.shape)}."
+        )
     gap = ops.mean(float32(real_features), axis=0) - ops.mean(float32(fake_features), axis=0)
     return ops.mean(ops.square(gap))

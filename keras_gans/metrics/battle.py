@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError
 
 
@@ -103,7 +103,7 @@ def generative_adversarial_metric(*, first, second, real, n=1000, seed=0, tolera
         raise ConfigurationError(
             f"Expected two models of images of one shape. Received: {first.example_shape} and {second.example_shape}."
         )
-    if not is_whole(n, 1) or not tolerance >= 0.0:
+    if not is_whole(n, 1) or not is_number(tolerance, 0.0):
         raise ConfigurationError(
             f"Expected n of 1 or more and a tolerance of 0 or more. Received: {n!r}, {tolerance!r}."
         )

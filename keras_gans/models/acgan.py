@@ -22,6 +22,7 @@ Departures from the paper:
 import keras
 
 from keras_gans.data import label_space_of
+from keras_gans.data.checks import is_number
 from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
 from keras_gans.errors import ConfigurationError
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
@@ -81,7 +82,7 @@ class ACGAN(AdversarialModel):
                 f"Expected a discriminator with 1 + {size} logits, the verdict and those of the labels. "
                 f"Received: {discriminator.output_shape[-1]}."
             )
-        if not (fake_label_weight >= 0.0 and generator_label_weight >= 0.0):
+        if not (is_number(fake_label_weight, 0.0) and is_number(generator_label_weight, 0.0)):
             raise ConfigurationError(
                 "Expected fake_label_weight and generator_label_weight of 0 or more. "
                 f"Received: {fake_label_weight!r} and {generator_label_weight!r}."

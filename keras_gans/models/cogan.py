@@ -25,7 +25,7 @@ Departures from the paper:
 import keras
 from keras import initializers, layers
 
-from keras_gans.data.checks import check_images
+from keras_gans.data.checks import check_images, is_number
 from keras_gans.data.unpaired import edges, two_domains
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import grid
@@ -186,7 +186,7 @@ class CoGAN(AdversarialModel):
     ):
         if generator is None and discriminator is None:
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
-        if not l2_weight >= 0.0:
+        if not is_number(l2_weight, 0.0):
             raise ConfigurationError(f"Expected an l2_weight of 0 or more. Received: {l2_weight!r}.")
         super().__init__(generator, discriminator, **kwargs)
         if len(generator.output_shape) != 5 or generator.output_shape[1] != 2:

@@ -22,6 +22,7 @@ Departures from the paper:
 import keras
 from keras import ops
 
+from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
@@ -65,7 +66,7 @@ class DRAGAN(AdversarialModel):
         gp_weight=10.0,
         **kwargs,
     ):
-        if not gp_weight >= 0.0:
+        if not is_number(gp_weight, 0.0):
             raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim)

@@ -18,6 +18,7 @@ Departures from the paper:
 """
 
 import keras
+import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans.errors import ConfigurationError
@@ -36,7 +37,7 @@ def _small():
 
 
 def build_generator(image_shape, latent_dim=100, *, units=1200):
-    """The paper's generator for MNIST: two hidden layers with batch norm, then sigmoid pixels.
+    """The paper's generator for MNIST (unconfirmed): two hidden layers with batch norm, then sigmoid pixels.
 
     Args:
         image_shape: (height, width, channels).
@@ -58,7 +59,7 @@ def build_generator(image_shape, latent_dim=100, *, units=1200):
 
 
 def build_discriminator(image_shape, *, units=240):
-    """The paper's variational function for MNIST: two hidden layers of exponential linear units, then a score.
+    """The paper's variational function for MNIST (unconfirmed): two hidden layers of exponential linear units, a score.
 
     Args:
         image_shape: (height, width, channels).
@@ -121,6 +122,7 @@ class FGAN(AdversarialModel):
             raise ConfigurationError(
                 f"Expected a divergence such as keras_gans.losses.KullbackLeibler(). Received: {divergence!r}."
             )
+        _check_domain(divergence)
         if not callable(generator_objective):
             raise ConfigurationError(
                 "Expected generator_objective to be a function of a divergence and the fake scores, such as "
@@ -161,3 +163,18 @@ class FGAN(AdversarialModel):
             "divergence": keras.saving.serialize_keras_object(self.divergence),
             "generator_objective": keras.saving.serialize_keras_object(self.generator_objective),
         }
+
+
+def _check_domain(divergence):
+    """Refuses a divergence whose activation leaves the domain of its conjugate: its bound would be none."""
+    scores = np.linspace(-5.0, 5.0, 41, dtype="float32")
+    made = divergence.activation(scores), divergence.conjugate(divergence.activation(scores))
+    t, expected, conjugates = map(ops.convert_to_numpy, (*made, divergence.activated_conjugate(scores)))
+    good = np.isfinite(t) & np.isclose(conjugates, expected, rtol=1e-3, atol=1e-3)
+    if not good.all():
+        i = int(np.argmin(good))
+        raise ConfigurationError(
+            f"Expected a divergence whose activation maps scores into the domain of its conjugate f*, and whose "
+            f"activated_conjugate is f* of that. Received: {type(divergence).__name__}, where the score {scores[i]:g} "
+            f"becomes {t[i]:g}, f* of it {expected[i]:g}, and activated_conjugate is {conjugates[i]:g}."
+        )

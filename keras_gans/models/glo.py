@@ -27,7 +27,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import is_whole, labels_of
+from keras_gans.data.checks import is_number, is_whole, labels_of
 from keras_gans.data.label_spaces import Classes
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError, DataError
@@ -139,7 +139,7 @@ class GLO(AdversarialModel):
         l2_weight=1.0,
         **kwargs,
     ):
-        if not is_whole(levels, 1) or not l2_weight >= 0.0:
+        if not is_whole(levels, 1) or not is_number(l2_weight, 0.0):
             raise ConfigurationError(
                 "Expected levels of 1 or more and an l2_weight of 0 or more. Received: "
                 f"levels={levels!r} and l2_weight={l2_weight!r}."

@@ -31,7 +31,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import grid
 from keras_gans.layers import FusedBatchNormalization, StepBatchNormalization
@@ -204,7 +204,7 @@ class GRAN(AdversarialModel):
             filters = 32 << _stages(image_shape)  # 128 at 28x28, 256 at 32x32: of the smallest map 1024 at 32x32
             generator = build_generator(image_shape, latent_dim, steps=steps, base_filters=filters)
             discriminator = build_discriminator(image_shape, base_filters=filters)
-        if not l2_weight >= 0.0:
+        if not is_number(l2_weight, 0.0):
             raise ConfigurationError(f"Expected an l2_weight of 0 or more. Received: {l2_weight!r}.")
         super().__init__(generator, discriminator, **kwargs)
         self.l2_weight = l2_weight

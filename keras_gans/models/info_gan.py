@@ -29,7 +29,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import check_images, is_whole
+from keras_gans.data.checks import check_images, is_number, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization
@@ -183,7 +183,7 @@ class InfoGAN(AdversarialModel):
     ):
         codes = _checked_codes(categories, continuous)
         for name, weight in (("categorical_weight", categorical_weight), ("continuous_weight", continuous_weight)):
-            if not weight >= 0.0:
+            if not is_number(weight, 0.0):
                 raise ConfigurationError(f"Expected a {name} of 0 or more. Received: {weight!r}.")
         if generator is None and discriminator is None and recognizer is None:
             generator, discriminator = build_generator(image_shape, noise_dim + codes), build_discriminator(image_shape)

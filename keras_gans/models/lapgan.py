@@ -35,6 +35,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
 from keras_gans.model import AdversarialModel, uniform_of
 from keras_gans.pyramids import double, halve
@@ -311,7 +312,7 @@ class LAPGAN(AdversarialModel):
             generator = build_generator(image_shape, levels, latent_dim, label_size=size)
             discriminator = build_discriminator(image_shape, levels, label_size=size)
         super().__init__(generator, discriminator, label_space=label_space, **kwargs)
-        if balance is not None and not balance >= 0.0:
+        if balance is not None and not is_number(balance, 0.0):
             raise ConfigurationError(f"Expected a balance of 0 or more, or None. Received: {balance!r}.")
         self.balance = balance
         self.trained_levels = range(self.levels) if trained_levels is None else trained_levels

@@ -17,6 +17,8 @@ Departures from the paper:
 
 import keras
 
+from keras_gans.data.checks import is_number
+from keras_gans.errors import ConfigurationError
 from keras_gans.losses import least_squares_discriminator_loss, least_squares_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.dcgan import build_discriminator, build_generator
@@ -55,6 +57,9 @@ class LSGAN(AdversarialModel):
         generator_target=1.0,
         **kwargs,
     ):
+        for name, target in (("fake_target", fake_target), ("generator_target", generator_target)):
+            if not is_number(target):
+                raise ConfigurationError(f"Expected a {name} that is a finite number. Received: {target!r}.")
         if generator is None and discriminator is None:
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
         super().__init__(generator, discriminator, **kwargs)

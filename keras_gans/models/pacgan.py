@@ -23,6 +23,8 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
+from keras_gans.data.batches import Batches
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import pack
 from keras_gans.layers import FusedBatchNormalization, Maxout
@@ -241,7 +243,7 @@ def build_point_discriminator(packing=2, *, units=200, pieces=5):
 
 
 def _check_packing(packing):
-    if isinstance(packing, bool) or not isinstance(packing, int) or packing < 1:
+    if not is_whole(packing, 1):
         raise ConfigurationError(f"Expected a packing of 1 or more. Received: {packing!r}.")
 
 
@@ -298,10 +300,18 @@ class PacGAN(AdversarialModel):
         """`AdversarialModel.fit`, for batches that hold packs.
 
         Raises:
-            DataError: also for an array whose batches, or the last of them, have fewer images than a pack.
+            DataError: also for an array or `kg.data.Batches` of a batch_size that packs do not divide, and for an array
+                whose batches, or the last of them, have fewer images than a pack.
         """
-        if isinstance(x, (np.ndarray, list)) or ops.is_tensor(x):
-            size = kwargs.get("batch_size") or 32  # Keras's own
+        is_array = isinstance(x, (np.ndarray, list)) or ops.is_tensor(x)
+        size = x.batch_size if isinstance(x, Batches) else kwargs.get("batch_size") or 32  # Keras's own
+        if (is_array or isinstance(x, Batches)) and size % self.packing:
+            nearest = max(1, round(size / self.packing)) * self.packing
+            raise DataError(
+                f"Expected a batch_size that packs of {self.packing} divide. Received: {size}. Choose {nearest}: of a "
+                "batch that is no whole number of packs the rest would never be seen."
+            )
+        if is_array:
             last = len(x) % size or size
             if 0 < len(x) and last < self.packing:
                 raise DataError(

@@ -30,6 +30,7 @@ import keras
 from keras import initializers, layers, ops
 
 from keras_gans import engine
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.model import AdversarialModel
@@ -123,7 +124,7 @@ class UnrolledGAN(AdversarialModel):
             else:
                 generator = dcgan.build_generator(image_shape, latent_dim, base_filters=32)
                 discriminator = dcgan.build_discriminator(image_shape, base_filters=32)
-        if isinstance(unrolled_steps, bool) or not isinstance(unrolled_steps, int) or unrolled_steps < 0:
+        if not is_whole(unrolled_steps, 0):
             raise ConfigurationError(f"Expected unrolled_steps of 0 or more. Received: {unrolled_steps!r}.")
         super().__init__(generator, discriminator, **kwargs)
         self.unrolled_steps = unrolled_steps
@@ -169,6 +170,8 @@ class UnrolledGAN(AdversarialModel):
         """
         optimizer, variables = _inner(self.d_optimizer), self.discriminator.trainable_variables
         weights = [ops.convert_to_tensor(variable.value) for variable in variables]
+        if self.unrolled_steps == 0:  # any optimizer will do, also one whose update is none of those below
+            return weights
         update, moments = _moments(optimizer, variables)
         scale = ops.cast(self.d_optimizer.scale_loss(1.0), "float32")  # float16's gradients need large losses here too
         for k in range(self.unrolled_steps):

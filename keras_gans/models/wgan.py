@@ -22,6 +22,7 @@ Departures from the paper:
 
 import keras
 
+from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
@@ -65,7 +66,7 @@ class WGAN(AdversarialModel):
         discriminator_steps=5,
         **kwargs,
     ):
-        if not clip > 0.0:
+        if not is_number(clip, 0.0) or clip == 0.0:
             raise ConfigurationError(f"Expected a clip above 0. Received: {clip!r}.")
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim, kernel_size=4)

@@ -23,6 +23,7 @@ import math
 import keras
 from keras import layers
 
+from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
@@ -222,7 +223,7 @@ class WGANGP(AdversarialModel):
     ):
         if generator is None and discriminator is None:
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
-        if not gp_weight >= 0.0:
+        if not is_number(gp_weight, 0.0):
             raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
         super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
         if discriminator is not None:

@@ -21,7 +21,7 @@ Departures from the paper:
 import keras
 from keras import layers, ops
 
-from keras_gans.data.checks import check_tokens
+from keras_gans.data.checks import check_tokens, is_number
 from keras_gans.data.text import ALPHABET, check_alphabet, decode_text, load_text
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import text_grid
@@ -138,7 +138,7 @@ class WGANGPText(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(length, len(alphabet), latent_dim)
             discriminator = build_discriminator(length, len(alphabet))
-        if not gp_weight >= 0.0:
+        if not is_number(gp_weight, 0.0):
             raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
         super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
         if generator.output_shape[2:] != (len(alphabet),):

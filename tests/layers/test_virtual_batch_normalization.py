@@ -6,6 +6,7 @@ import pytest
 from contract import slow_on_jax
 from keras import layers, ops
 
+import keras_gans as kg
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import ReferenceBatch, VirtualBatchNormalization, WithoutReferenceBatch
@@ -130,3 +131,22 @@ def test_a_reference_batch_that_does_not_fit():
     for kind in (ReferenceBatch, VirtualBatchNormalization, WithoutReferenceBatch):
         with pytest.raises(ConfigurationError, match="reference_size=0"):
             kind(0)
+
+
+def test_a_reference_batch_that_the_networks_layers_do_not_share():
+    def generator(first, middle, last):
+        inner = [layer for layer in (first, layers.Dense(4), middle, last) if layer is not None]
+        return keras.Sequential([keras.Input((2,)), *inner, layers.Reshape((2, 2, 1))])
+
+    begin, normalize, end = ReferenceBatch, VirtualBatchNormalization, WithoutReferenceBatch
+    discriminator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(1)])
+    kg.GAN(generator(begin(3), normalize(3), end(3)), discriminator)
+    for triple in (
+        (begin(8), normalize(5), end(3)),
+        (begin(3), normalize(3), end(2)),
+        (None, normalize(3), None),
+        (begin(3), normalize(3), None),
+        (begin(3), None, None),
+    ):
+        with pytest.raises(ConfigurationError, match="generator to have one ReferenceBatch"):
+            kg.GAN(generator(*triple), discriminator)

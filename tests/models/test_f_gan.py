@@ -82,6 +82,23 @@ class TestFGAN(VariantContract):
             number(kg.losses.non_saturating_generator_loss(d_fake)), rel=1e-5
         )
 
+    def test_a_divergence_that_leaves_its_domain_is_refused(self):
+        class Backwards(kg.losses.ReverseKullbackLeibler):
+            """T = exp(-v), above 0, where f* is defined below 0 alone."""
+
+            def activation(self, scores):
+                return keras.ops.exp(-kg.losses.adversarial.float32(scores))
+
+        class Forgotten(kg.losses.Pearson):
+            """f* of another function."""
+
+            def activated_conjugate(self, scores):
+                return kg.losses.adversarial.float32(scores)
+
+        for divergence in (Backwards(), Forgotten()):
+            with pytest.raises(ConfigurationError, match=f"domain of its conjugate.*{type(divergence).__name__}"):
+                self.make(divergence=divergence)
+
     def test_what_is_no_divergence_is_refused(self):
         for divergence in ("kl", kg.losses.KullbackLeibler, 1.0):
             with pytest.raises(ConfigurationError, match="KullbackLeibler"):

@@ -7,6 +7,7 @@ from contract import VariantContract, equal, number, slow_on_jax, values
 from keras import layers, ops
 
 from keras_gans.errors import ConfigurationError
+from keras_gans.layers import StepBatchNormalization
 from keras_gans.models.wgan_gp import (
     WGANGP,
     build_discriminator,
@@ -70,7 +71,10 @@ class TestWGANGP(VariantContract):
             [keras.Input(self.shape), layers.Flatten(), layers.BatchNormalization(), layers.Dense(1)]
         )
         images = keras.Input(self.shape)
-        for network in (critic, keras.Model(images, critic(images))):
+        rows = layers.TimeDistributed(layers.BatchNormalization())(images)  # inside a wrapper
+        steps = StepBatchNormalization(1)(images, step=0)  # inside a layer
+        inside = [keras.Model(images, layers.Dense(1)(layers.Flatten()(x))) for x in (rows, steps)]
+        for network in (critic, keras.Model(images, critic(images)), *inside):
             with pytest.raises(ConfigurationError, match="without batch normalization"):
                 WGANGP(self.make().generator, network)
 
