@@ -123,7 +123,7 @@ def first_layer_directions(model, count=None):
     positive. A normalization after the layer changes the scale of its outputs, which is not looked at.
 
     Args:
-        model: an `AdversarialModel` whose latents go into a dense layer.
+        model: an `AdversarialModel` whose latents, or latents and labels, go into a dense layer.
         count: how many, 1 to latent_dim; None for all.
 
     Returns:
@@ -137,14 +137,19 @@ def first_layer_directions(model, count=None):
     https://arxiv.org/abs/2007.06600
     """
     count = _checked_count(count, model.latent_dim)
-    first = next((layer for layer in model.sampling_generator.layers if layer.weights), None)
+    generator = model.sampling_generator
+    first = next((layer for layer in generator.layers if layer.weights), None)
     kernel = getattr(first, "kernel", None)
-    if kernel is None or len(kernel.shape) != 2 or kernel.shape[0] != model.latent_dim:
+    joined = next((layer for layer in generator.layers if isinstance(layer, keras.layers.Concatenate)), None)
+    size = model.latent_dim
+    if joined is not None and first.input is joined.output and joined.input[0] is generator.inputs[0]:
+        size = joined.output.shape[-1]  # a conditional generator's labels, behind the latents
+    if kernel is None or len(kernel.shape) != 2 or kernel.shape[0] != size:
         raise UnsupportedError(
             f"Expected a generator that begins with a dense layer of {model.latent_dim} latents. Received: "
             f"{first!r}. Use activation_directions, which asks for no kind of layer."
         )
-    kernel = ops.convert_to_numpy(kernel).astype("float64")
+    kernel = ops.convert_to_numpy(kernel)[: model.latent_dim].astype("float64")
     values, vectors = np.linalg.eigh(kernel @ kernel.T)  # ascending
     lengths = np.sqrt(np.maximum(values[::-1][:count], 0.0))
     return _signed(vectors[:, ::-1].T[:count]).astype("float32"), lengths.astype("float32")

@@ -131,6 +131,23 @@ def test_directions_of_a_conditional_models_noise():
     assert variances == pytest.approx([200.0, 16 / 12], rel=0.05)  # the latents are U[0, 1]
 
 
+def test_the_first_layers_directions_of_a_conditional_model():
+    latents, labels = keras.Input((4,)), keras.Input((2,))
+    kernel = RNG.normal(size=(6, 64)) * [[1.0], [3.0], [1.0], [1.0], [9.0], [9.0]]
+    for order, rows in (([latents, labels], range(6)), ([labels, latents], [4, 5, 0, 1, 2, 3])):
+        x = layers.Dense(64, name="first")(layers.Concatenate()(order))
+        network = keras.Model([latents, labels], layers.Reshape((8, 8, 1))(x))
+        network.get_layer("first").set_weights([kernel[rows], np.zeros(64)])
+        model = kg.CGAN(network, None, label_space=kg.data.Classes(2))
+        if order[0] is labels:  # which rows are the latents' is not known
+            with pytest.raises(kg.errors.UnsupportedError, match="dense layer of 4 latents"):
+                first_layer_directions(model)
+            continue
+        directions, lengths = first_layer_directions(model, 2)
+        np.testing.assert_allclose(np.linalg.norm(directions @ kernel[:4], axis=1), lengths, rtol=1e-5)
+        assert abs(directions[0][1]) > 0.9
+
+
 def test_directions_that_do_not_exist():
     model = linear(RNG.normal(size=(10, 64)))
     for count in (0, 11, 2.5):
