@@ -5,9 +5,11 @@ they become larger by zeros between the pixels and 4 times the same filter. Both
 each is two products with a small matrix.
 """
 
+import keras
 import numpy as np
 from keras import ops
 
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 
 BINOMIAL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
@@ -22,6 +24,16 @@ def _blur(size):
     return blur
 
 
+def _floats(images):
+    """Images as a tensor of floats: the filter has none but 0 among whole numbers."""
+    images = ops.convert_to_tensor(images)
+    if len(images.shape) != 4:
+        raise ConfigurationError(
+            f"Expected images (N, height, width, channels). Received: {tuple(images.shape)}. Pass one as images[None]."
+        )
+    return images if "float" in keras.backend.standardize_dtype(images.dtype) else ops.cast(images, "float32")
+
+
 def _along_sides(images, rows, columns):
     rows, columns = (ops.cast(matrix, images.dtype) for matrix in (rows, columns))
     return ops.einsum("qw,nhwc->nhqc", columns, ops.einsum("ph,nhwc->npwc", rows, images))
@@ -31,20 +43,20 @@ def halve(images):
     """Images of half the size.
 
     Args:
-        images: floats (N, height, width, channels), 2 pixels or more a side.
+        images: (N, height, width, channels), 2 pixels or more a side; whole numbers become floats of the same range.
 
     Returns:
         (N, height / 2, width / 2, channels), odd sizes rounded up.
 
     Raises:
-        ConfigurationError: a side of one pixel.
+        ConfigurationError: a side of one pixel, or no batch of images.
 
     Example:
 
     >>> tuple(halve(np.ones((1, 7, 4, 3), "float32")).shape)
     (1, 4, 2, 3)
     """
-    images = ops.convert_to_tensor(images)
+    images = _floats(images)
     size = images.shape[1:3]
     if min(size) < 2:
         raise ConfigurationError(
@@ -63,12 +75,20 @@ def double(images, size):
     Returns:
         (N, *size, channels).
 
+    Raises:
+        ConfigurationError: images of another size than half of it.
+
     Example:
 
     >>> tuple(double(np.ones((1, 4, 2, 3), "float32"), (7, 4)).shape)
     (1, 7, 4, 3)
     """
-    return _along_sides(ops.convert_to_tensor(images), *(2.0 * _blur(side)[:, ::2] for side in size))
+    images = _floats(images)
+    if tuple(images.shape[1:3]) != tuple(-(-side // 2) for side in size):
+        raise ConfigurationError(
+            f"Expected images of half the size {tuple(size)}, rounded up. Received: {tuple(images.shape[1:3])}."
+        )
+    return _along_sides(images, *(2.0 * _blur(side)[:, ::2] for side in size))
 
 
 def laplacian_pyramid(images, levels):
@@ -82,7 +102,7 @@ def laplacian_pyramid(images, levels):
         A list of tensors, the finest first, each half the size of the one before.
 
     Raises:
-        ConfigurationError: more levels than the images can be halved for.
+        ConfigurationError: no level, or more than the images can be halved for.
 
     Example:
 
@@ -91,7 +111,9 @@ def laplacian_pyramid(images, levels):
 
     Reference: Burt and Adelson, 1983, "The Laplacian pyramid as a compact image code"
     """
-    images, pyramid = ops.convert_to_tensor(images), []
+    if not is_whole(levels, 1):
+        raise ConfigurationError(f"Expected levels of 1 or more. Received: {levels!r}.")
+    images, pyramid = _floats(images), []
     for _ in range(levels - 1):
         smaller = halve(images)
         pyramid.append(images - double(smaller, images.shape[1:3]))
@@ -115,7 +137,7 @@ def from_laplacian_pyramid(pyramid):
     >>> bool(np.allclose(again, images, atol=1e-5))
     True
     """
-    *finer, images = map(ops.convert_to_tensor, pyramid)
+    *finer, images = map(_floats, pyramid)
     for level in reversed(finer):
         images = level + double(images, level.shape[1:3])
     return images

@@ -278,6 +278,10 @@ class _RunCheckpoint(Checkpoint):
         self.progress.update(epochs=epoch + 1, final_losses=losses, history=history)
         super().on_epoch_end(epoch, logs)
 
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self.progress["wall_seconds"] = time.monotonic() - self.started  # a recipe's callback may have gone on
+
     def _save(self):
         self.progress["wall_seconds"] = time.monotonic() - self.started
         self._write_progress()

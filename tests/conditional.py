@@ -76,6 +76,26 @@ class ConditionalContract(VariantContract):
 
     # Labels
 
+    def asked(self, gan):
+        """The network that training asks for images of [latents, labels]."""
+        return gan.generator
+
+    def test_generated_images_have_the_labels_of_the_batch(self, monkeypatch):
+        """The generator is asked for the labels of the real images that an update sees beside its own."""
+        gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=2)
+        images, labels = (array[:8] for array in self.arrays())
+        network, asked = self.asked(gan), []
+        call = network.call
+
+        def watched(inputs, **options):
+            asked.append(ops.convert_to_numpy(inputs[-1]).argmax(1).tolist())
+            return call(inputs, **options)
+
+        monkeypatch.setattr(network, "call", watched)
+        gan.fit(images, labels, batch_size=8, shuffle=False, verbose=0)
+        first, second = labels[0::2].tolist(), labels[1::2].tolist()
+        assert asked[:2] == [first, second] and asked[2:] in ([], [second])  # the generator's update is with the last
+
     def test_a_label_changes_its_image_and_no_other(self, one):
         images = one.generate(4, seed=1, labels=[0, 1, 2, 0])
         changed = one.generate(4, seed=1, labels=[0, 2, 2, 0])

@@ -81,3 +81,20 @@ def test_its_slope_is_that_of_finite_differences():
     ends = [float(array(losses.laplacian_loss(x + sign * step, y, 3))) for sign in (1.0, -1.0)]
     # Piecewise linear: corners crossed by the step, about one level's number in a hundred, change it by a few percent.
     assert float((array(slope) * step).sum()) == pytest.approx((ends[0] - ends[1]) / 2, rel=0.1, abs=2e-6)
+
+
+def test_whole_numbers_are_halved_as_floats():
+    levels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype("uint8")
+    np.testing.assert_array_equal(array(pyramids.halve(levels)), array(pyramids.halve(levels.astype("float32"))))
+    again = pyramids.from_laplacian_pyramid(pyramids.laplacian_pyramid(levels, 3))
+    np.testing.assert_allclose(array(again), levels, atol=1e-3)
+
+
+def test_what_is_no_pyramid_is_refused():
+    for call, message in (
+        (lambda: pyramids.laplacian_pyramid(images(8, 8), 0), "levels of 1 or more"),
+        (lambda: pyramids.laplacian_pyramid(images(8, 8)[0], 2), r"images\[None\]"),
+        (lambda: pyramids.double(images(8, 8), (8, 16)), r"half the size \(8, 16\)"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            call()

@@ -1,5 +1,8 @@
 """Runs of a variant on any data; whole runs are tested through the command line in test_cli.py."""
 
+import json
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -112,3 +115,21 @@ def test_a_run_that_was_interrupted_is_not_overwritten(tmp_path):
     assert (tmp_path / "checkpoint.keras").read_bytes() == kept
     train(recipe, tmp_path, resume_from=tmp_path, verbose=0)
     train(recipe, tmp_path, verbose=0)  # a finished one may be trained anew
+
+
+def test_what_callbacks_do_at_the_end_is_in_the_wall_time(tmp_path):
+    class GoOn(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            time.sleep(2)
+
+    def recipe(smoke):
+        model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+        model.compile(jit_compile=False)
+        dataset = kg.data.load(np.zeros((8, 8, 8, 1), "uint8"), batch_size=4)
+        return training.Recipe(model, dataset, epochs=1, callbacks=[GoOn()])
+
+    started = time.monotonic()
+    train(recipe, tmp_path, verbose=0)
+    seconds = cards.read_card(tmp_path)["training"]["wall_seconds"]
+    at_the_epochs_end = json.loads((tmp_path / "progress.json").read_text())["wall_seconds"]
+    assert at_the_epochs_end + 2 <= seconds + 0.1 < time.monotonic() - started

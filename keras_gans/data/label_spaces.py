@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError, DataError
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
@@ -29,8 +29,17 @@ class LabelSpace:
         Raises:
             DataError: another shape or dtype, no label, or values that are none of the space's.
         """
-        given = np.asarray(labels) if isinstance(labels, (list, tuple)) else ops.convert_to_numpy(labels)
-        values = given[:, 0] if self.shape == () and given.ndim == 2 and given.shape[1] == 1 else given
+        try:
+            given = np.asarray(labels) if isinstance(labels, (list, tuple)) else ops.convert_to_numpy(labels)
+        except ValueError as error:
+            raise DataError(
+                f"Expected labels of shape {_written(self.shape)}, {self}. Received: rows of several lengths."
+            ) from error
+        values = given
+        if self.shape == () and given.ndim == 2 and given.shape[1] == 1:
+            values = given[:, 0]
+        elif self.shape == (1,) and given.ndim == 1:
+            values = given[:, None]
         if values.shape[1:] != self.shape or values.ndim == 0 or len(values) == 0:
             raise DataError(
                 f"Expected labels of shape {_written(self.shape)}, {self}. Received: shape {given.shape}. Pass one "
@@ -111,8 +120,8 @@ class Classes(LabelSpace):
         return labels[:, 0] if self.shape == () else labels
 
     def others(self, encoded, uniform):
-        """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, draws); of one feature, each
-        other label is as likely."""
+        """Encoded labels that differ from `encoded`, but where there is one label alone, drawn by numbers from U[0, 1],
+        (N, draws); of one feature, each other label is as likely."""
         ends = np.cumsum([0, *self.counts])
         columns = [ops.argmax(encoded[:, a:b], axis=-1) for a, b in zip(ends[:-1], ends[1:])]
         if len(columns) == 1:
@@ -199,7 +208,7 @@ class Attributes(LabelSpace):
 
     def encode(self, labels):
         """float32 (N, count) of labels: 1 where the attribute is there."""
-        return ops.cast(labels, "float32")
+        return ops.reshape(ops.cast(labels, "float32"), (-1, self.count))
 
     def others(self, encoded, uniform):
         """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, count)."""
@@ -252,8 +261,10 @@ class Values(LabelSpace):
     def __init__(self, count=1, *, low=-1.0, high=1.0):
         if not is_whole(count, 1):
             raise ConfigurationError(f"Expected a count of numbers, 1 or more. Received: {count!r}.")
-        if not low < high:
-            raise ConfigurationError(f"Expected low below high. Received: low={low!r}, high={high!r}.")
+        if not is_number(low) or not is_number(high) or not low < high:
+            raise ConfigurationError(
+                f"Expected low below high, two finite numbers. Received: low={low!r}, high={high!r}."
+            )
         self.count = self.size = self.draws = int(count)
         self.low, self.high, self.shape = float(low), float(high), (self.count,)
 
@@ -262,7 +273,8 @@ class Values(LabelSpace):
 
     def encode(self, labels):
         """float32 (N, count) of labels: -1 at `low`, 1 at `high`."""
-        return (ops.cast(labels, "float32") - self.low) * (2.0 / (self.high - self.low)) - 1.0
+        labels = ops.reshape(ops.cast(labels, "float32"), (-1, self.count))
+        return (labels - self.low) * (2.0 / (self.high - self.low)) - 1.0
 
     def others(self, encoded, uniform):
         """Encoded labels at a distance of 1/2 to 1 from `encoded` in each number, around the ends of [-1, 1], drawn by
@@ -308,14 +320,14 @@ def label_space_of(labels):
     """The smallest label space that holds the labels of a data set.
 
     Args:
-        labels: array of whole numbers, (N,) or (N, columns); of truth values (N, count); or of floats (N, count).
+        labels: array of whole numbers, of truth values or of floats, (N,) or (N, columns).
 
     Returns:
         `Classes` of whole numbers, with two classes or more in each column; `Attributes` of truth values; `Values` of
         floats.
 
     Raises:
-        DataError: no labels, or negative ones.
+        DataError: no labels, negative whole numbers, floats that are not finite or all alike, or anything else.
 
     Example:
 
@@ -325,10 +337,19 @@ def label_space_of(labels):
     if labels is None or len(labels) == 0:
         raise DataError("Expected a data set with labels. Received: one without. A conditional model learns from both.")
     labels = np.asarray(labels)
-    if labels.dtype.kind == "b" and labels.ndim == 2:
-        return Attributes(labels.shape[1])
+    if labels.ndim > 2 or labels.dtype.kind not in "biuf":
+        raise DataError(
+            "Expected labels (N,) or (N, columns) of whole numbers, truth values or floats. Received: "
+            f"{labels.dtype} {labels.shape}. Number the classes from 0."
+        )
     columns = labels.reshape(len(labels), -1)
+    if labels.dtype.kind == "b":
+        return Attributes(columns.shape[1])
     if labels.dtype.kind == "f":
+        if not np.isfinite(columns).all() or columns.min() == columns.max():
+            raise DataError(
+                f"Expected finite floats as labels, of which some differ. Received: {columns.min()} to {columns.max()}."
+            )
         return Values(columns.shape[1], low=float(columns.min()), high=float(columns.max()))
     if columns.min() < 0:
         raise DataError(f"Expected labels of 0 or more. Received: {columns.min()}.")

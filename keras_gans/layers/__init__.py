@@ -6,6 +6,7 @@ from keras_gans.layers.instance_noise import InstanceNoise
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
+from keras_gans.layers.seeded_dropout import seeded_dropout
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
 from keras_gans.layers.step_batch_normalization import StepBatchNormalization
@@ -33,4 +34,5 @@ __all__ = [
     "WeightNormalization",
     "WithoutReferenceBatch",
     "initialize_from_data",
+    "seeded_dropout",
 ]

@@ -23,8 +23,6 @@ Departures from the papers:
 - BiGAN without the weight decay of its code, 2.5e-5, and without the linear decay of the rate in the second 200 epochs.
 """
 
-import random
-
 import keras
 import numpy as np
 from keras import initializers, layers, ops
@@ -32,7 +30,7 @@ from keras import initializers, layers, ops
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_uint8
-from keras_gans.layers import FusedBatchNormalization, UntiedBias
+from keras_gans.layers import FusedBatchNormalization, UntiedBias, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.model import AdversarialModel, check_encoder, uniform_of
 from keras_gans.optimizers import FusedAdam
@@ -132,7 +130,7 @@ def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=
 
     def maxout(x, name, layer, *options, rate=dropout[1]):
         # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
-        x = layers.Dropout(rate, seed=random.randrange(2**31), name=f"{name}_dropout")(x)
+        x = seeded_dropout(rate, f"{name}_dropout")(x)
         pieces = [layer(*options, kernel_initializer=_weights(), name=f"{name}_{piece}")(x) for piece in "ab"]
         return layers.Maximum(name=name)(pieces)
 
@@ -145,7 +143,7 @@ def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=
     both = layers.Concatenate(name="both")([layers.Flatten(name="flatten")(x), z])
     for i in range(2):
         both = maxout(both, f"both{i}", layers.Dense, 32 * base_filters)
-    both = layers.Dropout(dropout[1], seed=random.randrange(2**31), name="dropout")(both)
+    both = seeded_dropout(dropout[1], "dropout")(both)
     logits = layers.Dense(1, kernel_initializer=_weights(), dtype="float32", name="logits")(both)
     return keras.Model([latents, images], logits, name="discriminator")
 

@@ -18,15 +18,13 @@ Departures from the paper:
 - several labels at once, attributes and continuous labels are this library's: they enter as one vector.
 """
 
-import random
-
 import keras
 import numpy as np
 from keras import layers
 
 from keras_gans.data import label_space_of
 from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
-from keras_gans.layers import Maxout
+from keras_gans.layers import Maxout, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel, uniform_of
 
@@ -74,14 +72,9 @@ def build_discriminator(image_shape=(28, 28, 1), label_size=10, *, units=(240, 5
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # [0, 1]
     of_images = Maxout(units[0], pieces[0], name="of_images")(layers.Flatten(name="flatten")(x))
     of_labels = Maxout(units[1], pieces[1], name="of_labels")(labels)
-    x = _dropout("dropout0")(layers.Concatenate(name="both")([of_images, of_labels]))
-    x = _dropout("dropout1")(Maxout(units[2], pieces[2], name="hidden")(x))
+    x = seeded_dropout(0.5, "dropout0")(layers.Concatenate(name="both")([of_images, of_labels]))
+    x = seeded_dropout(0.5, "dropout1")(Maxout(units[2], pieces[2], name="hidden")(x))
     return keras.Model([labels, images], layers.Dense(1, dtype="float32", name="logits")(x), name="discriminator")
-
-
-def _dropout(name):
-    # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
-    return layers.Dropout(0.5, seed=random.randrange(2**31), name=name)
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")

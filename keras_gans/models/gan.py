@@ -15,14 +15,12 @@ Departures from the paper:
 - momentum stays at 0.5 in `compile()`'s optimizer; the published configuration raises it to 0.7 over 250 epochs.
 """
 
-import random
-
 import keras
 import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans.errors import ConfigurationError
-from keras_gans.layers.maxout import Maxout
+from keras_gans.layers import Maxout, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
 
@@ -61,11 +59,6 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
     return keras.Model(latents, images, name="generator")
 
 
-def _dropout(rate, name):
-    # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
-    return layers.Dropout(rate, seed=random.randrange(2**31), name=name)
-
-
 def build_discriminator(image_shape, *, units=240, pieces=5):
     """The paper's discriminator for MNIST: two maxout layers under dropout, then one logit.
 
@@ -80,9 +73,9 @@ def build_discriminator(image_shape, *, units=240, pieces=5):
     small = initializers.RandomUniform(-0.005, 0.005)
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # [0, 1], where dropout's zero is black
-    x = _dropout(0.2, "dropout0")(layers.Flatten(name="flatten")(x))  # the paper keeps 0.8, then 0.5
-    x = _dropout(0.5, "dropout1")(Maxout(units, pieces, small, name="hidden0")(x))
-    x = _dropout(0.5, "dropout2")(Maxout(units, pieces, small, name="hidden1")(x))
+    x = seeded_dropout(0.2, "dropout0")(layers.Flatten(name="flatten")(x))  # the paper keeps 0.8, then 0.5
+    x = seeded_dropout(0.5, "dropout1")(Maxout(units, pieces, small, name="hidden0")(x))
+    x = seeded_dropout(0.5, "dropout2")(Maxout(units, pieces, small, name="hidden1")(x))
     logits = layers.Dense(1, kernel_initializer=small, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="discriminator")
 

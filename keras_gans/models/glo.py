@@ -27,6 +27,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_gans.data.batches import Batches
 from keras_gans.data.checks import is_number, is_whole, labels_of
 from keras_gans.data.label_spaces import Classes
 from keras_gans.data.loading import load
@@ -155,6 +156,7 @@ class GLO(AdversarialModel):
         super().__init__(generator, discriminator, **kwargs)
         if discriminator is not None:
             _check_table(discriminator, self.latent_dim)
+        _check_levels(levels, self.image_shape)
         self.levels, self.l2_weight = levels, l2_weight
         # The fitted normal distribution: latents = mean + noise @ factor, which begins as the standard normal one.
         self.gaussian = layers.Dense(
@@ -192,16 +194,20 @@ class GLO(AdversarialModel):
     def initialize_from_data(self, images):
         """Sets the latents to the images' first principal components, not scaled, and projects them to the ball.
 
-        Training is many times shorter than from random latents. Call it once, before `fit`. Images of fewer components
+        Training is many times shorter than from random latents, as the authors of the code say that this is from. Call
+        it once, before `fit`. Images of fewer components
         than there are latents leave the last of these at zero.
 
         Args:
-            images: the training images in the order of their indices, uint8 or floats in [-1, 1].
+            images: the training images in the order of their indices, uint8 or floats in [-1, 1]; or the `Batches`.
 
         Raises:
             DataError: not one image for each row of the table, or images of another shape.
         """
         table = self._table("the images' components")
+        if isinstance(images, Batches):
+            images = images.images
+        images = np.asarray(images)
         self.check_examples(images, self.example_shape)
         if len(images) != self.num_images:
             raise DataError(f"Expected the {self.num_images} images with latents. Received: {len(images)}.")
@@ -324,12 +330,23 @@ class GLO(AdversarialModel):
     @classmethod
     def for_data(cls, dataset, **options):
         """The default networks for what `load_data` returned, the latents set to the images' principal components."""
-        model = cls(image_shape=dataset.image_shape, num_images=len(dataset.images), **options)
+        model = cls(**{"image_shape": dataset.image_shape, "num_images": len(dataset.images), **options})
         model.initialize_from_data(dataset.images)
         return model
 
     def get_config(self):
         return {**super().get_config(), "levels": self.levels, "l2_weight": self.l2_weight}
+
+
+def _check_levels(levels, image_shape):
+    side, most = min(image_shape[:2]), 1
+    while side > 1:
+        side, most = -(-side // 2), most + 1
+    if levels > most:
+        raise ConfigurationError(
+            f"Expected 1 to {most} levels for images {tuple(image_shape)}, which can be halved {most - 1} times. "
+            f"Received: levels={levels}."
+        )
 
 
 def principal_components(rows, count):

@@ -137,7 +137,7 @@ class InfoGAN(AdversarialModel):
     The last of the latents are the codes: `categories[i]` numbers of a one-hot vector each, then `continuous` numbers
     from -1 to 1. `prior` makes them of normal noise: the place of the largest of K numbers is uniform over K
     categories, and the distribution function of a normal makes it uniform. `evaluate` also logs `information`, the
-    bound in nats without weights.
+    bound in nats without weights, above which it is by a constant: 0.39 for each continuous code.
 
     Args:
         generator: see `AdversarialModel`.
@@ -182,6 +182,8 @@ class InfoGAN(AdversarialModel):
         **kwargs,
     ):
         codes = _checked_codes(categories, continuous)
+        if not is_whole(noise_dim, 0):
+            raise ConfigurationError(f"Expected a noise_dim of 0 or more. Received: {noise_dim!r}.")
         for name, weight in (("categorical_weight", categorical_weight), ("continuous_weight", continuous_weight)):
             if not is_number(weight, 0.0):
                 raise ConfigurationError(f"Expected a {name} of 0 or more. Received: {weight!r}.")
@@ -350,8 +352,10 @@ class InfoGAN(AdversarialModel):
             raise ConfigurationError(f"Expected a code from 0 to {len(self.code_slices) - 1}. Received: {code!r}.")
         place = self.code_slices[code]
         size, categorical = place.stop - place.start, code < len(self.categories)
-        values = (range(size) if categorical else np.linspace(-1.0, 1.0, 10)) if values is None else list(values)
-        if len(values) == 0 or categorical and not all(is_whole(value, 0) and value < size for value in values):
+        values = (range(size) if categorical else np.linspace(-1.0, 1.0, 10)) if values is None else values
+        values = list(values) if np.ndim(values) else [values]
+        fits = (lambda value: is_whole(value, 0) and value < size) if categorical else is_number
+        if len(values) == 0 or not all(map(fits, values)):
             wanted = f"categories from 0 to {size - 1}" if categorical else "numbers"
             raise ConfigurationError(f"Expected {wanted} as values, one or more. Received: {values!r}.")
         latents = ops.convert_to_numpy(self.prior(ops.convert_to_tensor(self.noise(rows, seed))))
@@ -386,9 +390,10 @@ def _checked(image_shape):
 
 def _checked_codes(categories, continuous):
     """How many latents are codes."""
-    if not all(is_whole(size, 2) for size in categories) or not is_whole(continuous, 0):
+    listed = isinstance(categories, (list, tuple))
+    if not listed or not all(is_whole(size, 2) for size in categories) or not is_whole(continuous, 0):
         raise ConfigurationError(
-            "Expected categories of 2 or more for each code and 0 or more continuous codes, whole numbers. Received: "
+            "Expected categories such as (10,), 2 or more for each code, and 0 or more continuous codes. Received: "
             f"categories={categories!r} and continuous={continuous!r}."
         )
     codes = sum(categories) + continuous

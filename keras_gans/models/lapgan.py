@@ -7,8 +7,9 @@ l_k = u(I_{k+1}), and level K the coarsest image itself. Then I_k = l_k + h_k, e
 Objective of each level, with logits d_k; G_k makes a residual for a coarse image, and G_K an image of noise alone:
     discriminator: E[softplus(-d_k(h_k, l_k))] + E[softplus(d_k(G_k(z_k, l_k), l_k))]
     generator:     E[softplus(-d_k(G_k(z_k, l_k), l_k))]                               (non-saturating)
-The losses shown are the sums over the levels that are trained. d_k sees the sum of residual and coarse image. No level
-has a gradient from another: each has networks of its own, and l_k is of a real image.
+The losses shown are the sums over the levels that are trained, in training without those that rest. d_k sees the sum of
+residual and coarse image. No level has a gradient from another: each has networks of its own, and l_k is of a real
+image.
 
 Sampling: I_K = G_K(z_K), then I_k = l_k + G_k(z_k, l_k) with l_k = u(I_{k+1}), from coarse to fine.
 
@@ -25,18 +26,21 @@ Departures from the paper:
 - images are in [-1, 1] and are not normalised pixel by pixel;
 - real and generated images pass the discriminator in two batches; the code mixes them in one;
 - the generator's coarse images are those of the last discriminator update; the code draws others;
-- in `compile()`'s optimizer the momentum stays at 0.5; the code raises it by 0.0008 an epoch;
+- `compile()`'s optimizer is the code's at its start, for all forms: there the rate is divided by 1.000004 an epoch
+  (class-conditional: 1.00004) and the momentum raised by 0.0008 up to 0.7 (from 0 where class-conditional), and the
+  LSUN code, whose balance rule this is, has the rate 0.01 and no momentum;
+- the coarsest level's initial weights are Glorot's, in the place of N(0, 0.05) and N(0, 0.005);
 - no choice of an epoch by held-out nearest distances ("approximate Parzen").
 """
-
-import random
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import is_number
+from keras_gans.data.checks import is_number, is_whole
+from keras_gans.data.label_spaces import check_label_space
 from keras_gans.errors import ConfigurationError
+from keras_gans.layers import seeded_dropout
 from keras_gans.model import AdversarialModel, uniform_of
 from keras_gans.pyramids import double, halve
 
@@ -109,7 +113,7 @@ def sizes_of(image_shape, levels):
     sizes = [(height, width)]
     while min(sizes[-1]) > 4:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
-    if not 1 <= levels <= len(sizes):
+    if not is_whole(levels, 1) or levels > len(sizes):
         raise ConfigurationError(
             f"Expected 1 to {len(sizes)} levels of {height}x{width} images, since {sizes[-1][0]}x{sizes[-1][1]} is too "
             f"small to halve. Received: {levels}."
@@ -191,11 +195,6 @@ def build_generator(
     return keras.Model([latents, *labels] if labels else latents, images, name="generator")
 
 
-def _dropout(rate, name):
-    # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
-    return layers.Dropout(rate, seed=random.randrange(2**31), name=name)
-
-
 def _level_discriminator(size, channels, filters, kernel_size, label_size, name):
     shape = (*size, channels)
     residual, coarse = keras.Input(shape, name="residual"), keras.Input(shape, name="coarse")
@@ -204,8 +203,10 @@ def _level_discriminator(size, channels, filters, kernel_size, label_size, name)
     if labels:
         x = layers.Concatenate(name="seen")([x, _plane(labels[0], size, "class")])
     x = layers.Conv2D(filters, kernel_size, activation="relu", name="conv0")(x)
-    x = layers.Conv2D(filters, kernel_size, strides=2, activation="relu", name="conv1")(x)
-    x = _dropout(0.5, "dropout")(layers.Flatten(name="flatten")(x))
+    # In the code a ReLU follows in the class-conditional form alone.
+    activation = "relu" if labels else None
+    x = layers.Conv2D(filters, kernel_size, strides=2, activation=activation, name="conv1")(x)
+    x = seeded_dropout(0.5, "dropout")(layers.Flatten(name="flatten")(x))
     logits = layers.Dense(1, dtype="float32", name="logits")(x)
     return keras.Model([*labels, residual, coarse], logits, name=name)
 
@@ -218,7 +219,7 @@ def _coarsest_discriminator(image_shape, units, label_size, name):
         x = layers.Concatenate(name="seen")([x, *labels])
     for i in range(2):
         x = layers.Dense(units, activation="relu", name=f"hidden{i}")(x)
-        x = _dropout(0.5, f"dropout{i}")(x)
+        x = seeded_dropout(0.5, f"dropout{i}")(x)
     logits = layers.Dense(1, dtype="float32", name="logits")(x)
     return keras.Model([*labels, images] if labels else images, logits, name=name)
 
@@ -238,10 +239,16 @@ def build_discriminator(image_shape=(32, 32, 3), levels=3, *, filters=64, kernel
         finest first, then the coarsest image] to logits (N, levels). The level k is its layer "level<k>".
 
     Raises:
-        ConfigurationError: more levels than the size can be halved for.
+        ConfigurationError: more levels than the size can be halved for, or than the convolutions leave a pixel of.
     """
     *finer, coarsest = sizes_of(image_shape, levels)
-    channels = image_shape[-1]
+    channels, least = image_shape[-1], 2 * kernel_size - 1
+    if finer and min(finer[-1]) < least:
+        raise ConfigurationError(
+            f"Expected levels of {least} pixels or more a side above the coarsest, which two convolutions of "
+            f"{kernel_size}x{kernel_size} leave a pixel of. Received: {levels} levels of {tuple(image_shape)}, one of "
+            f"{finer[-1][0]}x{finer[-1][1]}. Ask for fewer levels, or pass a smaller kernel_size."
+        )
     labels = [keras.Input((label_size,), name="labels")] if label_size else []
     inputs, logits = list(labels), []
     for k, size in enumerate(finer):
@@ -308,7 +315,7 @@ class LAPGAN(AdversarialModel):
         **kwargs,
     ):
         if generator is None and discriminator is None:
-            size = 0 if label_space is None else label_space.size
+            size = 0 if label_space is None else check_label_space(label_space).size
             generator = build_generator(image_shape, levels, latent_dim, label_size=size)
             discriminator = build_discriminator(image_shape, levels, label_size=size)
         super().__init__(generator, discriminator, label_space=label_space, **kwargs)
@@ -329,10 +336,13 @@ class LAPGAN(AdversarialModel):
 
     @trained_levels.setter
     def trained_levels(self, levels):
-        levels = tuple(levels)
-        if not levels or len(set(levels)) < len(levels) or not set(levels) <= set(range(self.levels)):
-            raise ConfigurationError(f"Expected levels out of 0 to {self.levels - 1}, each once. Received: {levels!r}.")
-        self._trained_levels = levels
+        given = list(levels) if isinstance(levels, (list, tuple, range, np.ndarray)) else [None]
+        if not given or not all(is_whole(k, 0) and k < self.levels for k in given) or len(set(given)) < len(given):
+            raise ConfigurationError(
+                f"Expected a tuple of levels out of 0 to {self.levels - 1}, each once. Received: {levels!r}."
+            )
+        self._trained_levels = tuple(int(k) for k in given)
+        self.compiled = False  # the optimizers have the variables of other levels
 
     def judged_shapes(self, generator):
         levels = _levels(generator)
@@ -474,5 +484,11 @@ class LAPGAN(AdversarialModel):
 
 
 def _levels(generator):
-    names = {layer.name for layer in generator.layers}
-    return next(level for level in range(len(names)) if f"level{level}" not in names)
+    names = {layer.name for layer in generator.layers} if isinstance(generator, keras.Model) else set()
+    levels = next(level for level in range(len(names) + 1) if f"level{level}" not in names)
+    if levels == 0 or not all(f"image{level}" in names for level in range(levels)):
+        raise ConfigurationError(
+            "Expected a generator with the layers level0, image0, level1, ..., as "
+            "keras_gans.models.lapgan.build_generator makes it. Received: one without."
+        )
+    return levels

@@ -13,7 +13,9 @@ one update of the generator on fresh noise. Generated images have the labels of 
 Departures from the paper:
 - the published code updates the generator at the first of an iteration's discriminator updates; here it comes last, on
   as many images as one of those has;
-- sizes other than 32x32 keep one width in all blocks; the last normalisation of the generator follows no label;
+- the generator's batch is as large as the discriminator's; the published code's is 128;
+- images are x / 127.5 - 1; the published code has x / 128 - 1 with noise from U[0, 1 / 128];
+- sizes other than 32x32 keep one width in all blocks;
 - attributes, several classes at once and continuous labels are this library's: V y and the gains are linear in the
   encoded label.
 """
@@ -27,10 +29,15 @@ from keras_gans.model import AdversarialModel
 from keras_gans.networks.residual import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
 
+UPDATES = 50_000  # of the generator, over which the published code's learning rate falls to zero
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ProjectionGAN(AdversarialModel):
     """Conditional GAN whose discriminator projects the label onto its features.
+
+    The rate of `compile()`'s optimizers falls linearly from 2e-4 to zero at the 50 000th update of the generator, as
+    SNGAN's: a longer run needs optimizers of its own.
 
     Args:
         generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images];
@@ -102,4 +109,10 @@ class ProjectionGAN(AdversarialModel):
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
     def paper_optimizers(self):
-        return {player: FusedAdam(2e-4, beta_1=0.0, beta_2=0.9) for player in ("generator", "discriminator")}
+        updates = {"generator": UPDATES, "discriminator": UPDATES * self.discriminator_steps}
+        return {
+            player: FusedAdam(
+                keras.optimizers.schedules.PolynomialDecay(2e-4, count, end_learning_rate=0.0), beta_1=0.0, beta_2=0.9
+            )
+            for player, count in updates.items()
+        }

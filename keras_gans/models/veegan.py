@@ -25,13 +25,12 @@ Departures from the paper:
 - MSE as the mean over all numbers is its usual meaning (the notebook's: unconfirmed).
 """
 
-import random
-
 import keras
 from keras import layers, ops
 
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_uint8
+from keras_gans.layers import seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.model import AdversarialModel, check_encoder
 from keras_gans.optimizers import FusedAdam
@@ -97,7 +96,7 @@ def build_discriminator(image_shape, latent_dim=100, *, units=256, dropout=0.5):
     x = layers.Concatenate(name="pair")([latents, layers.Flatten(name="flatten")(images)])
     x = layers.Dense(units, activation="relu", name="hidden")(x)
     # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
-    x = layers.Dropout(dropout, seed=random.randrange(2**31), name="dropout")(x)
+    x = seeded_dropout(dropout, "dropout")(x)
     logits = layers.Dense(1, dtype="float32", name="logits")(x)
     return keras.Model([latents, images], logits, name="discriminator")
 

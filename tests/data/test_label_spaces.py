@@ -134,9 +134,28 @@ def test_the_space_of_a_data_set():
     assert label_space_of(np.zeros(3, "int64")) == Classes(2)
     assert label_space_of(np.zeros((3, 4), bool)) == Attributes(4)
     assert label_space_of(np.array([0.5, 2.5], "float32")) == Values(1, low=0.5, high=2.5)
-    for labels in (None, [], np.array([-1, 2])):
+    assert label_space_of(np.array([True, False])) == Attributes(1)
+    strange = [np.zeros((3, 2, 2), int), np.array(["a"]), np.array([None]), np.ones(3), np.array([0.0, np.nan])]
+    for labels in (None, [], np.array([-1, 2]), *strange):
         with pytest.raises(DataError, match="labels"):
             label_space_of(labels)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[0, 9, 3], [[0, 2], [1, 0]], [[True, False]], [True, False], [0.5, 2.5], [[0.5], [2.5]], [[0.1, 0.2]]],
+    ids=str,
+)
+def test_a_data_sets_space_takes_its_labels(labels):
+    space = label_space_of(np.array(labels))
+    checked = space.checked(np.array(labels))
+    assert encoded(space, labels).shape == encoded(space, checked).shape == (len(labels), space.size)
+    np.testing.assert_allclose(encoded(space, labels), encoded(space, checked))
+
+
+def test_labels_in_rows_of_several_lengths_are_refused():
+    with pytest.raises(DataError, match=r"shape \(N, 2\)"):
+        Classes(3, 3).checked([[1], [1, 2]])
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)

@@ -210,6 +210,15 @@ class TestGLO(VariantContract):
         rows = ops.convert_to_numpy(to_float(data.images)).reshape(40, -1)
         np.testing.assert_array_equal(gan.latents, UnitBall()(principal_components(rows, 3)))
 
+    def test_what_cannot_begin_is_refused(self):
+        with pytest.raises(ConfigurationError, match="1 to 4 levels for images"):
+            GLO(image_shape=(8, 8, 1), num_images=3, levels=5)
+        data = kg.data.Batches(self.arrays()[0], batch_size=8)
+        gan, other = self.make(), self.make()
+        gan.initialize_from_data(data)
+        other.initialize_from_data(list(data.images))
+        assert equal(values(gan.discriminator.weights), values(other.discriminator.weights))
+
     def test_latents_begin_as_principal_components(self):
         """Of images whose directions halve in size: the first four, by a full decomposition."""
         draw = np.random.default_rng(0).normal

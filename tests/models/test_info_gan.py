@@ -55,11 +55,20 @@ class TestInfoGAN(VariantContract):
             make(continuous=5)
         with pytest.raises(ConfigurationError, match="layer named 'features'"):
             InfoGAN(one.generator, self.discriminator_ending_in(one, layers.Dense(1)), one.recognizer)
-        for options in ({"categories": (1,)}, {"categories": (2.5,)}, {"continuous": -1}, {"continuous": True}):
-            with pytest.raises(ConfigurationError, match="categories of 2 or more"):
+        for options in (
+            {"categories": (1,)},
+            {"categories": (2.5,)},
+            {"continuous": -1},
+            {"continuous": True},
+            {"categories": 10},
+        ):
+            with pytest.raises(ConfigurationError, match="2 or more for each code"):
                 make(**options)
         with pytest.raises(ConfigurationError, match="at least one code"):
             make(categories=(), continuous=0)
+        for noise in (2.5, -5, True):
+            with pytest.raises(ConfigurationError, match="noise_dim of 0 or more"):
+                InfoGAN(noise_dim=noise)
         for name in ("categorical_weight", "continuous_weight"):
             with pytest.raises(ConfigurationError, match=name):
                 make(**{name: -0.5})
@@ -170,8 +179,10 @@ class TestInfoGAN(VariantContract):
         for values_ in ([10], [-1], [0.5], []):
             with pytest.raises(ConfigurationError, match="categories from 0 to 9"):
                 one.traverse(0, values=values_)
-        with pytest.raises(ConfigurationError, match="numbers as values"):
-            one.traverse(1, values=[])
+        assert one.traverse(1, values=0.5, rows=2)[0].shape == (2, 1, *self.shape)
+        for values_ in ([], ["a"], [[0.5], [1.0]], [np.nan]):
+            with pytest.raises(ConfigurationError, match="numbers as values"):
+                one.traverse(1, values=values_)
 
 
 def test_networks_are_those_of_the_page():

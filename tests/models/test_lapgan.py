@@ -90,15 +90,18 @@ class TestLAPGAN(Pyramids, VariantContract):
         np.testing.assert_allclose(pyramid[-1], finer, atol=1e-5)
 
     def test_sampling_with_true_residuals_is_the_image(self):
-        """Generators that know h_0 and I_1 by heart: biases of the last layers, all else zero."""
+        """Generators that know h_0 and I_1 by heart: biases of the last layers, all else zero. Of a convolution these
+        are a number a channel: h_0 is of an image that lies by a colour beside the doubled coarse one."""
         gan = self.make()
         image = np.random.default_rng(0).uniform(-1, 1, (1, *self.shape)).astype("float32")
-        h, _, coarsest = (ops.convert_to_numpy(x) for x in gan.real_pyramid(image))
+        _, doubled, coarsest = (ops.convert_to_numpy(x) for x in gan.real_pyramid(image))
+        h = np.array([0.25, -0.5, 0.125], "float32")
         for v in gan.generator.variables:
             v.assign(np.zeros(v.shape))
         gan.generator.get_layer("level1").get_layer("pixels").bias.assign(coarsest.ravel())
+        gan.generator.get_layer("level0").get_layer("residual").bias.assign(h)
         made = ops.convert_to_numpy(gan.generator(gan.inputs_like(1, 0)))
-        np.testing.assert_allclose(made + h, image, atol=1e-5)  # the level's convolution adds nothing here
+        np.testing.assert_allclose(made, doubled + h, atol=1e-5)
 
     def test_the_discriminator_sees_the_sum(self, one):
         h, coarse, coarsest = (ops.convert_to_numpy(x) for x in one.real_pyramid(to_float(self.arrays()[0][:3])))
@@ -147,14 +150,34 @@ class TestLAPGAN(Pyramids, VariantContract):
             runs.append(values(gan.generator.get_layer("level1").weights))
         assert max(np.abs(a - b).max() for a, b in zip(*runs)) < 1e-6
 
-    @pytest.mark.parametrize("levels", [(), (2,), (-1,), (0, 0)])
+    def test_other_levels_need_another_compile(self):
+        gan = self.gan()
+        gan.trained_levels = np.array([1])
+        assert gan.trained_levels == (1,) and type(gan.get_config()["trained_levels"][0]) is int
+        with pytest.raises(ConfigurationError, match=r"Call compile\(\) first"):
+            gan.fit(self.batches(), verbose=0)
+
+    def test_a_generator_without_levels_is_refused(self, one):
+        latents = keras.Input((4,))
+        plain = keras.Model(latents, keras.layers.Reshape((8, 8, 3))(keras.layers.Dense(192)(latents)))
+        for discriminator in (None, one.discriminator):
+            with pytest.raises(ConfigurationError, match="layers level0, image0"):
+                LAPGAN(plain, discriminator)
+        with pytest.raises(ConfigurationError, match="label_space such as"):
+            LAPGAN(image_shape=(32, 32, 3), label_space=10)
+
+    @pytest.mark.parametrize("levels", [(), (2,), (-1,), (0, 0), 1, [[0]], [True], [0.0], "1"], ids=str)
     def test_levels_that_are_not_there_are_refused(self, one, levels):
         with pytest.raises(ConfigurationError, match="levels out of 0 to 1"):
             self.rebuilt(one, one.generator, one.discriminator, trained_levels=levels)
 
     def test_sizes_that_cannot_be_halved_so_often_are_refused(self):
         assert sizes_of((28, 28, 1), 4) == [(28, 28), (14, 14), (7, 7), (4, 4)]
-        for shape, levels, most in (((28, 28, 1), 5, 4), ((8, 32, 3), 3, 2), ((32, 32, 3), 0, 4)):
+        for shape, levels in (((32, 32, 3), 4), ((28, 28, 1), 4), ((16, 16, 1), 3)):
+            with pytest.raises(ConfigurationError, match="levels of 9 pixels or more a side above the coarsest"):
+                LAPGAN(image_shape=shape, levels=levels)
+        wrong = [((28, 28, 1), 5, 4), ((8, 32, 3), 3, 2), ((32, 32, 3), 0, 4)]
+        for shape, levels, most in [*wrong, *(((32, 32, 3), levels, 4) for levels in (2.0, "2", True))]:
             with pytest.raises(ConfigurationError, match=f"1 to {most} levels of {shape[0]}x{shape[1]}"):
                 LAPGAN(image_shape=shape, levels=levels)
 
@@ -191,6 +214,9 @@ class TestClassConditionalLAPGAN(Pyramids, ConditionalContract):
 
     def judged(self, gan, images):
         return gan.real_pyramid(ops.convert_to_tensor(images), [SPACE.encode(np.arange(len(images)) % 3)])
+
+    def asked(self, gan):
+        return gan.generator.get_layer("level1")
 
     def losses(self, gan, real, latents):
         raise AssertionError("of pyramids: TestLAPGAN tests evaluate")
