@@ -418,6 +418,7 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 @click.argument("name")
 @click.option("--seed", default=0, show_default=True, help="Names the image that is changed.")
 @click.option("--count", default=6, show_default=True, type=click.IntRange(1), help="Directions, a row each.")
+@click.option("--code", type=int, help="Of an InfoGAN: a code, from 0, in the place of directions; a row a seed.")
 @click.option(
     "--layer", help="Principal components of this layer of the generator. [default: its first layer's weights]"
 )
@@ -434,11 +435,20 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     type=click.Path(),
     help="A row a direction; a .gif or .apng goes along all at once.",
 )
-def traverse(name, seed, count, layer, classifier, attribute, reach, steps, labels, output):
+def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps, labels, output):
     """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
-    if layer and classifier or attribute and not classifier:
-        raise click.UsageError("Expected --layer, or --classifier with or without --attribute, or neither.")
+    if sum((code is not None, bool(layer), bool(classifier))) > 1 or attribute and not classifier:
+        raise click.UsageError("Expected --code, --layer, --classifier with or without --attribute, or none of them.")
     kg, model = _sampler(name)
+    if code is not None:
+        if not isinstance(model, kg.InfoGAN):
+            raise click.UsageError(f"Expected an InfoGAN for --code. Received: {name}, a {type(model).__name__}.")
+        images, picture = model.traverse(code, rows=count, seed=seed)
+        if Path(output).suffix.lower() in (".gif", ".apng"):
+            kg.latent.animate([model.picture(column) for column in images.swapaxes(0, 1)], output)
+        else:
+            kg.images.save(picture, output)
+        return click.echo(f"wrote {output}")
     if classifier:
         card = cards.read_card(cards.find(classifier))
         outputs = card.get("num_attributes") or card["num_classes"]

@@ -93,6 +93,8 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "gan_mnist", "--count", "1000"), "from 1 to"),
         (("traverse", "gan_mnist", "--attribute", "hat"), "--classifier"),
         (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--attribute", "hut"), "beard"),
+        (("traverse", "gan_mnist", "--code", "0"), "Received: gan_mnist, a GAN"),
+        (("traverse", "info_gan_mnist", "--code", "3"), "code from 0 to 2"),
         (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
         (("invert", "gan_mnist", sys.executable), "to be an image"),
         (("frobnicate",), "No such command"),
@@ -128,6 +130,15 @@ def test_latents_are_walked_added_changed_and_found(tmp_path):
     done = run("invert", "gan_mnist", "digit.png", "--steps", "5", "--seeds", "5", cwd=tmp_path)
     assert "digit.png: mean squared difference" in done.stdout
     assert pixels(tmp_path / "inversion.png").shape == (28, 3 * 28)
+
+
+def test_codes_are_traversed(tmp_path):
+    run("traverse", "info_gan_mnist", "--code", "0", "--count", "2", "--seed", "3", cwd=tmp_path)
+    wanted = kg.load("info_gan_mnist").traverse(0, rows=2, seed=3)[1][..., 0]
+    np.testing.assert_array_equal(pixels(tmp_path / "traversal.png"), wanted)
+    run("traverse", "info_gan_mnist", "--code", "1", "--count", "2", "-o", "lean.gif", cwd=tmp_path)
+    with Image.open(tmp_path / "lean.gif") as turning:
+        assert turning.n_frames == 10 and turning.size == (2 * 28, 28)
 
 
 def test_a_picture_of_another_size_is_resized_when_asked(tmp_path):

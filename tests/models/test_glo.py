@@ -296,7 +296,7 @@ def test_one_image_is_learned_by_heart():
 
 
 @slow_on_jax
-def test_reconstructions_are_nearer_than_the_mean_image_and_samples_like_the_data():
+def test_reconstructions_are_nearer_than_the_mean_image():
     """Drawn shapes from their principal components in some epochs."""
     data = kg.data.load("drawn:shapes", take=64, image_size=(8, 8), channels=1, labels=False, batch_size=16)
     keras.utils.set_random_seed(0)
