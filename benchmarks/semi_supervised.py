@@ -52,7 +52,7 @@ def adam(steps, **options):
 
 def averaging(steps):
     """The decay of an average over about the last twentieth of a run, the paper's at most."""
-    return min(0.9999, 1 - 20 / steps)
+    return min(0.9999, max(0.0, 1 - 20 / steps))
 
 
 def discriminator(options, dataset, num_classes):
