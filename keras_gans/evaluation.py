@@ -51,8 +51,8 @@ class Settings:
     Args:
         source: a data set, as for `kg.data.load`.
         split: of the reference.
-        features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the classifier whose card
-            names the data set.
+        features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the first classifier
+            whose card names the data set.
         metrics: names in `kg.metrics.METRICS`; of a model of text, "js1" to "js4" are all; of stacked digits,
             "classes" and "class_kl".
         samples: how many are generated; of images, as many of the reference at most.
@@ -124,7 +124,7 @@ def evaluator(settings, model, cache=None):
     if settings.source == STACKED:
         return StackedEvaluator(zoo.load_classifier("classifier_mnist"), "classifier_mnist")
     reference = _images(settings, settings.split, model)
-    name = settings.features or _classifier_of(reference.about["name"])
+    name = settings.features or _classifiers_of(reference.about["name"])[0]
     return Evaluator(reference, extractor(name, model.image_shape), settings.metrics, cache=cache)
 
 
@@ -193,12 +193,6 @@ class _Judge:
         predict = predict_classes if "num_classes" in self.card else predict_attributes
         return predict(self.network, resized(images, self.network.input_shape[1:3]))
 
-    def knows(self, space):
-        """Whether its answers are labels of a label space."""
-        if isinstance(space, data.Attributes):
-            return self.card.get("num_attributes") == space.size
-        return isinstance(space, data.Classes) and self.card.get("num_classes") == space.size
-
     def measured(self, name, metric, right, real, image_shape):
         """{name: the share of the answers `right` that are True, under its protocol}."""
         height, width = self.network.input_shape[1:3]
@@ -212,20 +206,32 @@ class _Judge:
         return {name: Measurement(name, float(right.mean()), None, protocol)}
 
 
-def _judge(settings):
-    """The classifier among the features of settings; None where they are others, or where no one class is seen."""
+def _judge(settings, space=None):
+    """The classifier among the features of settings; where they name none, the data set's first, or first that knows
+    the labels of a space. None where the features are others, or where no one class is seen."""
     if settings.source == STACKED:  # its classes are three digits', which no classifier names at once
         return None
-    name = settings.features or _classifier_of(settings.source)
-    if name not in zoo.classifiers():
-        return None
-    return _Judge(name, zoo.load_classifier(name), cards.read_card(cards.find(name)))
+    for name in [settings.features] if settings.features else _classifiers_of(settings.source):
+        if name in zoo.classifiers():
+            card = cards.read_card(cards.find(name))
+            if space is None or _knows(card, space, settings.labels):
+                return _Judge(name, zoo.load_classifier(name), card)
+    return None
+
+
+def _knows(card, space, labels):
+    """Whether a classifier's answers are labels of a label space, of those that `labels` names."""
+    if isinstance(space, data.Attributes):
+        outputs = card.get("num_attributes")
+    else:
+        outputs = isinstance(space, data.Classes) and card.get("num_classes")
+    return outputs == space.size and card["dataset"].get("labels", labels) == labels
 
 
 def _label_accuracy(settings, model, images, labels):
-    """{"labels": how many of the labels the classifier of the features finds again in the images}, if it knows them."""
-    judge = None if labels is None else _judge(settings)
-    if judge is None or not judge.knows(model.label_space):
+    """{"labels": how many of the labels a classifier of the data set finds again in the images}, if one knows them."""
+    judge = None if labels is None else _judge(settings, model.label_space)
+    if judge is None:
         return {}
     right = judge(images) == labels[: len(images)]
     metric, real = (
@@ -279,8 +285,8 @@ def _edits(settings, model):
     "stayed": how often it sees the image's other attributes as they were}, over all images and all attributes."""
     if not (hasattr(model, "edit") and isinstance(model.label_space, data.Attributes) and _has_encoders(model)):
         return {}
-    judge = _judge(settings)
-    if judge is None or not judge.knows(model.label_space):
+    judge = _judge(settings, model.label_space)
+    if judge is None:
         return {}
     real = _images(settings, settings.split, model)
     images, labels = real.images[: settings.samples], real.labels[: settings.samples]
@@ -384,7 +390,7 @@ def _verify_classifier(name, card, golden):
         card["dataset"]["name"],
         split=claimed["split"],
         image_size=card["image_shape"][:2],
-        labels="attributes" if attributes else True,
+        labels=card["dataset"].get("labels", "attributes" if attributes else True),
         batch_size=1,
     )
     if test.fingerprint() != claimed["fingerprint"]:
@@ -475,11 +481,11 @@ def _lines(settings, split, model):
     return data.load_text(settings.source, split=split, batch_size=1, **options)
 
 
-def _classifier_of(source):
-    """The zoo's classifier of a data set."""
-    for name in zoo.classifiers():
-        if cards.read_card(cards.find(name))["dataset"]["name"] == source:
-            return name
+def _classifiers_of(source):
+    """The zoo's classifiers of a data set, one or more."""
+    names = [name for name in zoo.classifiers() if cards.read_card(cards.find(name))["dataset"]["name"] == source]
+    if names:
+        return names
     raise ConfigurationError(
         f"Expected features for {source}, for which the zoo has no classifier. Choose with --features: "
         f"{', '.join(zoo.classifiers())}, pixels, inception_v3 (downloads 92 MB once) or a .keras file."

@@ -229,6 +229,22 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     assert found["stayed"].value == 0.75  # four of four, and where the left pixel was white already
 
 
+@pytest.mark.parametrize(
+    "labels, space, judge",
+    [
+        ("attributes", kg.data.Attributes(6), "classifier_avatars"),
+        ("hair_color", kg.data.Classes(5), "classifier_avatars_hair"),
+        ("skin_color", kg.data.Classes(5), None),
+        ("hair_color", kg.data.Classes(4), None),
+        ("attributes", kg.data.Values(6), None),
+        (True, None, "classifier_avatars"),
+    ],
+)
+def test_labels_are_found_again_by_a_classifier_of_these_labels(labels, space, judge):
+    found = evaluation._judge(Settings("avatars", labels=labels), space)
+    assert (found and found.name) == judge
+
+
 @pytest.mark.parametrize("variant", ["ALI", "IcGAN"])
 def test_models_without_their_encoders_are_measured_by_their_samples(variant):
     latents = [keras.Input((4,)), keras.Input((10,))][: 1 + (variant == "IcGAN")]
