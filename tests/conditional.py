@@ -80,6 +80,7 @@ class ConditionalContract(VariantContract):
         """The network that training asks for images of [latents, labels]."""
         return gan.generator
 
+    @slow_on_jax
     def test_generated_images_have_the_labels_of_the_batch(self, monkeypatch):
         """The generator is asked for the labels of the real images that an update sees beside its own."""
         gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=2)

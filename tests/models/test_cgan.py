@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from conditional import SPACE, ConditionalContract
-from contract import number
+from contract import number, slow_on_jax
 from keras import ops
 
 import keras_gans as kg
@@ -67,6 +67,7 @@ class TestCGAN(ConditionalContract):
         made = [gan.generate(20, seed=0, labels=label).mean() for label in range(3)]
         assert made[0] < 80 < made[1] < 176 < made[2], made
 
+    @slow_on_jax
     def test_convolutional_networks_hear_the_label_after_the_first_map(self):
         generator = dcgan.build_generator((16, 16, 1), 4, base_filters=4, label_size=3)
         discriminator = dcgan.build_discriminator((16, 16, 1), base_filters=4, label_size=3)
