@@ -3,8 +3,10 @@ https://arxiv.org/abs/1506.05751
 
     keras-gans train cc_lapgan_avatars
 
-As lapgan_avatars, with the color of the hair as the class. Intended budget: about three quarters of an hour on two
-CPU cores with bfloat16.
+The paper's networks for 8x8, 16x16 and 32x32 with half the generator's filters, in windows of 5x5, and half the units;
+all levels in one run, Adam in the place of gradient descent, twice as fast for the discriminators, and a moving average
+of the generators. The class is the color of the hair. Intended budget: about three quarters of an hour on two CPU cores
+with bfloat16.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars".
@@ -30,15 +32,16 @@ def recipe(smoke=False):
         take=256 if smoke else None,
     )
     hair = kg.data.Classes(5)  # black, brown, blond, red, grey
-    sizes = {"filters": 4 if smoke else 32, "units": 16 if smoke else 600, "label_size": hair.size}
+    filters = (4, 8) if smoke else (32, 64)
+    sizes = {"units": 16 if smoke else 600, "label_size": hair.size}
     model = kg.LAPGAN(
-        build_generator(SHAPE, levels=3, **sizes),
-        build_discriminator(SHAPE, levels=3, **sizes),
+        build_generator(SHAPE, levels=3, filters=filters[0], kernel_sizes=(5, 5, 5), **sizes),
+        build_discriminator(SHAPE, levels=3, filters=filters[1], **sizes),
         label_space=hair,
         ema_decay=0.999,
     )
     adam = kg.optimizers.FusedAdam
-    model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5))
+    model.compile(adam(2e-4, beta_1=0.5), adam(4e-4, beta_1=0.5))
     return Recipe(
         title="Drawn faces with hair of the colour asked for, 32x32, from a Laplacian pyramid",
         dataset=data,
