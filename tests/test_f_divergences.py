@@ -90,9 +90,8 @@ def test_the_activation_increases_into_the_domain_of_the_conjugate(divergence):
     assert (np.diff(conjugate[rising]) >= -1e-6).all()
     moderate = (scores > -6) & (scores < 6)
     assert (np.diff(t[moderate]) > 0).all() and np.isfinite(numpy(divergence.conjugate(t[moderate]))).all()
-    np.testing.assert_allclose(
-        numpy(divergence.conjugate(t[moderate].astype("float32"))), conjugate[moderate], rtol=2e-3, atol=2e-3
-    )
+    # Both round by float32; the conjugate's slope multiplies what t lost.
+    np.testing.assert_allclose(numpy(divergence.conjugate(t[moderate])), conjugate[moderate], rtol=3e-5, atol=1e-5)
 
 
 @every_divergence
@@ -162,9 +161,9 @@ def test_the_discriminators_best_is_the_divergence(divergence):
     assert -value == pytest.approx(of_densities(divergence, P, Q), abs=1e-3)
     T = numpy(divergence.activation(at.astype("float32")))
     apart = P != Q if isinstance(divergence, losses.TotalVariation) else slice(None)
-    np.testing.assert_allclose(T[apart], slope_of_f(divergence, P / Q)[apart], rtol=2e-2, atol=2e-2)
+    np.testing.assert_allclose(T[apart], slope_of_f(divergence, P / Q)[apart], rtol=1e-5, atol=1e-5)
     if type(divergence) is losses.GANDivergence:
-        np.testing.assert_allclose(1 / (1 + np.exp(-at)), P / (P + Q), atol=1e-3)
+        np.testing.assert_allclose(1 / (1 + np.exp(-at)), P / (P + Q), atol=1e-5)
     # Above the threshold, and nowhere else, the image is more likely real.
     assert ((T > divergence.threshold + 1e-3) == (P > Q)).all()
 
@@ -255,14 +254,19 @@ def test_a_trained_quadratic_finds_the_divergence_of_two_gaussians(divergence, m
     # log(p / q) = log s + m^2 / (2 s^2) - x m / s^2 + x^2 (1 / s^2 - 1) / 2
     s2 = DEVIATION**2
     ratio = np.array([np.log(DEVIATION) + MEAN**2 / (2 * s2), -MEAN / s2, (1 / s2 - 1) / 2])
-    np.testing.assert_allclose(at, multiple * ratio + [offset, 0, 0], atol=0.02)
+    np.testing.assert_allclose(at, multiple * ratio + [offset, 0, 0], atol=0.01)  # a flat loss, in float32
 
 
 @every_divergence
 def test_equal_laws_have_no_divergence(divergence):
     """P = Q: the loss is least at the threshold's score, and is -f(1): log 4 for the GAN, 0 for the others."""
-    scores = np.linspace(-6, 6, 1201).astype("float32")
-    values = [number(losses.f_gan_discriminator_loss(divergence, s, s)) for s in scores[::20]]
+    scores = np.linspace(-6, 6, 61).astype("float32")
+    values = [number(losses.f_gan_discriminator_loss(divergence, s, s)) for s in scores]
+    if isinstance(divergence, losses.TotalVariation):
+        assert max(values) - min(values) < 1e-6  # T - f*(T) = 0 wherever T is
+    else:
+        below, above = numpy(divergence.activation(scores[np.argmin(values)] + np.array([-0.2, 0.2], "float32")))
+        assert below < divergence.threshold < above
     expected = np.log(4) if isinstance(divergence, losses.GANDivergence) else 0.0
     assert min(values) == pytest.approx(expected, abs=1e-3)
 

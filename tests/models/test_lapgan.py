@@ -267,3 +267,19 @@ def test_noise_is_uniform_on_both_sides_of_zero():
         kg.LAPGAN(image_shape=(8, 8, 1), levels=1).prior(np.array([-9.0, 0.0, 9.0], "float32"))
     )
     np.testing.assert_allclose(prior, [-1.0, 0.0, 1.0], atol=1e-6)
+
+
+def test_a_trained_finest_level_adds_what_is_fine():
+    """Page's test 5. Other noise of level 0 changes a sample by what the next coarser image hardly keeps: of white
+    noise that is (sum of the filter's squares)^2 = 7.5 % of the power. And a sample, halved, is what it was made from.
+    """
+    gan = kg.load("lapgan_avatars")
+    first = gan.generator.get_layer("noise0").get_config()
+    noise, other = gan.noise(16, seed=0), gan.noise(16, seed=1)
+    other[:, : first["start"]] = noise[:, : first["start"]]
+    made, changed = (gan.predict(gan.prior(n), verbose=0) for n in (noise, other))
+    power = np.square(changed - made).mean()
+    assert 0 < np.square(ops.convert_to_numpy(halve(changed - made))).mean() < 0.25 * power
+    *_, coarse, fine = (scale.astype("float32") for scale in gan.scales(16, seed=0))
+    apart = np.sqrt(np.square(ops.convert_to_numpy(halve(fine)) - coarse).mean())
+    assert apart < 0.2 * np.sqrt(np.square(coarse[1:] - coarse[:-1]).mean())
