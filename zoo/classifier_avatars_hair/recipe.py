@@ -3,7 +3,8 @@
     keras-gans train classifier_avatars_hair
 
 Black, brown, blond, red or grey. Adam with a rate that falls to zero along a cosine. Budget: ten minutes on two CPU
-cores; card.json says what it took and how many of the test split it tells right: under some hats no hair is to be seen.
+cores; card.json says what it took and how many of the test split it tells right. Hats hide the hair: of the bare heads
+it told 99.8 % right, of the others 30 %, little more than chance.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars".

