@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gans.data.checks import is_whole
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import save, to_pillow
 
 PARALLEL = 1e-6  # sines below it: the arc between two vectors is a line, or is not defined
@@ -23,6 +23,9 @@ def lerp(a, b, t):
 
     Returns:
         float32 (..., d).
+
+    Raises:
+        DataError: shapes that do not broadcast, or vectors of different lengths.
 
     Example:
 
@@ -46,6 +49,9 @@ def slerp(a, b, t):
 
     Returns:
         float32 (..., d), finite for finite inputs.
+
+    Raises:
+        DataError: shapes that do not broadcast, or vectors of different lengths.
 
     Example:
 
@@ -141,4 +147,14 @@ def animate(pictures, path, milliseconds=80):
 
 
 def _broadcast(a, b, t):
-    return np.asarray(a, "float64"), np.asarray(b, "float64"), np.asarray(t, "float64")[..., None]
+    a, b, t = np.asarray(a, "float64"), np.asarray(b, "float64"), np.asarray(t, "float64")
+    try:
+        if a.shape[-1:] != b.shape[-1:]:
+            raise ValueError
+        np.broadcast_shapes(a.shape[:-1], b.shape[:-1], t.shape)
+    except ValueError:
+        raise DataError(
+            f"Expected latents (..., d) of one d, and t (...), whose shapes broadcast. "
+            f"Received: {a.shape}, {b.shape} and t {t.shape}."
+        ) from None
+    return a, b, t[..., None]

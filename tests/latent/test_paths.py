@@ -56,6 +56,13 @@ def test_equal_vectors_whose_cosine_rounds_above_one():
         assert np.isfinite(slerp(vector, vector, 0.3)).all()
 
 
+@pytest.mark.parametrize("between", [lerp, slerp])
+@pytest.mark.parametrize("a, b, t", [((4,), (5,), ()), ((4,), (1,), ()), ((3, 4), (2, 4), ()), ((3, 4), (3, 4), (2,))])
+def test_shapes_that_do_not_meet(between, a, b, t):
+    with pytest.raises(kg.errors.DataError, match=r"whose shapes broadcast. Received: \("):
+        between(np.ones(a), np.ones(b), np.ones(t))
+
+
 def test_strips_and_loops():
     a, b = RNG.normal(size=(2, 3, 4))
     rows = strips(a, b, 5)
