@@ -27,9 +27,11 @@ from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.images import replacing, to_float
 from keras_gans.metrics import predict_attributes, predict_classes
 from keras_gans.model import AdversarialModel
+from keras_gans_cli.cards import read_card
 from keras_gans_cli.errors import shown
 
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
+WORDS = ("title", "limits", "not_good_for")  # of a recipe, for its card
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Recipe:
         epochs: passes over the data.
         callbacks: Keras callbacks of the run, beside the sample grids and checkpoints that every run has.
         title: one line for the card.
+        limits: what the budget limits, for the card.
         not_good_for: what the model should not be used for, for the card.
     """
 
@@ -50,6 +53,7 @@ class Recipe:
     epochs: int
     callbacks: list = field(default_factory=list)
     title: str = ""
+    limits: str = ""
     not_good_for: str = ""
 
 
@@ -63,6 +67,7 @@ class ClassifierRecipe:
         test: the same of images that are not trained on: the card says how many of them it gets right.
         epochs: passes over the data.
         title: one line for the card.
+        limits: what the budget limits, for the card.
         not_good_for: what the model should not be used for, for the card.
     """
 
@@ -71,6 +76,7 @@ class ClassifierRecipe:
     test: Batches
     epochs: int
     title: str = ""
+    limits: str = ""
     not_good_for: str = ""
 
 
@@ -241,8 +247,7 @@ def _train_classifier(run, output, seed, epochs, verbose):
     if attributes:
         accuracy["of_each"] = dict(zip(run.test.about["classes"], right.mean(axis=0).tolist()))
     card = {
-        "title": run.title,
-        "not_good_for": run.not_good_for,
+        **_words(run),
         "dataset": {**run.dataset.about, "fingerprint": run.dataset.fingerprint()},
         "metrics": {"accuracy": accuracy},
         "training": {
@@ -319,11 +324,30 @@ def _read_progress(folder):
         ) from error
 
 
+def retell(recipe, folder):
+    """Puts the words of a recipe (`WORDS`) into the card of a run that it made earlier; the numbers stay.
+
+    Args:
+        recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`.
+        folder: of the preset.
+
+    Raises:
+        CorruptPresetError: no card there.
+    """
+    folder = Path(folder)
+    card = {**read_card(folder), **_words(recipe(smoke=True))}
+    with replacing(folder / "card.json") as path:
+        path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _words(run):
+    return {name: getattr(run, name) for name in WORDS}
+
+
 def _card(model, run, progress):
     """What the card says of the training; see `zoo.write_preset` for what it says of the file."""
     return {
-        "title": run.title,
-        "not_good_for": run.not_good_for,
+        **_words(run),
         "dataset": {**run.dataset.about, "fingerprint": progress["data"]},
         "training": {
             "seed": progress["seed"],
@@ -390,9 +414,12 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--smoke", action="store_true", help="a rehearsal of seconds")
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument("--retell", action="store_true", help="only put the recipe's words into the card beside it")
     parser.add_argument("--devices", type=int, default=1, help="how many share each batch")
     parser.add_argument("--checkpoint-steps", type=int, help="save every so many steps too")
     options = parser.parse_args(arguments)
+    if options.retell:
+        return retell(read_recipe(options.recipe), options.output or Path(options.recipe).parent)
     output = options.output or options.resume or Path("runs") / Path(options.recipe).resolve().parent.name
     train(
         read_recipe(options.recipe),
