@@ -14,9 +14,13 @@ Written by `python docs/zoo_table.py` from the cards; `keras-gans evaluate NAME 
 generated ones: what a perfect generator would reach. Numbers of different protocols are not comparable, and none is
 comparable with a paper's FID, which is of other features.
 
+{limits}
 | preset | metric | value | real images | protocol |
 |---|---|---|---|---|
 """
+
+
+LIMITS = "| preset | what its budget limits |\n|---|---|\n"
 
 
 def row(card):
@@ -40,6 +44,10 @@ def quality(card):
     return f"{fid}, {metrics['labels']['value']:.1%} of labels" if "labels" in metrics else fid
 
 
+def limits(card):
+    return f"| `{card['preset']}` | {card['limits']} |\n"
+
+
 def numbers(card):
     for name, found in card.get("metrics", {}).items():
         protocol, floor = found["protocol"], found.get("floor")
@@ -59,7 +67,8 @@ def main():
     _, after = rest.split(END)
     wanted = {
         ROOT / "README.md": before + START + "".join(map(row, found)) + END + after,
-        ROOT / "docs" / "zoo.md": HEAD + "".join(line for card in found for line in numbers(card)),
+        ROOT / "docs" / "zoo.md": HEAD.format(limits=LIMITS + "".join(map(limits, found)))
+        + "".join(line for card in found for line in numbers(card)),
     }
     for path, text in wanted.items():
         if "--check" not in sys.argv:

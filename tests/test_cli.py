@@ -236,21 +236,26 @@ def test_every_recipe_in_smoke_mode(name, tmp_path):
     assert {"model.keras", "card.json", "golden.npz", "samples.png", "checkpoint.keras"} <= set(os.listdir(folder))
     card = cards.read_card(folder)
     assert card["training"]["epochs"] == 1 and 1 <= card["training"]["steps"] <= 4
+    if name in cards.presets():
+        assert {word: card[word] for word in training.WORDS}.items() <= cards.read_card(cards.find(name)).items()
     golden = np.load(folder / "golden.npz")
     made = kg.load(str(folder)).generate(noise=golden["noise"], labels=golden.get("labels"))
     np.testing.assert_array_equal(made, golden["images"])
 
 
 @pytest.mark.parametrize(
-    "name, outputs", [("classifier_mnist", 10), ("classifier_avatars", 6), ("classifier_cifar10", 10)]
+    "name, outputs",
+    [("classifier_mnist", 10), ("classifier_avatars", 6), ("classifier_avatars_hair", 5), ("classifier_cifar10", 10)],
 )
 def test_a_classifiers_recipe_in_smoke_mode(name, outputs, tmp_path):
-    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name.removeprefix("classifier_"))):
+    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name.split("_")[1])):
         pytest.skip("TFDS_DATA_DIR holds no such prepared data")
     done = run("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path)
     assert "kg.zoo.load_classifier('rehearsal')" in done.stdout
     assert set(os.listdir(tmp_path / "rehearsal")) == {"model.keras", "card.json", "golden.npz"}
     assert run("info", "rehearsal", cwd=tmp_path).stdout.startswith("preset: rehearsal")
+    card = cards.read_card(tmp_path / "rehearsal")
+    assert {word: card[word] for word in training.WORDS}.items() <= cards.read_card(cards.find(name)).items()
     assert kg.zoo.load_classifier(str(tmp_path / "rehearsal")).output_shape == (None, outputs)
 
 

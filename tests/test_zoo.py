@@ -15,6 +15,7 @@ import keras_gans as kg
 from keras_gans import evaluation
 from keras_gans.errors import CorruptPresetError, UnknownPresetError
 from keras_gans.models import dcgan
+from keras_gans.training import WORDS
 from keras_gans_cli import cards
 
 FOLDERS = sorted(folder for folder in cards.PACKAGE_ZOO.iterdir() if (folder / "card.json").is_file())
@@ -68,7 +69,7 @@ def test_a_card_says_what_the_file_is(name):
     assert card["generator_parameters"] == model.generator.count_params()
     assert card["training"]["steps"] > 0 and card["training"]["wall_seconds"] > 0
     assert len(card["dataset"]["fingerprint"]) == 64
-    assert card["dataset"]["license"] and card["not_good_for"] and card["title"]
+    assert card["dataset"]["license"] and all(card[word] for word in WORDS)
     assert (folder / "recipe.py").is_file() and (folder / "samples.png").is_file()
 
 
@@ -229,7 +230,7 @@ def test_a_classifiers_card_says_what_the_file_is(name):
     assert card["parameters"] == model.count_params()
     assert model.get_layer("features").output.shape[1] >= 64 and not model.compiled
     assert card["training"]["steps"] > 0 and card["dataset"]["split"] == "train"
-    assert card["dataset"]["license"] and card["not_good_for"] and card["title"]
+    assert card["dataset"]["license"] and all(card[word] for word in WORDS)
     accuracy = card["metrics"]["accuracy"]
     assert accuracy["split"] == "test" and accuracy["examples"] >= 2000
     assert accuracy["value"] >= {"classifier_mnist": 0.99, "classifier_avatars": 0.99}.get(name, 0.75)

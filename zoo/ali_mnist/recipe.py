@@ -49,5 +49,7 @@ def recipe(smoke=False):
         dataset=kg.data.load("mnist", split="train", batch_size=100, take=400 if smoke else None),
         model=model,
         epochs=1 if smoke else 25,
+        limits="Small networks, trained for a quarter of an hour: some digits are between two, and so are "
+        "some reconstructions.",
         not_good_for="Exact copies: a reconstruction keeps what kind of digit it is more than how it is written.",
     )

@@ -32,5 +32,6 @@ def recipe(smoke=False):
         dataset=kg.data.load("mnist", split="train", batch_size=64, take=256 if smoke else None),
         model=model,
         epochs=1 if smoke else 20,
+        limits="Small networks, trained for a quarter of an hour: a few digits are between two.",
         not_good_for="Letters, or digits in another hand than MNIST's.",
     )

@@ -32,5 +32,6 @@ def recipe(smoke=False):
         dataset=train,
         test=test,
         epochs=epochs,
+        limits="A small network, so that it judges fast: a larger one would err less.",
         not_good_for="Photographs, or drawings in another style: it has an answer for noise too.",
     )

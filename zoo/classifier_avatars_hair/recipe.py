@@ -32,5 +32,6 @@ def recipe(smoke=False):
         dataset=train,
         test=test,
         epochs=epochs,
+        limits="A small network, so that it judges fast; of hair that a hat covers it can only guess.",
         not_good_for="Photographs, or drawings in another style: it has an answer for noise too.",
     )

@@ -40,5 +40,6 @@ def recipe(smoke=False):
         dataset=train,
         test=test,
         epochs=epochs,
+        limits="A small network, so that it judges fast: a fifth of the pictures are beyond it.",
         not_good_for="Recognition: far better networks exist. It compares small pictures of ten kinds of things.",
     )

@@ -27,5 +27,6 @@ def recipe(smoke=False):
         dataset=train,
         test=test,
         epochs=epochs,
+        limits="A small network, so that it judges fast: a larger one would err less.",
         not_good_for="Other digits than MNIST's: it knows one size, place and style, and has an answer for noise too.",
     )

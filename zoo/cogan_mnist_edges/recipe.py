@@ -40,5 +40,7 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 15,
         callbacks=[Agreement()],
+        limits="Small networks, trained for a quarter of an hour: some digits are between two, and some "
+        "edges are broken.",
         not_good_for="The edges of a digit that you have: it makes pairs, and changes no image into another.",
     )

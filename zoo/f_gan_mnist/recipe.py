@@ -43,5 +43,7 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=1 if smoke else 30,
+        limits="Half the paper's width, trained for a quarter of an hour: strokes are rough, and styles of "
+        "writing are missing.",
         not_good_for="Clean strokes: fully connected networks leave speckle. It takes no labels.",
     )

@@ -42,5 +42,6 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 24,
         callbacks=[kg.callbacks.LabelSmoothing(0.9)],
+        limits="Fully connected networks, trained for ten minutes: strokes are rough, and some digits are between two.",
         not_good_for="Clean strokes: fully connected networks leave speckle. It takes no labels.",
     )

@@ -36,5 +36,7 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=epochs,
+        limits="Half the filters, trained for less than half an hour: samples are soft, and hair or glasses "
+        "are often blends of two.",
         not_good_for="Sharp samples: the Gaussian covers the latents of faces and what lies between them.",
     )

@@ -40,5 +40,6 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=epochs,
+        limits="TODO",
         not_good_for="Samples: the generator is there to train the classifier, and the zoo's file holds no classifier.",
     )

@@ -41,5 +41,6 @@ def recipe(smoke=False):
         ),
         model=model,
         epochs=1 if smoke else 120,
+        limits="Few filters, and half an hour in which most updates are the critic's: faces are grainy.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )

@@ -29,5 +29,7 @@ def recipe(smoke=False):
         dataset=kg.data.load("mnist", split="train", batch_size=3 * 64, take=384 if smoke else None),
         model=model,
         epochs=1 if smoke else 14,
+        limits="Half the filters, and half an hour in which most updates are the critic's: some digits are "
+        "between two.",
         not_good_for="Digits on demand: it takes no labels. Some samples are between two digits.",
     )

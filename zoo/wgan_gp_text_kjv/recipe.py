@@ -53,5 +53,7 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 75,
         callbacks=[Divergences(dataset.images)],
+        limits="An eighth of the paper's channels, three of its five blocks, and an hour: many words are "
+        "none, and none is chosen for its sense.",
         not_good_for="Sentences: it spells common words and many that are none, and knows nothing of what it says.",
     )

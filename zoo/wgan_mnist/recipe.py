@@ -30,5 +30,7 @@ def recipe(smoke=False):
         dataset=kg.data.load("mnist", split="train", batch_size=5 * 64, take=640 if smoke else None),
         model=model,
         epochs=1 if smoke else 40,
+        limits="Half the filters, and twenty minutes in which most updates are the critic's: strokes are "
+        "uneven, and some digits are between two.",
         not_good_for="Digits on demand: it takes no labels. Clipping keeps the critic simple, and strokes uneven.",
     )
