@@ -1,6 +1,6 @@
 """Draws docs/gallery/ and writes docs/gallery.md and docs/lectures.md: python docs/gallery.py [--check]
 
-The pictures are made by the command line, a command a preset; --check compares the pages alone.
+The pictures are made by commands, which stand beside them; --check compares the pages, and that no picture is missing.
 """
 
 import shlex
@@ -14,15 +14,18 @@ DOCS = Path(__file__).parent
 GALLERY = """# The gallery
 
 Samples of every generator in the zoo, not chosen, each by the command above it. Written by `python docs/gallery.py`;
-what the samples are worth in numbers stands in [zoo.md](zoo.md).
+what the samples are worth in numbers stands in [zoo.md](zoo.md). Below them what else some models show.
 """
 LECTURES = """# From lecture to command
 
-A line a topic: the class, the recipe that trains it and, where the zoo has its weights, the command that samples.
-Written by `python docs/gallery.py`. The theory in pictures is in [examples/theory](../examples/theory/README.md).
+A line a topic: the class, the command that trains it, and where the zoo has its weights, these and the command that
+samples. Written by `python docs/gallery.py`. The theory in pictures is in
+[examples/theory](../examples/theory/README.md).
 
-| topic | class | train | sample |
-|---|---|---|---|
+| topic | class | train | weights | sample |
+|---|---|---|---|---|
+| walks through latents | `kg.latent` | | | `keras-gans interpolate dcgan_avatars` |
+| arithmetic on latents | `kg.latent` | | | `keras-gans arithmetic dcgan_avatars "3,5,8 - 1,2 + 4,9"` |
 """
 # Topic, class in keras_gans, recipe in zoo/ or the name that `keras-gans train` takes.
 TOPICS = [
@@ -65,6 +68,68 @@ LABELS = {
     "icgan_avatars": ATTRIBUTES,
 }
 
+# What else models show: picture, caption, and a command or, where the command line has none, Python.
+MORE = [
+    (
+        "canvases",
+        "the canvas of gran_mnist after each of its three steps",
+        """
+import keras_gans as kg
+
+gan = kg.load("gran_mnist")
+kg.images.save(gan.picture_of_canvases(gan.canvases(8, seed=0)), "docs/gallery/canvases.png")
+""",
+    ),
+    (
+        "scales",
+        "the levels of lapgan_avatars, from coarse to fine",
+        """
+import keras_gans as kg
+
+gan = kg.load("lapgan_avatars")
+kg.images.save(gan.picture_of_scales(gan.scales(8, seed=0)), "docs/gallery/scales.png")
+""",
+    ),
+    (
+        "edits",
+        "faces, icgan_avatars' copies of them, and edits: a beard, glasses, a hat, long hair, a smile, sunglasses",
+        """
+import keras_gans as kg
+
+gan = kg.load("icgan_avatars")
+faces = gan.generate(8, seed=0, labels=[0] * 6)
+edits = [gan.edit(faces, [int(i == k) for i in range(6)]) for k in range(-1, 6)]
+kg.images.save(gan.picture([face for row in [faces, *edits] for face in row], columns=8), "docs/gallery/edits.png")
+""",
+    ),
+    (
+        "categories",
+        "the ten categories of info_gan_mnist, one a column",
+        ["keras-gans", "traverse", "info_gan_mnist", "--code", "0", "-o", "docs/gallery/categories.png"],
+    ),
+    (
+        "walk",
+        "a walk through three seeds of dcgan_avatars",
+        ["keras-gans", "interpolate", "dcgan_avatars", "--seeds", "0,1,2", "-o", "docs/gallery/walk.png"],
+    ),
+    (
+        "sum",
+        "arithmetic on averages of seeds of dcgan_avatars: the terms, then their sum",
+        ["keras-gans", "arithmetic", "dcgan_avatars", "3,5,8 - 1,2 + 4,9", "-o", "docs/gallery/sum.png"],
+    ),
+]
+
+
+def code(how):
+    """A command or Python as a block of Markdown."""
+    return f"```python{how}```" if isinstance(how, str) else f"```sh\n{shlex.join(how)}\n```"
+
+
+def run(how):
+    """Runs a command or Python in the project's folder."""
+    words = ["-c", how] if isinstance(how, str) else ["-m", "keras_gans_cli.app", *how[1:]]
+    subprocess.run([sys.executable, *words], check=True, cwd=DOCS.parent)
+
 
 def command(preset):
     """The command that draws a preset's picture, as a list of words."""
@@ -81,20 +146,26 @@ def main():
     for card in generators:
         gallery += f"\n## {card['preset']}\n\n{card['title']}. `{shlex.join(command(card['preset']))}`\n\n"
         gallery += f"![{card['title']}](gallery/{card['preset']}.png)\n"
+    for name, caption, how in MORE:
+        gallery += f"\n## {name}: {caption}\n\n{code(how)}\n\n![{caption}](gallery/{name}.png)\n"
     lectures, trained = LECTURES, {card["preset"] for card in generators}
     for topic, variant, recipe in TOPICS:
-        sample = f"`keras-gans sample {recipe}`" if recipe in trained else ""
-        lectures += f"| {topic} | `{variant}` | `keras-gans train {recipe}` | {sample} |\n"
+        weights, sample = "", ""
+        if recipe in trained:
+            weights, sample = f"[{recipe}](../zoo/{recipe}/card.json)", f"`keras-gans sample {recipe}`"
+        lectures += f"| {topic} | `{variant}` | `keras-gans train {recipe}` | {weights} | {sample} |\n"
     for path, text in ((DOCS / "gallery.md", gallery), (DOCS / "lectures.md", lectures)):
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             sys.exit(f"{path.name} is not what the zoo holds. Run: python docs/gallery.py")
-    if "--check" not in sys.argv:
-        for card in generators:
-            subprocess.run(
-                [sys.executable, "-m", "keras_gans_cli.app", *command(card["preset"])[1:]], check=True, cwd=DOCS.parent
-            )
+    if "--check" in sys.argv:
+        for name in [card["preset"] for card in generators] + [name for name, _, _ in MORE]:
+            if not (DOCS / "gallery" / f"{name}.png").is_file():
+                sys.exit(f"Expected the picture gallery/{name}.png. Received: none. Run: python docs/gallery.py")
+    else:
+        for how in [command(card["preset"]) for card in generators] + [how for _, _, how in MORE]:
+            run(how)
 
 
 if __name__ == "__main__":

@@ -652,6 +652,19 @@ class AdversarialModel(keras.Model):
             "slots": self.slots.get_config()["slots"],
         }
 
+    @property
+    def hyper_parameters(self):
+        """What the variant's objective was set to, `{name: value}`, for cards: what its configuration has beyond every
+        model's, networks left out; of an object, such as a divergence, the name of its class."""
+        shared = AdversarialModel.get_config(self)
+        own = {name: getattr(self, name) for name in self.get_config() if name not in shared}
+        plain = (bool, int, float, str, list, tuple)
+        return {
+            name: value if isinstance(value, plain) else getattr(value, "__name__", type(value).__name__)
+            for name, value in own.items()
+            if value is not None and not isinstance(value, keras.Model)
+        }
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         slots = config.pop("slots", {})

@@ -325,7 +325,9 @@ def _read_progress(folder):
 
 
 def retell(recipe, folder):
-    """Puts the words of a recipe (`WORDS`) into the card of a run that it made earlier; the numbers stay.
+    """Puts the words of a recipe (`WORDS`) and the settings of its variant into the card of a run that it made earlier.
+
+    What the run measured stays.
 
     Args:
         recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`.
@@ -335,7 +337,10 @@ def retell(recipe, folder):
         CorruptPresetError: no card there.
     """
     folder = Path(folder)
-    card = {**read_card(folder), **_words(recipe(smoke=True))}
+    run = recipe(smoke=True)
+    card = {**read_card(folder), **_words(run)}
+    if isinstance(run, Recipe):
+        card["hyper_parameters"] = run.model.hyper_parameters
     with replacing(folder / "card.json") as path:
         path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 

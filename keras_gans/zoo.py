@@ -221,6 +221,7 @@ def write_preset(model, folder, card):
         "image_shape": list(model.image_shape),
         "latent_dim": model.latent_dim,
         **({} if model.label_space is None else {"labels": str(model.label_space)}),
+        "hyper_parameters": model.hyper_parameters,
         "generator_parameters": int(small.generator.count_params()),
         "stored_as": "float16" if half else "float32",
         "size": (folder / "model.keras").stat().st_size,

@@ -66,6 +66,7 @@ def test_a_card_says_what_the_file_is(name):
     assert card["variant"] == type(model).__name__
     assert tuple(card["image_shape"]) == model.image_shape
     assert card["latent_dim"] == model.latent_dim
+    assert card["hyper_parameters"] == json.loads(json.dumps(model.hyper_parameters))
     assert card["generator_parameters"] == model.generator.count_params()
     assert card["training"]["steps"] > 0 and card["training"]["wall_seconds"] > 0
     assert len(card["dataset"]["fingerprint"]) == 64

@@ -222,6 +222,10 @@ class GRAN(AdversarialModel):
         names = {layer.name for layer in self.generator.layers}
         return next(t for t in range(len(names) + 1) if f"{CANVAS}{t}" not in names)
 
+    @property
+    def hyper_parameters(self):
+        return {**super().hyper_parameters, "steps": self.steps}
+
     # The game
 
     def discriminator_loss(self, real, fake, training=True):
