@@ -119,6 +119,10 @@ class TestImprovedGAN(VariantContract):
         ]
         expected = ((means[0] - means[1]) ** 2).mean()
         assert number(one.generator_loss(fake, real, training=False)) == pytest.approx(expected, rel=1e-3)
+        both = self.make(adversarial_weight=0.3)
+        both.discriminator.set_weights(one.discriminator.get_weights())
+        expected -= 0.3 * np.log(1 - probabilities(fake)[:, 3]).mean()
+        assert number(both.generator_loss(fake, real, training=False)) == pytest.approx(expected, rel=1e-3)
 
     def test_each_player_gets_its_own_images(self, monkeypatch):
         """The discriminator: a step's images, labelled images, labels; the generator: other images, fresh latents."""
@@ -258,6 +262,11 @@ class TestImprovedGAN(VariantContract):
     def test_an_average_out_of_range_is_refused(self, decay):
         with pytest.raises(ConfigurationError, match="discriminator_ema_decay"):
             self.make(discriminator_ema_decay=decay)
+
+    @pytest.mark.parametrize("weight", [-0.1, float("nan"), "1"])
+    def test_a_weight_out_of_range_is_refused(self, weight):
+        with pytest.raises(ConfigurationError, match="adversarial_weight"):
+            self.make(adversarial_weight=weight)
 
 
 @slow_on_jax
