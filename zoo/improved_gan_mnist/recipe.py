@@ -42,6 +42,6 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=epochs,
-        limits="Fully connected networks, trained for less than half an hour: strokes are soft, some digits between two.",
+        limits="Fully connected networks, briefly trained: strokes are soft, and some digits are between two.",
         not_good_for="Digits on demand: it takes no labels, and the zoo's file holds no classifier.",
     )
