@@ -157,7 +157,7 @@ def evaluate(model, settings, cache=None):
         return found, settings.floor and measure(_images(settings, settings.floor, model).images[: settings.samples])
     images, asked = _generated(settings, model, settings.seed)
     found = {**measure(images), **_label_accuracy(settings, model, images, asked)}
-    found.update({**_reconstruction(settings, model), **_edits(settings, model)})
+    found.update({**_reconstruction(settings, model), **_edits(settings, model), **_purity(settings, model)})
     if settings.floor is None:
         return found, None
     if model.samples_name == "tokens":
@@ -304,6 +304,20 @@ def _edits(settings, model):
         metric = "share of the other attributes that it sees as they were"
         found |= judge.measured("stayed", metric, right[~edited].reshape(len(right), -1), *about)
     return found
+
+
+def _purity(settings, model):
+    """{"purity": how many images of a category of InfoGAN's first code the classifier of the features takes for what it
+    takes most images of that category for}."""
+    judge = _judge(settings) if getattr(model, "categories", ()) else None
+    if judge is None or "num_classes" not in judge.card:
+        return {}
+    rows = max(1, settings.samples // model.categories[0])
+    images = model.traverse(0, rows=rows, seed=settings.seed)[0]
+    seen = judge(images.reshape(-1, *model.image_shape)).reshape(rows, -1)  # a column a category
+    most = np.array([np.bincount(column).argmax() for column in seen.T])
+    metric = "share of a category's images that the classifier takes for the category's most frequent class"
+    return judge.measured("purity", metric, (seen == most).reshape(-1), "none", model.image_shape)
 
 
 def write_metrics(folder, settings, found, floor):

@@ -325,7 +325,8 @@ def _read_progress(folder):
 
 
 def retell(recipe, folder):
-    """Puts the words of a recipe (`WORDS`) and the settings of its variant into the card of a run that it made earlier.
+    """Puts the words of a recipe (`WORDS`) and the settings of the trained model into the card of a run that it made
+    earlier.
 
     What the run measured stays.
 
@@ -340,7 +341,7 @@ def retell(recipe, folder):
     run = recipe(smoke=True)
     card = {**read_card(folder), **_words(run)}
     if isinstance(run, Recipe):
-        card["hyper_parameters"] = run.model.hyper_parameters
+        card["hyper_parameters"] = zoo.load_file(folder / "model.keras").hyper_parameters
     with replacing(folder / "card.json") as path:
         path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 

@@ -245,6 +245,22 @@ def test_labels_are_found_again_by_a_classifier_of_these_labels(labels, space, j
     assert (found and found.name) == judge
 
 
+def test_categories_are_held_against_the_classes_that_they_became(monkeypatch):
+    """Three categories of two rows: both images of the first are of class 2, of the others one is of another class."""
+
+    class Categories:
+        categories, image_shape = (3,), (32, 32, 3)
+
+        def traverse(self, code, rows, seed):
+            assert (code, rows, seed) == (0, 2, 5)
+            return np.broadcast_to(np.array([[2, 0, 1], [2, 1, 0]])[..., None, None, None], (2, 3, 32, 32, 3)), None
+
+    monkeypatch.setattr(evaluation, "predict_classes", lambda network, images: images[:, 0, 0, 0].astype(int))
+    settings = Settings("cifar10", "test", "classifier_cifar10", samples=7, seed=5)
+    assert evaluation._purity(settings, Categories())["purity"].value == pytest.approx(4 / 6)
+    assert evaluation._purity(settings, kg.load("gan_mnist")) == {}
+
+
 @pytest.mark.parametrize("variant", ["ALI", "IcGAN"])
 def test_models_without_their_encoders_are_measured_by_their_samples(variant):
     latents = [keras.Input((4,)), keras.Input((10,))][: 1 + (variant == "IcGAN")]

@@ -10,8 +10,9 @@ import pytest
 import keras_gans as kg
 from keras_gans import training
 from keras_gans.errors import CheckpointError
+from keras_gans.models.wgan_gp_text import build_discriminator, build_generator
 from keras_gans.networks.classifier import build_classifier
-from keras_gans.training import ClassifierRecipe, train, variant_recipe
+from keras_gans.training import ClassifierRecipe, Recipe, train, variant_recipe
 from keras_gans_cli import cards
 
 
@@ -133,3 +134,22 @@ def test_what_callbacks_do_at_the_end_is_in_the_wall_time(tmp_path):
     seconds = cards.read_card(tmp_path)["training"]["wall_seconds"]
     at_the_epochs_end = json.loads((tmp_path / "progress.json").read_text())["wall_seconds"]
     assert at_the_epochs_end + 2 <= seconds + 0.1 < time.monotonic() - started
+
+
+def test_a_card_is_told_again_in_the_recipes_words(tmp_path):
+    """The settings stay the trained model's: the text of a rehearsal has fewer characters."""
+
+    def recipe(smoke=False):
+        text = kg.data.load_text(["ab", "ba"] if smoke else ["abc", "cab"], length=8, batch_size=2)
+        sizes = {"width": 4, "blocks": 1}
+        letters = len(text.about["alphabet"])
+        networks = build_generator(8, letters, 4, **sizes), build_discriminator(8, letters, **sizes)
+        model = kg.WGANGPText(*networks, alphabet=text.about["alphabet"], discriminator_steps=1)
+        model.compile(run_eagerly=True)
+        return Recipe(model=model, dataset=text, epochs=1, title=f"told {smoke}", limits="time", not_good_for="reading")
+
+    train(recipe, tmp_path / "tiny", verbose=0)
+    before = cards.read_card(tmp_path / "tiny")
+    assert before["title"] == "told False" and before["hyper_parameters"]["alphabet"] == "`abc"
+    training.retell(recipe, tmp_path / "tiny")
+    assert cards.read_card(tmp_path / "tiny") == {**before, "title": "told True"}

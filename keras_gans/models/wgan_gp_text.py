@@ -218,3 +218,8 @@ class WGANGPText(AdversarialModel):
 
     def get_config(self):
         return {**super().get_config(), "alphabet": self.alphabet, "gp_weight": self.gp_weight}
+
+    @property
+    def hyper_parameters(self):
+        shown = self.alphabet.encode("unicode_escape").decode()  # a card takes no control characters
+        return {**super().hyper_parameters, "alphabet": shown}
