@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from keras_gans_cli import cards
 
 DOCS = Path(__file__).parent
@@ -26,6 +28,8 @@ samples. Written by `python docs/gallery.py`. The theory in pictures is in
 |---|---|---|---|---|
 | walks through latents | `kg.latent` | | | `keras-gans interpolate dcgan_avatars` |
 | arithmetic on latents | `kg.latent` | | | `keras-gans arithmetic dcgan_avatars "3,5,8 - 1,2 + 4,9"` |
+| directions | `kg.latent` | | | `keras-gans traverse dcgan_avatars --classifier classifier_avatars --attribute hat` |
+| inversion of a given image | `kg.latent` | | | `keras-gans invert dcgan_mnist photo.png --resize` |
 """
 # Topic, class in keras_gans, recipe in zoo/ or the name that `keras-gans train` takes.
 TOPICS = [
@@ -60,7 +64,8 @@ TOPICS = [
 
 
 # Of the presets that take labels: as many as there are make a row of the picture. Of attributes none, then one each.
-ATTRIBUTES = [":".join(str(int(i == shown)) for i in range(6)) for shown in range(-1, 6)]
+# Sunglasses are glasses too: no face has them otherwise.
+ATTRIBUTES = [":".join(map(str, row)) for row in [[0] * 6, *np.eye(6, dtype=int)[:5].tolist(), [0, 1, 0, 0, 0, 1]]]
 LABELS = {
     "cgan_mnist": range(10),
     "cc_lapgan_avatars": range(5),
@@ -91,15 +96,32 @@ kg.images.save(gan.picture_of_scales(gan.scales(8, seed=0)), "docs/gallery/scale
 """,
     ),
     (
+        "reconstructions",
+        "digits of the test split, and what ali_mnist's decoder makes of their codes",
+        """
+import keras_gans as kg
+
+gan = kg.load("ali_mnist")
+digits = kg.data.load("mnist", split="test", labels=False, take=16).images
+rows = [image for half in (digits[:8], digits[8:]) for image in (*half, *gan.reconstruct(half))]
+kg.images.save(gan.picture(rows, columns=8), "docs/gallery/reconstructions.png")
+""",
+    ),
+    (
         "edits",
-        "faces, icgan_avatars' copies of them, and edits: a beard, glasses, a hat, long hair, a smile, sunglasses",
+        "faces of the test split, icgan_avatars' copies of them, and edits: a beard, glasses, a hat, long hair, a "
+        "smile, sunglasses",
         """
 import keras_gans as kg
 
 gan = kg.load("icgan_avatars")
-faces = gan.generate(8, seed=0, labels=[0] * 6)
-edits = [gan.edit(faces, [int(i == k) for i in range(6)]) for k in range(-1, 6)]
-kg.images.save(gan.picture([face for row in [faces, *edits] for face in row], columns=8), "docs/gallery/edits.png")
+faces = kg.data.load("avatars", split="test", image_size=(32, 32), labels=False, take=8).images
+rows, labels = [faces, gan.edit(faces)], gan.read_labels(faces)
+for shown, gone in ([0], [3]), ([1], []), ([2], []), ([3], [0]), ([4], []), ([1, 5], []):  # long hair hides no beard
+    wanted = labels.copy()
+    wanted[:, shown], wanted[:, gone] = 1, 0
+    rows.append(gan.edit(faces, wanted))
+kg.images.save(gan.picture([face for row in rows for face in row], columns=8), "docs/gallery/edits.png")
 """,
     ),
     (

@@ -399,9 +399,16 @@ def arithmetic(name, expression, labels, output):
     help="A row a picture: it, the start, what was found.",
 )
 def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
-    """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES."""
+    """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES.
+
+    A conditional model needs --labels, what the pictures show; an IcGAN reads them itself where there are none.
+    """
     kg, model = _sampler(name)
     images, labels = kg.data.read_pictures(pictures, model.image_shape, resize), _labels(labels, len(pictures))
+    if labels is None and getattr(model, "label_encoder", None) is not None:
+        labels = model.read_labels(images)
+        for picture, label in zip(pictures, labels.reshape(len(images), -1)):
+            click.echo(f"{picture}: read --labels {':'.join(f'{x:g}' for x in label)}")
     if encoder:
         start = kg.latent.encode(model, images)
     else:
@@ -424,8 +431,13 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 )
 @click.option("--classifier", help="A classifier of the zoo whose classes are the directions instead.")
 @click.option("--attribute", multiple=True, help="With --classifier: a class's name; may be repeated. [default: all]")
-@click.option("--reach", default=3.0, show_default=True, help="How far to go, in standard deviations of the latents.")
-@click.option("--steps", default=7, show_default=True, type=click.IntRange(2), help="Images a direction.")
+@click.option(
+    "--reach",
+    type=click.FloatRange(0, min_open=True),
+    help="How far to go, in standard deviations of the latents, or in numbers of a continuous code.  [default: 3; of a "
+    "code 1, where training ends]",
+)
+@click.option("--steps", type=click.IntRange(2), help="Images a direction.  [default: 7; of a continuous code 10]")
 @_labels_option
 @click.option(
     "-o",
@@ -439,11 +451,21 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
     """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
     if sum((code is not None, bool(layer), bool(classifier))) > 1 or attribute and not classifier:
         raise click.UsageError("Expected --code, --layer, --classifier with or without --attribute, or none of them.")
+    if code is not None and labels is not None:
+        raise click.UsageError("Expected no --labels with --code, since an InfoGAN takes none. Leave one of them out.")
     kg, model = _sampler(name)
     if code is not None:
         if not isinstance(model, kg.InfoGAN):
             raise click.UsageError(f"Expected an InfoGAN for --code. Received: {name}, a {type(model).__name__}.")
-        images, picture = model.traverse(code, rows=count, seed=seed)
+        categorical, values = code in range(len(model.categories)), None
+        if categorical and (reach, steps) != (None, None):
+            raise click.UsageError(
+                f"Expected no --steps and no --reach: code {code} has {model.categories[code]} categories, and all are "
+                "shown. Leave them out, or choose a continuous code."
+            )
+        if not categorical:
+            values = kg.latent.traverse([[0.0]], [1.0], reach or 1.0, steps or 10)[0, :, 0]
+        images, picture = model.traverse(code, values, rows=count, seed=seed)
         if Path(output).suffix.lower() in (".gif", ".apng"):
             kg.latent.animate([model.picture(column) for column in images.swapaxes(0, 1)], output)
         else:
@@ -462,7 +484,7 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
     else:
         directions = kg.latent.first_layer_directions(model, count)[0]
     start = model.noise(seed=[seed])
-    rows = [kg.latent.traverse(start, direction, reach, steps)[0] for direction in directions]
+    rows = [kg.latent.traverse(start, direction, reach or 3.0, steps or 7)[0] for direction in directions]
     _draw(kg, model, rows, output, labels, [seed] * len(rows))
 
 

@@ -95,6 +95,10 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--attribute", "hut"), "beard"),
         (("traverse", "gan_mnist", "--code", "0"), "Received: gan_mnist, a GAN"),
         (("traverse", "info_gan_mnist", "--code", "3"), "code from 0 to 2"),
+        (("traverse", "info_gan_mnist", "--code", "0", "--steps", "5"), "code 0 has 10 categories"),
+        (("traverse", "info_gan_mnist", "--code", "0", "--reach", "2"), "code 0 has 10 categories"),
+        (("traverse", "info_gan_mnist", "--code", "1", "--labels", "3"), "no --labels with --code"),
+        (("traverse", "info_gan_mnist", "--code", "1", "--reach", "0"), "--reach"),
         (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
         (("invert", "gan_mnist", sys.executable), "to be an image"),
         (("frobnicate",), "No such command"),
@@ -139,6 +143,24 @@ def test_codes_are_traversed(tmp_path):
     run("traverse", "info_gan_mnist", "--code", "1", "--count", "2", "-o", "lean.gif", cwd=tmp_path)
     with Image.open(tmp_path / "lean.gif") as turning:
         assert turning.n_frames == 10 and turning.size == (2 * 28, 28)
+    run("traverse", "info_gan_mnist", "--code", "2", "--count", "1", "--steps", "3", "--reach", "2", cwd=tmp_path)
+    wanted = kg.load("info_gan_mnist").traverse(2, [-2.0, 0.0, 2.0], rows=1, seed=0)[1][..., 0]
+    np.testing.assert_array_equal(pixels(tmp_path / "traversal.png"), wanted)
+
+
+def test_labels_that_the_model_reads_need_not_be_given(tmp_path):
+    model = kg.load("icgan_avatars")
+    kg.images.save(model.generate(1, seed=4)[0], tmp_path / "face.png")
+    read = ":".join(map(str, model.read_labels(model.generate(1, seed=4))[0]))
+    arguments = ("invert", "icgan_avatars", "face.png", "--encoder", "--steps", "2")
+    done = run(*arguments, "-o", "read.png", cwd=tmp_path)
+    assert f"face.png: read --labels {read}\n" in done.stdout
+    done = run(*arguments, "-o", "given.png", "--labels", read, cwd=tmp_path)
+    assert "read" not in done.stdout
+    np.testing.assert_array_equal(pixels(tmp_path / "read.png"), pixels(tmp_path / "given.png"))
+    flipped = ":".join(str(1 - int(label)) for label in read.split(":"))
+    run(*arguments, "-o", "other.png", "--labels", flipped, cwd=tmp_path)
+    assert (pixels(tmp_path / "other.png") != pixels(tmp_path / "read.png")).any()
 
 
 def test_a_picture_of_another_size_is_resized_when_asked(tmp_path):

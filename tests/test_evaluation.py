@@ -152,13 +152,12 @@ def digits_by_label(shift):
 def test_a_conditional_model_is_asked_for_the_labels_of_the_data_and_held_to_them():
     settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=300)
     found, floor = evaluation.evaluate(digits_by_label(0), settings)
-    others = kg.data.load("drawn:digits", split="train", take=300)
+    real = kg.data.load("drawn:digits", split="test", take=300)
     classifier = kg.zoo.load_classifier("classifier_mnist")
-    known = (kg.metrics.predict_classes(classifier, others.images) == others.labels).mean()
+    known = (kg.metrics.predict_classes(classifier, real.images) == real.labels).mean()
     assert floor["labels"].value == known > 0.5  # it was trained on handwriting
     shown = kg.metrics.predict_classes(classifier, digits_by_label(0).generate(10, seed=0, labels=np.arange(10)))
-    reference = kg.data.load("drawn:digits", split="test", take=300).labels
-    asked = reference[np.random.Generator(np.random.PCG64(0)).integers(300, size=300)]
+    asked = real.labels[np.random.Generator(np.random.PCG64(0)).integers(300, size=300)]
     assert found["labels"].value == pytest.approx((shown[asked] == asked).mean())
     assert found["labels"].value > 0.5
     wrong, _ = evaluation.evaluate(digits_by_label(1), settings)
@@ -176,6 +175,8 @@ def test_reconstructions_are_held_against_their_images(shift):
     real = kg.data.load("drawn:digits", split="test", take=200).images / 255.0
     again = np.round(np.clip(real + shift, 0, 1) * 255) / 255
     assert found["reconstruction"].value == pytest.approx(np.sqrt(np.mean((real - again) ** 2)), rel=1e-3)
+    others = np.roll(again, 1, axis=0)
+    assert found["of_another"].value == pytest.approx(np.sqrt(np.mean((real - others) ** 2)), rel=1e-3)
     classifier = kg.zoo.load_classifier("classifier_mnist")
     answers = [kg.metrics.predict_classes(classifier, np.round(x * 255).astype("uint8")) for x in (real, again)]
     assert found["kept"].value == pytest.approx((answers[0] == answers[1]).mean())
@@ -227,6 +228,26 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     found = evaluation._edits(settings, Editor())
     assert found["edited"].value == 0.5  # four of eight
     assert found["stayed"].value == 0.75  # four of four, and where the left pixel was white already
+    assert found["stayed"].protocol.fake_count == 8
+
+
+def test_edits_ask_for_labels_that_there_are():
+    """The second attribute is never there without the first; the third always is."""
+    known = np.array([[0, 0, 1], [1, 0, 1], [1, 0, 1], [1, 1, 1]])
+    labels = known[[0, 1, 3]]
+    np.testing.assert_array_equal(evaluation._nearest_with(labels, 0, known), [[1, 0, 1], [0, 0, 1], [0, 0, 1]])
+    np.testing.assert_array_equal(evaluation._nearest_with(labels, 1, known), [[1, 1, 1], [1, 1, 1], [1, 0, 1]])
+    assert evaluation._nearest_with(labels, 2, known) is None
+
+
+def test_a_card_that_says_more_or_less_than_is_measured_is_found_out(zoo):
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid", "is"), samples=100, floor=None)
+    found, _ = evaluation.evaluate(kg.load("copy"), settings)
+    number = found.pop("is")
+    evaluation.write_metrics(zoo / "copy", settings, found | {"kid": number}, None)
+    said = problems("copy")
+    assert said["fid"] is None
+    assert "in the card alone" in said["kid"] and "not in the card" in said["is"]
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,32 @@ def test_a_mixed_precision_model_is_stored_in_float32(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(copy.generator.get_weights(), gan.generator.get_weights()))
 
 
+REACHED = {  # a metric, and the least of it that a preset has
+    "labels": {"cgan_mnist": 0.97, "acgan_avatars": 0.95, "icgan_avatars": 0.85, "cc_lapgan_avatars": 0.6},
+    "classes": {"pacgan_stacked_mnist": 1000},
+    "purity": {"info_gan_mnist": 0.7},
+    "edited": {"icgan_avatars": 0.7},
+    "stayed": {"icgan_avatars": 0.85},
+    "kept": {"ali_mnist": 0.75},
+}
+
+
+@pytest.mark.parametrize("metric", REACHED)
+def test_cards_reach_what_the_zoo_promises(metric):
+    for name, least in REACHED[metric].items():
+        assert cards.read_card(cards.find(name))["metrics"][metric]["value"] >= least
+
+
+def test_cards_measure_what_their_variant_is_for():
+    read = {name: cards.read_card(cards.find(name)) for name in PRESETS}
+    assert all("labels" in card["metrics"] for card in read.values() if "labels" in card)
+    metrics = read["ali_mnist"]["metrics"]
+    assert metrics["reconstruction"]["value"] < 0.7 * metrics["of_another"]["value"]
+    pairs = read["cogan_mnist_edges"]["metrics"]
+    assert pairs["agreement"]["value"] > pairs["by_chance"]["value"] + 0.05
+    assert read["gran_mnist"]["hyper_parameters"]["steps"] == 3
+
+
 # Classifiers
 
 

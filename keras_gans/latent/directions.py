@@ -1,4 +1,4 @@
-"""Directions in latent space that change one thing: fitted from labels, or found in the generator."""
+"""Directions of noise that change one thing: fitted from labels, or found in the generator."""
 
 import keras
 import numpy as np
@@ -7,6 +7,7 @@ from keras import ops
 from keras_gans import engine
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
+from keras_gans.latent.priors import affine_kernel, elementwise_places
 from keras_gans.metrics.classes import predict_attributes, predict_classes
 from keras_gans.metrics.features import resized
 
@@ -116,27 +117,60 @@ def orthogonalize(direction, others):
 
 
 def first_layer_directions(model, count=None):
-    """The unit directions that move the output of the generator's first dense layer furthest (SeFa).
+    """The unit directions of noise that move the output of the generator's first dense layer furthest (SeFa).
 
     The layer maps z to z W + b, so a step n changes its output by n W: eigenvectors of W W^T, largest eigenvalues
     first. They are the right singular vectors of the paper's A = W^T. Signs are arbitrary: here the largest entry is
     positive. A normalization after the layer changes the scale of its outputs, which is not looked at.
 
+    Directions are those of the noise that `generate(noise=...)` takes. Where an affine prior makes z of it, noise K + c
+    as GLO's, W stands for K W. Where one rising function makes each latent of its own number, as uniform priors do,
+    the directions are the latents', and the lengths are of steps of the latents. The numbers of which an argmax makes
+    InfoGAN's categories stay as they are: `InfoGAN.traverse` changes those.
+
     Args:
         model: an `AdversarialModel` whose latents, or latents and labels, go into a dense layer.
-        count: how many, 1 to latent_dim; None for all.
+        count: how many, 1 to latent_dim, of an InfoGAN less its categories; None for all.
 
     Returns:
         float32 (count, latent_dim), orthonormal rows; and the lengths |n W|, float32 (count,), descending.
 
     Raises:
         ConfigurationError: a count out of range.
-        UnsupportedError: a generator whose first weights are not a dense layer's of the latents.
+        UnsupportedError: a generator whose first weights are not a dense layer's of the latents, or a prior of another
+            kind.
+
+    Example:
+
+    >>> gan = kg.DCGAN(image_shape=(8, 8, 1), latent_dim=4)
+    >>> directions, lengths = first_layer_directions(gan, 2)
+    >>> directions.shape, bool(lengths[0] >= lengths[1])
+    ((2, 4), True)
 
     Reference: Shen and Zhou, 2021, "Closed-form factorization of latent semantics in GANs",
     https://arxiv.org/abs/2007.06600
     """
-    count = _checked_count(count, model.latent_dim)
+    kernel = _first_kernel(model)
+    mixing, places = affine_kernel(model), np.arange(model.latent_dim)
+    if mixing is not None:
+        kernel = mixing @ kernel
+    else:
+        places = elementwise_places(model)
+        if len(places) == 0:
+            raise UnsupportedError(
+                "Expected a prior that is affine, or makes each latent of its own number of the noise. Received: that "
+                f"of {type(model).__name__}. Use activation_directions, which asks for no kind of prior."
+            )
+        kernel = kernel[places]
+    count = _checked_count(count, len(places))
+    values, vectors = np.linalg.eigh(kernel @ kernel.T)  # ascending
+    directions = np.zeros((count, model.latent_dim), "float32")
+    directions[:, places] = _signed(vectors[:, ::-1].T[:count])
+    return directions, np.sqrt(np.maximum(values[::-1][:count], 0.0)).astype("float32")
+
+
+def _first_kernel(model):
+    """The rows of the generator's first dense layer that are the latents', float64 (latent_dim, units)."""
     generator = model.sampling_generator
     first = next((layer for layer in generator.layers if layer.weights), None)
     kernel = getattr(first, "kernel", None)
@@ -149,10 +183,7 @@ def first_layer_directions(model, count=None):
             f"Expected a generator that begins with a dense layer of {model.latent_dim} latents. Received: "
             f"{first!r}. Use activation_directions, which asks for no kind of layer."
         )
-    kernel = ops.convert_to_numpy(kernel)[: model.latent_dim].astype("float64")
-    values, vectors = np.linalg.eigh(kernel @ kernel.T)  # ascending
-    lengths = np.sqrt(np.maximum(values[::-1][:count], 0.0))
-    return _signed(vectors[:, ::-1].T[:count]).astype("float32"), lengths.astype("float32")
+    return ops.convert_to_numpy(kernel)[: model.latent_dim].astype("float64")
 
 
 def activation_directions(model, layer, count=10, samples=2000, seed=0):

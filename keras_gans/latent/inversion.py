@@ -9,10 +9,12 @@ from keras_gans import engine
 from keras_gans.data.checks import check_images, is_whole
 from keras_gans.errors import ConfigurationError, UnsupportedError
 from keras_gans.images import to_float
+from keras_gans.latent.priors import elementwise_places, latents_of
 from keras_gans.model import AdversarialModel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 BATCH = 256  # seeds at once
+WIDEST = 4.0  # noise that an encoder finds where the prior has ends: beyond it float32 tells few latents apart
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def invert(
     mean (f(G(z)) - f(x))^2 over features. The generator is the one that samples, in inference mode, so that each image
     is inverted by itself, and no weight and no statistic of batch normalization changes. The learning rate rises from 0
     in the first twentieth of the steps and falls to 0 as a cosine in the last quarter, as in StyleGAN2's projector;
-    unlike it, noise is not added to the latents.
+    unlike it, noise is not added to the latents. The categories of an InfoGAN stay those of the start, since the argmax
+    that makes them of noise has no gradient.
 
     Args:
         model: an `AdversarialModel` of images.
@@ -141,6 +144,9 @@ def ramp(t):
 def encode(model, images):
     """The noise that the model's own encoder finds for images, for variants that have one.
 
+    Latents that a rising function makes of the noise, such as BiGAN's uniform ones, are brought back by its inverse,
+    and those beyond its range by that of the range's ends: noise of -4 or 4.
+
     Args:
         model: an `AdversarialModel` with `encode(images)`.
         images: uint8, or floats in [-1, 1], (N, height, width, channels).
@@ -150,15 +156,29 @@ def encode(model, images):
 
     Raises:
         DataError: images of another shape than the model's.
-        UnsupportedError: a model without an encoder, or whose latents are not its noise.
+        UnsupportedError: a model without an encoder, or whose prior is of another kind.
+
+    Example:
+
+    >>> gan = kg.BiGAN(image_shape=(8, 8, 1), latent_dim=4)
+    >>> encode(gan, gan.generate(2, seed=0)).shape
+    (2, 4)
     """
-    if not hasattr(model, "encode") or type(model).prior is not AdversarialModel.prior:
+    if not hasattr(model, "encode"):
         raise UnsupportedError(
-            f"Expected a model with an encoder of standard normal latents. Received: {type(model).__name__}. Use "
-            "invert, which needs none."
+            f"Expected a model with an encoder. Received: {type(model).__name__}. Use invert, which needs none."
         )
     _target(model, images)
-    return np.asarray(model.encode(images), "float32")
+    if type(model).prior is AdversarialModel.prior:
+        return np.asarray(model.encode(images), "float32")
+    if len(elementwise_places(model)) < model.latent_dim:
+        raise UnsupportedError(
+            "Expected a prior that makes each latent of its own number of the noise, which can be undone. Received: "
+            f"that of {type(model).__name__}. Use invert, which goes no way back."
+        )
+    table = np.linspace(-WIDEST, WIDEST, 8001)
+    made = latents_of(model, np.repeat(table[:, None], model.latent_dim, axis=1))[:, 0]
+    return np.interp(model.encode(images), made, table).astype("float32")
 
 
 def nearest(model, images, seeds=1000, labels=None):

@@ -100,6 +100,66 @@ def test_the_first_layer_moves_furthest_along_its_directions():
     np.testing.assert_array_equal(first_layer_directions(model, 3)[0], found[:3])
 
 
+def test_the_first_layers_directions_are_of_the_noise_where_an_affine_prior_makes_latents_of_it():
+    """GLO's z = noise K + b: the singular vectors of K W, which one step of the noise in ten directions bears out."""
+    axes = np.linalg.qr(RNG.normal(size=(6, 6)))[0]
+    table = RNG.normal(size=(500, 6)) * [4.0, 2.0, 1.0, 0.5, 0.2, 0.0] @ axes + 3.0  # its last axis has no variance
+    network = linear(RNG.normal(size=(6, 64))).generator
+    model = kg.GLO(network, kg.models.glo.build_latents(500, 6), levels=1)
+    model.discriminator.layers[-1].embeddings.assign(table.astype("float32"))
+    model.fit_gaussian()
+    mixing = ops.convert_to_numpy(model.gaussian.kernel)
+    kernel = ops.convert_to_numpy(network.get_layer("first").kernel)
+    left, values, _ = np.linalg.svd(mixing @ kernel)
+    found, lengths = first_layer_directions(model)
+    np.testing.assert_allclose(lengths[:5], values[:5], rtol=1e-3)
+    assert lengths[5] < 1e-3 * lengths[0]
+    np.testing.assert_allclose(np.abs(np.sum(found * left.T, axis=1)), 1.0, atol=1e-3)
+    noise = model.noise(1, seed=0)
+    images = [images_of(model, model.prior(ops.convert_to_tensor(n))) for n in (noise, *(noise + found[:, None]))]
+    changes = np.linalg.norm(np.concatenate(images[1:]) - images[0], axis=1)
+    np.testing.assert_allclose(changes, lengths, rtol=1e-3, atol=1e-3)
+    assert abs(found[0] @ np.linalg.svd(kernel)[0][:, 0]) < 0.9  # the latents' own direction is another
+
+
+@pytest.mark.parametrize("build", [kg.GAN, kg.FGAN])
+def test_the_first_layers_directions_of_uniform_latents_are_the_kernels(build):
+    matrix = RNG.normal(size=(6, 64))
+    found, lengths = first_layer_directions(build(linear(matrix).generator, None), 3)
+    left, values, _ = np.linalg.svd(matrix)
+    np.testing.assert_allclose(np.abs(np.sum(found * left.T[:3], axis=1)), 1.0, atol=1e-5)
+    np.testing.assert_allclose(lengths, values[:3], rtol=1e-5)
+
+
+def test_the_first_layers_directions_leave_infogans_categories_alone():
+    """Although these move the layer furthest: an argmax makes them, so that a step of noise is no step of theirs."""
+    matrix = RNG.normal(size=(8, 64))
+    matrix[3:7] *= 10.0
+    model = kg.InfoGAN(linear(matrix).generator, None, categories=(4,), continuous=1)
+    found, lengths = first_layer_directions(model)
+    assert found.shape == (4, 8)
+    np.testing.assert_array_equal(found[:, 3:7], 0.0)
+    np.testing.assert_allclose(found @ found.T, np.eye(4), atol=1e-5)
+    np.testing.assert_allclose(lengths, np.linalg.svd(matrix[[0, 1, 2, 7]])[1], rtol=1e-5)
+    with pytest.raises(kg.errors.ConfigurationError, match="from 1 to 4"):
+        first_layer_directions(model, 5)
+
+
+class Normed(kg.DCGAN):
+    """Latents on the sphere: each is made of all of the noise."""
+
+    def prior(self, noise):
+        return noise / ops.sqrt(ops.sum(ops.square(noise), axis=1, keepdims=True) + 1e-6)
+
+
+def test_the_first_layers_directions_need_a_prior_that_steps_of_noise_go_through():
+    network = linear(RNG.normal(size=(5, 64))).generator
+    for model in (Normed(network, None), kg.InfoGAN(network, None, categories=(3, 2), continuous=0)):
+        with pytest.raises(kg.errors.UnsupportedError, match=f"{type(model).__name__}. Use activation_directions"):
+            first_layer_directions(model)
+        assert activation_directions(model, "first", 2, samples=100)[0].shape == (2, 5)
+
+
 def test_components_of_activations_lead_back_to_the_latents():
     """Three latents of ten move the activations, by 4, 2 and 1 along orthonormal axes."""
     axes = np.linalg.qr(RNG.normal(size=(64, 3)))[0].T

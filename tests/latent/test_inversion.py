@@ -114,3 +114,39 @@ def test_the_encoder_where_there_is_one(gan):
     np.testing.assert_array_equal(encode(model, images), model.encode(images))
     with pytest.raises(kg.errors.UnsupportedError, match="Use invert"):
         encode(gan, images)
+
+
+def test_an_encoders_uniform_latents_are_brought_back_to_noise():
+    """BiGAN's, U[-1, 1]; latents at the ends and beyond become noise of -4 and 4."""
+    model = kg.BiGAN(image_shape=(8, 8, 1), latent_dim=5)
+    images = model.generate(2, seed=0)
+    wanted = np.array([[-0.99, -0.5, 0.0, 0.25, 0.999], [-7.0, -1.0, 0.1, 1.0, 1.5]], "float32")
+    model.encoder.layers[-1].set_weights([np.zeros((1024, 5)), wanted[0]])
+    (found, _) = encode(model, images)
+    np.testing.assert_allclose(found, [-2.575829, -0.674490, 0.0, 0.318639, 3.290527], atol=2e-3)  # tables' quantiles
+    latents = keras.ops.convert_to_numpy(model.prior(keras.ops.convert_to_tensor(found[None])))
+    np.testing.assert_allclose(latents[0], wanted[0], atol=1e-5)
+    model.encoder.layers[-1].set_weights([np.zeros((1024, 5)), wanted[1]])
+    np.testing.assert_allclose(encode(model, images)[1], [-4.0, -4.0, 0.125661, 4.0, 4.0], atol=1e-4)
+
+
+class Normed(kg.VEEGAN):
+    """Latents on the sphere: the encoder's do not say how long the noise was."""
+
+    def prior(self, noise):
+        return noise / keras.ops.sqrt(keras.ops.sum(keras.ops.square(noise), axis=1, keepdims=True) + 1e-6)
+
+
+def test_an_encoder_of_latents_with_no_way_back_to_noise():
+    model = Normed(image_shape=(8, 8, 1), latent_dim=4)
+    with pytest.raises(kg.errors.UnsupportedError, match="that of Normed. Use invert"):
+        encode(model, np.zeros((1, 8, 8, 1), "uint8"))
+
+
+def test_an_infogan_keeps_the_categories_of_the_start():
+    keras.utils.set_random_seed(0)
+    model = kg.InfoGAN(image_shape=(8, 8, 1), noise_dim=3, categories=(4,), continuous=1)
+    images, start = model.generate(2, seed=5), model.noise(2, seed=1)
+    found = invert(model, images, start=start, steps=20)
+    np.testing.assert_array_equal(found.noise[:, 3:7], start[:, 3:7])
+    assert (found.loss < found.first_loss).all() and (found.noise[:, [0, 1, 2, 7]] != start[:, [0, 1, 2, 7]]).all()

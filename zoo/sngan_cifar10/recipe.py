@@ -17,6 +17,7 @@ def recipe(smoke=False):
     model = kg.SNGAN(
         build_generator(SHAPE, base_filters=8 if smoke else 256),
         build_discriminator(SHAPE, base_filters=8 if smoke else 128),
+        discriminator_steps=1 if smoke else 5,
         ema_decay=0.999,
     )
     model.compile()

@@ -21,6 +21,7 @@ def recipe(smoke=False):
     model = kg.WGANGP(
         build_residual_generator(SHAPE, filters=filters),
         build_residual_discriminator(SHAPE, filters=filters),
+        discriminator_steps=1 if smoke else 5,
         ema_decay=0.999,
     )
     falling = keras.optimizers.schedules.PolynomialDecay
