@@ -1,4 +1,18 @@
-"""Adam by one kernel, and the players' optimizers behind the one `model.optimizer` that Keras's trainers know."""
+"""Adam by one kernel, and the players' optimizers behind the one `model.optimizer` that Keras's trainers know.
+
+`compile(g_optimizer=..., d_optimizer=...)` gives each player an optimizer of its own. With learning rates that differ
+this is the two time-scale update rule, TTUR (Heusel et al., 2017, https://arxiv.org/abs/1706.08500), such as SAGAN's
+1e-4 for the generator and 4e-4 for the discriminator. A learning-rate schedule counts its own player's updates: with
+`discriminator_steps=k` the discriminator's advances k times as fast as the generator's.
+
+Keras's callbacks for the learning rate act on both optimizers, each from its own rate:
+
+- `LearningRateScheduler` calls its function twice an epoch, with the generator's rate, then with the discriminator's;
+- `ReduceLROnPlateau` multiplies both by its factor, which keeps their ratio. Give it `mode="min"` or `mode="max"`:
+  Keras finds no direction in the names `g_loss` and `d_loss`.
+
+Both need a number as learning rate: where an optimizer has a schedule Keras raises a TypeError.
+"""
 
 import keras
 

@@ -196,7 +196,8 @@ def lecam_penalty(real_logits, fake_logits, real_anchor, fake_anchor):
 
     It draws the logits together: far above the fake mean, or far below the real one, they cost. This is the form of the
     authors' two implementations; the paper's text has the squares without the maximum. Their weight for BigGAN on
-    CIFAR is 0.3, from the 1000th step on.
+    CIFAR is 0.3, from the 1000th step on: nothing here counts steps, so for such a start make the weight a
+    `keras.Variable` of the model, 0 until a callback assigns it.
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid.
@@ -312,6 +313,9 @@ def consistency_penalty(logits, augmented_logits):
 def refuse_batch_norm(critic):
     """Refuses a critic in which batch normalization would couple images that a penalty takes apart.
 
+    What the paper puts in its place takes mean and variance over all numbers of one image and has a gain and a bias a
+    channel. That is Keras's group normalization with one group; its layer normalization is over the last axis alone.
+
     Raises:
         ConfigurationError: a layer of it, at any depth.
 
@@ -321,7 +325,7 @@ def refuse_batch_norm(critic):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ConfigurationError(
                 f"Expected a critic without batch normalization. Received: the layer {layer.name!r}. Use "
-                "keras.layers.LayerNormalization, or none."
+                "keras.layers.GroupNormalization(groups=1, epsilon=1e-5), the paper's layer normalization, or none."
             )
 
 

@@ -10,6 +10,7 @@ from keras import ops
 from keras_gans import losses
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import DataError
+from keras_gans.models import veegan
 
 
 def sigmoid(x):
@@ -125,6 +126,16 @@ def test_the_optimal_discriminator_is_the_density_ratio():
     mean = (P + Q) / 2
     divergence = np.sum(P * np.log(P / mean)) / 2 + np.sum(Q * np.log(Q / mean)) / 2
     assert -value == pytest.approx(-np.log(4) + 2 * divergence, abs=1e-6)
+
+
+@pytest.mark.parametrize("target", [0.9, 0.75])
+def test_the_smoothed_optimum_is_the_share_times_the_target(target):
+    """D = a p / (p + q): with a target for the fakes too, the sum in the numerator would keep q (Salimans, 3.4)."""
+    logits, value = trained(lambda *scores: losses.minimax_discriminator_loss(*scores, target), steps=80, rate=8.0)
+    best = target * P / (P + Q)
+    np.testing.assert_allclose(sigmoid(logits), best, atol=1e-5)
+    expected = -np.sum(P * (target * np.log(best) + (1 - target) * np.log(1 - best)) + Q * np.log(1 - best))
+    assert value == pytest.approx(expected, abs=1e-6)
 
 
 # Least squares, hinge, Wasserstein
@@ -286,6 +297,33 @@ def test_losses_and_gradients_are_finite_for_large_logits(logit, dtype):
     assert number(losses.cross_entropy(logits, 0.0)) == pytest.approx(
         max(float(ops.convert_to_numpy(ops.cast(logits, "float32"))[0, 0]), 0.0), abs=0.7
     )
+
+
+SIGNS = np.array([[1, -1, 0], [-1, -1, 1], [0, 1, 1]], "float32")
+LABELS, CODES = np.array([0, 1, 2]), np.eye(3, dtype="float32")
+OF_VECTORS = {  # of two tensors (3, 3): logits over classes, features or latents
+    "labelled": lambda x, y: losses.semi_supervised_labelled_loss(x, LABELS),
+    "unlabelled": losses.semi_supervised_unlabelled_loss,
+    "feature matching": losses.feature_matching_loss,
+    "categorical": lambda x, y: losses.categorical_information(x, CODES),
+    "continuous": losses.continuous_information,
+    "algorithm 1": lambda x, y: veegan.algorithm_1_generator_loss(lambda pair: pair[0], [y, None], [x, None], y),
+    "notebook": lambda x, y: veegan.notebook_generator_loss(lambda pair: pair[0], [y, None], [x, None], y),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [-1e4, -100.0, 0.0, 100.0, 1e4])
+@pytest.mark.parametrize("name", OF_VECTORS)
+def test_objectives_of_vectors_and_their_gradients_are_finite_for_large_numbers(name, size, dtype):
+    """Both signs stand in one row; the second tensor is the first, then its negative."""
+    numbers = keras.Variable(size * SIGNS)
+    for sign in (1.0, -1.0):
+        value, (gradient,) = value_and_grad(
+            lambda: OF_VECTORS[name](ops.cast(numbers, dtype), ops.cast(sign * numbers, dtype)), [numbers]
+        )
+        assert ops.dtype(value) == "float32" and tuple(value.shape) == ()
+        assert np.isfinite(number(value)) and np.isfinite(ops.convert_to_numpy(gradient)).all()
 
 
 @pytest.mark.parametrize("game", [*PAIRS, *RELATIVISTIC])

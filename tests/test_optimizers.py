@@ -1,10 +1,13 @@
-"""The fused Adam is Keras's, and the paper's algorithm."""
+"""The fused Adam is Keras's, and the paper's algorithm; each player has a learning rate of its own."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from keras.optimizers import SGD
 
+import keras_gans as kg
+from keras_gans.model import PLAYERS
 from keras_gans.optimizers import FusedAdam
 
 
@@ -49,3 +52,102 @@ def test_the_first_step_by_hand():
 def test_it_survives_its_config():
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(FusedAdam(beta_1=0.5)))
     assert type(copy) is FusedAdam and copy.beta_1 == 0.5
+
+
+# The players' rates: two time scales, schedules, Keras's callbacks
+
+
+def game(g_optimizer, d_optimizer, **options):
+    """A game of two linear networks, the same at every call."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    generator = keras.Sequential([keras.Input((2,)), layers.Dense(4), layers.Reshape((2, 2, 1))])
+    discriminator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(1)])
+    gan = kg.DCGAN(generator, discriminator, seed=1, **options)
+    gan.compile(g_optimizer, d_optimizer)
+    return gan
+
+
+def fit(gan, **options):
+    """So many epochs of one batch."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 1)).astype("uint8")
+    return gan.fit(images, batch_size=6, shuffle=False, verbose=0, **options).history
+
+
+def moves(gan, **options):
+    """How far `fit` moves each player's weights."""
+
+    def weights(player):
+        return np.concatenate([ops.convert_to_numpy(v.value).ravel() for v in gan.player_variables(player)])
+
+    before = {player: weights(player).copy() for player in PLAYERS}
+    fit(gan, **options)
+    return {player: weights(player) - before[player] for player in PLAYERS}
+
+
+def rates(gan):
+    return [float(ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in (gan.g_optimizer, gan.d_optimizer)]
+
+
+def test_two_time_scales():
+    """A step of gradient descent is the rate times a gradient: half the rate, half the step, and nobody else's."""
+    g_moves, d_moves = {}, {}
+    for g_rate, d_rate in ((1.0, 1.0), (0.5, 1.0), (1.0, 0.25), (0.5, 0.25)):
+        moved = moves(game(SGD(g_rate), SGD(d_rate)))
+        g_moves[g_rate, d_rate], d_moves[g_rate, d_rate] = (moved[player] for player in PLAYERS)
+    assert min(np.abs(moved).max() for moved in (*g_moves.values(), *d_moves.values())) > 0.01
+    for d_rate in (1.0, 0.25):  # the generator's gradient is taken after the discriminator's step
+        np.testing.assert_allclose(g_moves[0.5, d_rate], 0.5 * g_moves[1.0, d_rate], atol=1e-6)
+        np.testing.assert_array_equal(d_moves[0.5, d_rate], d_moves[1.0, d_rate])
+    np.testing.assert_allclose(d_moves[1.0, 0.25], 0.25 * d_moves[1.0, 1.0], atol=1e-6)
+
+
+def test_a_schedule_counts_its_own_players_updates():
+    """Rates of zero after three updates: the discriminator's are over in one step, the generator's in three."""
+    three = keras.optimizers.schedules.PiecewiseConstantDecay([2], [1.0, 0.0])  # updates 0, 1 and 2
+    gan = game(SGD(three), SGD(three), discriminator_steps=3)
+    moved = [{player for player, move in moves(gan).items() if move.any()} for _ in range(4)]
+    assert moved == [{"generator", "discriminator"}, {"generator"}, {"generator"}, set()]
+    counts = [int(ops.convert_to_numpy(o.iterations.value)) for o in (gan.g_optimizer, gan.d_optimizer)]
+    assert counts == [4, 12]
+
+
+def test_keras_scheduler_sets_both_rates():
+    seen = []
+
+    def halved(epoch, rate):
+        seen.append((epoch, rate))
+        return rate / 2 if epoch < 2 else 0.0
+
+    gan, callback = game(SGD(0.5), SGD(2.0)), keras.callbacks.LearningRateScheduler(halved)
+    moved = moves(gan, callbacks=[callback])  # of an epoch at half the rates
+    expected = moves(game(SGD(0.25), SGD(1.0)))
+    for player in PLAYERS:
+        np.testing.assert_array_equal(moved[player], expected[player])
+    logs = fit(gan, callbacks=[callback], initial_epoch=1, epochs=2)
+    assert seen == [(0, 0.5), (0, 2.0), (1, 0.25), (1, 1.0)]
+    names = [f"learning_rate_{optimizer.name}" for optimizer in (gan.g_optimizer, gan.d_optimizer)]
+    assert [logs[name] for name in names] == [[0.125], [0.5]]
+    assert not any(move.any() for move in moves(gan, callbacks=[callback], initial_epoch=2, epochs=4).values())
+    assert rates(gan) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("monitor", ["g_loss", "d_loss"])
+def test_keras_plateau_reduces_both_rates_by_one_factor(monitor):
+    """An improvement of 10^9 never comes: each epoch after the first is one of the plateau."""
+    gan = game(SGD(0.5), SGD(2.0))
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor, mode="min", min_delta=1e9, patience=1, factor=0.25)
+    fit(gan, epochs=3, callbacks=[plateau])
+    assert rates(gan) == [0.5 / 16, 2.0 / 16]
+    with pytest.raises(ValueError, match="Pass `mode="):
+        fit(gan, callbacks=[keras.callbacks.ReduceLROnPlateau(monitor)])
+
+
+def test_keras_callbacks_refuse_a_schedule():
+    gan = game(SGD(0.5), SGD(keras.optimizers.schedules.ExponentialDecay(2.0, 10, 0.5)))
+    for callback in (
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.1),
+        keras.callbacks.ReduceLROnPlateau("g_loss", mode="min", min_delta=1e9, patience=1),
+    ):
+        with pytest.raises(TypeError, match="not settable"):
+            fit(gan, epochs=2, callbacks=[callback])

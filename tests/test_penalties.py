@@ -283,6 +283,36 @@ def test_penalties_on_logits_are_finite(logit, dtype):
         assert ops.dtype(value) == "float32" and np.isfinite(number(value)) and np.isfinite(numpy(slope)).all()
 
 
+# Normalization beside a penalty
+
+
+def test_batch_norm_is_refused_for_the_papers_layer_norm():
+    def critic(*layers):
+        return keras.Sequential([keras.Input((4, 4, 2)), *layers, keras.layers.Flatten(), keras.layers.Dense(1)])
+
+    penalties.refuse_batch_norm(critic(keras.layers.GroupNormalization(groups=1, epsilon=1e-5)))
+    with pytest.raises(ConfigurationError, match=r"'the_one'.*GroupNormalization\(groups=1, epsilon=1e-5\)"):
+        penalties.refuse_batch_norm(critic(keras.layers.BatchNormalization(name="the_one")))
+
+
+def test_the_papers_layer_norm_is_one_group():
+    """Mean and variance of one image over (C, H, W), gain and bias a channel (page 09, test 6)."""
+    norm = keras.layers.GroupNormalization(groups=1, epsilon=1e-5)
+    images = draw(3, 4, 4, 2) * array(1.0, 5.0) + 2.0
+    together = numpy(norm(images))
+    assert [tuple(weight.shape) for weight in norm.trainable_weights] == [(2,), (2,)]
+    x = images.astype("float64")
+    mean, variance = x.mean((1, 2, 3), keepdims=True), x.var((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(together, (x - mean) / np.sqrt(variance + 1e-5), atol=1e-5)
+    others = np.concatenate([images[:1], 100.0 * draw(2, 4, 4, 2, seed=1)])
+    np.testing.assert_allclose(numpy(norm(others))[0], together[0], atol=1e-6)
+    # So the penalty takes each image by itself, which is what batch normalization would spoil.
+    critic = keras.Sequential([keras.Input((4, 4, 2)), norm, keras.layers.Flatten(), keras.layers.Dense(1)])
+    slopes = [numpy(engine.input_gradient(critic, ops.convert_to_tensor(batch)))[0] for batch in (images, others)]
+    np.testing.assert_allclose(*slopes, atol=1e-6)
+    assert np.abs(slopes[0]).max() > 1e-3
+
+
 # The weights
 
 

@@ -56,6 +56,12 @@ def gradient_penalty(theta, psi, weight=0.7, target=1.0):
     return -psi, theta - weight * np.sign(psi) * (np.abs(psi) - target)
 
 
+def dragan(theta, psi, weight=0.7, target=1.0):
+    """The game itself with DRAGAN's penalty: the same, since D has one slope everywhere, so also around the data."""
+    d_theta, d_psi = minimax(theta, psi)
+    return d_theta, d_psi - weight * np.sign(psi) * (np.abs(psi) - target)
+
+
 def instance_noise(theta, psi, std=0.7):
     """Gaussian noise on real and fake points, its expectation by quadrature."""
     theta, psi = np.asarray(theta)[..., None], np.asarray(psi)[..., None]
@@ -112,6 +118,7 @@ METHODS = {
     "non-saturating": (non_saturating, simultaneous),
     "WGAN, clipped": (wasserstein, clipped),
     "WGAN-GP": (gradient_penalty, simultaneous),
+    "DRAGAN": (dragan, simultaneous),
     "instance noise 0.7": (instance_noise, simultaneous),
     "R1, gamma 0.3": (r1, simultaneous),
     "R1, gamma 1 (critical)": (critical_r1, simultaneous),
@@ -147,7 +154,7 @@ def verdict(points):
 
 def draw(path):
     """The fields and the trajectories of `METHODS`, and a table of them on the terminal."""
-    figure, panels = plt.subplots(3, 3, figsize=(10, 10), sharex=True, sharey=True, layout="constrained")
+    figure, panels = plt.subplots(2, 5, figsize=(16, 7), sharex=True, sharey=True, layout="constrained")
     mesh = np.meshgrid(np.linspace(-2, 2, 17), np.linspace(-2, 2, 17))
     print(f"{'method':24} {'eigenvalues at (0, 0)':32} {'last radius':>12}  verdict")
     for panel, (name, (field, update)) in zip(panels.flat, METHODS.items()):
@@ -160,7 +167,8 @@ def draw(path):
         panel.plot(*points[-1], "o", color="tab:red", markersize=5)
         panel.set(title=f"{name}: {verdict(points)}", xlim=(-2, 2), ylim=(-2, 2), aspect="equal")
         panel.title.set_fontsize(10)
-        around = "not smooth" if field is gradient_penalty else np.array2string(eigenvalues(field), precision=3)
+        smooth = field not in (gradient_penalty, dragan)
+        around = np.array2string(eigenvalues(field), precision=3) if smooth else "not smooth"
         print(f"{name:24} {around:32} {np.hypot(*points[-1]):12.2e}  {verdict(points)}")
     figure.supxlabel("generator: theta")
     figure.supylabel("discriminator: psi")

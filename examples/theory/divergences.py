@@ -54,6 +54,15 @@ def gan_value(p, q):
     return float(terms.sum())
 
 
+def parallel_lines(count=201):
+    """`theta` in [-1, 1], and JS and W1 of the lines at 0 and at each theta: of the laws of x, all that differs."""
+    theta = np.linspace(-1, 1, count)
+    width = theta[1] - theta[0]
+    laws = np.eye(count) / width  # the law at theta[i] is all in the cell i
+    still = laws[count // 2]
+    return theta, [js(still, law, width) for law in laws], [earth_mover(still, law, width) for law in laws]
+
+
 def draw(path):
     figure, panels = plt.subplots(1, 4, figsize=(16, 3.8), layout="constrained")
     x = np.linspace(-12, 18, 6001)
@@ -78,12 +87,10 @@ def draw(path):
     panels[1].set(title="how far is q from p?", xlabel="shift", ylim=(0, 8))
     panels[1].legend(fontsize=8)
 
-    # Lines at 0 and at theta share no point unless theta = 0: q gives p's line no mass at all.
-    theta = np.linspace(-1, 1, 201)
-    apart = theta != 0
-    panels[2].plot(theta, np.where(apart, js([1.0, 0.0], [0.0, 1.0]), 0.0), label="Jensen-Shannon: log 2 or 0")
-    panels[2].plot(theta, np.abs(theta), label="earth mover: |theta|")
-    panels[2].plot(theta[~apart], [0.0], "o", color="tab:red", label="KL: infinite, but here", markersize=4)
+    theta, shannon, earth = parallel_lines()
+    panels[2].plot(theta, shannon, label="Jensen-Shannon: log 2 or 0")
+    panels[2].plot(theta, earth, label="earth mover: |theta|")
+    panels[2].plot([0.0], [0.0], "o", color="tab:red", label="KL: infinite, but here", markersize=4)
     panels[2].set(title="parallel lines", xlabel="theta", ylim=(-0.05, 1.4))
     panels[2].legend(fontsize=8)
 

@@ -1,4 +1,4 @@
-"""Historical averaging: Salimans et al., 2016, "Improved techniques for training GANs", section 3.2."""
+"""Historical averaging: Salimans et al., 2016, "Improved techniques for training GANs", section 3.3."""
 
 import math
 

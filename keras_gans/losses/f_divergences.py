@@ -49,11 +49,17 @@ class FDivergence:
     threshold = 0.0  # f'(1): an image looks real where T is larger
 
     def f(self, ratio):
-        """The convex function f of a ratio of densities, greater than zero; float32, any shape."""
+        """The convex function f of a ratio of densities; float32, any shape.
+
+        The ratio must be greater than zero: at 0, where f is a limit, 0 log 0 is NaN.
+        """
         raise NotImplementedError
 
     def conjugate(self, t):
-        """f*(t) = sup_u (u t - f(u)), for t inside its domain; float32, any shape."""
+        """f*(t) = sup_u (u t - f(u)), for t inside its domain; float32, any shape.
+
+        Outside nothing is checked: what the formula gives there is NaN, or a number that is no supremum.
+        """
         raise NotImplementedError
 
     def activation(self, scores):

@@ -176,5 +176,7 @@ def _check_domain(divergence):
         raise ConfigurationError(
             f"Expected a divergence whose activation maps scores into the domain of its conjugate f*, and whose "
             f"activated_conjugate is f* of that. Received: {type(divergence).__name__}, where the score {scores[i]:g} "
-            f"becomes {t[i]:g}, f* of it {expected[i]:g}, and activated_conjugate is {conjugates[i]:g}."
+            f"becomes {t[i]:g}, f* of it {expected[i]:g}, and activated_conjugate is {conjugates[i]:g}. "
+            "Choose an increasing activation with values in the domain of f* alone, and write activated_conjugate as "
+            "f*(activation(scores)), simplified."
         )

@@ -32,6 +32,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_uint8
 from keras_gans.layers import seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss
+from keras_gans.losses.adversarial import float32
 from keras_gans.model import AdversarialModel, check_encoder
 from keras_gans.optimizers import FusedAdam
 
@@ -120,7 +121,8 @@ def algorithm_1_generator_loss(score, real, fake, reconstructed):
     >>> float(algorithm_1_generator_loss(lambda pair: pair[1], [None, None], [z, one], back))    # 1 + 3^2 + 4^2
     26.0
     """
-    return ops.mean(score(fake)) + ops.mean(ops.sum(ops.square(fake[0] - reconstructed), axis=-1))
+    distances = ops.sum(ops.square(float32(fake[0]) - float32(reconstructed)), axis=-1)
+    return ops.mean(float32(score(fake))) + ops.mean(distances)
 
 
 @register
@@ -139,7 +141,8 @@ def notebook_generator_loss(score, real, fake, reconstructed):
     >>> float(notebook_generator_loss(lambda pair: pair[1], [z, 5 * one], [z, one], back))    # 1 - 5 + (3^2 + 4^2) / 2
     8.5
     """
-    return ops.mean(score(fake)) - ops.mean(score(real)) + ops.mean(ops.square(fake[0] - reconstructed))
+    game = ops.mean(float32(score(fake))) - ops.mean(float32(score(real)))
+    return game + ops.mean(ops.square(float32(fake[0]) - float32(reconstructed)))
 
 
 @register

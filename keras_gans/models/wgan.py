@@ -14,8 +14,10 @@ a batch size of 5 * 64 is the paper's 64.
 Departures from the paper:
 - clipping follows the update, as in algorithm 1; the published code clips before it, so that the generator there is
   scored by weights outside the range;
-- the published code updates the critic 100 times for each of the generator's first 25 steps and for every 500th; here
-  as in algorithm 1 it is always `discriminator_steps` times;
+- the published code updates the critic 100 times for each of the generator's first 25 steps and for every 500th; that
+  schedule is not offered: as in algorithm 1 it is always `discriminator_steps` times;
+- RMSprop's mean of squares decays by Keras's rho of 0.9, and epsilon is 1e-7 under the root; the published code has
+  PyTorch's defaults, 0.99 and 1e-8 outside the root (from general knowledge: unconfirmed);
 - the published networks start from a transposed convolution instead of a dense layer, and batch norm follows it per
   channel, not per unit.
 """
