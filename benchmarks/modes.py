@@ -11,8 +11,8 @@ Stacked MNIST: VEEGAN's protocol (128 000 images, 26 000 samples, the KL to the 
 of PacGAN's code for the protocol of Unrolled GAN, which train in reach of a CPU; classes from the zoo's classifier. So
 its published rows are of larger networks and longer training, and "true data" is the row to hold a model against.
 
-Means over seeds, with their standard errors; seconds are the processor's, of all cores together. A published number is comparable with ours only as far as its protocol is:
-between papers the same GAN covers 1 to 6 modes of the ring.
+Means over seeds, with their standard errors; seconds are the processor's, of all cores together. A published number is
+comparable with ours only as far as its protocol is: between papers the same GAN covers 1 to 6 modes of the ring.
 """
 
 import argparse
@@ -163,9 +163,7 @@ def trained(make, dataset, settings, seed, decay):
 
     fast = {"jit_compile": decay, "steps_per_execution": 100} if settings["steps"] >= 1000 else {"jit_compile": False}
     steps = settings["steps"]
-    gan.compile(
-        adam(settings["g_rate"], steps), adam(settings["d_rate"], steps * gan.discriminator_steps), **fast
-    )
+    gan.compile(adam(settings["g_rate"], steps), adam(settings["d_rate"], steps * gan.discriminator_steps), **fast)
     start = time.process_time()
     gan.fit(dataset, steps_per_epoch=steps, verbose=0)
     return gan, time.process_time() - start

@@ -73,6 +73,8 @@ LABELS = {
     "icgan_avatars": ATTRIBUTES,
 }
 
+EXPRESSION = "100,110,278 - 32,149,288 + 177,257,269"
+
 # What else models show: picture, caption, and a command or, where the command line has none, Python.
 MORE = [
     (
@@ -102,7 +104,7 @@ kg.images.save(gan.picture_of_scales(gan.scales(8, seed=0)), "docs/gallery/scale
 import keras_gans as kg
 
 gan = kg.load("ali_mnist")
-digits = kg.data.load("mnist", split="test", labels=False, take=16).images
+digits = kg.data.load("mnist", split="test", labels=False, take=16, batch_size=16).images
 rows = [image for half in (digits[:8], digits[8:]) for image in (*half, *gan.reconstruct(half))]
 kg.images.save(gan.picture(rows, columns=8), "docs/gallery/reconstructions.png")
 """,
@@ -115,7 +117,7 @@ kg.images.save(gan.picture(rows, columns=8), "docs/gallery/reconstructions.png")
 import keras_gans as kg
 
 gan = kg.load("icgan_avatars")
-faces = kg.data.load("avatars", split="test", image_size=(32, 32), labels=False, take=8).images
+faces = kg.data.load("avatars", split="test", image_size=(32, 32), labels=False, take=8, batch_size=8).images
 rows, labels = [faces, gan.edit(faces)], gan.read_labels(faces)
 for shown, gone in ([0], [3]), ([1], []), ([2], []), ([3], [0]), ([4], []), ([1, 5], []):  # long hair hides no beard
     wanted = labels.copy()
@@ -136,8 +138,9 @@ kg.images.save(gan.picture([face for row in rows for face in row], columns=8), "
     ),
     (
         "sum",
-        "arithmetic on averages of seeds of dcgan_avatars: the terms, then their sum",
-        ["keras-gans", "arithmetic", "dcgan_avatars", "3,5,8 - 1,2 + 4,9", "-o", "docs/gallery/sum.png"],
+        "glasses and long hair - long hair + a beard, of dcgan_avatars, three seeds each for which classifier_avatars "
+        "is surest: the terms, then their sum",
+        ["keras-gans", "arithmetic", "dcgan_avatars", EXPRESSION, "-o", "docs/gallery/sum.png"],
     ),
 ]
 

@@ -121,8 +121,9 @@ class DiffAugment(keras.layers.Layer):
         discriminator: D(T(x)), D(T(G(z)))        generator: D(T(G(z))), with the gradient through T.
 
     Every call and every image draws anew; nothing is left as it was by chance. Augmenting the real images alone would
-    teach the augmentation to the generator. Samples are not augmented. It acts in inference as well: it is called where
-    a loss is computed, and is no part of a network.
+    teach the augmentation to the generator. Samples are not augmented. The layer has no inference mode: whoever calls
+    it decides. The losses of most variants see images through `score` alone, where the example below puts it; those of
+    UnrolledGAN, ImprovedGAN and InfoGAN have other ways beside it.
 
     The paper's scripts use (translation, cutout) for BigGAN on CIFAR-10, together with flipped data, (color, cutout)
     for StyleGAN2 on all of CIFAR-10, and all three where data are few.
@@ -143,6 +144,22 @@ class DiffAugment(keras.layers.Layer):
     >>> augment = DiffAugment([color, translation, cutout], seed=0)
     >>> augment(np.zeros((2, 8, 8, 3), "float32")).shape[1:] == (8, 8, 3)
     True
+
+    A DCGAN for few images; registered, so that it can be saved:
+
+    >>> @keras.saving.register_keras_serializable(package="mine")
+    ... class AugmentedDCGAN(kg.DCGAN):
+    ...     def __init__(self, *networks, **options):
+    ...         super().__init__(*networks, **options)
+    ...         self.augment = DiffAugment([color, translation, cutout], seed=self.seed)
+    ...
+    ...     def score(self, images, training=True):
+    ...         return super().score(self.augment(images) if training else images, training)
+    >>> gan = AugmentedDCGAN(image_shape=(8, 8, 3), latent_dim=4)
+    >>> gan.compile()
+    >>> history = gan.fit(np.zeros((8, 8, 8, 3), "uint8"), verbose=0)
+    >>> gan.generate(2, seed=0).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(self, policy=(color, translation, cutout), seed=None, **kwargs):
@@ -153,6 +170,7 @@ class DiffAugment(keras.layers.Layer):
             )
         self.policy, self.seed = tuple(policy), seed
         self.seeds = keras.random.SeedGenerator(seed)
+        self.built = True  # beside its networks Keras would build a model anew for a layer that is not
 
     def call(self, images):
         for augmentation in self.policy:

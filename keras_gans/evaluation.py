@@ -266,8 +266,8 @@ def _has_encoders(model):
 
 def _reconstruction(settings, model):
     """{"reconstruction": how far images of the split are from what a model with encoders makes of them,
-    "of_another": how far from what it makes of other images, "kept": for how many the classifier of the features has the
-    same answer}."""
+    "of_another": how far from what it makes of other images, "kept": for how many the classifier of the features has
+    the same answer}."""
     if not (hasattr(model, "encode") and hasattr(model, "reconstruct") and _has_encoders(model)):
         return {}
     images = _images(settings, settings.split, model).images[: settings.samples]

@@ -94,6 +94,7 @@ class AdversarialModel(keras.Model):
 
     log_names = ("d_loss", "g_loss")
     logits_per_image = 1  # of the discriminator; None: as many as there are
+    packing = 1  # images that the discriminator judges together: the batches of `fit` are to hold whole packs of them
     encoders = ()  # names of networks beside the generator that are of use after training: the zoo keeps them
 
     def prior(self, noise):
@@ -274,18 +275,20 @@ class AdversarialModel(keras.Model):
 
         Args:
             player: "generator" or "discriminator".
-            loss_fn: from the inputs to a scalar.
+            loss_fn: from the inputs to a scalar; or to a vector, whose first number is the loss and the others are for
+                the logs.
             inputs: tensors or lists of them; or one `Played`, whose images the loss is of and whose forward pass is
                 reused.
 
         Returns:
-            The loss before the step, without the callbacks' penalties.
+            What `loss_fn` gave before the step: the loss is without the callbacks' penalties.
         """
         variables = self.player_variables(player)
         optimizer = self.g_optimizer if player == "generator" else self.d_optimizer
         replicas = engine.replica_count()
 
         def scale(loss):  # replicas' gradients are summed; float16 needs large losses
+            loss = loss[0] if len(loss.shape) else loss
             return optimizer.scale_loss(loss / replicas if replicas > 1 else loss)
 
         if inputs and isinstance(inputs[0], Played):
@@ -369,7 +372,8 @@ class AdversarialModel(keras.Model):
         for name in ("class_weight", "sample_weight"):
             if kwargs.get(name) is not None:
                 raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
-        x = self._checked(x, y, steps_per_epoch=steps_per_epoch, smallest_batch=self.smallest_batch, labels_needed=True)
+        least = {"smallest_batch": self.smallest_batch, "packing": self.packing}
+        x = self._checked(x, y, steps_per_epoch=steps_per_epoch, labels_needed=True, **least)
         if isinstance(validation_data, (tuple, list)):
             self._checked(*validation_data[:2])
         elif validation_data is not None:

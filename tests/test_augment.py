@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from contract import equal, training_state, values
 from keras import ops
 
+import keras_gans as kg
 from keras_gans import augment
 from keras_gans.augment import (
     DiffAugment,
@@ -19,6 +21,8 @@ from keras_gans.augment import (
 )
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import ConfigurationError
+from keras_gans.files import read_model
+from keras_gans.images import to_float
 
 
 def numpy(tensor):
@@ -194,3 +198,85 @@ def test_policies_are_functions():
         with pytest.raises(ConfigurationError, match="sequence of functions"):
             DiffAugment(policy)
     assert augment.DiffAugment is DiffAugment
+
+
+# In a variant, as a user puts it there
+
+
+@keras.saving.register_keras_serializable(package="keras_gans_tests")
+class AugmentedDCGAN(kg.DCGAN):
+    def __init__(self, *networks, policy=(translation, cutout), **options):
+        super().__init__(*networks, **options)
+        self.augment = DiffAugment(policy, seed=self.seed)
+
+    def score(self, images, training=True):
+        return super().score(self.augment(images) if training else images, training)
+
+
+def dcgan(variant=kg.DCGAN, compile=None, **options):
+    keras.utils.set_random_seed(1)
+    generator = [keras.Input((4,)), keras.layers.Dense(64, "tanh"), keras.layers.Reshape((8, 8, 1))]
+    discriminator = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
+    gan = variant(keras.Sequential(generator), keras.Sequential(discriminator), seed=5, **options)
+    gan.compile(**(compile or {}))
+    return gan
+
+
+def test_a_variant_augments_real_and_fake_images_for_both_players(images, monkeypatch):
+    """D(T(x)) and D(T(G(z))) in the discriminator's update, D(T(G(z))) in the generator's: three calls a step."""
+    players, seen, judged = [], [], []
+
+    def watch(images, seeds):
+        seen.append((players[-1], images))
+        return images
+
+    gan = dcgan(AugmentedDCGAN, policy=[watch], compile={"run_eagerly": True})
+    minimize = gan.minimize
+
+    def watched(player, loss_fn, *inputs):
+        players.append(player)
+        judged.append(inputs)
+        return minimize(player, loss_fn, *inputs)
+
+    monkeypatch.setattr(gan, "minimize", watched)
+    gan.fit(images[:8], batch_size=8, shuffle=False, verbose=0)
+    assert [player for player, _ in seen] == ["discriminator", "discriminator", "generator"]
+    (_, real), (_, fake), (_, last) = seen
+    np.testing.assert_allclose(numpy(real), numpy(to_float(images[:8])), atol=1e-6)
+    np.testing.assert_array_equal(numpy(fake), numpy(judged[0][1]))
+    assert tuple(last.shape) == (8, 8, 8, 1)  # on JAX it has no numbers here: the gradient is taken for it
+    gan.generate(3, seed=0)
+    gan.evaluate(images, verbose=0)
+    assert len(seen) == 3
+
+
+def test_samples_of_an_augmented_variant_are_those_of_the_plain_one():
+    np.testing.assert_array_equal(dcgan(AugmentedDCGAN).generate(5, seed=0), dcgan().generate(5, seed=0))
+
+
+def zeros(images, seeds):
+    return 0.0 * images
+
+
+@pytest.mark.parametrize("policy, moves", [((translation, cutout), True), ((zeros,), False)])
+def test_the_generator_learns_through_the_augmentation(policy, moves, images):
+    sgd = keras.optimizers.SGD
+    gan = dcgan(AugmentedDCGAN, policy=policy, compile={"g_optimizer": sgd(0.1), "d_optimizer": sgd(0.1)})
+    before = values(gan.generator.trainable_variables)
+    gan.fit(images[:8], batch_size=8, verbose=0)
+    after = values(gan.generator.trainable_variables)
+    assert [not equal([a], [b]) for a, b in zip(before, after)] == [moves, moves]
+
+
+def test_an_augmented_variant_is_saved_and_trained_on(images, tmp_path):
+    gan, batches = dcgan(AugmentedDCGAN), kg.data.Batches(images, batch_size=8, seed=2)
+    gan.fit(batches, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = read_model(tmp_path / "gan.keras", compile=True)
+    np.testing.assert_array_equal(loaded.generate(5, seed=0), gan.generate(5, seed=0))
+    for one in (gan, loaded):
+        one.fit(batches, verbose=0)
+    assert equal(training_state(loaded), training_state(gan))  # so the augmentation drew on, too
+    plain = dcgan()
+    plain.fit(batches, epochs=2, verbose=0)
+    assert not equal(values(plain.discriminator.weights), values(gan.discriminator.weights))

@@ -10,6 +10,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 COMMANDS = {
+    "battle.py": (["--quick"], "1 - 3 steps: "),
     "bfloat16.py": (["--data", "drawn:digits", "--steps", "20", "--seeds", "1"], "bfloat16"),
     "doctor.py": (["--quick", "--epochs", "1"], "healthy"),
     "generate.py": (["--rounds", "1"], "generate"),
@@ -22,7 +23,7 @@ COMMANDS = {
     ),
     "train_step.py": (["--workloads", "mlp", "--rounds", "1"], "mlp"),
 }
-QUICK = ["latent.py", "metrics.py", "semi_supervised.py"]  # the others: pytest -m slow
+QUICK = ["battle.py", "latent.py", "metrics.py", "semi_supervised.py"]  # the others: pytest -m slow
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")

@@ -148,6 +148,7 @@ def check_dataset(
     smallest_batch=1,
     check=check_images,
     *,
+    packing=1,
     labels=None,
     label_space=None,
     labels_needed=True,
@@ -158,8 +159,8 @@ def check_dataset(
     arrays are `labels`, are looked at where there is a `label_space`; those of `Batches` all.
 
     Raises:
-        DataError: see `check_images`, `LabelSpace.checked`, `first_batch`; fewer batches than `steps_per_epoch`; or no
-            labels where they are needed.
+        DataError: see `check_images`, `check_batch_size`, `LabelSpace.checked`, `first_batch`; fewer batches than
+            `steps_per_epoch`; or no labels where they are needed.
     """
     if isinstance(x, (np.ndarray, list)) or keras.ops.is_tensor(x):
         x = np.asarray(x) if isinstance(x, list) else x
@@ -176,6 +177,7 @@ def check_dataset(
     batch, x = first_batch(x)
     images = images_of(batch)
     check(images, example_shape)
+    check_batch_size(images.shape[0], packing)  # of the first batch: the last one may be smaller
     if images.shape[0] < smallest_batch:
         raise DataError(
             f"Expected at least {smallest_batch} images a batch, so that each discriminator step has its own. "
@@ -192,6 +194,20 @@ def check_dataset(
         labels = x.labels
     _check_labels(labels, label_space, labels_needed)
     return x
+
+
+def check_batch_size(size, packing):
+    """Refuses batches of which packs of `packing` images, judged together, would leave a rest each time.
+
+    Raises:
+        DataError: a size that the packing does not divide.
+    """
+    if size % packing:
+        nearest = max(1, round(size / packing)) * packing
+        raise DataError(
+            f"Expected a batch_size that packs of {packing} divide. Received: {size}. Choose {nearest}: of a batch "
+            "that is no whole number of packs the rest would never be seen."
+        )
 
 
 def _check_labels(labels, label_space, needed):

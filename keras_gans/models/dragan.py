@@ -35,6 +35,8 @@ from keras_gans.penalties import dragan_penalty
 class DRAGAN(AdversarialModel):
     """Deep regret analytic GAN: a discriminator whose slope is near one around the data.
 
+    While it trains, `d_loss` is the discriminator's whole loss and `gp` the penalty in it without its weight.
+
     Args:
         generator, discriminator: networks, the discriminator best without batch normalization, since the penalty is of
             each image's own gradient; with neither, DCGAN's for `image_shape` and `latent_dim`, without it there.
@@ -56,6 +58,8 @@ class DRAGAN(AdversarialModel):
     Reference: Kodali et al., 2017, https://arxiv.org/abs/1705.07215
     """
 
+    log_names = ("d_loss", "g_loss", "gp")
+
     def __init__(
         self,
         generator=None,
@@ -75,13 +79,17 @@ class DRAGAN(AdversarialModel):
         self.gp_weight = gp_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
-    def discriminator_loss(self, real, fake, training=True):
+    def loss_and_penalty(self, real, fake, training=True):
+        """The discriminator's loss and the penalty in it without its weight: a vector of two."""
         noise, share = self.uniform(ops.shape(real), training), self.uniform_like(real, training)
         penalty = dragan_penalty(lambda images: self.score(images, training), real, noise, share)
         adversarial = non_saturating_discriminator_loss(
             self.score(real, training), self.score(fake, training), self.real_target
         )
-        return adversarial + self.gp_weight * penalty
+        return ops.stack([adversarial + self.gp_weight * penalty, penalty])
+
+    def discriminator_loss(self, real, fake, training=True):
+        return self.loss_and_penalty(real, fake, training)[0]
 
     def generator_loss(self, fake, training=True):
         return non_saturating_generator_loss(self.score(fake, training))
@@ -92,9 +100,9 @@ class DRAGAN(AdversarialModel):
         for i in range(k):
             share = real[i::k]
             fake = self.generator(self.latents_like(share), training=True)
-            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)
+            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, share, fake))
         g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
-        return self.log(d_loss=d_loss, g_loss=g_loss)
+        return self.log(d_loss=d_loss, g_loss=g_loss, gp=gp)
 
     def paper_optimizers(self):
         return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in ("generator", "discriminator")}

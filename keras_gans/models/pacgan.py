@@ -23,8 +23,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.batches import Batches
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import check_batch_size, is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import pack
 from keras_gans.layers import FusedBatchNormalization, Maxout
@@ -251,9 +250,9 @@ def _check_packing(packing):
 class PacGAN(AdversarialModel):
     """A GAN whose discriminator judges packs of images; with `packing=1` the plain one.
 
-    Consecutive images of a batch make a real pack: shuffle data that has an order. Images at a batch's end that fill no
-    pack are left out of its step. Only the last batch of a stream, or of `evaluate`, may have fewer images than a pack;
-    its one pack repeats them.
+    Consecutive images of a batch make a real pack: shuffle data that has an order. `fit` refuses a batch size that
+    packs do not divide; of a smaller batch, the last one, images that fill no pack are left out of its step. Only the
+    last batch of a stream, or of `evaluate`, may have fewer images than a pack; its one pack repeats them.
 
     Args:
         generator, discriminator: networks, the discriminator for packs, `packing` times as many channels as an image;
@@ -300,18 +299,12 @@ class PacGAN(AdversarialModel):
         """`AdversarialModel.fit`, for batches that hold packs.
 
         Raises:
-            DataError: also for an array or `kg.data.Batches` of a batch_size that packs do not divide, and for an array
+            DataError: also for batches, of a stream the first one, that are no whole number of packs, and for an array
                 whose batches, or the last of them, have fewer images than a pack.
         """
-        is_array = isinstance(x, (np.ndarray, list)) or ops.is_tensor(x)
-        size = x.batch_size if isinstance(x, Batches) else kwargs.get("batch_size") or 32  # Keras's own
-        if (is_array or isinstance(x, Batches)) and size % self.packing:
-            nearest = max(1, round(size / self.packing)) * self.packing
-            raise DataError(
-                f"Expected a batch_size that packs of {self.packing} divide. Received: {size}. Choose {nearest}: of a "
-                "batch that is no whole number of packs the rest would never be seen."
-            )
-        if is_array:
+        if isinstance(x, (np.ndarray, list)) or ops.is_tensor(x):
+            size = kwargs.get("batch_size") or 32  # Keras's own
+            check_batch_size(size, self.packing)
             last = len(x) % size or size
             if 0 < len(x) and last < self.packing:
                 raise DataError(

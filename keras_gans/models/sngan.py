@@ -20,9 +20,6 @@ Departures from the paper:
 
 import keras
 
-from keras_gans.errors import ConfigurationError
-from keras_gans.layers import SpectralNormalization
-from keras_gans.layers.inner import inner_layers
 from keras_gans.losses import hinge_discriminator_loss, hinge_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.residual import build_discriminator, build_generator
@@ -46,8 +43,7 @@ class SNGAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: sizes that cannot be halved, networks that do not fit each other, or a discriminator
-            without any spectral normalization.
+        ConfigurationError: sizes that cannot be halved, or networks that do not fit each other.
 
     Example:
 
@@ -74,8 +70,6 @@ class SNGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
         super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
-        if discriminator is not None:
-            _check_normalized(discriminator)
 
     def discriminator_loss(self, real, fake, training=True):
         return hinge_discriminator_loss(self.score(real, training), self.score(fake, training))
@@ -101,14 +95,3 @@ class SNGAN(AdversarialModel):
             )
             for player, count in updates.items()
         }
-
-
-def _check_normalized(discriminator):
-    """Refuses a discriminator that nothing bounds: it would train, as a hinge GAN."""
-    kinds = (SpectralNormalization, keras.layers.SpectralNormalization)
-    if not any(isinstance(layer, kinds) for layer in inner_layers(discriminator)):
-        raise ConfigurationError(
-            "Expected a discriminator with spectral normalization. Received: the network "
-            f"{discriminator.name!r}, of which no layer has any. Wrap every layer with a kernel in "
-            "keras_gans.layers.SpectralNormalization."
-        )

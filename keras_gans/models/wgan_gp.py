@@ -12,8 +12,12 @@ paper's 64.
 
 Departures from the paper:
 - the published code updates the generator before the critic, and not in the first iteration;
+- optimizers: algorithm 1's; the published code has a beta_1 of 0.5 for MNIST and for CIFAR-10's convolutional networks,
+  and for the residual ones a rate of 2e-4 that falls linearly to 0;
 - images are in [-1, 1] and leave through a tanh; the published code for MNIST has [0, 1] and a sigmoid, which is the
   same function of the weights up to a factor of two;
+- no noise smooths the grey levels; the published code of the residual networks adds U[0, 1/128] to each pixel;
+- the critic's last layer has no bias, which the difference of two means would cancel;
 - the residual networks: the generator's batch is as large as the critic's, where the published code doubles it; batch
   norm is Keras's, with a moving average for sampling.
 """
@@ -21,7 +25,7 @@ Departures from the paper:
 import math
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
@@ -189,6 +193,9 @@ def _doublings(image_shape):
 class WGANGP(AdversarialModel):
     """Wasserstein GAN with gradient penalty.
 
+    While it trains, `d_loss` is the critic's whole loss and `gp` the penalty in it without its weight, so that
+    -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
+
     Args:
         generator, discriminator: networks, the discriminator a critic that ends in one number without bounds and has
             no batch normalization; with neither, the paper's for MNIST in the size of `image_shape`.
@@ -210,6 +217,8 @@ class WGANGP(AdversarialModel):
     Reference: Gulrajani et al., 2017, https://arxiv.org/abs/1704.00028
     """
 
+    log_names = ("d_loss", "g_loss", "gp")
+
     def __init__(
         self,
         generator=None,
@@ -230,11 +239,15 @@ class WGANGP(AdversarialModel):
             refuse_batch_norm(discriminator)
         self.gp_weight = gp_weight
 
-    def discriminator_loss(self, real, fake, training=True):
+    def loss_and_penalty(self, real, fake, training=True):
+        """The critic's loss, eq. 3, and the penalty in it without its weight: a vector of two."""
         between = self.uniform_like(real, training)
         penalty = gradient_penalty(lambda images: self.score(images, training), real, fake, between)
         wasserstein = wasserstein_discriminator_loss(self.score(real, training), self.score(fake, training))
-        return wasserstein + self.gp_weight * penalty
+        return ops.stack([wasserstein + self.gp_weight * penalty, penalty])
+
+    def discriminator_loss(self, real, fake, training=True):
+        return self.loss_and_penalty(real, fake, training)[0]
 
     def generator_loss(self, fake, training=True):
         return wasserstein_generator_loss(self.score(fake, training))
@@ -245,9 +258,9 @@ class WGANGP(AdversarialModel):
         for i in range(k):
             share = real[i::k]
             fake = self.generator(self.latents_like(share), training=True)
-            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)
+            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, share, fake))
         g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
-        return self.log(d_loss=d_loss, g_loss=g_loss)
+        return self.log(d_loss=d_loss, g_loss=g_loss, gp=gp)
 
     def paper_optimizers(self):
         return {player: FusedAdam(1e-4, beta_1=0.0, beta_2=0.9) for player in ("generator", "discriminator")}

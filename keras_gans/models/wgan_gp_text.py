@@ -86,6 +86,9 @@ class WGANGPText(AdversarialModel):
     What the base says of images holds for lines here: `fit` and `evaluate` take character ids (N, length), as
     `kg.data.load_text` makes them, and `generate` returns ids, uint8 (n, length), of the most probable characters.
 
+    While it trains, `d_loss` is the critic's whole loss and `gp` the penalty in it without its weight, so that
+    -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
+
     Args:
         generator, discriminator: networks, the generator ending in rows of probabilities (N, length, vocabulary), the
             discriminator a critic of such rows without batch normalization; with neither, the paper's.
@@ -120,6 +123,7 @@ class WGANGPText(AdversarialModel):
     https://github.com/igul222/improved_wgan_training (gan_language.py)
     """
 
+    log_names = ("d_loss", "g_loss", "gp")
     samples_name = "tokens"
 
     def __init__(
@@ -152,11 +156,15 @@ class WGANGPText(AdversarialModel):
 
     # The game
 
-    def discriminator_loss(self, real, fake, training=True):
+    def loss_and_penalty(self, real, fake, training=True):
+        """The critic's loss, eq. 3, and the penalty in it without its weight: a vector of two."""
         between = self.uniform_like(real, training)
         penalty = gradient_penalty(lambda rows: self.score(rows, training), real, fake, between)
         wasserstein = wasserstein_discriminator_loss(self.score(real, training), self.score(fake, training))
-        return wasserstein + self.gp_weight * penalty
+        return ops.stack([wasserstein + self.gp_weight * penalty, penalty])
+
+    def discriminator_loss(self, real, fake, training=True):
+        return self.loss_and_penalty(real, fake, training)[0]
 
     def generator_loss(self, fake, training=True):
         return wasserstein_generator_loss(self.score(fake, training))
@@ -167,9 +175,9 @@ class WGANGPText(AdversarialModel):
         for i in range(k):
             share = real[i::k]
             fake = self.generator(self.latents_like(share), training=True)
-            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)
+            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, share, fake))
         g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
-        return self.log(d_loss=d_loss, g_loss=g_loss)
+        return self.log(d_loss=d_loss, g_loss=g_loss, gp=gp)
 
     def paper_optimizers(self):
         return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in ("generator", "discriminator")}

@@ -6,6 +6,7 @@ import pytest
 
 from keras_gans.data import Batches, Classes
 from keras_gans.data.checks import (
+    check_batch_size,
     check_dataset,
     check_images,
     first_batch,
@@ -138,6 +139,21 @@ def test_a_batch_too_small_to_deal_out_is_an_error():
     with pytest.raises(DataError, match="at least 5 images a batch.*Received: 4"):
         check_dataset(Rows(1), SHAPE, smallest_batch=5)
     check_dataset(Rows(1), SHAPE, smallest_batch=4)
+
+
+@pytest.mark.parametrize("size, nearest", [(1, 3), (2, 3), (4, 3), (5, 6)])
+def test_a_batch_size_that_packs_do_not_divide_is_an_error(size, nearest):
+    with pytest.raises(DataError, match=f"packs of 3 divide. Received: {size}. Choose {nearest}:.*never be seen"):
+        check_batch_size(size, 3)
+    batches = ((grey(size),) for _ in range(2))
+    with pytest.raises(DataError, match=f"Received: {size}. Choose {nearest}"):
+        check_dataset(batches, SHAPE, smallest_batch=3, packing=3)
+
+
+def test_a_batch_of_whole_packs_may_be_followed_by_a_smaller_one():
+    data = check_dataset(((grey(count),) for count in (6, 6, 4)), SHAPE, smallest_batch=3, packing=3)
+    assert [len(images_of(batch)) for batch in data] == [6, 6, 4]
+    assert check_dataset(grey(4), SHAPE, packing=3).shape == (4, *SHAPE)  # an array's batches are `fit`'s to divide
 
 
 @pytest.mark.parametrize("packed", [(grey(), np.arange(4)), {"image": grey()}])

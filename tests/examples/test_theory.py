@@ -82,6 +82,14 @@ def test_peaks_that_move_apart():
     assert divergences.js([1.0, 0.0], [0.0, 1.0]) == np.log(2) and divergences.kl([1.0, 0.0], [0.0, 1.0]) == np.inf
 
 
+def test_parallel_lines():
+    """W1 = |theta|, and JS = log 2 however near the lines are (the WGAN's example 1)."""
+    theta, js, earth_mover = demo("divergences").parallel_lines(41)
+    assert (theta == 0).sum() == 1 and theta[0] == -1
+    np.testing.assert_allclose(earth_mover, np.abs(theta), atol=1e-12)
+    np.testing.assert_allclose(js, np.where(theta == 0, 0.0, np.log(2)), atol=1e-12)
+
+
 def test_who_covers_and_who_seeks():
     """KL(data, model) is least at the mixture's own moments, v + m^2 = 4.25; the reverse at one peak, worth log 2."""
     mode_seeking = demo("mode_seeking")
@@ -97,6 +105,49 @@ def test_a_point_belongs_to_the_nearest_mode():
     mixture = demo("ali_mixture")
     points, modes = kg.data.grid(500)  # 20 deviations between neighbours
     np.testing.assert_array_equal(mixture.nearest(points), modes)
+
+
+def test_samples_of_the_mixtures_models_are_of_their_priors():
+    """Of an identity's: kg.GAN draws from +-sqrt(3), where 1 of 12 normal numbers is not."""
+    mixture = demo("ali_mixture")
+    latents = keras.Input((2,))
+    model = kg.GAN(keras.Model(latents, keras.layers.Reshape((1, 1, 2))(latents)), None)
+    points = mixture.sampled(model, 1000) / mixture.SCALE
+    assert points.shape == (1000, 2) and 1.7 < np.abs(points).max() <= 3**0.5 + 1e-6
+
+
+def test_the_mixtures_models_differ_in_nothing_but_the_way_back():
+    mixture = demo("ali_mixture")
+    gan, ali = mixture.gan(), mixture.ali()
+    noise = gan.noise(100, seed=0)
+    for model in (gan, ali):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.prior(noise)), noise)
+    assert [w.shape for w in gan.generator.weights] == [w.shape for w in ali.generator.weights]
+    own, pairs = ([w.shape for w in model.discriminator.weights] for model in (gan, ali))
+    assert own[1:] == pairs[1:] and (own[0], pairs[0]) == ((2, 128), (2 + 2, 128))
+
+
+def test_a_run_of_the_mixture_begins_as_its_setting_says():
+    mixture = demo("ali_mixture")
+    model = mixture.trained(mixture.ali, (1e-9, 0.7, 0.3), kg.data.grid(100)[0], epochs=1)  # one step, to nowhere
+    kernels = [w for w in model.trainable_variables if w.name == "kernel"]
+    assert len(kernels) == 4 + 4 + 3  # of the decoder, the discriminator and the encoder
+    for kernel in kernels:
+        assert np.std(keras.ops.convert_to_numpy(kernel)) == pytest.approx(0.3, rel=0.2)
+    for optimizer in (model.g_optimizer, model.d_optimizer):
+        assert float(optimizer.learning_rate) == pytest.approx(1e-9) and optimizer.beta_1 == 0.7
+
+
+def test_the_mixtures_picture_is_of_the_run_with_the_most_modes(monkeypatch, capsys):
+    mixture = demo("ali_mixture")
+    modes = iter([3, 7, 5])
+    monkeypatch.setattr(mixture, "trained", lambda *_: next(modes))
+    monkeypatch.setattr(mixture, "sampled", lambda model, count: np.resize(mixture.CENTERS[:model], (count, 2)))
+    settings = mixture.random_settings(3)
+    assert len(set(settings)) == 3
+    model, _, found = mixture.best_of(mixture.ali, settings, None, 1)
+    assert model == found == 7
+    assert "ALI  5.0 ± 2.0 modes, 3 to 7, over 3 runs" in capsys.readouterr().out
 
 
 # Games
@@ -185,6 +236,15 @@ def test_the_fields_are_the_librarys_losses():
     _, (d_psi,) = engine.value_and_grad(regularized, [psi], lambda loss: loss)
     np.testing.assert_allclose(-float(d_psi), dirac_gan.r1(0.8, -0.6)[1], rtol=1e-6)
 
+    def around_the_data():  # at -0.6 the slope is less than the target, where the penalty pushes it outwards
+        point = keras.ops.ones((1, 1, 1, 1))
+        return discriminator() + 0.5 * 0.7 * kg.penalties.dragan_penalty(
+            lambda x: keras.ops.reshape(score(x), (1, 1)), point, 0.5 * point, epsilon=0.3
+        )
+
+    _, (d_psi,) = engine.value_and_grad(around_the_data, [psi], lambda loss: loss)
+    np.testing.assert_allclose(-float(d_psi), dirac_gan.dragan(0.8, -0.6)[1], rtol=1e-5)
+
 
 def test_trajectories_end_as_the_paper_says():
     dirac_gan = demo("dirac_gan")
@@ -198,6 +258,7 @@ def test_trajectories_end_as_the_paper_says():
         "non-saturating": "goes on turning",
         "WGAN, clipped": "goes on turning",
         "WGAN-GP": "goes on turning",
+        "DRAGAN": "goes on turning",
         "instance noise 0.7": "converges",
         "R1, gamma 0.3": "converges",
         "R1, gamma 1 (critical)": "converges",
@@ -208,12 +269,33 @@ def test_trajectories_end_as_the_paper_says():
     assert np.hypot(*points[-500:].T).mean() == pytest.approx(0.4**0.5, rel=0.01)
 
 
+def test_the_game_as_it_is_circles():
+    """Its flow keeps theta^2 + psi^2, whose rate is 2 (theta v1 + psi v2); the non-saturating one's never grows."""
+    dirac_gan = demo("dirac_gan")
+    at = np.random.default_rng(0).normal(0, 2, (2, 100))
+
+    def rate(field):
+        return np.sum(at * field(*at), axis=0)
+
+    np.testing.assert_allclose(rate(dirac_gan.minimax), 0.0, atol=1e-14)
+    u = at.prod(axis=0)
+    np.testing.assert_allclose(rate(dirac_gan.non_saturating), -u * np.tanh(u / 2), atol=1e-12)
+
+
+def test_penalties_with_a_corner_push_the_slope_away_from_zero():
+    """At the equilibrium itself psi is driven off by weight times target, 0.7, on either side."""
+    dirac_gan = demo("dirac_gan")
+    for field in (dirac_gan.gradient_penalty, dirac_gan.dragan):
+        above, below = (field(0.0, psi)[1] for psi in (1e-9, -1e-9))
+        assert above == pytest.approx(0.7) and below == pytest.approx(-0.7)
+
+
 def test_damping():
-    """Below the critical gamma theta changes its sign again and again, at and above it once at most."""
+    """Below the critical gamma, 1, theta changes its sign again and again, at and above it never."""
     dirac_gan = demo("dirac_gan")
 
     def changes(gamma):
         points = dirac_gan.trajectory(lambda *at: dirac_gan.r1(*at, gamma=gamma), dirac_gan.simultaneous)
         return np.sum(np.diff(np.sign(points[:, 0])) != 0)
 
-    assert changes(0.3) > 10 and changes(3.0) == 0
+    assert changes(0.3) > 10 and changes(0.9) > 5 and changes(1.0) == changes(3.0) == 0

@@ -67,6 +67,28 @@ class TestCGAN(ConditionalContract):
         made = [gan.generate(20, seed=0, labels=label).mean() for label in range(3)]
         assert made[0] < 80 < made[1] < 176 < made[2], made
 
+    def test_wrong_labels_surprise_a_trained_discriminator(self):
+        """Real and generated images are the same three greys, but the generator does not listen: labels alone tell. The
+        best discriminator takes 3 of 4 right pairs for real: their loss is log(4/3) = 0.29, and of wrong ones no bound.
+        """
+        latents, asked = keras.Input((4,)), keras.Input((3,))
+        steps = ops.sign(latents[:, :1] - 1 / 3) + ops.sign(latents[:, :1] - 2 / 3) + 0.0 * asked[:, :1]  # -2, 0 or 2
+        grey = keras.layers.Dense(int(np.prod(self.shape)), kernel_initializer=keras.initializers.Constant(0.4))(steps)
+        generator = keras.Model([latents, asked], keras.layers.Reshape(self.shape)(grey))
+        labels = np.random.default_rng(0).integers(0, 3, 600)
+        images = np.ones((600, *self.shape), "float32") * 0.8 * (labels - 1.0)[:, None, None, None].astype("float32")
+        keras.utils.set_random_seed(0)
+        gan = CGAN(generator, build_discriminator(self.shape, 3, units=(16, 16, 16)), label_space=SPACE, seed=0)
+
+        def surprise(labels):
+            logits = gan.score([SPACE.encode(labels), gan.as_real(images)], training=False)
+            return number(ops.mean(ops.softplus(-logits)))
+
+        before = surprise((labels + 1) % 3) - surprise(labels)
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(1e-2, beta_1=0.5))
+        gan.fit(kg.data.Batches(images, labels, batch_size=50), epochs=10, verbose=0)
+        assert surprise((labels + 1) % 3) - surprise(labels) > 0.5 > abs(before)
+
     @slow_on_jax
     def test_convolutional_networks_hear_the_label_after_the_first_map(self):
         generator = dcgan.build_generator((16, 16, 1), 4, base_filters=4, label_size=3)

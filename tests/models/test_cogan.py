@@ -154,6 +154,20 @@ class TestCoGAN(VariantContract):
         assert found == pytest.approx(softplus(-logits).mean() + softplus(-2.0 * logits).mean(), rel=1e-5)
         assert number(gan.generator_loss(logits)) == pytest.approx(softplus(-logits).mean(), rel=1e-5)
 
+    def test_a_pair_is_of_one_z(self):
+        """Where the second domain's own layer is the first's negated, each image is its partner's negative, and that
+        of no other z: halves of two draws agree by chance alone."""
+        keras.utils.set_random_seed(0)
+        gan = self.make()
+        kernel, bias = values(of_domain(gan.generator, "first"))
+        for v, value in zip(of_domain(gan.generator, "second"), (-kernel, 0.0 * bias)):
+            v.assign(value)
+        of_domain(gan.generator, "first")[1].assign(0.0 * bias)
+        pairs = gan.generate(200, seed=0)
+        mixed = np.stack([pairs[:, 0], np.roll(pairs[:, 1], 1, axis=0)], axis=1)
+        found = [kg.metrics.pixel_agreement(fake=fake, change=kg.data.negatives) for fake in (pairs, mixed)]
+        assert found[0] > 0.99 and found[1] < 0.85, found
+
     # The penalty
 
     def test_the_penalty_pulls_all_weights_towards_zero(self):

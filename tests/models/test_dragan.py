@@ -36,6 +36,20 @@ class TestDRAGAN(VariantContract):
             softplus(-fake.reshape(6, -1) @ kernel).mean(), rel=1e-4
         )
 
+    def test_the_penalty_is_in_the_logs(self):
+        """Without its weight: (3 - 1)^2 for a discriminator of slope 3, and softplus of logits by hand."""
+        flat = keras.Sequential([keras.Input(self.shape), layers.Flatten(), layers.Dense(1, use_bias=False)])
+        flat.set_weights([np.full((64, 1), 3.0 / 8.0, "float32")])
+        generator = self.make().generator
+        generator.set_weights([np.zeros_like(weight) for weight in generator.get_weights()])
+        gan = DRAGAN(generator, flat, gp_weight=7.0, seed=0)
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+        images = np.random.default_rng(0).uniform(-1, 1, (8, *self.shape)).astype("float32")
+        logs = {name: mean for name, (mean,) in gan.fit(images, batch_size=8, verbose=0).history.items()}
+        assert list(logs) == ["d_loss", "g_loss", "gp"] and logs["gp"] == pytest.approx(4.0, rel=1e-4)
+        adversarial = softplus(-3.0 / 8.0 * images.sum((1, 2, 3))).mean() + softplus(0.0)
+        assert logs["d_loss"] == pytest.approx(adversarial + 7.0 * 4.0, rel=1e-4)
+
     def test_noise_is_one_number_a_pixel_and_its_share_one_an_image(self, monkeypatch):
         drawn = []
 

@@ -89,19 +89,28 @@ class TestLAPGAN(Pyramids, VariantContract):
             finer = ops.convert_to_numpy(halve(finer))
         np.testing.assert_allclose(pyramid[-1], finer, atol=1e-5)
 
-    def test_sampling_with_true_residuals_is_the_image(self):
-        """Generators that know h_0 and I_1 by heart: biases of the last layers, all else zero. Of a convolution these
-        are a number a channel: h_0 is of an image that lies by a colour beside the doubled coarse one."""
-        gan = self.make()
-        image = np.random.default_rng(0).uniform(-1, 1, (1, *self.shape)).astype("float32")
-        _, doubled, coarsest = (ops.convert_to_numpy(x) for x in gan.real_pyramid(image))
-        h = np.array([0.25, -0.5, 0.125], "float32")
-        for v in gan.generator.variables:
-            v.assign(np.zeros(v.shape))
-        gan.generator.get_layer("level1").get_layer("pixels").bias.assign(coarsest.ravel())
-        gan.generator.get_layer("level0").get_layer("residual").bias.assign(h)
-        made = ops.convert_to_numpy(gan.generator(gan.inputs_like(1, 0)))
-        np.testing.assert_allclose(made, doubled + h, atol=1e-5)
+    def test_sampling_with_true_residuals_is_the_image(self, monkeypatch):
+        """Generators that know h_0, h_1 and I_2 by heart are asked for them over the true coarse images."""
+        shape = (18, 12, 3)
+        gan = LAPGAN(*networks(shape, levels=3))
+        images = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
+        h0, coarse0, h1, coarse1, coarsest = (ops.convert_to_numpy(x) for x in gan.real_pyramid(images))
+        seen = {}
+
+        def knows(level, residual):
+            def call(inputs, **options):
+                seen[level] = [ops.convert_to_numpy(x) for x in keras.tree.flatten(inputs)][1:]  # without the noise
+                return ops.convert_to_tensor(residual)
+
+            monkeypatch.setattr(gan.generator.get_layer(f"level{level}"), "call", call)
+
+        for level, residual in enumerate((h0, h1, coarsest)):
+            knows(level, residual)
+        made = ops.convert_to_numpy(gan.generator(gan.inputs_like(2, 0), training=False))
+        np.testing.assert_allclose(made, images, atol=1e-5)
+        assert [len(seen[level]) for level in range(3)] == [1, 1, 0]
+        np.testing.assert_allclose(seen[0][0], coarse0, atol=1e-5)
+        np.testing.assert_allclose(seen[1][0], coarse1, atol=1e-5)
 
     def test_the_discriminator_sees_the_sum(self, one):
         h, coarse, coarsest = (ops.convert_to_numpy(x) for x in one.real_pyramid(to_float(self.arrays()[0][:3])))

@@ -3,7 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from contract import Rows, VariantContract, equal, largest_difference, number, slow_on_jax, training_state, values
+from contract import (
+    Rows,
+    VariantContract,
+    equal,
+    largest_difference,
+    needs_tensorflow,
+    number,
+    slow_on_jax,
+    training_state,
+    values,
+)
 from keras import ops
 
 import keras_gans as kg
@@ -90,12 +100,29 @@ class TestPacGAN(VariantContract):
             gan = self.make(packing=packing, discriminator_steps=k)
             assert numbers(gan.real_images((numbered(count),))) == expected
 
-    def test_batches_that_packs_do_not_divide_are_refused(self):
-        gan, images = self.gan(packing=4), self.arrays()[0]
-        for size, nearest in ((7, 8), (1, 4)):
-            for data in ({"x": images, "batch_size": size}, {"x": kg.data.Batches(images, batch_size=size)}):
-                with pytest.raises(DataError, match=f"packs of 4 divide. Received: {size}. Choose {nearest}"):
-                    gan.fit(**data)
+    @pytest.mark.parametrize("size, nearest", [(7, 8), (5, 4), (1, 4)])
+    def test_batches_that_packs_do_not_divide_are_refused(self, size, nearest):
+        gan, (images, labels) = self.gan(packing=4), self.arrays()
+        for data in (
+            {"x": images, "batch_size": size},
+            {"x": kg.data.Batches(images, batch_size=size)},
+            {"x": Rows(images, labels, size, lambda x, y: (x, y))},
+            {"x": Rows(images, labels, size, lambda x, y: {"image": x})},
+            {"x": (images[i : i + size] for i in range(0, 21, size)), "steps_per_epoch": 3},
+        ):
+            with pytest.raises(DataError, match=f"packs of 4 divide. Received: {size}. Choose {nearest}"):
+                gan.fit(**data, verbose=0)
+        assert int(gan.step) == 0
+
+    @needs_tensorflow
+    def test_a_tensorflow_dataset_that_packs_do_not_divide_is_refused(self):
+        import tensorflow as tf
+
+        gan, images = self.gan(), tf.data.Dataset.from_tensor_slices(self.arrays()[0])
+        with pytest.raises(DataError, match="packs of 2 divide. Received: 5. Choose 4"):
+            gan.fit(images.batch(5), verbose=0)
+        gan.fit(images.take(11).batch(4), verbose=0)  # and a last batch of three
+        assert int(gan.step) == 3
 
     def test_packs_are_dealt_out_whole_and_no_image_twice(self, monkeypatch):
         gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=2)
@@ -137,18 +164,20 @@ class TestPacGAN(VariantContract):
                 gan.fit(x, batch_size=size, verbose=0)
         assert int(gan.step) == 0
 
-    def test_batches_of_less_than_a_pack_are_refused(self):
-        gan = self.gan()
-        with pytest.raises(DataError, match="at least 2 images a batch.*larger batches"):
-            gan.fit(Rows(*self.arrays(), 1, lambda x, y: x), verbose=0)
+    def test_batches_of_fewer_packs_than_discriminator_steps_are_refused(self):
+        gan = self.gan(discriminator_steps=3)
+        with pytest.raises(DataError, match="at least 6 images a batch.*larger batches"):
+            gan.fit(Rows(*self.arrays(), 4, lambda x, y: x), verbose=0)
 
     @slow_on_jax
-    def test_odd_batches_train_and_evaluate(self):
-        images, labels = self.arrays()
-        gan = self.gan()
-        gan.fit(Rows(images, labels, 5, lambda x, y: x), verbose=0)
-        assert int(gan.step) == 5 and all(np.isfinite(array).all() for array in training_state(gan))
-        assert np.isfinite(gan.evaluate(images[:9], batch_size=4, verbose=0)).all()
+    @pytest.mark.parametrize("last", [3, 1])
+    def test_a_smaller_last_batch_of_a_stream_trains(self, last):
+        images, gan = self.arrays()[0], self.gan()
+        gan.fit((images[:count] for count in (8, 8, last)), steps_per_epoch=3, verbose=0)
+        assert int(gan.step) == 3 and all(np.isfinite(array).all() for array in training_state(gan))
+
+    def test_odd_batches_evaluate(self):
+        assert np.isfinite(self.gan().evaluate(self.arrays()[0][:9], batch_size=4, verbose=0)).all()
 
     def test_the_packing_is_saved(self, tmp_path):
         gan = self.gan(packing=3)

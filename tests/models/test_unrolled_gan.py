@@ -98,8 +98,8 @@ def position(gan):
     return [float(network.get_weights()[0].squeeze()) for network in (gan.generator, gan.discriminator)]
 
 
-def one_step(gan):
-    gan.fit(np.zeros((4, 1, 1, 1), "float32"), batch_size=4, verbose=0)
+def one_step(gan, place=0.0):
+    gan.fit(np.full((4, 1, 1, 1), place, "float32"), batch_size=4, verbose=0)
 
 
 def sigmoid(x):
@@ -168,6 +168,25 @@ def test_one_unrolled_step_is_the_closed_form(theta, psi):
     unrolled, change = psi - h * theta * s, -h * (s + theta * psi * s * (1 - s))
     slope = -sigmoid(unrolled * theta) * (unrolled + theta * change)
     assert position(gan) == pytest.approx([theta - 0.1 * slope, psi - h * theta * s], rel=1e-5)
+
+
+def test_a_smoothed_target_is_in_the_real_step_and_in_the_unrolled_ones():
+    """Data at c, since at 0 every target costs log 2: with the target t the slope in psi is
+    L' = c (s(psi c) - t) + theta s(psi theta). The discriminator steps along it; psi_1 = psi - h L'(psi) and
+    d(-L(theta, psi_1))/dtheta = -s(psi_1 theta) psi_1 - L'(psi_1) psi_1', with psi_1' as above."""
+    theta, psi, c, t, h = 0.8, -0.7, 0.5, 0.9, 0.4
+    gan = dirac(theta, psi, unrolled_steps=1)
+    gan.compile(g_optimizer=descent(), d_optimizer=descent(h))
+    gan.real_target.assign(t)
+    one_step(gan, place=c)
+
+    def slope(psi):
+        return c * (sigmoid(psi * c) - t) + theta * sigmoid(psi * theta)
+
+    s = sigmoid(psi * theta)
+    unrolled, change = psi - h * slope(psi), -h * (s + theta * psi * s * (1 - s))
+    of_theta = -sigmoid(unrolled * theta) * unrolled - slope(unrolled) * change
+    assert position(gan) == pytest.approx([theta - 0.1 * of_theta, psi - h * slope(psi)], rel=1e-5)
 
 
 # Moments as a run leaves them: they enter the unrolled updates, and so does the count of updates.

@@ -35,6 +35,20 @@ class TestWGANGP(VariantContract):
         gap = (fake.reshape(6, -1) @ kernel).mean() - (real.reshape(6, -1) @ kernel).mean()
         assert number(gan.discriminator_loss(real, fake)) == pytest.approx(gap + 40.0, rel=1e-4)
 
+    def test_the_penalty_and_the_distance_are_in_the_logs(self):
+        """A critic a.x of slope 3, a generator of grey images alone: gp = (3 - 1)^2, E[f(x)] - E[f(G(z))] = E[a.x]."""
+        flat = keras.Sequential([keras.Input(self.shape), layers.Flatten(), layers.Dense(1, use_bias=False)])
+        flat.set_weights([np.full((64, 1), 3.0 / 8.0, "float32")])
+        generator = self.make().generator
+        generator.set_weights([np.zeros_like(weight) for weight in generator.get_weights()])
+        gan = WGANGP(generator, flat, gp_weight=7.0, discriminator_steps=2, seed=0)
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+        images = np.random.default_rng(0).uniform(-0.5, 1, (8, *self.shape)).astype("float32")
+        logs = {name: mean for name, (mean,) in gan.fit(images, shuffle=False, batch_size=8, verbose=0).history.items()}
+        assert list(logs) == ["d_loss", "g_loss", "gp"] and logs["gp"] == pytest.approx(4.0, rel=1e-4)
+        distance = 3.0 / 8.0 * images[1::2].sum((1, 2, 3)).mean()  # of the last update's images
+        assert distance > 1.0 and -(logs["d_loss"] - 7.0 * logs["gp"]) == pytest.approx(distance, rel=1e-4)
+
     @slow_on_jax
     def test_the_critic_learns_the_slope_of_the_closed_form(self):
         """Two points at a distance D: the best slope s minimises -D s + 10 (s - 1)^2, so s = 1 + D / 20."""

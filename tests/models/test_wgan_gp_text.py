@@ -96,6 +96,23 @@ class TestWGANGPText(VariantContract):
         assert number(gan.discriminator_loss(real, fake)) == pytest.approx(gap + 40.0, rel=1e-4)
         assert number(gan.generator_loss(fake)) == pytest.approx(-(fake.reshape(6, -1) @ kernel).mean(), rel=1e-4)
 
+    def test_the_penalty_is_in_the_logs(self):
+        """A critic a.x of slope 3, a = 3 for one character of one place: gp = (3 - 1)^2; E[f(x)] is 3 times how often
+        it is there, and f is 3 / 95 of rows where all characters are alike."""
+        flat = keras.Sequential([keras.Input(self.shape), layers.Flatten(), layers.Dense(1, use_bias=False)])
+        tokens = self.arrays()[0][:8]
+        kernel = np.zeros((LENGTH, 95, 1), "float32")
+        kernel[0, tokens[0, 0]] = 3.0
+        flat.set_weights([kernel.reshape(-1, 1)])
+        generator = self.make().generator
+        generator.set_weights([np.zeros_like(weight) for weight in generator.get_weights()])
+        gan = WGANGPText(generator, flat, discriminator_steps=1, seed=0)
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+        logs = {name: mean for name, (mean,) in gan.fit(tokens, batch_size=8, verbose=0).history.items()}
+        assert list(logs) == ["d_loss", "g_loss", "gp"] and logs["gp"] == pytest.approx(4.0, rel=1e-4)
+        distance = 3.0 * (tokens[:, 0] == tokens[0, 0]).mean() - 3.0 / 95.0
+        assert -(logs["d_loss"] - 10.0 * logs["gp"]) == pytest.approx(distance, abs=1e-4)
+
     def test_points_between_are_one_a_line(self):
         drawn = ops.convert_to_numpy(self.gan().uniform_like(np.zeros((50, *self.shape), "float32")))
         assert drawn.shape == (50, 1, 1) and len(np.unique(drawn)) == 50

@@ -49,7 +49,7 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 80,
         callbacks=[kg.callbacks.LabelSmoothing(0.9), FitEncoders(dataset, epochs=1 if smoke else 15, verbose=2)],
-        limits="Small networks, trained for a quarter of an hour: a quarter of the edits are not seen by "
-        "the classifier.",
+        limits="Small networks, trained for a quarter of an hour: faces are rough, and some edits are not seen by the "
+        "classifier.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )

@@ -6,8 +6,8 @@ The paper's networks at reduced width, fully connected, with less noise and a mo
 rate falls from the paper's 0.003 to 0.001. The generator that matches features alone, as in the paper, trains the
 better classifier and leaves a third of its digits smeared; here it is also asked that each image be a digit. The
 classifier is in the run's checkpoint.keras, not in model.keras, which holds what sampling needs;
-`benchmarks/semi_supervised.py` reports its test error, without that. It took 24 minutes of two CPU cores, beside other
-work.
+`benchmarks/semi_supervised.py` reports its test error, without that. Budget: half an hour on two CPU cores;
+card.json says what it took.
 """
 
 import keras

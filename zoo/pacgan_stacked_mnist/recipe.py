@@ -6,7 +6,8 @@ Three digits in one image, red, green and blue, are a thousand classes; a discri
 sees when some are missing. The data, packs and counts of VEEGAN's protocol, with DCGAN's networks at half the filters
 and a moving average of the generator. So that the discriminator does not win at once, it gets noise on its packs and
 half the generator's learning rate; both rates fall to zero along a cosine. Budget: about 45 minutes on two CPU cores
-with PyTorch as Keras's backend (`KERAS_BACKEND=torch`), half as long again with TensorFlow; card.json says what it took.
+with PyTorch as Keras's backend (`KERAS_BACKEND=torch`), half as long again with TensorFlow; card.json says what it
+took.
 """
 
 import keras
