@@ -138,8 +138,8 @@ kg.images.save(gan.picture([face for row in rows for face in row], columns=8), "
     ),
     (
         "sum",
-        "glasses and long hair - long hair + a beard, of dcgan_avatars, three seeds each for which classifier_avatars "
-        "is surest: the terms, then their sum",
+        "three seeds of dcgan_avatars with glasses and long hair - three with long hair + three with a beard, in the "
+        "eyes of classifier_avatars: the terms, then their sum",
         ["keras-gans", "arithmetic", "dcgan_avatars", EXPRESSION, "-o", "docs/gallery/sum.png"],
     ),
 ]
