@@ -15,7 +15,7 @@ COMMANDS = {
     "doctor.py": (["--quick", "--epochs", "1"], "healthy"),
     "generate.py": (["--rounds", "1"], "generate"),
     "latent.py": (["--images", "4"], "arithmetic"),
-    "metrics.py": (["--quick"], "scipy"),
+    "metrics.py": (["--quick"], "density_coverage"),
     "modes.py": (["--quick"], "published: PacDCGAN4"),
     "semi_supervised.py": (
         ["--draws", "1", "--epochs", "1", "--take", "400", "--labels-per-class", "1"],
