@@ -11,8 +11,9 @@ HEAD = """# The zoo in numbers
 
 Written by `python docs/zoo_table.py` from the cards; `keras-gans evaluate NAME --write` puts the numbers there, and
 `keras-gans verify NAME` measures again. Beside each number stands that of real images of another split in the place of
-generated ones: what a perfect generator would reach. Numbers of different protocols are not comparable, and none is
-comparable with a paper's FID, which is of other features.
+generated ones, or for labels, whose classifier has seen the other split, of the same: what a perfect generator would
+reach. Numbers of different protocols are not comparable, and none is comparable with a paper's FID, which is of other
+features.
 
 {limits}
 | preset | metric | value | real images | protocol |

@@ -340,7 +340,7 @@ def _purity(settings, model):
     seen = judge(images.reshape(-1, *model.image_shape)).reshape(rows, -1)  # a column a category
     most = np.array([np.bincount(column).argmax() for column in seen.T])
     metric = "share of a category's images that the classifier takes for the category's most frequent class"
-    return judge.measured("purity", metric, (seen == most).reshape(-1), "none", model.image_shape)
+    return judge.measured("purity", metric, (seen == most).ravel(), "none", model.image_shape)
 
 
 def write_metrics(folder, settings, found, floor):

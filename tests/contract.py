@@ -100,8 +100,9 @@ class VariantContract:
         return to_uint8(generated)
 
     def otherwise(self, examples):
-        """The examples as the other dtype that `fit` takes."""
-        return (examples / 127.5 - 1.0).astype("float32")
+        """The examples as the other dtype that `fit` takes: of bytes the floats that the step makes of them, since
+        others that differ in the last place grow apart in training, on some processors beyond any fixed bound."""
+        return ops.convert_to_numpy(to_float(examples))
 
     def judged(self, gan, images):
         """What the discriminator takes for an even number of images; of what it takes, the images are the last."""
@@ -196,7 +197,6 @@ class VariantContract:
         assert all(len(values) == 2 and np.isfinite(values).all() for values in history.values())
         assert int(gan.step) == 2 * self.batches_per_epoch
 
-    @slow_on_jax
     @pytest.mark.parametrize("discriminator_steps", [1, 2])
     def test_updates_follow_the_schedule_and_move_their_own_player(self, discriminator_steps, monkeypatch):
         gan = self.gan(compile={"run_eagerly": True}, discriminator_steps=discriminator_steps)
