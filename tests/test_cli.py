@@ -236,17 +236,7 @@ def test_resuming_with_other_data_or_from_nothing_is_refused(tmp_path):
     assert "Traceback" not in run(*other, "empty", cwd=tmp_path, code=2).stderr
 
 
-LONG = {"sngan_cifar10", "wgan_gp_cifar10"}  # a minute each to trace; their variants have shorter recipes
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
-        for name in cards.recipes()
-        if not name.startswith("classifier_")
-    ],
-)
+@pytest.mark.parametrize("name", [name for name in cards.recipes() if not name.startswith("classifier_")])
 def test_every_recipe_in_smoke_mode(name, tmp_path):
     if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
         pytest.skip("TFDS_DATA_DIR holds no prepared data")
