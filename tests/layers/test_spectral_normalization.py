@@ -181,14 +181,19 @@ def test_mixed_precision():
 
 
 def test_mixed_precision_does_not_round_sigma():
-    """Rounding errors of single products average out; one of sigma would scale every output."""
+    """A rounded sigma would scale every output. Held against the same layer by itself, whose products some processors
+    cut off instead of rounding."""
     layer = SpectralNormalization(layers.Dense(40, dtype="mixed_bfloat16"), power_iterations=300)
+    plain = layers.Dense(40, dtype="mixed_bfloat16")
     inputs = normal(50, 60)
     layer.build(inputs.shape)
+    plain.build(inputs.shape)
     kernel = normal(60, 40, seed=1)
-    kernel *= (1.5 + 1 / 256) / np.linalg.svd(kernel)[1][0]  # as far from bfloat16's numbers as can be
+    sigma = 1.5 + 1 / 256  # as far from bfloat16's numbers as can be
+    kernel *= sigma / np.linalg.svd(kernel)[1][0]
     layer.layer.kernel.assign(kernel)
-    expected = inputs @ kernel / (1.5 + 1 / 256)
+    plain.kernel.assign(kernel)
+    expected = numpy(ops.cast(plain(inputs / sigma), "float32"))
     for training in (True, False):
         outputs = numpy(ops.cast(layer(inputs, training=training), "float32"))
         assert np.sum(outputs * expected) / np.sum(expected**2) == pytest.approx(1.0, abs=1e-3)
