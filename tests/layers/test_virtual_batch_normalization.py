@@ -69,7 +69,7 @@ def network():
             layers.Conv2DTranspose(5, 4, strides=2, padding="same"),
             VirtualBatchNormalization(8),
             layers.ReLU(),
-            layers.Conv2D(1, 3, padding="same"),
+            layers.Conv2D(3, 3, padding="same"),  # PyTorch 2.13's CPU kernel fails at one channel; see test_sngan.py
             WithoutReferenceBatch(8),
         ]
     )
@@ -78,7 +78,7 @@ def network():
 def test_an_example_does_not_depend_on_the_others():
     model, inputs = network(), normal(5, 3)
     outputs = numpy(model(inputs, training=True))
-    assert outputs.shape == (5, 4, 4, 1) == (5, *model.output_shape[1:])
+    assert outputs.shape == (5, 4, 4, 3) == (5, *model.output_shape[1:])
     others = np.concatenate([inputs[:1], 10.0 * normal(6, 3, seed=1)])
     np.testing.assert_allclose(numpy(model(others, training=True))[0], outputs[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(numpy(model(inputs[:1], training=False))[0], outputs[0], rtol=1e-4, atol=1e-5)
@@ -100,7 +100,7 @@ def test_the_gradient_goes_through_the_references_statistics():
 @pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_bfloat16", marks=slow_on_jax)])
 def test_compiled_training_is_eager_training_and_is_saved(policy, tmp_path):
     keras.config.set_dtype_policy(policy)
-    x, y = normal(10, 3), normal(10, 4, 4, 1, seed=5)
+    x, y = normal(10, 3), normal(10, 4, 4, 3, seed=5)
     models = [network(), network()]
     models[1].set_weights(models[0].get_weights())
     reference = numpy(models[0].layers[0].reference.value)
