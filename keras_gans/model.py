@@ -400,10 +400,12 @@ class AdversarialModel(keras.Model):
             return keras.Model.fit(self, following, initial_epoch=first, epochs=last, callbacks=callbacks, **kwargs)
 
         devices, size = engine.devices_of(self), batches.batch_size
-        if size % devices or size // devices < self.smallest_batch:
+        packs = devices * self.packing
+        if size % packs or size // devices < self.smallest_batch:
+            whole = f" in whole packs of {self.packing}" if self.packing > 1 else ""
             raise ConfigurationError(
                 f"Expected a batch_size that {devices} devices share equally, each {self.smallest_batch} examples or "
-                f"more. Received: {size}. Choose a multiple of {devices}."
+                f"more{whole}. Received: {size}. Choose a multiple of {packs}."
             )
         first = initial_epoch or 0
         begun = 0 if initial_epoch is None else int(ops.convert_to_numpy(self.step)) - first * count

@@ -28,6 +28,7 @@ from contract import VariantContract, equal, largest_difference, values  # noqa:
 
 import keras_gans as kg  # noqa: E402
 from keras_gans.errors import ConfigurationError  # noqa: E402
+from keras_gans.models import pacgan  # noqa: E402
 
 
 def contracts():
@@ -110,12 +111,16 @@ def refusals():
     with engine.shared_by(2):
         gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
         gan.compile()
+        packing = kg.PacGAN(pacgan.build_point_generator(), pacgan.build_point_discriminator(2))
+        packing.compile()
         odd = kg.data.Batches(np.zeros((9, 8, 8, 1), "uint8"), batch_size=3)
+        half_packs = kg.data.points(np.zeros((12, 2)), scale=1.0, batch_size=6)
         return {
             "jit_compile": message(lambda: gan.compile(jit_compile=True)),
             "steps_per_execution": message(lambda: gan.compile(steps_per_execution=4)),
             "outside": message(lambda: kg.GAN(outside.generator, outside.discriminator).compile()),
             "odd": message(lambda: gan.fit(odd, verbose=0)),
+            "half packs": message(lambda: packing.fit(half_packs, verbose=0)),
             "again": message(lambda: engine.shared_by(3)),
         }
 
