@@ -424,7 +424,7 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 @app.command()
 @click.argument("name")
 @click.option("--seed", default=0, show_default=True, help="Names the image that is changed.")
-@click.option("--count", default=6, show_default=True, type=click.IntRange(1), help="Directions, a row each.")
+@click.option("--count", type=click.IntRange(1), help="Directions, or seeds of a code, a row each.  [default: 6]")
 @click.option("--code", type=int, help="Of an InfoGAN: a code, from 0, in the place of directions; a row a seed.")
 @click.option(
     "--layer", help="Principal components of this layer of the generator. [default: its first layer's weights]"
@@ -453,6 +453,9 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
         raise click.UsageError("Expected --code, --layer, --classifier with or without --attribute, or none of them.")
     if code is not None and labels is not None:
         raise click.UsageError("Expected no --labels with --code, since an InfoGAN takes none. Leave one of them out.")
+    if classifier and count:
+        raise click.UsageError("Expected no --count with --classifier: a class is a row. Name fewer by --attribute.")
+    count = count or 6
     kg, model = _sampler(name)
     if code is not None:
         if not isinstance(model, kg.InfoGAN):

@@ -93,6 +93,7 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "gan_mnist", "--count", "1000"), "from 1 to"),
         (("traverse", "gan_mnist", "--attribute", "hat"), "--classifier"),
         (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--attribute", "hut"), "beard"),
+        (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--count", "2"), "no --count"),
         (("traverse", "gan_mnist", "--code", "0"), "Received: gan_mnist, a GAN"),
         (("traverse", "info_gan_mnist", "--code", "3"), "code from 0 to 2"),
         (("traverse", "info_gan_mnist", "--code", "0", "--steps", "5"), "code 0 has 10 categories"),
