@@ -18,6 +18,9 @@ class TestDCGAN(VariantContract):
         generator = build_generator(self.shape, latent_dim=4, base_filters=4)
         return DCGAN(generator, build_discriminator(self.shape, base_filters=4), **options)
 
+    def test_a_run_without_validation_is_resumed_as_well(self, tmp_path):
+        self.test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, validate=False)
+
     @needs_tensorflow
     def test_xla_is_close_to_plain_compilation_for_the_same_noise(self, plain, monkeypatch):
         """Without dropout the noise is the only randomness, and it is given here."""

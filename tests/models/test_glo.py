@@ -84,10 +84,6 @@ class TestGLO(VariantContract):
         assert np.isfinite(history["val_g_loss"]).all()
         assert equal(training_state(watched), after_two_epochs)
 
-    @pytest.mark.parametrize("validate", [False])
-    def test_a_resumed_run_equals_an_uninterrupted_one(self, validate, tmp_path):
-        super().test_a_resumed_run_equals_an_uninterrupted_one(validate, tmp_path)
-
     def test_networks_that_do_not_fit_are_refused(self, one):
         cases = [
             (self.discriminator_ending_in(one, layers.Dense(4)), "ends in Dense"),
