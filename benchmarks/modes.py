@@ -161,7 +161,10 @@ def trained(make, dataset, settings, seed, decay):
         rate = keras.optimizers.schedules.CosineDecay(rate, updates) if decay else rate
         return keras.optimizers.Adam(rate, beta_1=settings["beta_1"], beta_2=settings["beta_2"])
 
-    fast = {"jit_compile": decay, "steps_per_execution": 100} if settings["steps"] >= 1000 else {"jit_compile": False}
+    # XLA pays for the small dense networks; JAX would run step by step what it is not to compile.
+    fast = {"jit_compile": decay or keras.backend.backend() == "jax", "steps_per_execution": 100}
+    if settings["steps"] < 1000:
+        fast = {"jit_compile": False}
     steps = settings["steps"]
     gan.compile(adam(settings["g_rate"], steps), adam(settings["d_rate"], steps * gan.discriminator_steps), **fast)
     start = time.process_time()
