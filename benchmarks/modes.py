@@ -161,12 +161,15 @@ def trained(make, dataset, settings, seed, decay):
         rate = keras.optimizers.schedules.CosineDecay(rate, updates) if decay else rate
         return keras.optimizers.Adam(rate, beta_1=settings["beta_1"], beta_2=settings["beta_2"])
 
-    # XLA pays for the small dense networks; JAX would run step by step what it is not to compile.
-    fast = {"jit_compile": decay or keras.backend.backend() == "jax", "steps_per_execution": 100}
-    if settings["steps"] < 1000:
-        fast = {"jit_compile": False}
     steps = settings["steps"]
-    gan.compile(adam(settings["g_rate"], steps), adam(settings["d_rate"], steps * gan.discriminator_steps), **fast)
+    long = steps >= 1000  # compiling pays
+    # XLA pays for the small dense networks; JAX without it would run operation by operation.
+    gan.compile(
+        adam(settings["g_rate"], steps),
+        adam(settings["d_rate"], steps * gan.discriminator_steps),
+        jit_compile=long and (decay or keras.backend.backend() == "jax"),
+        steps_per_execution=100 if long else 1,
+    )
     start = time.process_time()
     gan.fit(dataset, steps_per_epoch=steps, verbose=0)
     return gan, time.process_time() - start

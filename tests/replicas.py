@@ -111,8 +111,8 @@ def refusals():
     with engine.shared_by(2):
         gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
         gan.compile()
-        packing = kg.PacGAN(pacgan.build_point_generator(), pacgan.build_point_discriminator(2))
-        packing.compile()
+        packed = kg.PacGAN(pacgan.build_point_generator(), pacgan.build_point_discriminator(2))
+        packed.compile()
         odd = kg.data.Batches(np.zeros((9, 8, 8, 1), "uint8"), batch_size=3)
         half_packs = kg.data.points(np.zeros((12, 2)), scale=1.0, batch_size=6)
         return {
@@ -120,7 +120,7 @@ def refusals():
             "steps_per_execution": message(lambda: gan.compile(steps_per_execution=4)),
             "outside": message(lambda: kg.GAN(outside.generator, outside.discriminator).compile()),
             "odd": message(lambda: gan.fit(odd, verbose=0)),
-            "half packs": message(lambda: packing.fit(half_packs, verbose=0)),
+            "half packs": message(lambda: packed.fit(half_packs, verbose=0)),
             "again": message(lambda: engine.shared_by(3)),
         }
 
