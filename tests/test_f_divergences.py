@@ -85,7 +85,8 @@ def test_the_activation_increases_into_the_domain_of_the_conjugate(divergence):
     scores = np.concatenate([np.linspace(-30, 30, 601), [-1e4, -100, 100, 1e4]]).astype("float32")
     scores.sort()
     t, conjugate = numpy(divergence.activation(scores)), numpy(divergence.activated_conjugate(scores))
-    assert (np.diff(t) >= 0).all()
+    unit = np.spacing(np.abs(t[:-1]).astype("float32"))  # a backend's tanh is not monotone in its last digit
+    assert (np.diff(t) >= -2 * unit).all()
     rising = scores >= -2 if isinstance(divergence, losses.Pearson) else slice(None)  # t^2 / 4 + t falls below -2
     assert (np.diff(conjugate[rising]) >= -1e-6).all()
     moderate = (scores > -6) & (scores < 6)
