@@ -123,7 +123,9 @@ class DiffAugment(keras.layers.Layer):
     Every call and every image draws anew; nothing is left as it was by chance. Augmenting the real images alone would
     teach the augmentation to the generator. Samples are not augmented. The layer has no inference mode: whoever calls
     it decides. The losses of most variants see images through `score` alone, where the example below puts it; those of
-    UnrolledGAN, ImprovedGAN and InfoGAN have other ways beside it.
+    UnrolledGAN, ImprovedGAN and InfoGAN have other ways beside it. Where images are judged together with labels or
+    latents (CGAN, ProjectionGAN, IcGAN, VEEGAN, ALI, BiGAN) `score` gets a list whose last entry is the images: augment
+    that entry alone. LAPGAN's list is of a pyramid's levels and CoGAN's images are pairs, for which this layer is not.
 
     The paper's scripts use (translation, cutout) for BigGAN on CIFAR-10, together with flipped data, (color, cutout)
     for StyleGAN2 on all of CIFAR-10, and all three where data are few.
@@ -133,11 +135,14 @@ class DiffAugment(keras.layers.Layer):
             another function, registered with `keras.saving.register_keras_serializable` so that it can be saved.
         seed: of the draws; None for others at each run.
 
+    Inputs are floats in [-1, 1], (N, height, width, channels).
+
     Returns:
         Images of the same shape. Keep the layer as an attribute of the model, which saves its seeds.
 
     Raises:
-        ConfigurationError: a policy that is not of functions.
+        ConfigurationError: a policy that is no list or tuple of functions; or, when it is called, anything else than
+            one float tensor of images.
 
     Example:
 
@@ -164,7 +169,7 @@ class DiffAugment(keras.layers.Layer):
 
     def __init__(self, policy=(color, translation, cutout), seed=None, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(policy, str) or not all(callable(augmentation) for augmentation in policy):
+        if not isinstance(policy, (list, tuple)) or not all(callable(augmentation) for augmentation in policy):
             raise ConfigurationError(
                 f"Expected a sequence of functions, such as (color, translation, cutout). Received: policy={policy!r}."
             )
@@ -173,6 +178,7 @@ class DiffAugment(keras.layers.Layer):
         self.built = True  # beside its networks Keras would build a model anew for a layer that is not
 
     def call(self, images):
+        _check_floats(images)
         for augmentation in self.policy:
             images = augmentation(images, self.seeds)
         return images
@@ -188,3 +194,14 @@ class DiffAugment(keras.layers.Layer):
     def from_config(cls, config):
         policy = [keras.saving.deserialize_keras_object(augmentation) for augmentation in config["policy"]]
         return cls(**{**config, "policy": policy})
+
+
+def _check_floats(images):
+    shape = getattr(images, "shape", None)  # a list has none
+    if shape is None or len(shape) != 4 or not keras.backend.is_float_dtype(images.dtype):
+        dtype = None if shape is None else keras.backend.standardize_dtype(images.dtype)
+        received = f"a {type(images).__name__}" if shape is None else f"{dtype} {tuple(shape)}"
+        raise ConfigurationError(
+            f"Expected images as floats in [-1, 1], one tensor (N, height, width, channels). Received: {received}. Of "
+            "a list such as [labels, images] augment the images alone; of grey levels make x / 127.5 - 1."
+        )

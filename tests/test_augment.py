@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from contract import equal, training_state, values
+from contract import equal, slow_on_jax, training_state, values
 from keras import ops
 
 import keras_gans as kg
@@ -194,10 +194,28 @@ def test_in_a_compiled_step_that_is_saved(policy, tmp_path):
 
 
 def test_policies_are_functions():
-    for policy in ("color,cutout", ["color"]):
+    for policy in ("color,cutout", ["color"], "", None, color, {color}):
         with pytest.raises(ConfigurationError, match="sequence of functions"):
             DiffAugment(policy)
     assert augment.DiffAugment is DiffAugment
+
+
+IMAGES = normal(2, 8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    "images, received",
+    [
+        ([np.eye(2, dtype="float32"), IMAGES], "a list"),
+        (np.zeros((2, 8, 8, 3), "uint8"), "uint8"),
+        (np.zeros((2, 8, 8, 3), "int32"), "int32"),
+        (IMAGES[0], r"float32 \(8, 8, 3\)"),
+        (IMAGES[:, None], r"float32 \(2, 1, 8, 8, 3\)"),
+    ],
+)
+def test_anything_but_one_float_tensor_of_images_is_refused(images, received):
+    with pytest.raises(ConfigurationError, match=f"Expected images as floats.*Received: {received}.*augment the"):
+        DiffAugment([translation])(images)
 
 
 # In a variant, as a user puts it there
@@ -280,3 +298,25 @@ def test_an_augmented_variant_is_saved_and_trained_on(images, tmp_path):
     plain = dcgan()
     plain.fit(batches, epochs=2, verbose=0)
     assert not equal(values(plain.discriminator.weights), values(gan.discriminator.weights))
+
+
+LABELLED = [kg.CGAN, kg.ProjectionGAN, kg.IcGAN]
+
+
+@slow_on_jax
+@pytest.mark.parametrize("variant", [*LABELLED, kg.VEEGAN, kg.BiGAN])  # BiGAN has ALI's, and smaller networks
+def test_where_images_are_judged_beside_something_they_come_last(variant, monkeypatch):
+    """What DiffAugment's docstring says of these variants' `score`."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
+    options = {"label_space": kg.data.Classes(3)} if variant in LABELLED else {}
+    gan = variant(image_shape=(16, 16, 1), latent_dim=4, seed=5, **options)
+    gan.compile(run_eagerly=True)
+    judged, score = [], gan.score
+
+    def watched(inputs, training=True):
+        judged.append([tuple(x.shape[1:]) for x in inputs])
+        return score(inputs, training)
+
+    monkeypatch.setattr(gan, "score", watched)
+    gan.fit(images, *([np.arange(8) % 3] if options else []), batch_size=8, verbose=0)
+    assert judged and all(shapes == [(3 if options else 4,), (16, 16, 1)] for shapes in judged)

@@ -12,7 +12,10 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 COMMANDS = {
     "battle.py": (["--quick"], "1 - 3 steps: "),
     "bfloat16.py": (["--data", "drawn:digits", "--steps", "20", "--seeds", "1"], "bfloat16"),
-    "doctor.py": (["--quick", "--epochs", "1"], "healthy"),
+    "doctor.py": (
+        ["--quick", "--runs", "blind generator, GAN", "rotation, linear WGAN", "GAN, fast discriminator, ring"],
+        "3 of 3 as expected",
+    ),
     "generate.py": (["--rounds", "1"], "generate"),
     "latent.py": (["--images", "4"], "arithmetic"),
     "metrics.py": (["--quick"], "density_coverage"),

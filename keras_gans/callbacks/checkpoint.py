@@ -17,7 +17,7 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 from keras_gans.files import read_model
 from keras_gans.images import remove_unfinished, replacing
@@ -77,7 +77,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         if every_steps is not None and not is_whole(every_steps, 1):
             raise ConfigurationError(f"Expected every_steps of 1 or more, or None. Received: {every_steps!r}.")
-        if every_minutes is not None and not 0.0 < every_minutes < math.inf:
+        if every_minutes is not None and not (is_number(every_minutes, 0.0) and every_minutes > 0.0):
             raise ConfigurationError(f"Expected every_minutes of more than 0, or None. Received: {every_minutes!r}.")
         self.folder, self.keep = Path(folder), tuple(keep)
         self.every_steps, self.every_minutes = every_steps or math.inf, every_minutes or math.inf

@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.files import read_model
 from keras_gans.images import replacing
@@ -145,8 +145,10 @@ class GANDoctor(keras.callbacks.Callback):
     - "doctor/g_gradient": the norm of the gradient of the generator's loss for its weights;
     - "doctor/g_slope": the same over that of the mean logit, what the loss leaves of it; 0.1 to 1.
 
-    All but `g_gradient` and `steepness` are the same for logits times a number, and all are for logits plus one: a
-    critic's scores are no probabilities, and no verdict reads them so.
+    The accuracies, separation and overfitting are the same for logits times a positive number and plus any: a critic's
+    scores are no probabilities. `steepness` grows with the logits' scale alone. `g_gradient` and `g_slope` are what the
+    generator's loss makes of the logits: softplus(-d) has the slope sigmoid(-d), 0.5 at d = 0 and 0.0025 at d = 6, so
+    that they depend on scale and place. Under a straight loss, Wasserstein's or the hinge's, `g_slope` is 1 anywhere.
 
     The verdicts, each after `patience` evaluations in a row with its signs, but for values that are not finite at once:
 
@@ -210,7 +212,7 @@ class GANDoctor(keras.callbacks.Callback):
         if not (rollback is None or isinstance(rollback, bool)) and Path(str(rollback)).suffix != ".keras":
             raise ConfigurationError(f"Expected rollback to be True or a file name in .keras. Received: {rollback!r}.")
         self.real, self.held_out, self.period, self.patience = real, held_out, period, patience
-        if not 0.0 < rate_factor <= 1.0:
+        if not (is_number(rate_factor, 0.0) and 0.0 < rate_factor <= 1.0):
             raise ConfigurationError(f"Expected rate_factor in (0, 1]. Received: {rate_factor!r}.")
         self.stop, self.rollback, self.rate_factor = stop, rollback, rate_factor
         self.verdicts = []

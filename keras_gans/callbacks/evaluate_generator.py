@@ -15,8 +15,9 @@ class EvaluateGenerator(keras.callbacks.Callback):
 
     The images are those of `model.generate(samples, seed)`: the same noise each time, and the moving average of the
     generator where the model keeps one. Measuring changes no training. Epochs in between log the last number again, so
-    that a callback that looks for an improvement finds none there; the first epoch and the last of a run are measured
-    in any case.
+    that a callback that looks for an improvement finds none there. The last of the epochs that `fit` is asked for is
+    measured in any case, and the first, but not of a resumed run. Where another callback ends the run before, its last
+    epoch may be one in between.
 
     List it before the callbacks that read its numbers:
 

@@ -1,6 +1,7 @@
 """One-sided label smoothing: Salimans et al., 2016, "Improved techniques for training GANs", section 3.4."""
 
 import keras
+import numpy as np
 
 from keras_gans.errors import ConfigurationError
 
@@ -19,8 +20,8 @@ class LabelSmoothing(keras.callbacks.Callback):
             run that is resumed with `initial_epoch` goes on with the schedule there.
 
     Raises:
-        ConfigurationError: a target out of range, a schedule that is no function, or, in `fit`, a model whose loss has
-            no labels or a schedule with a target out of range in one of the epochs.
+        ConfigurationError: a target that is no number in range, a schedule that is no function, or, in `fit`, a model
+            whose loss has no labels or a schedule with a target out of range in one of the epochs.
 
     Example:
 
@@ -61,10 +62,10 @@ class LabelSmoothing(keras.callbacks.Callback):
 
 
 def _checked(target, when=""):
-    try:
-        number = float(target)
+    try:  # a schedule may return a 0-d array or tensor; float() also takes what is no number
+        number = 0.0 if isinstance(target, (str, bytes, bool, np.bool_)) else float(target)
     except (TypeError, ValueError):
         number = 0.0
     if not 0.0 < number <= 1.0:
-        raise ConfigurationError(f"Expected a target in (0, 1]{when}. Received: {target!r}.")
+        raise ConfigurationError(f"Expected a target that is a number in (0, 1]{when}. Received: {target!r}.")
     return number

@@ -3,18 +3,25 @@
 import keras
 from keras import ops
 
+from keras_gans.data.checks import is_whole
+from keras_gans.errors import ConfigurationError
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class Maxout(keras.layers.Layer):
     """A dense layer whose every unit is the largest of several linear pieces: h_i(x) = max_j (x W_ij + b_ij).
 
     Args:
-        units: how many outputs.
-        pieces: how many linear pieces each output is the largest of.
+        units: how many outputs, 1 or more.
+        pieces: how many linear pieces each output is the largest of, 1 or more.
         kernel_initializer: as for `keras.layers.Dense`.
 
     Returns:
         (N, units) for inputs (N, features).
+
+    Raises:
+        ConfigurationError: inputs that are not (N, features), or units or pieces that are not whole numbers of 1 or
+            more.
 
     Example:
 
@@ -26,12 +33,21 @@ class Maxout(keras.layers.Layer):
 
     def __init__(self, units, pieces, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
+        if not all(is_whole(count, 1) for count in (units, pieces)):
+            raise ConfigurationError(
+                f"Expected units and pieces that are whole numbers, 1 or more. Received: {units!r} and {pieces!r}."
+            )
         self.units, self.pieces = units, pieces
         self.dense = keras.layers.Dense(
             units * pieces, kernel_initializer=kernel_initializer, dtype=self.dtype_policy, name="pieces"
         )
 
     def build(self, input_shape):
+        if len(input_shape) != 2:
+            raise ConfigurationError(
+                f"Expected features (N, A). Received: inputs of shape {tuple(input_shape)}. Put a Flatten or a pooling "
+                "layer before."
+            )
         self.dense.build(input_shape)
 
     def call(self, inputs):

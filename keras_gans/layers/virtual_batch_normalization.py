@@ -16,9 +16,10 @@ pass of the reference batch with every batch.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers.inner import inner_layers
 
@@ -88,18 +89,31 @@ class ReferenceBatch(keras.layers.Layer):
         )
 
     def assign(self, examples):
-        """Makes `examples`, (n, ...) as the layer's inputs, the reference batch.
+        """Makes `examples`, (n, ...) as the layer's inputs, the reference batch: an array, a tensor or lists.
 
         Raises:
-            ConfigurationError: examples of another shape, or a layer that is not built.
+            ConfigurationError: examples of another shape or that are no finite numbers, or a layer that is not built.
         """
         if not self.built:
             raise ConfigurationError("Expected a built layer. Call build(input_shape) or put it into a network first.")
         expected = tuple(self.reference.shape)
-        if tuple(examples.shape) != expected:
+        try:
+            examples = np.asarray(ops.convert_to_numpy(examples), "float64")
+        except (TypeError, ValueError):
             raise ConfigurationError(
-                f"Expected a reference batch of shape {expected}. Received: {tuple(examples.shape)}. "
+                f"Expected a reference batch of numbers, of shape {expected}. Received: a {type(examples).__name__} "
+                "that is no array of numbers. Give an array, a tensor or lists of equal lengths."
+            ) from None
+        if examples.shape != expected:
+            raise ConfigurationError(
+                f"Expected a reference batch of shape {expected}. Received: {examples.shape}. "
                 "Give as many examples as reference_size, each of the shape of the layer's inputs."
+            )
+        bad = int((~np.isfinite(examples)).sum())
+        if bad:
+            raise ConfigurationError(
+                f"Expected a reference batch of finite numbers. Received: {bad} of {examples.size} that are NaN or "
+                "infinite. Every output would be: leave such examples out."
             )
         self.reference.assign(examples)
 
@@ -157,7 +171,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
     Args:
         reference_size: n; the first n rows of the inputs are the reference batch, as `ReferenceBatch` puts them. The
             same number in all of a network's layers.
-        epsilon: in the root.
+        epsilon: in the root, above 0.
         gamma_initializer: of the scale, one a channel (last axis); N(1, 0.02) in the authors' code.
         beta_initializer: of the offset.
 
@@ -165,7 +179,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
         (n + N, ..., channels), like the inputs.
 
     Raises:
-        ConfigurationError: reference_size below 1, or a batch too small to hold the reference.
+        ConfigurationError: numbers out of range, or a batch too small to hold the reference.
 
     Example: a reference of 0 and an example of 2 have the mean 1 and the variance 1.
 
@@ -180,6 +194,8 @@ class VirtualBatchNormalization(keras.layers.Layer):
 
     def __init__(self, reference_size, epsilon=1e-5, gamma_initializer=None, beta_initializer="zeros", **kwargs):
         super().__init__(**kwargs)
+        if not (is_number(epsilon, 0.0) and epsilon > 0.0):
+            raise ConfigurationError(f"Expected an epsilon that is a number above 0. Received: {epsilon!r}.")
         self.reference_size, self.epsilon = _checked_size(reference_size), epsilon
         self.gamma_initializer = keras.initializers.get(
             gamma_initializer or keras.initializers.RandomNormal(mean=1.0, stddev=0.02)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError, DataError
 
 
@@ -60,7 +61,7 @@ def mode_coverage(*, fake, centers, std, within=3.0):
 
     Raises:
         DataError: no samples, or of another dimension than the centers.
-        ConfigurationError: numbers out of range.
+        ConfigurationError: centers, std or within that are no finite numbers, or out of range.
 
     Example:
 
@@ -73,10 +74,15 @@ def mode_coverage(*, fake, centers, std, within=3.0):
     https://arxiv.org/abs/1712.04086
     """
     fake, centers = np.asarray(fake, "float64"), np.asarray(centers, "float64")
-    if centers.ndim != 2 or len(centers) == 0 or not std > 0.0 or not within > 0.0:
+    finite = np.isfinite(centers)
+    if centers.ndim != 2 or len(centers) == 0 or not finite.all():
         raise ConfigurationError(
-            "Expected centers (modes, dimensions), and std and within above 0. "
-            f"Received: centers of shape {centers.shape}, std={std!r}, within={within!r}."
+            f"Expected centers (modes, dimensions) of finite numbers. Received: {centers.shape}, of which "
+            f"{int((~finite).sum())} are not finite. Give those of the data, such as kg.data.ring_centers()."
+        )
+    if not all(is_number(value, 0.0) and value > 0.0 for value in (std, within)):
+        raise ConfigurationError(
+            f"Expected std and within to be finite numbers above 0. Received: std={std!r}, within={within!r}."
         )
     if len(fake) == 0 or fake[0].size != centers.shape[1]:
         raise DataError(f"Expected samples of {centers.shape[1]} numbers. Received: samples of shape {fake.shape}.")
@@ -100,7 +106,7 @@ def class_coverage(*, fake_classes, num_classes=1000, real_classes=None):
 
     Args:
         fake_classes: whole numbers in 0..num_classes - 1, (N,): of 26 000 stacked digits in VEEGAN's protocol.
-        num_classes: how many classes there are.
+        num_classes: how many classes there are, 1 or more.
         real_classes: the data's classes (M,); None for the uniform distribution. Where a sample is of a class that the
             data does not have, the KL is infinite.
 
@@ -109,6 +115,7 @@ def class_coverage(*, fake_classes, num_classes=1000, real_classes=None):
 
     Raises:
         DataError: no classes, or ones that are not whole numbers from 0 to num_classes - 1.
+        ConfigurationError: a num_classes that is no whole number of 1 or more.
 
     Example:
 
@@ -120,6 +127,8 @@ def class_coverage(*, fake_classes, num_classes=1000, real_classes=None):
     Reference: Srivastava et al., 2017 (VEEGAN), https://arxiv.org/abs/1705.07761; Lin et al., 2018 (PacGAN),
     https://arxiv.org/abs/1712.04086
     """
+    if not is_whole(num_classes, 1):
+        raise ConfigurationError(f"Expected num_classes to be a whole number, 1 or more. Received: {num_classes!r}.")
     counts = _histogram(fake_classes, num_classes)
     real = np.ones(num_classes) if real_classes is None else _histogram(real_classes, num_classes)
     return ClassCoverage(classes=int((counts > 0).sum()), kl=_kl(counts, real))

@@ -151,7 +151,7 @@ class ImprovedGAN(AdversarialModel):
     ):
         if not is_number(adversarial_weight, 0.0):
             raise ConfigurationError(f"Expected an adversarial_weight of 0 or more. Received: {adversarial_weight!r}.")
-        if not 0.0 <= discriminator_ema_decay < 1.0:
+        if not (is_number(discriminator_ema_decay, 0.0) and discriminator_ema_decay < 1.0):
             raise ConfigurationError(
                 f"Expected a discriminator_ema_decay in [0, 1). Received: {discriminator_ema_decay!r}."
             )

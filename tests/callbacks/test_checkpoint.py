@@ -142,7 +142,11 @@ def test_checkpoints_within_epochs(options, steps, make, batches, tmp_path, monk
     assert Saves.steps == steps
 
 
-@pytest.mark.parametrize("options", [{"every_steps": 0}, {"every_steps": 1.5}, {"every_minutes": 0}])
+NUMBERS = [{"every_steps": 0}, {"every_steps": 1.5}]
+NUMBERS += [{"every_minutes": minutes} for minutes in (0, -1.0, float("inf"), float("nan"), "5", True)]
+
+
+@pytest.mark.parametrize("options", NUMBERS, ids=str)
 def test_numbers_out_of_range_are_refused(options, tmp_path):
     with pytest.raises(ConfigurationError, match="Expected every_"):
         Checkpoint(tmp_path, **options)

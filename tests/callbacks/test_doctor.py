@@ -142,6 +142,32 @@ def test_the_signals_of_a_model_by_hand(make, batches):
         assert history[f"doctor/{name}"][0] == pytest.approx(value, rel=1e-4), name  # float32, a rounded pixel or two
 
 
+@pytest.mark.parametrize("variant, straight", [(kg.DCGAN, False), (kg.SNGAN, True)])
+@pytest.mark.parametrize("factor, shift", [(5.0, 0.0), (1.0, 6.0)])
+def test_what_scale_and_place_of_the_logits_change(variant, straight, factor, shift, batches):
+    """The last layer's kernel and bias, multiplied and added to: all logits are d -> factor * d + shift. The slope of
+    softplus(-d) is sigmoid(-d), about 0.5 here and sigmoid(-6) = 0.0025 there; the hinge's generator has a slope of 1.
+    """
+    signals = []
+    for scale, place in ((1.0, 0.0), (factor, shift)):
+        gan = tiny(variant)
+        kernel, bias = gan.discriminator.layers[-1].weights
+        kernel.assign(kernel.value * scale)
+        bias.assign(bias.value + place)
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+        signals.append(fit(gan, batches, [GANDoctor(REAL, HELD_OUT)]).history)
+    before, after = ({name: history[f"doctor/{name}"][0] for name in SIGNALS} for history in signals)
+    same = set(SIGNALS) - {"steepness", "g_gradient", "g_slope"}
+    assert {name: after[name] for name in same} == pytest.approx({name: before[name] for name in same}, rel=1e-3)
+    assert after["steepness"] == pytest.approx(factor * before["steepness"], rel=1e-3)
+    if straight:
+        assert after["g_slope"] == pytest.approx(before["g_slope"]) == pytest.approx(1.0)
+        assert after["g_gradient"] == pytest.approx(factor * before["g_gradient"], rel=1e-3)
+    else:
+        assert abs(after["g_slope"] - before["g_slope"]) > 1e-3
+        assert abs(after["g_gradient"] / before["g_gradient"] - factor) > 1e-3
+
+
 def test_oscillation_is_the_way_beyond_the_straight_one(make):
     """The mean goes 0, 2, 1, 3, 2: steps of 2, 1, 2, 1 for a distance of 2, so (6 - 2) / 4; then on to 3: the last
     five, 2, 1, 3, 2, 3, have steps of 1, 2, 1, 1 for 1, so (5 - 1) / 4. A straight way counts nothing."""
@@ -474,6 +500,8 @@ def test_float16s_loss_scale_cancels(make, batches):
         {"rollback": 3},
         {"rate_factor": 0.0},
         {"rate_factor": 2.0},
+        {"rate_factor": "0.5"},
+        {"rate_factor": None},
     ],
     ids=str,
 )

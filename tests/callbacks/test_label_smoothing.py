@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from contract import equal, training_state, values
+from keras import ops
 
 from keras_gans.callbacks import LabelSmoothing
 from keras_gans.errors import ConfigurationError
@@ -77,10 +78,17 @@ def test_a_schedule_out_of_range_is_refused_before_training(make, batches):
     assert int(gan.step) == 0 and float(gan.real_target) == 1.0
 
 
-@pytest.mark.parametrize("target", [0.0, -0.1, 1.01, float("nan"), "a", None], ids=str)
+@pytest.mark.parametrize("target", [0.0, -0.1, 1.01, float("nan"), "a", "0.9", True, np.True_, None], ids=repr)
 def test_targets_out_of_range_are_refused(target):
     with pytest.raises(ConfigurationError, match=r"\(0, 1\]"):
         LabelSmoothing(target)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.array, ops.convert_to_tensor])
+def test_a_schedule_may_return_any_0_d_number(kind, make, batches):
+    gan, targets = make(), Targets()
+    gan.fit(batches, verbose=0, callbacks=[LabelSmoothing(schedule=lambda epoch: kind(0.75)), targets])
+    assert targets.seen == [0.75] * 3
 
 
 def test_a_schedule_that_is_no_function_is_refused():

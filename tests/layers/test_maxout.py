@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+from keras_gans.errors import ConfigurationError
 from keras_gans.layers import Maxout
 
 
@@ -62,3 +64,19 @@ def test_computes_in_its_dtype_policy():
     layer = Maxout(3, pieces=2, dtype="mixed_bfloat16")
     assert ops.dtype(layer(inputs())) == "bfloat16"
     assert layer.weights[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 4, 3), (6, 2, 2, 3)])
+def test_inputs_that_are_no_rows_of_features_are_refused(shape):
+    with pytest.raises(ConfigurationError, match=r"Expected features \(N, A\).*Received.*Flatten"):
+        Maxout(3, pieces=2).build(shape)
+    with pytest.raises(ConfigurationError, match="Flatten"):
+        Maxout(3, pieces=2)(np.zeros(shape, "float32"))
+
+
+@pytest.mark.parametrize(
+    "units, pieces", [("4", 2), (4, "2"), (0, 2), (4, 0), (4.0, 2), (4, 2.5), (True, 2), (4, None)]
+)
+def test_units_and_pieces_are_whole_numbers(units, pieces):
+    with pytest.raises(ConfigurationError, match="units and pieces that are whole numbers, 1 or more. Received: "):
+        Maxout(units, pieces)

@@ -150,3 +150,35 @@ def test_a_reference_batch_that_the_networks_layers_do_not_share():
     ):
         with pytest.raises(ConfigurationError, match="generator to have one ReferenceBatch"):
             kg.GAN(generator(*triple), discriminator)
+
+
+@pytest.mark.parametrize("epsilon", [-1.0, 0.0, float("nan"), float("inf"), "1e-5", None, True])
+def test_an_epsilon_that_is_not_above_zero_is_refused(epsilon):
+    with pytest.raises(ConfigurationError, match="epsilon that is a number above 0. Received: "):
+        VirtualBatchNormalization(4, epsilon=epsilon)
+
+
+def test_a_reference_batch_is_an_array_a_tensor_or_lists():
+    layer, examples = ReferenceBatch(2), normal(2, 3)
+    layer.build((None, 3))
+    for given in (examples, ops.convert_to_tensor(examples), keras.Variable(examples), examples.tolist()):
+        layer.reference.assign(np.zeros((2, 3)))
+        layer.assign(given)
+        np.testing.assert_array_equal(numpy(layer.reference.value), examples)
+    layer.assign(np.full((2, 3), 7, "uint8"))
+    assert (numpy(layer.reference.value) == 7.0).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_reference_batch_that_is_not_finite_is_refused(value):
+    layer, examples = ReferenceBatch(2), normal(2, 3)
+    layer.build((None, 3))
+    before = numpy(layer.reference.value)
+    examples[1, 2] = value
+    for given in (examples, ops.convert_to_tensor(examples)):
+        with pytest.raises(ConfigurationError, match="finite numbers. Received: 1 of 6"):
+            layer.assign(given)
+    for given in ("ab", [[1.0, 2.0, 3.0], [4.0]], None):
+        with pytest.raises(ConfigurationError, match=r"shape \(2, 3\). Received"):
+            layer.assign(given)
+    np.testing.assert_array_equal(numpy(layer.reference.value), before)

@@ -80,10 +80,16 @@ def test_samples_that_do_not_fit_the_centers_are_an_error(fake):
         mode_coverage(fake=fake, centers=SQUARE, std=0.1)
 
 
-@pytest.mark.parametrize("options", [{"std": 0.0}, {"std": 0.1, "within": 0}, {"std": 0.1, "centers": [1.0, 2.0]}])
+@pytest.mark.parametrize("options", [{"std": 0.0}, {"std": "0.1"}, {"std": np.inf}, {"within": 0}, {"within": None}])
 def test_numbers_out_of_range_are_errors(options):
-    with pytest.raises(ConfigurationError, match="above 0"):
-        mode_coverage(**{"fake": SQUARE, "centers": SQUARE, **options})
+    with pytest.raises(ConfigurationError, match="finite numbers above 0. Received: std="):
+        mode_coverage(**{"fake": SQUARE, "centers": SQUARE, "std": 0.1, **options})
+
+
+@pytest.mark.parametrize("centers", [[1.0, 2.0], np.zeros((0, 2)), np.nan, [[0.0, np.nan]], [[np.inf, 0.0]]])
+def test_centers_that_are_no_points_are_errors(centers):
+    with pytest.raises(ConfigurationError, match=r"Expected centers \(modes, dimensions\).*Received: .*ring_centers"):
+        mode_coverage(fake=SQUARE, centers=centers, std=0.1)
 
 
 # Classes
@@ -122,3 +128,9 @@ def test_kl_to_the_datas_histogram():
 def test_classes_out_of_range_are_errors(classes):
     with pytest.raises(DataError, match="Expected classes"):
         class_coverage(fake_classes=np.array(classes))
+
+
+@pytest.mark.parametrize("num_classes", ["10", 10.0, 0, -1, True, None])
+def test_a_count_of_classes_that_is_no_whole_number_is_an_error(num_classes):
+    with pytest.raises(ConfigurationError, match="Expected num_classes to be a whole number, 1 or more. Received: "):
+        class_coverage(fake_classes=[0], num_classes=num_classes)
