@@ -2,10 +2,11 @@
 
 import json
 import math
+import re
 import statistics
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -13,7 +14,13 @@ import numpy as np
 from keras import ops
 
 from keras_gans import data, zoo
-from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNotFoundError, KerasGansError
+from keras_gans.errors import (
+    ConfigurationError,
+    CorruptPresetError,
+    DataError,
+    DatasetNotFoundError,
+    KerasGansError,
+)
 from keras_gans.images import replacing, to_float, to_uint8
 from keras_gans.metrics import (
     Evaluator,
@@ -140,7 +147,7 @@ def evaluate(model, settings, cache=None):
         {name: `Measurement`} of the model, and the same of real examples, or None without a floor.
 
     Raises:
-        ConfigurationError: features or metrics that are not there.
+        ConfigurationError: features or metrics that are not there, or no labels to ask a conditional model for.
         DatasetNotFoundError: the data set is not there.
 
     Example:
@@ -155,7 +162,8 @@ def evaluate(model, settings, cache=None):
         pairs = model.generate(settings.samples, seed=settings.seed)
         found = {**measure(pairs[:, 0]), **_agreement(settings, pairs)}
         return found, settings.floor and measure(_images(settings, settings.floor, model).images[: settings.samples])
-    images, asked = _generated(settings, model, settings.seed)
+    known = _known_labels(settings, model)
+    images, asked = _generated(settings, model, settings.seed, known)
     found = {**measure(images), **_label_accuracy(settings, model, images, asked)}
     found.update({**_reconstruction(settings, model), **_edits(settings, model), **_purity(settings, model)})
     if settings.floor is None:
@@ -166,19 +174,35 @@ def evaluate(model, settings, cache=None):
     if asked is None:
         return found, floor
     real = _images(settings, settings.split, model)  # labels: of the split that the classifier was not trained on
-    return found, floor | _label_accuracy(settings, model, real.images[: settings.samples], real.labels)
+    return found, floor | _label_accuracy(settings, model, real.images[: settings.samples], known)
 
 
-def _generated(settings, model, seed):
-    """Samples to measure, and the labels that were asked for; None where the model takes none."""
+def _known_labels(settings, model):
+    """The labels of the split, to ask a conditional model for; None for a model that takes none."""
     if model.label_space is None:
-        return model.generate(settings.samples, seed=seed), None
-    labels = _images(settings, settings.split, model).labels
-    if labels is None:
+        return None
+    real = _images(settings, settings.split, model)
+    if real.about.get("source") == "TFDS":
+        place = f"{settings.source}, feature {settings.labels if isinstance(settings.labels, str) else 'label'!r}"
+        remedy = "Name the feature that holds them: --label-feature, or labels= of Settings."
+    else:
+        place, remedy = settings.source, "Give an .npz of images and labels, or a folder with one for each class."
+    if real.labels is None:
         raise ConfigurationError(
-            f"Expected a data set with labels, to ask {type(model).__name__} for. Received: {settings.source}, without."
+            f"Expected a data set with labels, to ask {type(model).__name__} for. Received: {place}: there are none. "
+            f"{remedy}"
         )
-    asked = labels[np.random.Generator(np.random.PCG64(seed)).integers(len(labels), size=settings.samples)]
+    try:
+        return model.label_space.checked(real.labels)
+    except DataError as error:
+        raise ConfigurationError(f"{error} The labels are those of {place}. {remedy}") from error
+
+
+def _generated(settings, model, seed, known):
+    """Samples to measure, and the labels that they were asked to show, as frequent as the known ones; None without."""
+    asked = known
+    if known is not None:
+        asked = known[np.random.Generator(np.random.PCG64(seed)).integers(len(known), size=settings.samples)]
     return model.generate(settings.samples, seed=seed, labels=asked), asked
 
 
@@ -476,29 +500,39 @@ def _settings(stated):
     return settings
 
 
-def compare(models, settings, seeds, cache=None):
+def compare(models, settings, seeds, cache=None, *, labels=None):
     """Measures models with the same noise against the same reference, several times.
 
     Args:
-        models: {name: `AdversarialModel`}, of images of one shape.
+        models: {name: `AdversarialModel`}, of images of one shape, or of text of one alphabet.
         settings: `Settings`; its seed is the first.
         seeds: how many, 2 to 10.
+        labels: {name: the `labels` of its settings} of models that show other labels of the reference's images than
+            `settings` says.
 
     Returns:
         {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
 
     Raises:
-        ConfigurationError: models of different shapes, or seeds out of range.
+        ConfigurationError: models of different shapes or alphabets, seeds out of range, or no labels to ask a
+            conditional model for.
     """
     shapes = {name: model.example_shape for name, model in models.items()}
     if len(set(shapes.values())) > 1:
         raise ConfigurationError(f"Expected models of images of one shape. Received: {shapes}.")
+    alphabets = {name: getattr(model, "alphabet", None) for name, model in models.items()}
+    if len(set(alphabets.values())) > 1:
+        raise ConfigurationError(
+            f"Expected models of text of one alphabet. Received: {alphabets}. Train both on lines of one alphabet."
+        )
     if not 2 <= seeds <= len(STUDENT) + 1:
         raise ConfigurationError(f"Expected 2 to {len(STUDENT) + 1} seeds. Received: {seeds}.")
-    measure = evaluator(settings, next(iter(models.values())), cache)
+    measure = evaluator(settings, next(iter(models.values())), cache)  # which looks at images alone, at no labels
+    labels = {name: settings.labels for name in models} | (labels or {})
+    known = {name: _known_labels(replace(settings, labels=labels[name]), model) for name, model in models.items()}
     table = {metric: {} for metric in measure.names}
     for name, model in models.items():
-        samples = (_generated(settings, model, settings.seed + i)[0] for i in range(seeds))
+        samples = (_generated(settings, model, settings.seed + i, known[name])[0] for i in range(seeds))
         runs = [measure(made if settings.change is None else made[:, 0]) for made in samples]
         for metric in measure.names:
             values = [run[metric].value for run in runs]
@@ -524,7 +558,10 @@ def _lines(settings, split, model):
 
 def _classifiers_of(source):
     """The zoo's classifiers of a data set, one or more."""
-    names = [name for name in zoo.classifiers() if cards.read_card(cards.find(name))["dataset"]["name"] == source]
+    plain = re.split("[/:]", source)[0]  # as cards name it, without TFDS's /config and :version
+    names = [
+        name for name in zoo.classifiers() if cards.read_card(cards.find(name))["dataset"]["name"] in (source, plain)
+    ]
     if names:
         return names
     raise ConfigurationError(

@@ -1,6 +1,8 @@
 """The command `keras-gans`. What needs no model answers before Keras is imported."""
 
 import json
+import math
+import re
 import sys
 from pathlib import Path
 
@@ -65,8 +67,8 @@ def _lines(card, indent=""):
 
 _labels_option = click.option(
     "--labels",
-    help="Of a conditional model: a label, or several with commas between, which take turns. The columns of one have "
-    "colons between: 0:1:1,1:0:0.",
+    help="Of a conditional model: a label for all, or several with commas between, which take turns: 3 or 0,1,2. The "
+    "columns of a label have colons between: 0:1:1 is one of three columns, 0:1:1,1:0:0 are two.",
 )
 
 
@@ -86,7 +88,7 @@ def sample(name, count, seed, output, folder, labels):
     from keras_gans.images import save
 
     model = kg.load(name)
-    images = model.generate(count, seed=seed, labels=_labels(labels, count))
+    images = model.generate(count, seed=seed, labels=_labels(labels, count, model))
     if folder is None:
         save(model.picture(images), output)
         click.echo(f"wrote {output}")
@@ -101,15 +103,22 @@ def sample(name, count, seed, output, folder, labels):
     click.echo(f"wrote {count} images to {folder}")
 
 
-def _labels(text, count):
-    """The labels for so many images that the option --labels names."""
+def _labels(text, count, model):
+    """The labels for so many images of a model that the option --labels names: rows, of one column or more."""
     if text is None:
         return None
     try:
         rows = [[float(x) if "." in x else int(x) for x in label.split(":")] for label in text.split(",")]
     except ValueError as error:
         raise click.UsageError(f"Expected --labels such as 3 or 0,1,2 or 0:1,1:1. Received: {text!r}.") from error
-    rows = [row if ":" in text else row[0] for row in rows]
+    space = model.label_space
+    if space is not None and any(len(row) != math.prod(space.shape) for row in rows):
+        raise click.UsageError(
+            f"Expected --labels that are {space}: commas between labels, colons between the columns of one. Received: "
+            f"{text!r}."
+        )
+    if len(rows) > count:
+        raise click.UsageError(f"Expected --labels for {count} images or rows at most. Received: {text!r}.")
     return [rows[i % len(rows)] for i in range(count)]
 
 
@@ -213,8 +222,17 @@ def export(name, folder):
 def _measuring(command):
     """The options that `evaluate` and `compare` share."""
     options = [
-        click.option("--data", help="The reference: a data set as for train. [default: what the model was trained on]"),
+        click.option(
+            "--data",
+            help="The reference: a data set as for train. [default: what the model, or the first, was trained on]",
+        ),
         click.option("--split", default="test", show_default=True, help="Of the reference."),
+        click.option(
+            "--label-feature",
+            help="Of a TFDS reference: the feature with the labels that a conditional model is asked for; to compare, "
+            "one for both models or two with a comma between.  [default: the card's, of the data that it names; else "
+            "label]",
+        ),
         click.option("--features", help="A classifier of the zoo, pixels, inception_v3 or a .keras file."),
         click.option("--metrics", default="fid,kid", show_default=True, help="Names with commas between."),
         click.option(
@@ -234,9 +252,10 @@ def _measuring(command):
 @_measuring
 @click.option("--floor", default="train", help="Split measured beside it; '' for none. [default: train]")
 @click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
-def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, floor, write):
+def evaluate(name, data, split, label_feature, features, metrics, count, seed, cache, as_json, floor, write):
     """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
-    model, about = _loaded(name, data)
+    model, about = _loaded(name, data, label_feature)
+    _check_label_feature(label_feature, model)
     from keras_gans import evaluation
 
     metrics = tuple(metrics.split(","))
@@ -269,10 +288,17 @@ def evaluate(name, data, split, features, metrics, count, seed, cache, as_json, 
 @click.option(
     "-o", "--output", default="compare.png", show_default=True, type=click.Path(), help="Both models' images."
 )
-def compare(first, second, data, split, features, metrics, count, seed, cache, as_json, seeds, output):
+def compare(first, second, data, split, label_feature, features, metrics, count, seed, cache, as_json, seeds, output):
     """Measure two models with the same noise against the same data, and draw their images side by side."""
-    (one, about), (other, _) = _loaded(first, data), _loaded(second, data)
-    models = {first: one, second: other}
+    named = label_feature.split(",") if label_feature else [None]
+    if len(named) > 2:
+        raise click.UsageError(f"Expected --label-feature of one name or two. Received: {label_feature!r}.")
+    one, about = _loaded(first, data, named[0])
+    # Both are held against the same images; which of their labels each was trained with, its own card says.
+    other, its = _loaded(second, about["source"], named[-1])
+    _check_label_feature(label_feature, one, other)
+    models, labels = {first: one, second: other}, {first: about["labels"], second: its["labels"]}
+    about = {"source": about["source"], "change": about["change"] or its["change"]}
     from keras_gans import evaluation
     from keras_gans.images import save, side_by_side
 
@@ -280,7 +306,7 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
     settings = evaluation.Settings(
         split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=None, **about
     )
-    table = evaluation.compare(models, settings, seeds, cache)
+    table = evaluation.compare(models, settings, seeds, cache, labels=labels)
     save(side_by_side([model.picture(model.sheet(8, 8, seed)) for model in models.values()]), output)
     if as_json:
         click.echo(json.dumps(table, indent=1))
@@ -291,7 +317,7 @@ def compare(first, second, data, split, features, metrics, count, seed, cache, a
     click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
 
 
-def _loaded(name, data):
+def _loaded(name, data, label_feature):
     """The model of a preset, a run's folder or a .keras file; and what `Settings` takes from the data set of its card,
     or from the one that was named."""
     about = {}
@@ -303,7 +329,17 @@ def _loaded(name, data):
             f"Expected --data: {name} does not say what it was trained on. Name the data set to measure it against."
         )
     change = about["domains"][1] if "domains" in about else None
-    return _sampler(name)[1], {"source": source, "labels": about.get("labels", True), "change": change}
+    # The card names a feature of its own data: another data set, or a file, may have no such feature.
+    own = data is None or re.split("[/:]", data)[0] == about.get("name") and not Path(data).exists()
+    labels = label_feature or (own and about.get("labels")) or True
+    return _sampler(name)[1], {"source": source, "labels": labels, "change": change}
+
+
+def _check_label_feature(label_feature, *models):
+    if label_feature and all(model.label_space is None for model in models):
+        raise click.UsageError(
+            f"Expected no --label-feature, since no labels are asked for. Received: {label_feature!r}. Leave it out."
+        )
 
 
 def _sampler(name):
@@ -325,7 +361,7 @@ def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
     """Writes images of noise, rows of columns of it, as a grid or, each column a picture, as an animation. A row of a
     conditional model has one label: its own of the option's, or that of its seed."""
     count, steps = len(rows), len(rows[0])
-    labels = model.labels(seed=seeds) if labels is None else _labels(labels, count)
+    labels = model.labels(seed=seeds) if labels is None else _labels(labels, count, model)
     labels = None if labels is None else [label for label in labels for _ in range(steps)]
     images = model.generate(noise=[noise for row in rows for noise in row], labels=labels)
     if Path(output).suffix.lower() in (".gif", ".apng"):
@@ -404,7 +440,9 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     A conditional model needs --labels, what the pictures show; an IcGAN reads them itself where there are none.
     """
     kg, model = _sampler(name)
-    images, labels = kg.data.read_pictures(pictures, model.image_shape, resize), _labels(labels, len(pictures))
+    if model.example_shape != model.image_shape:
+        raise click.UsageError(f"Expected a model of images. Received: {name}, a {type(model).__name__}.")
+    images, labels = kg.data.read_pictures(pictures, model.image_shape, resize), _labels(labels, len(pictures), model)
     if labels is None and getattr(model, "label_encoder", None) is not None:
         labels = model.read_labels(images)
         for picture, label in zip(pictures, labels.reshape(len(images), -1)):
@@ -475,11 +513,14 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
             kg.images.save(picture, output)
         return click.echo(f"wrote {output}")
     if classifier:
+        network = kg.zoo.load_classifier(classifier)  # refuses what is none
         card = cards.read_card(cards.find(classifier))
         outputs = card.get("num_attributes") or card["num_classes"]
         names = card["dataset"].get("classes") or [str(i) for i in range(outputs)]
-        network = kg.zoo.load_classifier(classifier)
-        found = kg.latent.class_directions(model, network, names, attribute, attributes="num_attributes" in card)
+        label = _labels(labels, 1, model)
+        found = kg.latent.class_directions(
+            model, network, names, attribute, attributes="num_attributes" in card, label=label
+        )
         click.echo(f"from above: {', '.join(found)}")
         directions = found.values()
     elif layer:

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans import training
-from keras_gans_cli import cards
+from keras_gans_cli import app, cards
 from keras_gans_cli.app import main
 
 COMMAND = [sys.executable, "-m", "keras_gans_cli.app"]
@@ -95,6 +97,10 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "gan_mnist", "--attribute", "hat"), "--classifier"),
         (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--attribute", "hut"), "beard"),
         (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--count", "2"), "no --count"),
+        (("traverse", "dcgan_avatars", "--classifier", "dcgan_mnist"), "dcgan_mnist"),
+        (("traverse", "cgan_mnist", "--classifier", "classifier_mnist"), "Expected a label"),
+        (("traverse", "cgan_mnist", "--classifier", "classifier_mnist", "--labels", "1,2"), "--labels for 1 images"),
+        (("sample", "cgan_mnist", "-n", "2", "--labels", "0,1,2"), "--labels for 2 images"),
         (("traverse", "gan_mnist", "--code", "0"), "Received: gan_mnist, a GAN"),
         (("traverse", "info_gan_mnist", "--code", "3"), "code from 0 to 2"),
         (("traverse", "info_gan_mnist", "--code", "0", "--steps", "5"), "code 0 has 10 categories"),
@@ -103,6 +109,7 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "info_gan_mnist", "--code", "1", "--reach", "0"), "--reach"),
         (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
         (("invert", "gan_mnist", sys.executable), "to be an image"),
+        (("invert", "wgan_gp_text_kjv", sys.executable), "Expected a model of images"),
         (("frobnicate",), "No such command"),
     ],
 )
@@ -302,6 +309,137 @@ def test_compare_draws_both_models_and_prints_their_intervals(tmp_path):
         assert picture.size == (2 * 8 * 28 + 8, 8 * 28)
 
 
+@pytest.mark.parametrize(
+    "name, data, feature, labels",
+    [
+        ("acgan_avatars", None, None, "attributes"),
+        ("acgan_avatars", "avatars", None, "attributes"),
+        ("acgan_avatars", "avatars:1.0.0", None, "attributes"),
+        ("acgan_avatars", "mine.npz", None, True),
+        ("acgan_avatars", "photos/avatars", None, True),
+        ("acgan_avatars", "avatars", "parts", "parts"),
+        ("cc_lapgan_avatars", None, None, "hair_color"),
+        ("sngan_avatars", None, None, True),
+        ("mine.keras", "avatars", None, True),
+        ("mine.keras", "avatars", "attributes", "attributes"),
+    ],
+)
+def test_the_feature_of_a_card_counts_for_its_own_data(name, data, feature, labels, monkeypatch):
+    monkeypatch.setattr(app, "_sampler", lambda name: (None, None))
+    about = app._loaded(name, data, feature)[1]
+    assert about == {"source": data or "avatars", "labels": labels, "change": None}
+
+
+def test_a_folder_of_the_data_sets_name_is_another_source(tmp_path, monkeypatch):
+    (tmp_path / "avatars").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(app, "_sampler", lambda name: (None, None))
+    assert app._loaded("acgan_avatars", "avatars", None)[1]["labels"] is True
+
+
+@pytest.mark.parametrize(
+    "arguments, labels",
+    [
+        (("sngan_avatars", "acgan_avatars"), [True, "attributes"]),
+        (("cc_lapgan_avatars", "acgan_avatars"), ["hair_color", "attributes"]),
+        (("acgan_avatars", "sngan_avatars", "--data", "mine.npz"), [True, True]),
+        (("cc_lapgan_avatars", "mine.keras", "--label-feature", "hair_color,attributes"), ["hair_color", "attributes"]),
+        (("acgan_avatars", "mine.keras", "--label-feature", "attributes"), ["attributes", "attributes"]),
+    ],
+)
+def test_compare_asks_each_model_for_the_labels_of_its_own_card(arguments, labels, tmp_path, monkeypatch):
+    from keras_gans import evaluation
+
+    asked = {}
+
+    def compare(models, settings, seeds, cache, *, labels):
+        asked.update(labels=labels, settings=settings)
+        return {}
+
+    model = SimpleNamespace(
+        label_space=kg.data.Classes(2), sheet=lambda *_: None, picture=lambda _: np.zeros((8, 8, 3), "uint8")
+    )
+    monkeypatch.setattr(app, "_sampler", lambda name: (None, model))
+    monkeypatch.setattr(evaluation, "compare", compare)
+    monkeypatch.chdir(tmp_path)
+    app.app(["compare", *arguments], standalone_mode=False)
+    assert asked["labels"] == dict(zip(arguments, labels))
+    assert asked["settings"].source == ("mine.npz" if "mine.npz" in arguments else "avatars")
+    assert asked["settings"].labels is True  # of a reference, whose images alone count
+
+
+def test_models_of_other_labels_are_compared(tmp_path, monkeypatch, capsys):
+    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "avatars")):
+        pytest.skip("TFDS_DATA_DIR holds no such prepared data")
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(cards.find("acgan_avatars") / "model.keras", "mine.keras")
+    options = ("--features", "pixels", "--metrics", "kid", "-n", "20")
+    app.app(["compare", "sngan_avatars", "acgan_avatars", *options, "--seeds", "2"], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["sngan_avatars", "acgan_avatars"] and lines[1].count("+-") == 2
+    mine = ["evaluate", "mine.keras", "--data", "avatars", "--floor", "", *options]
+    with pytest.raises(kg.errors.ConfigurationError, match="avatars, feature 'label': there are none.*--label-feature"):
+        app.app(mine, standalone_mode=False)
+    app.app([*mine, "--label-feature", "attributes"], standalone_mode=False)
+    assert "kid" in capsys.readouterr().out
+
+
+def test_a_conditional_model_is_measured_against_a_file_of_images_and_labels(tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (20, 32, 32, 3), "uint8"), random.integers(0, 2, (20, 6))
+    np.savez(tmp_path / "mine.npz", images=images, labels=labels)
+    monkeypatch.chdir(tmp_path)
+    options = ("--split", "train", "--floor", "", "--features", "pixels", "--metrics", "kid", "-n", "20")
+    app.app(["evaluate", "acgan_avatars", "--data", "mine.npz", *options], standalone_mode=False)
+    assert "mine.npz train, 20 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("evaluate", "gan_mnist", "--label-feature", "digit"), "no --label-feature"),
+        (("compare", "gan_mnist", "dcgan_mnist", "--label-feature", "digit"), "no --label-feature"),
+        (("compare", "gan_mnist", "cgan_mnist", "--label-feature", "a,b,c"), "one name or two"),
+    ],
+)
+def test_label_features_that_nothing_asks_for_are_refused(arguments, message):
+    with pytest.raises(click.UsageError, match=message):
+        app.app([*arguments], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    "space, text, labels",
+    [
+        (kg.data.Classes(10), "3", [3, 3, 3, 3]),
+        (kg.data.Classes(10), "0,2", [0, 2, 0, 2]),
+        (kg.data.Values(1), "0.5", [[0.5]] * 4),
+        (kg.data.Values(1), "0.5,1.0,0.25,0", [[0.5], [1], [0.25], [0]]),
+        (kg.data.Attributes(1), "1", [[1]] * 4),
+        (kg.data.Attributes(1), "0,1", [[0], [1], [0], [1]]),
+        (kg.data.Attributes(4), "0:1:0:1", [[0, 1, 0, 1]] * 4),
+        (kg.data.Classes(2, 3), "0:1,1:2", [[0, 1], [1, 2], [0, 1], [1, 2]]),
+    ],
+)
+def test_commas_are_between_labels_and_colons_between_columns(space, text, labels):
+    made = app._labels(text, 4, SimpleNamespace(label_space=space))
+    np.testing.assert_array_equal(space.checked(made), labels)
+
+
+def test_as_many_labels_as_columns_are_not_taken_for_one_label():
+    with pytest.raises(click.UsageError, match="0 or 1 in 4 columns: commas between labels, colons between"):
+        app._labels("0,1,0,1", 4, SimpleNamespace(label_space=kg.data.Attributes(4)))
+
+
+def test_one_value_is_the_label_of_all_images_of_a_model_of_values(tmp_path, monkeypatch):
+    model = kg.CGAN(image_shape=(8, 8, 1), latent_dim=4, label_space=kg.data.Values(1))
+    kg.zoo.write_preset(model, tmp_path / "tiny", {"dataset": {"name": "drawn:digits"}})
+    monkeypatch.chdir(tmp_path)
+    app.app(["sample", "./tiny", "--labels", "0.5", "-n", "4", "--seed", "3"], standalone_mode=False)
+    loaded = kg.load(str(tmp_path / "tiny"))
+    wanted = loaded.picture(loaded.generate(4, seed=3, labels=np.full((4, 1), 0.5)))
+    np.testing.assert_array_equal(pixels("grid.png"), wanted[..., 0])
+
+
 def test_verify_fails_where_a_file_is_not_what_its_card_says(tmp_path):
     shutil.copytree(cards.find("gan_mnist"), tmp_path / "zoo" / "copy")
     zoo = {"KERAS_GANS_ZOO": str(tmp_path / "zoo"), "TFDS_DATA_DIR": str(tmp_path)}
@@ -331,5 +469,5 @@ def test_a_conditional_model_draws_the_labels_asked_for(tmp_path):
     Image.fromarray(loaded.generate(1, seed=3, labels=1)[0, ..., 0]).save(tmp_path / "one.png")
     assert "Expected labels" in run("invert", "./tiny", "one.png", cwd=tmp_path, code=2).stderr
     run("invert", "./tiny", "one.png", "--labels", "1", "--steps", "2", cwd=tmp_path)
-    for labels, message in (("0,5", "from 0 to 2"), ("a", "--labels such as"), ("0:1", "shape")):
+    for labels, message in (("0,5", "from 0 to 2"), ("a", "--labels such as"), ("0:1", "colons between")):
         assert message in run("sample", "./tiny", "--labels", labels, cwd=tmp_path, code=2).stderr

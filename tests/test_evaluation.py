@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -111,6 +113,33 @@ def test_what_cannot_be_compared_is_refused():
         evaluation.compare({"a": gan, "b": other}, DRAWN, seeds=2)
     with pytest.raises(ConfigurationError, match="2 to 10 seeds"):
         evaluation.compare({"a": gan}, DRAWN, seeds=1)
+    texts = {name: SimpleNamespace(example_shape=(8, 3), alphabet=f"`{name}") for name in ("ab", "cd")}
+    with pytest.raises(ConfigurationError, match="one alphabet"):
+        evaluation.compare(texts, DRAWN, seeds=2)
+
+
+def test_models_are_compared_on_the_same_images_each_by_its_own_labels(monkeypatch):
+    images, digits = kg.data.digits(60, seed=1)
+    labels = {"digit": digits, "odd": digits % 2}
+
+    def loaded(settings, split, model):
+        about = {"name": "digits", "source": "TFDS", "split": split}
+        return kg.data.Batches(images, labels.get(settings.labels), batch_size=1, about=about)
+
+    monkeypatch.setattr(evaluation, "_images", loaded)
+    ten = digits_by_label(0)
+    two = kg.CGAN(image_shape=(28, 28, 1), latent_dim=4, label_space=kg.data.Classes(2))
+    settings = Settings("digits", "test", "pixels", ("kid",), samples=20)
+    both = {"ten": "digit", "two": "odd"}
+    table = evaluation.compare({"ten": ten, "two": two}, settings, 2, labels=both)
+    assert table == evaluation.compare({"two": two, "ten": ten}, settings, 2, labels=both)
+    for name, model in (("ten", ten), ("two", two)):
+        alone = evaluation.compare({name: model}, replace(settings, labels=both[name]), 2)
+        assert alone["kid"][name] == table["kid"][name]
+    with pytest.raises(ConfigurationError, match="CGAN.*digits, feature 'label': there are none.*--label-feature"):
+        evaluation.compare({"ten": ten, "two": two}, settings, 2, labels={"ten": "digit"})
+    with pytest.raises(ConfigurationError, match="from 0 to 1\\. .*feature 'digit'.*--label-feature"):
+        evaluation.compare({"two": two}, replace(settings, labels="digit"), 2)
 
 
 def test_features_by_name(tmp_path):
@@ -262,8 +291,9 @@ def test_a_card_that_says_more_or_less_than_is_measured_is_found_out(zoo):
     ],
 )
 def test_labels_are_found_again_by_a_classifier_of_these_labels(labels, space, judge):
-    found = evaluation._judge(Settings("avatars", labels=labels), space)
-    assert (found and found.name) == judge
+    for source in ("avatars", "avatars:1.0.0"):
+        found = evaluation._judge(Settings(source, labels=labels), space)
+        assert (found and found.name) == judge
 
 
 def test_categories_are_held_against_the_classes_that_they_became(monkeypatch):
@@ -302,5 +332,7 @@ def test_glo_reconstructs_what_it_was_trained_on_by_number_and_is_not_asked_to()
 def test_a_conditional_model_needs_data_with_labels(tmp_path):
     np.save(tmp_path / "images.npy", kg.data.digits(20)[0])
     settings = Settings(str(tmp_path / "images.npy"), "train", "classifier_mnist", samples=10, floor=None)
-    with pytest.raises(ConfigurationError, match="data set with labels"):
+    with pytest.raises(
+        ConfigurationError, match="data set with labels.*images.npy: there are none.*an .npz of images and"
+    ):
         evaluation.evaluate(digits_by_label(0), settings)
