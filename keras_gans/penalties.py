@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from keras_gans import engine
+from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.layers.inner import inner_layers
 from keras_gans.losses.adversarial import float32
@@ -372,7 +373,7 @@ def clip_weights(variables, limit=0.01):
 
     Reference: Arjovsky et al., 2017, algorithm 1, https://arxiv.org/abs/1701.07875
     """
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+    if not is_number(limit, 0.0) or limit == 0.0:
         raise ConfigurationError(f"Expected a limit as a number above 0. Received: {limit!r}.")
     for variable in variables:
         variable.assign(ops.clip(variable, -limit, limit))

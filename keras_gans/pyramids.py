@@ -130,6 +130,9 @@ def from_laplacian_pyramid(pyramid):
     Returns:
         Images of the finest level's size.
 
+    Raises:
+        ConfigurationError: no level, or levels that do not fit each other.
+
     Example:
 
     >>> images = np.arange(32, dtype="float32").reshape(1, 4, 8, 1)
@@ -137,7 +140,13 @@ def from_laplacian_pyramid(pyramid):
     >>> bool(np.allclose(again, images, atol=1e-5))
     True
     """
-    *finer, images = map(_floats, pyramid)
+    levels = [_floats(level) for level in pyramid]
+    if len({level.shape[3] for level in levels}) != 1:
+        raise ConfigurationError(
+            "Expected levels (N, height, width, channels) of the same channels, one or more. "
+            f"Received: {[tuple(level.shape) for level in levels]}."
+        )
+    *finer, images = levels
     for level in reversed(finer):
         images = level + double(images, level.shape[1:3])
     return images

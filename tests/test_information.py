@@ -8,6 +8,7 @@ from keras import Variable, ops
 
 from keras_gans import losses
 from keras_gans.engine import value_and_grad
+from keras_gans.errors import DataError
 
 
 def number(tensor):
@@ -61,3 +62,10 @@ def test_continuous_codes_against_two_normal_densities():
 def test_no_code_has_no_information():
     none = np.zeros((4, 0), "float32")
     assert number(losses.continuous_information(none, none)) == 0.0
+
+
+def test_codes_of_another_shape_are_refused():
+    with pytest.raises(DataError, match=r"one shape.*\(4, 1\) and \(4,\)"):
+        losses.continuous_information(np.ones((4, 1), "float32"), np.ones(4, "float32"))
+    with pytest.raises(DataError, match=r"one shape.*\(3, 3\) and \(3,\)"):
+        losses.categorical_information(np.eye(3, dtype="float32"), np.arange(3))

@@ -85,6 +85,16 @@ def test_cross_entropy_is_the_textbook_one():
         assert number(losses.cross_entropy(logits, target)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("logit", [12.0, 14.0, 17.0, 20.0])
+def test_the_loss_of_a_certain_verdict_is_exact(logit):
+    expected = np.log1p(np.exp(-logit))  # in float64
+    for sign, target in ((1.0, 1.0), (-1.0, 0.0)):
+        assert number(losses.cross_entropy(np.array([sign * logit], "float32"), target)) == pytest.approx(
+            expected, rel=1e-5
+        )
+    assert slope(losses.non_saturating_generator_loss, logit) == pytest.approx(-sigmoid(-logit), rel=1e-5)
+
+
 def test_the_saturating_loss_saturates_and_the_other_does_not():
     assert 0 < abs(slope(losses.minimax_generator_loss, -20.0)) < 1e-8
     assert slope(losses.minimax_generator_loss, -20.0) == pytest.approx(-sigmoid(-20.0), rel=1e-4)

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_gans import losses, pyramids
 from keras_gans.engine import value_and_grad
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.metrics import sliced_wasserstein
 
 
@@ -90,11 +90,18 @@ def test_whole_numbers_are_halved_as_floats():
     np.testing.assert_allclose(array(again), levels, atol=1e-3)
 
 
+def test_pyramids_of_unlike_images_are_not_compared():
+    with pytest.raises(DataError, match="one shape"):
+        losses.laplacian_loss(images(8, 8), images(8, 8)[:1])
+
+
 def test_what_is_no_pyramid_is_refused():
     for call, message in (
         (lambda: pyramids.laplacian_pyramid(images(8, 8), 0), "levels of 1 or more"),
         (lambda: pyramids.laplacian_pyramid(images(8, 8)[0], 2), r"images\[None\]"),
         (lambda: pyramids.double(images(8, 8), (8, 16)), r"half the size \(8, 16\)"),
+        (lambda: pyramids.from_laplacian_pyramid([]), r"one or more. Received: \[\]"),
+        (lambda: pyramids.from_laplacian_pyramid([np.ones((1, 8, 8, 3)), np.ones((1, 4, 4, 1))]), "same channels"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             call()

@@ -84,5 +84,7 @@ def test_feature_matching_compares_means_of_batches():
 def test_labels_and_features_that_do_not_belong_together_are_refused():
     with pytest.raises(DataError, match="a label for each of 4 images. Received: 1"):
         losses.semi_supervised_labelled_loss(np.zeros((4, 3), "float32"), np.array([1]))
+    with pytest.raises(DataError, match="labels as whole numbers. Received: float"):
+        losses.semi_supervised_labelled_loss(np.zeros((2, 3), "float32"), np.array([0.0, 1.0], "float32"))
     with pytest.raises(DataError, match="features of one layer"):
         losses.feature_matching_loss(np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32"))

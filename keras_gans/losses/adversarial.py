@@ -26,8 +26,8 @@ def cross_entropy(logits, target):
     0.6931
     """
     logits = float32(logits)
-    # t softplus(-d) + (1 - t) softplus(d) = softplus(d) - t d: one softplus, and never the logarithm of a sigmoid.
-    return ops.mean(ops.softplus(logits) - target * logits)
+    # Never the logarithm of a sigmoid, nor softplus(d) - t d, which cancels where a real image is all but certain.
+    return ops.mean(target * ops.softplus(-logits) + (1.0 - target) * ops.softplus(logits))
 
 
 @register

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_gans.losses.adversarial import float32
+from keras_gans.losses.relativistic import check_paired
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
 
@@ -23,6 +24,9 @@ def categorical_information(logits, codes):
     Returns:
         A float32 scalar, log K or less.
 
+    Raises:
+        DataError: shapes that differ.
+
     Example:
 
     >>> logits, codes = np.log(np.array([[1.0, 3.0], [1.0, 1.0]])), np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -32,6 +36,7 @@ def categorical_information(logits, codes):
     Reference: Chen et al., 2016, section 5, https://arxiv.org/abs/1606.03657; code: https://github.com/openai/InfoGAN
     """
     logits, codes = float32(logits), float32(codes)
+    check_paired(logits, codes)
     return ops.mean(ops.sum(codes * ops.log_softmax(logits, axis=-1), axis=-1)) + math.log(logits.shape[-1])
 
 
@@ -49,6 +54,9 @@ def continuous_information(means, codes):
     Returns:
         A float32 scalar.
 
+    Raises:
+        DataError: shapes that differ.
+
     Example:
 
     >>> float(continuous_information(np.array([[1.0], [0.0]]), np.array([[1.0], [-1.0]])))     # (1/2 + 0) / 2
@@ -57,4 +65,5 @@ def continuous_information(means, codes):
     Reference: Chen et al., 2016, section 5, https://arxiv.org/abs/1606.03657; code: https://github.com/openai/InfoGAN
     """
     means, codes = float32(means), float32(codes)
+    check_paired(means, codes)
     return 0.5 * ops.mean(ops.sum(ops.square(codes) - ops.square(codes - means), axis=-1))

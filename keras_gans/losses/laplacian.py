@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_gans.losses.adversarial import float32
+from keras_gans.losses.relativistic import check_paired
 from keras_gans.pyramids import laplacian_pyramid
 
 
@@ -24,6 +25,7 @@ def laplacian_loss(images, others, levels=4):
 
     Raises:
         ConfigurationError: more levels than the images can be halved for.
+        DataError: shapes that differ.
 
     Example:
 
@@ -33,5 +35,7 @@ def laplacian_loss(images, others, levels=4):
 
     Reference: Bojanowski et al., 2017, https://arxiv.org/abs/1707.05776
     """
-    difference = laplacian_pyramid(float32(images) - float32(others), levels)
+    images, others = float32(images), float32(others)
+    check_paired(images, others)
+    difference = laplacian_pyramid(images - others, levels)
     return sum(ops.mean(ops.abs(level)) for level in difference)

@@ -27,6 +27,10 @@ def semi_supervised_labelled_loss(logits, labels):
     Returns:
         A float32 scalar, 0 or more.
 
+    Raises:
+        DataError: not one label for each image, or labels that are no whole numbers. Whole ones out of range, which
+            only `fit` looks at, are no class: they count as lse(x).
+
     Example:
 
     >>> logits = np.array([[0.0, 0.0], [0.0, np.log(3.0)]])
@@ -40,6 +44,8 @@ def semi_supervised_labelled_loss(logits, labels):
         raise DataError(
             f"Expected a label for each of {logits.shape[0]} images. Received: {labels.shape[0]}. Give one an image."
         )
+    if "int" not in (dtype := keras.backend.standardize_dtype(labels.dtype)):
+        raise DataError(f"Expected labels as whole numbers. Received: {dtype}. Convert them.")
     chosen = ops.one_hot(labels, logits.shape[-1], dtype="float32")
     return ops.mean(ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1))
 

@@ -74,7 +74,7 @@ class WGAN(AdversarialModel):
             generator = build_generator(image_shape, latent_dim, kernel_size=4)
             discriminator = build_discriminator(image_shape, kernel_size=4)
         super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
-        self.clip = clip
+        self.clip = float(clip)
 
     def discriminator_loss(self, real, fake, training=True):
         return wasserstein_discriminator_loss(self.score(real, training), self.score(fake, training))

@@ -27,6 +27,23 @@ class TestWGAN(VariantContract):
         generator = np.concatenate([w.ravel() for w in values(gan.generator.trainable_variables)])
         assert np.abs(generator).max() > 0.05  # its gammas are about 1
 
+    def test_the_critic_is_clipped_after_each_of_its_updates(self, monkeypatch):
+        gan = self.gan(
+            clip=0.05,
+            discriminator_steps=3,
+            compile={"d_optimizer": keras.optimizers.RMSprop(10.0), "run_eagerly": True},
+        )
+        minimize, largest = gan.minimize, []
+
+        def watched(player, *inputs):
+            largest.append(max(np.abs(w).max() for w in values(gan.discriminator.trainable_variables)))
+            return minimize(player, *inputs)
+
+        monkeypatch.setattr(gan, "minimize", watched)
+        gan.fit(self.batches(), steps_per_epoch=1, verbose=0)
+        assert len(largest) == 4 and largest[0] > 0.05
+        assert largest[1:] == [np.float32(0.05)] * 3
+
     def test_the_critic_widens_the_gap_and_the_generator_raises_its_score(self):
         gan = self.gan()
         real, _ = self.arrays()
