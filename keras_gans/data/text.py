@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gans.data.batches import Batches
+from keras_gans.data.checks import is_whole
 from keras_gans.data.loading import TFDS_NAME, read_tfds
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 
@@ -66,9 +67,8 @@ def load_text(
     >>> kg.data.decode_text(batches.at(0)[0], batches.about["alphabet"])
     ['a cat', 'a dog']
     """
-    if not isinstance(length, int) or length < 1:
-        raise ConfigurationError(f"Expected a length of 1 character or more. Received: {length!r}.")
-    if take is not None and not (isinstance(take, int) and take >= 1):
+    _check_length(length)
+    if take is not None and not is_whole(take, 1):
         raise ConfigurationError(f"Expected to take 1 line or more, or None. Received: take={take!r}.")
     lines, about = _read(source, split, take, download, data_dir)
     lines = [line.strip()[:length] for line in lines]
@@ -114,6 +114,11 @@ def _read(source, split, take, download, data_dir):
     return lines, about
 
 
+def _check_length(length):
+    if not is_whole(length, 1):
+        raise ConfigurationError(f"Expected a length of 1 character or more. Received: {length!r}.")
+
+
 def check_alphabet(alphabet):
     """Refuses what cannot be an alphabet.
 
@@ -146,8 +151,8 @@ def encode_text(lines, alphabet, length, unknown=None):
         uint8 (N, length).
 
     Raises:
-        ConfigurationError: an alphabet that cannot be, or an `unknown` outside it.
-        DataError: characters outside the alphabet, and no `unknown`.
+        ConfigurationError: an alphabet or a length that cannot be, or an `unknown` outside the alphabet.
+        DataError: one string in place of lines, or characters outside the alphabet, and no `unknown`.
 
     Example:
 
@@ -155,6 +160,9 @@ def encode_text(lines, alphabet, length, unknown=None):
     [[1, 2, 0], [2, 1, 2]]
     """
     check_alphabet(alphabet)
+    _check_length(length)
+    if isinstance(lines, str):
+        raise DataError("Expected a list of lines. Received: one string. Pass it as [line], or split it into lines.")
     places = {character: place for place, character in enumerate(alphabet)}
     if unknown is not None and unknown not in places:
         raise ConfigurationError(f"Expected `unknown` to be a character of {alphabet!r}. Received: {unknown!r}.")
@@ -184,10 +192,22 @@ def decode_text(tokens, alphabet):
     Returns:
         A list of N strings.
 
+    Raises:
+        ConfigurationError: an alphabet that cannot be.
+        DataError: no rows of integers, or ids that name no character.
+
     Example:
 
     >>> decode_text(np.array([[1, 2, 0], [0, 1, 2]]), alphabet="`ab")
     ['ab', '`ab']
     """
     check_alphabet(alphabet)
-    return ["".join(alphabet[token] for token in row).rstrip(alphabet[0]) for row in np.asarray(tokens).tolist()]
+    tokens = np.asarray(tokens)
+    if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+        raise DataError(f"Expected rows of ids, integers (N, length). Received: {tokens.dtype} {tokens.shape}.")
+    if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(alphabet):
+        raise DataError(
+            f"Expected ids from 0 to {len(alphabet) - 1}. Received: {tokens.min()} to {tokens.max()}. Pass the "
+            "alphabet that they were encoded with."
+        )
+    return ["".join(alphabet[token] for token in row).rstrip(alphabet[0]) for row in tokens.tolist()]

@@ -304,7 +304,8 @@ class TextEvaluator:
     """Measures generated lines against a reference: the Jensen-Shannon divergences of n-grams, "js1" to "js4", in bits.
 
     Args:
-        real: the reference: `kg.data.load_text`'s batches. The paper compares 640 generated lines with all lines.
+        real: the reference: `kg.data.load_text`'s batches, by the model's own alphabet. The paper compares 640 lines
+            that were generated with all lines.
         name: what the protocol calls it; by default its data set's name and split.
 
     Example:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
 
 
@@ -45,7 +46,7 @@ def ngram_divergence(*, real, fake, n):
             )
     vocabulary = 1 + int(max(real.max(), fake.max()))
     longest = min(real.shape[1], fake.shape[1])
-    if not isinstance(n, int) or not 1 <= n <= longest or vocabulary**n >= 2**63:
+    if not is_whole(n, 1) or n > longest or vocabulary**n >= 2**63:
         raise ConfigurationError(
             f"Expected n from 1 to the {longest} characters of a line, with {vocabulary}^n below 2^63. Received: {n!r}."
         )

@@ -17,6 +17,8 @@ Departures from the paper:
 - images are in [-1, 1] and leave through a tanh; the published code for MNIST has [0, 1] and a sigmoid, which is the
   same function of the weights up to a factor of two;
 - no noise smooths the grey levels; the published code of the residual networks adds U[0, 1/128] to each pixel;
+- kernels start from Keras's He uniform, whose fan of a transposed convolution counts the outputs: the last one is three
+  times the published code's for digits, and the first samples have saturated pixels;
 - the critic's last layer has no bias, which the difference of two means would cancel;
 - the residual networks: the generator's batch is as large as the critic's, where the published code doubles it; batch
   norm is Keras's, with a moving average for sampling.

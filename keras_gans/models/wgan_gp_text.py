@@ -23,7 +23,7 @@ from keras import layers, ops
 
 from keras_gans.data.checks import check_tokens, is_number
 from keras_gans.data.text import ALPHABET, check_alphabet, decode_text, load_text
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import text_grid
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
@@ -191,6 +191,15 @@ class WGANGPText(AdversarialModel):
 
     def check_examples(self, examples, shape):
         check_tokens(examples, shape, len(self.alphabet))
+
+    def _checked(self, x, y=None, **options):
+        given = getattr(x, "about", {}).get("alphabet", self.alphabet)
+        if given != self.alphabet:
+            raise DataError(
+                f"Expected ids by the model's alphabet, {self.alphabet!r}. Received: ids by {given!r}. Pass one "
+                "alphabet to kg.data.load_text and to the model, or build it with for_data."
+            )
+        return super()._checked(x, y, **options)
 
     def as_real(self, examples):
         """Ids (N, length) as one-hot rows, float32 (N, length, vocabulary)."""

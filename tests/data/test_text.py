@@ -133,6 +133,27 @@ def test_arguments_out_of_range_are_refused(options):
         load_text(LINES, **{"batch_size": 1, **options})
 
 
+def test_numpys_counts_are_counts_and_truth_values_are_none():
+    assert load_text(LINES, length=np.int64(4), take=np.int64(2), batch_size=1).images.shape == (2, 4)
+    for length in (True, -1, "4"):
+        with pytest.raises(ConfigurationError, match="a length of 1"):
+            encode_text(["a"], "`a", length)
+
+
+def test_one_string_is_no_list_of_lines():
+    with pytest.raises(DataError, match="one string"):
+        encode_text("abba", "`ab", 4)
+
+
+@pytest.mark.parametrize(
+    "tokens, message",
+    [([[-1]], "-1 to -1"), ([[0, 3]], "from 0 to 2. Received: 0 to 3"), ([1, 2], "rows"), ([[0.5]], "rows")],
+)
+def test_ids_that_name_no_character_are_refused(tokens, message):
+    with pytest.raises(DataError, match=message):
+        decode_text(tokens, "`ab")
+
+
 def test_a_file_or_a_list_is_one_split():
     with pytest.raises(DataError, match="A list is one split"):
         load_text(LINES, split="test")

@@ -168,6 +168,12 @@ class TestWGANGPText(VariantContract):
         assert lines == one.text(tokens) == kg.data.decode_text(tokens, ALPHABET)
         assert lines[:2] == one.generate_text(2, seed=2) and one.generate_text(seed=[2])[0] == lines[0]
 
+    def test_ids_by_another_alphabet_are_refused(self, one):
+        data = kg.data.load_text(["all flesh", "is grass"], length=LENGTH, batch_size=2)
+        for use in (lambda: one.fit(data, verbose=0), lambda: one.evaluate(data, verbose=0)):
+            with pytest.raises(DataError, match="the model's alphabet.*Received: ids by '` aefghlrs'"):
+                use()
+
     @pytest.mark.parametrize("alphabet", ["`" + ALPHABET[:0:-1], "\0" + "".join(chr(0x3B1 + i) for i in range(94))])
     def test_a_saved_model_keeps_its_alphabet(self, alphabet, tmp_path):
         gan = self.make(alphabet=alphabet)
