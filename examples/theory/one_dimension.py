@@ -2,7 +2,7 @@
 
     python examples/theory/one_dimension.py --output docs/theory
 
-Data is N(0.35, 0.15^2), the noise one normal number, both networks small (Goodfellow et al., 2014,
+Data is N(0.35, 0.15^2), the noise one uniform number, both networks small (Goodfellow et al., 2014,
 https://arxiv.org/abs/1406.2661). Dotted: the data's density; solid: the generator's, from samples; dashed: the
 discriminator D, with p / (p + p_G), the best that it could be, in grey. The lines below show where noise goes.
 """
@@ -62,10 +62,10 @@ class Panels(keras.callbacks.Callback):
     def __init__(self, every):
         super().__init__()
         self.every, self.frames = every, []
-        self.noise = np.random.Generator(np.random.PCG64(1)).standard_normal((2000, 1)).astype("float32")
-        self.ladder = np.linspace(-2, 2, 17, dtype="float32")[:, None]
 
     def on_train_begin(self, logs=None):
+        self.noise = self.model.prior(self.model.noise(2000, seed=1))
+        self.ladder = np.linspace(-(3**0.5), 3**0.5, 17, dtype="float32")[:, None]  # the prior's range
         self.keep(0)
 
     def on_epoch_end(self, epoch, logs=None):

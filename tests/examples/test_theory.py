@@ -116,6 +116,17 @@ def test_samples_of_the_mixtures_models_are_of_their_priors():
     assert points.shape == (1000, 2) and 1.7 < np.abs(points).max() <= 3**0.5 + 1e-6
 
 
+def test_the_lines_generator_is_shown_on_the_noise_it_is_trained_on():
+    line = demo("one_dimension")
+    panels = line.Panels(every=1)
+    panels.set_model(line.build(steps=1))
+    panels.on_train_begin()
+    points = panels.model.generate(2000, seed=1)[:, 0, 0, 0] / 127.5 - 1.0  # rounded to 256 levels
+    ((_, _, made, goes_to),) = panels.frames
+    assert np.abs(made - line.density(points)).max() < 0.02 * made.max()
+    assert goes_to.min() <= points.min() + 0.01 and goes_to.max() >= points.max() - 0.01
+
+
 def test_the_mixtures_models_differ_in_nothing_but_the_way_back():
     mixture = demo("ali_mixture")
     gan, ali = mixture.gan(), mixture.ali()
