@@ -73,7 +73,7 @@ LABELS = {
     "icgan_avatars": ATTRIBUTES,
 }
 
-EXPRESSION = "100,110,278 - 32,149,288 + 177,257,269"
+EXPRESSION = "58,70,370 - 68,103,155 + 31,244,382"
 
 # What else models show: picture, caption, and a command or, where the command line has none, Python.
 MORE = [

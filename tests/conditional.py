@@ -141,6 +141,15 @@ class ConditionalContract(VariantContract):
             with pytest.raises(DataError, match=message if len(labels) else "abel"):
                 one.fit(images[: max(1, len(labels))], np.asarray(labels), verbose=0)
 
+    def test_labels_in_rows_of_several_lengths_are_refused(self, one):
+        with pytest.raises(DataError, match="rows of several lengths"):
+            one.generate(2, seed=0, labels=[[0, 1], [1]])
+
+    def test_labels_are_drawn_for_counts_and_seeds_that_can_be(self, one):
+        for n, seed in ((0, 0), (-1, 0), (None, 0), (2.0, 0), (5, [1, 2])):
+            with pytest.raises(ConfigurationError, match="images|one seed an image"):
+                one.labels(n, seed)
+
     def test_images_alone_are_refused(self, one):
         images, labels = self.arrays()
         for data in (images, kg.data.Batches(images, batch_size=8)):
@@ -180,13 +189,13 @@ class ConditionalContract(VariantContract):
         for space, labels in (
             (kg.data.Classes(2, 3), np.stack([rng.integers(0, 2, len(images)), rng.integers(0, 3, len(images))], 1)),
             (kg.data.Attributes(2), rng.integers(0, 2, (len(images), 2))),
-            (kg.data.Values(2), rng.uniform(-1, 1, (len(images), 2)).astype("float32")),
+            (kg.data.Values(1), rng.uniform(-1, 1, len(images)).astype("float32")),
         ):
             keras.utils.set_random_seed(1)
             gan = self.make(seed=5, label_space=space)
             gan.compile()
             history = gan.fit(kg.data.Batches(images, labels, batch_size=self.batch_size), verbose=0).history
             assert all(np.isfinite(history[name]).all() for name in gan.log_names)
-            low, high = gan.generate(2, seed=[1, 1], labels=[[0, 0], [1, 1]])
+            low, high = gan.generate(2, seed=[1, 1], labels=[[0, 0], [1, 1]] if space.size > 1 else [0, 1])
             assert not np.array_equal(low, high)
             assert gan.generate(2, seed=0).shape == (2, *self.shape)

@@ -84,6 +84,11 @@ class Batches(keras.utils.PyDataset):
         """(height, width, channels) of one image."""
         return tuple(self.images.shape[1:])
 
+    @property
+    def given_labels(self):
+        """The labels that batches may hold, or None."""
+        return self.labels
+
     def fingerprint(self):
         """SHA-256 over the arrays' shapes, types and bytes, in hexadecimal."""
         digest = hashlib.sha256()

@@ -190,8 +190,8 @@ def check_dataset(
             "Lower steps_per_epoch, leave it out, or add .repeat()."
         )
     labels = labels_of(batch)
-    if isinstance(x, Batches) and isinstance(batch, tuple) and len(batch) == 2:
-        labels = x.labels
+    if isinstance(x, Batches) and labels is not None:
+        labels = x.given_labels
     _check_labels(labels, label_space, labels_needed)
     return x
 
@@ -200,8 +200,10 @@ def check_batch_size(size, packing):
     """Refuses batches of which packs of `packing` images, judged together, would leave a rest each time.
 
     Raises:
-        DataError: a size that the packing does not divide.
+        DataError: no whole number of 1 or more, or one that the packing does not divide.
     """
+    if not is_whole(size, 1):
+        raise DataError(f"Expected a batch_size of 1 or more. Received: {size!r}.")
     if size % packing:
         nearest = max(1, round(size / packing)) * packing
         raise DataError(

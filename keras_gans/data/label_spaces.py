@@ -29,13 +29,7 @@ class LabelSpace:
         Raises:
             DataError: another shape or dtype, no label, or values that are none of the space's.
         """
-        try:
-            given = np.asarray(labels) if isinstance(labels, (list, tuple)) else ops.convert_to_numpy(labels)
-        except ValueError as error:
-            raise DataError(
-                f"Expected labels of shape {_written(self.shape)}, {self}. Received: rows of several lengths."
-            ) from error
-        values = given
+        given = values = self._array(labels)
         if self.shape == () and given.ndim == 2 and given.shape[1] == 1:
             values = given[:, 0]
         elif self.shape == (1,) and given.ndim == 1:
@@ -54,6 +48,21 @@ class LabelSpace:
                 f"the model with a label_space that holds them all.{none if (values == -1).any() else ''}"
             )
         return values
+
+    def asked(self, labels):
+        """`checked`, where a label without an axis of labels is one for all: (1, *shape)."""
+        given = self._array(labels)
+        if given.ndim == 0 or given.ndim == 1 and self.shape not in ((), (1,)):
+            given = given[None]
+        return self.checked(given)
+
+    def _array(self, labels):
+        try:
+            return ops.convert_to_numpy(labels) if ops.is_tensor(labels) else np.asarray(labels)
+        except ValueError as error:
+            raise DataError(
+                f"Expected labels of shape {_written(self.shape)}, {self}. Received: rows of several lengths."
+            ) from error
 
     def in_grid(self, n, columns):
         """Labels (n, *shape) for a grid of so many columns; None where any will do."""
@@ -182,26 +191,45 @@ class Classes(LabelSpace):
 class Attributes(LabelSpace):
     """Several attributes, each there or not: labels (N, count) of 0 and 1, or of truth values.
 
+    Attributes of real data go together: there are no sunglasses without glasses. So labels are drawn from the
+    combinations `rows` that data have, as often as there. Others may be asked for all the same.
+
     Args:
         count: how many attributes.
+        rows: combinations to draw from, (K, count) of 0 and 1; None: all, each as likely.
+        weights: how often each is drawn beside the others, K numbers above 0; None: all alike.
 
     Raises:
-        ConfigurationError: no whole number of 1 or more.
+        ConfigurationError: no whole number of 1 or more, rows that are no labels, or not one weight for each.
 
     Example:
 
     >>> np.asarray(kg.data.Attributes(3).encode(np.array([[True, False, True]]))).tolist()
     [[1.0, 0.0, 1.0]]
+    >>> kg.data.Attributes(2, rows=[[0, 0], [1, 1]], weights=[3, 1]).draw(np.array([[0.7, 0.2], [0.8, 0.2]])).tolist()
+    [[0, 0], [1, 1]]
     """
 
     kinds = "biu"
     low, high = 0, 1
 
-    def __init__(self, count):
+    def __init__(self, count, *, rows=None, weights=None):
         if not is_whole(count, 1):
             raise ConfigurationError(f"Expected a count of attributes, 1 or more. Received: {count!r}.")
         self.count = self.size = self.draws = int(count)
         self.shape = (self.count,)
+        self.rows, self.weights = rows, weights
+        if rows is None and weights is None:
+            return
+        try:
+            self.rows = self.checked(rows).astype("int64")
+        except DataError as error:
+            raise ConfigurationError(f"Expected rows to be combinations of attributes. {error}") from error
+        self.weights = [1] * len(self.rows) if weights is None else np.ravel(weights).tolist()
+        if len(self.weights) != len(self.rows) or not all(is_number(w, 0) and w > 0 for w in self.weights):
+            raise ConfigurationError(
+                f"Expected one weight above 0 for each of {len(self.rows)} rows. Received: weights={weights!r}."
+            )
 
     def __str__(self):
         return f"0 or 1 in {self.count} columns"
@@ -217,13 +245,22 @@ class Attributes(LabelSpace):
         return ops.where(same, 1.0 - encoded, drawn)
 
     def draw(self, uniform):
-        """Labels, each attribute there for one image in two, of numbers from U[0, 1], an array (N, count)."""
-        return (np.asarray(uniform) >= 0.5).astype("int64")
+        """Labels of numbers from U[0, 1], an array (N, count): of the first numbers, rows as often as their weights
+        say; without rows, each attribute for one image in two."""
+        uniform = np.asarray(uniform)
+        if self.rows is None:
+            return (uniform >= 0.5).astype("int64")
+        ends = np.cumsum(self.weights) / np.sum(self.weights)
+        return self.rows[np.minimum(np.searchsorted(ends, uniform[:, 0], side="right"), len(ends) - 1)]
 
     def in_grid(self, n, columns):
         """Labels for a grid: the first column shows no attribute, each that follows one; without room for all, one
-        follows the other."""
+        follows the other. Of `rows`, those that come nearest, of several the most frequent."""
         kinds = np.vstack([np.zeros((1, self.count), "int64"), np.eye(self.count, dtype="int64")])
+        if self.rows is not None:
+            # An attribute that is asked for counts for more than all that are not.
+            missed = ((1 + self.count * kinds[:, None]) * (kinds[:, None] != self.rows)).sum(-1)
+            kinds = self.rows[[np.lexsort((-np.asarray(self.weights), row))[0] for row in missed]]
         return kinds[np.arange(n) % max(columns, len(kinds)) % len(kinds)]
 
     def loss(self, logits, encoded):
@@ -236,7 +273,9 @@ class Attributes(LabelSpace):
         return (np.asarray(logits) > 0).astype("int64")
 
     def get_config(self):
-        return {"count": self.count}
+        if self.rows is None:
+            return {"count": self.count}
+        return {"count": self.count, "rows": self.rows.tolist(), "weights": self.weights}
 
 
 @register
@@ -248,7 +287,8 @@ class Values(LabelSpace):
         low, high: the smallest and the largest.
 
     Raises:
-        ConfigurationError: no whole number of 1 or more, or low that is not below high.
+        ConfigurationError: no whole number of 1 or more, low that is not below high, or so near that float32 does not
+            tell the numbers between.
 
     Example:
 
@@ -264,6 +304,12 @@ class Values(LabelSpace):
         if not is_number(low) or not is_number(high) or not low < high:
             raise ConfigurationError(
                 f"Expected low below high, two finite numbers. Received: low={low!r}, high={high!r}."
+            )
+        if high - low < 1e-4 * max(abs(low), abs(high)) or max(abs(low), abs(high)) > 1e38:
+            raise ConfigurationError(
+                "Expected labels that float32 tells from each other: low and high apart by a ten thousandth of "
+                f"themselves, up to 1e38. Received: low={low!r}, high={high!r}. Subtract an offset from the labels, or "
+                "scale them."
             )
         self.count = self.size = self.draws = int(count)
         self.low, self.high, self.shape = float(low), float(high), (self.count,)
@@ -299,6 +345,7 @@ class Values(LabelSpace):
         return {"count": self.count, "low": self.low, "high": self.high}
 
 
+COMBINATIONS = 1000  # that attributes of a data set are drawn from at most: a model's file keeps them
 TEN_CLASSES = Classes(10)  # what most data sets of few classes have
 
 
@@ -323,11 +370,12 @@ def label_space_of(labels):
         labels: array of whole numbers, of truth values or of floats, (N,) or (N, columns).
 
     Returns:
-        `Classes` of whole numbers, with two classes or more in each column; `Attributes` of truth values; `Values` of
-        floats.
+        `Classes` of whole numbers, with two classes or more in each column; `Attributes` of truth values, drawn as
+        often as each combination is there, of the thousand most frequent; `Values` of floats.
 
     Raises:
         DataError: no labels, negative whole numbers, floats that are not finite or all alike, or anything else.
+        ConfigurationError: floats that `Values` refuses.
 
     Example:
 
@@ -344,7 +392,9 @@ def label_space_of(labels):
         )
     columns = labels.reshape(len(labels), -1)
     if labels.dtype.kind == "b":
-        return Attributes(columns.shape[1])
+        rows, weights = np.unique(columns, axis=0, return_counts=True)
+        most = np.argsort(-weights, kind="stable")[:COMBINATIONS]
+        return Attributes(columns.shape[1], rows=rows[most].astype("int64"), weights=weights[most].tolist())
     if labels.dtype.kind == "f":
         if not np.isfinite(columns).all() or columns.min() == columns.max():
             raise DataError(

@@ -47,6 +47,11 @@ class SemiSupervisedBatches(Batches):
         if len(self.known) == 0:
             raise DataError("Expected at least one labelled image. Received: none.")
 
+    @property
+    def given_labels(self):
+        """Those that are known."""
+        return self.labels[self.known]
+
     def _permutation(self, count, *words):
         if not self.shuffle:
             return np.arange(count)

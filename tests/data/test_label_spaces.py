@@ -100,7 +100,8 @@ def test_labels_that_are_none_of_the_space_are_refused(space, labels, message):
 def test_labels_of_any_whole_type_pass():
     for dtype in ("uint8", "int32", "int64"):
         assert Classes(3).checked(np.array([0, 2], dtype)).tolist() == [0, 2]
-    assert Classes(3).checked([[0], [2]] and np.array([[0], [2]])).tolist() == [0, 2]
+    for column in ([[0], [2]], np.array([[0], [2]])):
+        assert Classes(3).checked(column).tolist() == [0, 2]
     assert Values(1, low=0, high=9).checked(np.array([[3]])).tolist() == [[3]]
 
 
@@ -111,8 +112,15 @@ def test_labels_of_any_whole_type_pass():
         (lambda: Classes(0), "counts of classes"),
         (lambda: Classes(2.5), "counts of classes"),
         (lambda: Attributes(0), "attributes"),
+        (lambda: Attributes(2, rows=[[0, 1, 1]]), r"combinations of attributes. .* shape \(N, 2\)"),
+        (lambda: Attributes(2, rows=[[0, 2]]), "combinations of attributes"),
+        (lambda: Attributes(2, rows=[[0, 1]], weights=[0]), "one weight above 0"),
+        (lambda: Attributes(2, rows=[[0, 1]], weights=[1, 1]), "one weight above 0"),
+        (lambda: Attributes(2, weights=[1, 1]), "combinations of attributes"),
         (lambda: Values(0), "count of numbers"),
         (lambda: Values(1, low=1.0, high=1.0), "low below high"),
+        (lambda: Values(1, low=1.7e9, high=1.7e9 + 100), "Subtract an offset"),
+        (lambda: Values(1, low=-1e39, high=1e39), "up to 1e38"),
         (lambda: check_label_space(10), "kg.data.Classes"),
     ],
 )
@@ -132,9 +140,9 @@ def test_the_space_of_a_data_set():
     assert label_space_of(np.array([0, 9, 3])) == Classes(10)
     assert label_space_of(np.array([[0, 2], [1, 0]])) == Classes(2, 3)
     assert label_space_of(np.zeros(3, "int64")) == Classes(2)
-    assert label_space_of(np.zeros((3, 4), bool)) == Attributes(4)
+    assert label_space_of(np.zeros((3, 4), bool)) == Attributes(4, rows=[[0] * 4], weights=[3])
     assert label_space_of(np.array([0.5, 2.5], "float32")) == Values(1, low=0.5, high=2.5)
-    assert label_space_of(np.array([True, False])) == Attributes(1)
+    assert label_space_of(np.array([True, False, True])) == Attributes(1, rows=[[1], [0]], weights=[2, 1])
     strange = [np.zeros((3, 2, 2), int), np.array(["a"]), np.array([None]), np.ones(3), np.array([0.0, np.nan])]
     for labels in (None, [], np.array([-1, 2]), *strange):
         with pytest.raises(DataError, match="labels"):
@@ -151,6 +159,46 @@ def test_a_data_sets_space_takes_its_labels(labels):
     checked = space.checked(np.array(labels))
     assert encoded(space, labels).shape == encoded(space, checked).shape == (len(labels), space.size)
     np.testing.assert_allclose(encoded(space, labels), encoded(space, checked))
+
+
+def test_attributes_are_drawn_as_often_as_data_have_them():
+    columns = np.repeat([[0, 0, 0], [1, 0, 0], [1, 1, 0]], [5, 3, 2], axis=0).astype(bool)
+    space = label_space_of(columns)
+    count = 5000
+    drawn = space.draw(np.random.default_rng(0).uniform(size=(count, space.draws)))
+    rows, found = np.unique(drawn, axis=0, return_counts=True)
+    assert rows.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+    assert np.abs(found - count * np.array([0.5, 0.3, 0.2])).max() < 5 * np.sqrt(count / 4)
+    ends = space.draw(np.array([[0.0, 1, 1], [1.0, 0, 0], [0.499, 0, 0], [0.501, 0, 0]]))
+    assert ends.tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0]]
+    # None, the first, the second, which comes with the first alone, and the third, which nobody has: the most frequent.
+    assert space.in_grid(4, 4).tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0]]
+
+
+def test_attributes_keep_the_most_frequent_combinations():
+    columns = np.unpackbits(np.arange(2048, dtype=">u2").view("uint8").reshape(-1, 2), axis=1).astype(bool)
+    space = label_space_of(np.concatenate([columns, columns[1500:1501]]))
+    assert len(space.rows) == len(space.weights) == 1000
+    assert space.rows[0].tolist() == columns[1500].tolist() and space.weights[0] == 2
+
+
+@pytest.mark.parametrize(
+    "space, labels, asked",
+    [
+        (Classes(3), 2, [2]),
+        (Classes(3), [2, 1], [2, 1]),
+        (Classes(2, 3), [1, 2], [[1, 2]]),
+        (Classes(2, 3), [[1, 2], [0, 0]], [[1, 2], [0, 0]]),
+        (Attributes(1), 1, [[1]]),
+        (Attributes(1), [1, 0, 1], [[1], [0], [1]]),
+        (Attributes(1), [[1], [0]], [[1], [0]]),
+        (Values(1), 0.5, [[0.5]]),
+        (Values(1), np.array([0.5, 0.25]), [[0.5], [0.25]]),
+        (Values(2), (0.5, 0.25), [[0.5, 0.25]]),
+    ],
+)
+def test_one_label_is_asked_for_without_an_axis_of_labels(space, labels, asked):
+    assert space.asked(labels).tolist() == asked
 
 
 def test_labels_in_rows_of_several_lengths_are_refused():

@@ -18,16 +18,25 @@ from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.training import Recipe
 
 SHAPE = (32, 32, 3)
-ATTRIBUTES = kg.data.Attributes(6)  # in the order of their names: beard, glasses, hat, long hair, smiling, sunglasses
 
 
 def recipe(smoke=False):
     keras.config.set_dtype_policy("mixed_bfloat16")
     filters = 4 if smoke else 32
+    dataset = kg.data.load(
+        "avatars",
+        split="train",
+        labels="attributes",
+        image_size=SHAPE[:2],
+        batch_size=64,
+        take=256 if smoke else None,
+    )
+    # In the order of their names: beard, glasses, hat, long hair, smiling, sunglasses.
+    attributes = kg.data.label_space_of(dataset.labels)
     model = kg.ACGAN(
-        build_generator(SHAPE, latent_dim=64, base_filters=filters, label_size=ATTRIBUTES.size),
-        build_discriminator(SHAPE, base_filters=filters, input_noise=0.2, logits=1 + ATTRIBUTES.size),
-        label_space=ATTRIBUTES,
+        build_generator(SHAPE, latent_dim=64, base_filters=filters, label_size=attributes.size),
+        build_discriminator(SHAPE, base_filters=filters, input_noise=0.2, logits=1 + attributes.size),
+        label_space=attributes,
         fake_label_weight=0.0,
         ema_decay=0.999,
     )
@@ -35,14 +44,7 @@ def recipe(smoke=False):
     model.compile(adam(4e-4, beta_1=0.5), adam(1e-4, beta_1=0.5))
     return Recipe(
         title="Drawn faces with attributes on demand, 32x32 in colour",
-        dataset=kg.data.load(
-            "avatars",
-            split="train",
-            labels="attributes",
-            image_size=SHAPE[:2],
-            batch_size=64,
-            take=256 if smoke else None,
-        ),
+        dataset=dataset,
         model=model,
         epochs=1 if smoke else 120,
         callbacks=[kg.callbacks.LabelSmoothing(0.9)],

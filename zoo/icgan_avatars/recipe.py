@@ -19,12 +19,11 @@ from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.training import Recipe
 
 SHAPE = (32, 32, 3)
-ATTRIBUTES = kg.data.Attributes(6)  # in the order of their names: beard, glasses, hat, long hair, smiling, sunglasses
 
 
 def recipe(smoke=False):
     keras.config.set_dtype_policy("mixed_bfloat16")
-    filters, size = 4 if smoke else 32, ATTRIBUTES.size
+    filters = 4 if smoke else 32
     dataset = kg.data.load(
         "avatars",
         split="train",
@@ -33,12 +32,15 @@ def recipe(smoke=False):
         batch_size=64,
         take=256 if smoke else None,
     )
+    # In the order of their names: beard, glasses, hat, long hair, smiling, sunglasses.
+    attributes = kg.data.label_space_of(dataset.labels)
+    size = attributes.size
     model = kg.IcGAN(
         build_generator(SHAPE, latent_dim=32, base_filters=filters, label_size=size),
         build_discriminator(SHAPE, base_filters=filters, input_noise=0.2, label_size=size),
         build_encoder(SHAPE, 32, base_filters=filters, name="latent_encoder"),
         build_encoder(SHAPE, size, base_filters=filters, name="label_encoder"),
-        label_space=ATTRIBUTES,
+        label_space=attributes,
         ema_decay=0.999,
     )
     adam = kg.optimizers.FusedAdam
@@ -50,6 +52,7 @@ def recipe(smoke=False):
         epochs=1 if smoke else 80,
         callbacks=[kg.callbacks.LabelSmoothing(0.9), FitEncoders(dataset, epochs=1 if smoke else 15, verbose=2)],
         limits="Small networks, trained for a quarter of an hour: faces are rough, and some edits are not seen by the "
-        "classifier.",
+        "classifier. The encoder of latents has seen as many generated faces as there are real ones: copies of real "
+        "faces may change hair and clothes.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )
