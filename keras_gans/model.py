@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_dataset, check_images, images_of, is_whole, labels_of
+from keras_gans.data.checks import check_dataset, check_images, images_of, is_number, is_whole, labels_of
 from keras_gans.data.label_spaces import check_label_space
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
@@ -19,7 +19,11 @@ from keras_gans.optimizers import FusedAdam, OptimizerGroup, with_loss_scale
 
 PLAYERS = ("generator", "discriminator")
 LABEL_STREAM = int.from_bytes(b"label")  # tells the seeds of labels from those of latents
-BOUNDED = ("sigmoid", "hard_sigmoid", "hardsigmoid", "tanh", "softmax", "relu", "softplus")  # no logits come of these
+# No logits come of these.
+BOUNDED = (
+    *("sigmoid", "hard_sigmoid", "hardsigmoid", "sparse_sigmoid", "log_sigmoid", "tanh", "hard_tanh", "softsign"),
+    *("softmax", "log_softmax", "sparsemax", "relu", "relu6", "softplus", "exponential"),
+)
 SAMPLING_BATCH = 256  # images decoded at once: bounds the memory of generate(100_000)
 
 
@@ -70,7 +74,7 @@ class AdversarialModel(keras.Model):
         super().__init__(**{"dtype": generator.dtype_policy, **kwargs})
         if not is_whole(discriminator_steps, 1):
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")
-        if ema_decay is not None and not 0.0 <= ema_decay < 1.0:
+        if ema_decay is not None and not (is_number(ema_decay, 0.0) and ema_decay < 1.0):
             raise ConfigurationError(f"Expected an ema_decay in [0, 1) or None. Received: {ema_decay!r}.")
         self.generator, self.discriminator = generator, discriminator
         self.discriminator_steps, self.ema_decay, self.label_space = discriminator_steps, ema_decay, label_space
@@ -122,6 +126,10 @@ class AdversarialModel(keras.Model):
     def paper_optimizers(self):
         """The optimizers of the paper: {"generator": ..., "discriminator": ...}."""
         return {player: FusedAdam(2e-4, beta_1=0.5) for player in PLAYERS}
+
+    def run_callbacks(self, dataset):
+        """What a run on any data needs beside `fit`, as callbacks; recipes name their own."""
+        return []
 
     # What a variant of other examples than images changes
 
@@ -372,6 +380,8 @@ class AdversarialModel(keras.Model):
         for name in ("class_weight", "sample_weight"):
             if kwargs.get(name) is not None:
                 raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
+        if steps_per_epoch is not None and not is_whole(steps_per_epoch, 1):
+            raise ConfigurationError(f"Expected steps_per_epoch of 1 or more, or None. Received: {steps_per_epoch!r}.")
         least = {"smallest_batch": self.smallest_batch, "packing": self.packing}
         x = self._checked(x, y, steps_per_epoch=steps_per_epoch, labels_needed=True, **least)
         if isinstance(validation_data, (tuple, list)):
@@ -483,21 +493,12 @@ class AdversarialModel(keras.Model):
 
     def noise(self, n=None, seed=None):
         """The standard normal noise that `generate(n, seed)` starts from, float32 (n, latent_dim)."""
-        if seed is None:
-            seed = random.randrange(2**31)
-        if np.ndim(seed) == 0:
-            if not _is_count(n):
-                raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
-            return np.asarray(engine.seeded_normal([_checked_seed(seed)], n * self.latent_dim)).reshape(n, -1)
-        seeds = [_checked_seed(s) for s in np.asarray(seed).tolist()]
-        if n not in (None, len(seeds)) or not seeds:
-            raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
-        return np.asarray(engine.seeded_normal(seeds, self.latent_dim))
+        return _seeded_normal(n, seed, self.latent_dim)
 
     def labels(self, n=None, seed=None):
         """The labels that a conditional model's `generate(n, seed)` takes where it is given none.
 
-        Every label is as likely as any other; `label_space.draw` says how.
+        Every label is as likely as any other, but attributes that are drawn as data have them; `label_space.draw`.
 
         Args:
             n, seed: see `generate`.
@@ -507,15 +508,8 @@ class AdversarialModel(keras.Model):
         """
         if self.label_space is None:
             return None
-        if seed is None:
-            seed = random.randrange(2**31)
-        if np.ndim(seed) == 0:
-            normal = engine.seeded_normal([_checked_seed(seed) ^ LABEL_STREAM], n * self.label_space.draws)
-        else:
-            seeds = [_checked_seed(s) ^ LABEL_STREAM for s in np.asarray(seed).tolist()]
-            normal = engine.seeded_normal(seeds, self.label_space.draws)
-        uniform = ops.convert_to_numpy(uniform_of(np.asarray(normal).reshape(-1, self.label_space.draws)))
-        return self.label_space.draw(uniform)
+        uniform = uniform_of(_seeded_normal(n, seed, self.label_space.draws, LABEL_STREAM))
+        return self.label_space.draw(ops.convert_to_numpy(uniform))
 
     def inputs_like(self, n=None, seed=None, labels=None):
         """What the generator takes to make the images of `generate(n, seed, labels=labels)`, as arrays: latents, or
@@ -575,10 +569,13 @@ class AdversarialModel(keras.Model):
             noise = self.noise(n, seed)
         else:
             noise = np.asarray(noise, "float32")
-        if noise.ndim != 2 or noise.shape[1] != self.latent_dim or len(noise) == 0:
+        if noise.ndim != 2 or noise.shape[1] != self.latent_dim or len(noise) == 0 or n not in (None, len(noise)):
             raise ConfigurationError(
-                f"Expected noise of shape (n, {self.latent_dim}) with n of 1 or more. Received: {noise.shape}."
+                f"Expected noise of shape (n, {self.latent_dim}) with n of 1 or more. Received: {noise.shape}, n={n!r}."
             )
+        if not np.isfinite(noise).all():
+            bad = int((~np.isfinite(noise)).sum())
+            raise ConfigurationError(f"Expected finite noise. Received: {bad} NaN or infinite numbers.")
         inputs = noise
         if self.label_space is not None:
             labels = self.labels(len(noise), 0 if seed is None else seed) if labels is None else labels
@@ -603,11 +600,9 @@ class AdversarialModel(keras.Model):
             raise ConfigurationError(
                 f"Expected no labels: {type(self).__name__} is not conditional. Received: labels. Leave them out."
             )
-        if np.ndim(labels) == len(self.label_space.shape):  # one for all
-            labels = [labels]
-        labels = self.label_space.checked(labels)
+        labels = self.label_space.asked(labels)
         if noise is not None:
-            n = len(noise)
+            n = len(noise) if n is None else n
         elif np.ndim(seed):
             n = len(seed) if n is None else n
         elif n is None and len(labels) > 1:
@@ -756,6 +751,21 @@ def _flat(callbacks):
     return keras.tree.flatten(callbacks) if callbacks else []
 
 
+def _seeded_normal(n, seed, width, stream=0):
+    """Standard normal numbers, float32 (n, width), of the seeds that `generate` takes, in a stream of their own."""
+    seed = random.randrange(2**31) if seed is None else seed
+    if np.ndim(seed) == 0:
+        if not _is_count(n):
+            raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
+        seeds, width_of_one = [seed], n * width
+    else:
+        seeds, width_of_one = np.asarray(seed).tolist(), width
+        if n not in (None, len(seeds)) or not seeds:
+            raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
+    normal = engine.seeded_normal([_checked_seed(s) ^ stream for s in seeds], width_of_one)
+    return np.asarray(normal).reshape(-1, width)
+
+
 def _is_count(n):
     return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1
 
@@ -793,6 +803,8 @@ def _check_networks(generator, discriminator, label_space, judged_shapes, logits
     shapes = generator.input_shape if isinstance(generator.input_shape, list) else [generator.input_shape]
     if label_space is None and (len(shapes) != 1 or len(shapes[0]) != 2):
         raise ConfigurationError(f"Expected a generator of latents (N, latent_dim). Received: {generator.input_shape}.")
+    if shapes[0][-1] == 0:
+        raise ConfigurationError("Expected a latent_dim of 1 or more. Received: 0. All images would be the same.")
     if label_space is not None and (len(shapes) != 2 or len(shapes[0]) != 2 or shapes[1] != (None, label_space.size)):
         raise ConfigurationError(
             f"Expected a generator of latents (N, latent_dim) and of labels (N, {label_space.size}), since they are "

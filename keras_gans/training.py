@@ -126,6 +126,7 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
             dataset=dataset,
             model=model,
             epochs=1 if smoke else epochs,
+            callbacks=model.run_callbacks(dataset),
         )
 
     return recipe

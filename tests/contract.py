@@ -604,6 +604,7 @@ class VariantContract:
             {"discriminator_steps": 1.5},
             {"ema_decay": 1.0},
             {"ema_decay": -0.1},
+            {"ema_decay": "0.9"},
             {"seed": "a"},
             {"seed": 1.5},
             {"seed": -1},
@@ -629,6 +630,10 @@ class VariantContract:
         for shape in ((2, one.latent_dim + 1), (one.latent_dim,), (0, one.latent_dim)):
             with pytest.raises(ConfigurationError, match="noise"):
                 one.generate(noise=np.zeros(shape))
+        with pytest.raises(ConfigurationError, match="n=3"):
+            one.generate(3, noise=np.zeros((2, one.latent_dim)))
+        with pytest.raises(ConfigurationError, match="1 NaN"):
+            one.generate(noise=np.full((1, one.latent_dim), [np.nan, *[0.0] * (one.latent_dim - 1)]))
         with pytest.raises(ConfigurationError, match="one seed an image"):
             one.generate(3, seed=[1, 2])
 

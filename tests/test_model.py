@@ -187,6 +187,19 @@ def test_a_seed_is_drawn_from_pythons_generator():
     assert seeds[0] == seeds[1]
 
 
+def test_no_latents_are_refused():
+    latents = keras.Input((0,))
+    generator = keras.Model(latents, layers.Reshape((2, 2, 1))(layers.Dense(4, kernel_initializer="zeros")(latents)))
+    with pytest.raises(ConfigurationError, match="latent_dim of 1 or more"):
+        kg.DCGAN(generator, tiny().discriminator)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, "2"])
+def test_an_epoch_of_no_steps_is_refused(steps):
+    with pytest.raises(ConfigurationError, match="steps_per_epoch of 1 or more"):
+        tiny().fit(kg.data.Batches(data(), batch_size=4), steps_per_epoch=steps, verbose=0)
+
+
 def test_a_generator_of_something_else_than_latents_is_refused():
     generator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(4), layers.Reshape((2, 2, 1))])
     with pytest.raises(ConfigurationError, match="latents"):
@@ -221,6 +234,8 @@ def ends(*last):
         (lambda: through(ops.sigmoid), "sigmoid"),
         (lambda: through(ops.hard_sigmoid), "hardsigmoid"),
         (lambda: through(layers.ReLU()), "relu"),
+        *((lambda name=name: through(layers.Activation(name)), name) for name in ("softsign", "hard_tanh", "relu6")),
+        *((lambda name=name: through(layers.Activation(name)), name) for name in ("log_sigmoid", "exponential")),
     ],
 )
 def test_a_discriminator_that_does_not_end_in_logits_is_refused(make, name):

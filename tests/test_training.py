@@ -25,6 +25,20 @@ def test_each_update_of_the_discriminator_gets_the_asked_number_of_images(tmp_pa
     assert run.dataset[0][0].shape == (images_a_step, 16, 16, 1)
 
 
+def test_a_run_of_ic_gan_on_any_data_trains_its_encoders(tmp_path):
+    images, labels = kg.data.digits(8, (8, 8))
+    np.savez(tmp_path / "digits.npz", images=images, labels=labels)
+    run = variant_recipe(kg.IcGAN, tmp_path / "digits.npz", batch_size=4)(smoke=True)
+    (last,) = run.callbacks
+    last.options = {"epochs": 1, "verbose": 0}
+    last.set_model(run.model)
+    before = [network.get_weights() for network in (run.model.latent_encoder, run.model.label_encoder)]
+    last.on_train_end()
+    after = [network.get_weights() for network in (run.model.latent_encoder, run.model.label_encoder)]
+    for old, new in zip(before, after):
+        assert not any(np.array_equal(a, b) for a, b in zip(old, new))
+
+
 def classifier_recipe(smoke=False):
     images, labels = kg.data.digits(108 if smoke else 300, (8, 8))
     model = build_classifier((8, 8, 1), base_filters=8)

@@ -51,7 +51,7 @@ def attribute_direction(latents, labels, attribute=1):
     return _unit(difference)
 
 
-def class_directions(model, classifier, names, chosen=(), attributes=False, samples=2000, seed=0):
+def class_directions(model, classifier, names, chosen=(), attributes=False, samples=2000, seed=0, label=None):
     """`attribute_direction` of classes or attributes by name, by a classifier's opinion of generated images.
 
     Args:
@@ -62,12 +62,15 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
         attributes: whether an image may have several (`predict_attributes`) rather than one class (`predict_classes`).
         samples: images looked at.
         seed: whole number, names them.
+        label: of a conditional model what all of them are asked to show: with others it is the label that decides what
+            an image has, and not the latents.
 
     Returns:
         {name: float32 (latent_dim,)}, of norm 1.
 
     Raises:
-        ConfigurationError: a name that is none of the names, or what no image has, or all have.
+        ConfigurationError: a name that is none of the names, or what no image has, or all have; or a conditional model
+            without a label.
         UnsupportedError: a model of anything else than single images.
     """
     names = [str(name) for name in names]
@@ -76,8 +79,13 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
         raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
     if model.example_shape != model.image_shape:
         raise UnsupportedError(f"Expected a model of images. Received: one of examples {model.example_shape}.")
+    if model.label_space is not None and label is None:
+        raise ConfigurationError(
+            f"Expected a label, {model.label_space}, which all images are to show: where labels change, the latents' "
+            f"part is not to be seen. Received: none for a {type(model).__name__}. What labels say, change by labels."
+        )
     noise = model.noise(samples, seed)
-    images = resized(model.generate(noise=noise), classifier.input_shape[1:3])
+    images = resized(model.generate(noise=noise, labels=label), classifier.input_shape[1:3])
     found = predict_attributes(classifier, images) if attributes else predict_classes(classifier, images)
 
     def direction(place):

@@ -166,7 +166,8 @@ def encode(model, images):
     """
     if not hasattr(model, "encode"):
         raise UnsupportedError(
-            f"Expected a model with an encoder. Received: {type(model).__name__}. Use invert, which needs none."
+            f"Expected a model with an encoder. Received: {type(model).__name__}. Find its latents by optimisation, "
+            "which needs none: kg.latent.invert, or on the command line no --encoder."
         )
     _target(model, images)
     if type(model).prior is AdversarialModel.prior:
@@ -209,6 +210,8 @@ def nearest(model, images, seeds=1000, labels=None):
     if np.ndim(seeds) == 0 and not is_whole(seeds, 1):
         raise ConfigurationError(f"Expected seeds, how many or which, 1 or more. Received: {seeds!r}.")
     seeds = list(range(seeds)) if np.ndim(seeds) == 0 else list(seeds)
+    if not seeds:
+        raise ConfigurationError("Expected one seed or more. Received: none.")
     kinds = [(None, np.arange(len(target)))]
     if labels is not None:
         shown, kind = np.unique(labels, axis=0, return_inverse=True)

@@ -13,6 +13,7 @@ https://github.com/igul222/improved_wgan_training
 Schedule: as of DCGAN; generated images have the labels of the real images of their batch.
 
 Departures from the paper:
+- the generator's adversarial loss is the non-saturating one; the paper's generator minimises E[log(1 - D(G(z, y)))];
 - the default networks are DCGAN's, the labels beside the latents and one logit more a label at the end; the paper's
   tables for ImageNet and CIFAR-10 were not to be had (unconfirmed);
 - labels that are several features at once or attributes: L is summed over them; continuous ones: L is the squared

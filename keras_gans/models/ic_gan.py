@@ -31,7 +31,7 @@ from keras import layers, ops
 
 from keras_gans.data import label_space_of
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_images
+from keras_gans.data.checks import check_images, is_number, is_whole
 from keras_gans.data.label_spaces import TEN_CLASSES, Classes, check_label_space
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
@@ -145,6 +145,9 @@ class IcGAN(AdversarialModel):
     def judged_shapes(self, generator):
         return [generator.input_shape[1][1:], generator.output_shape[1:]]
 
+    def run_callbacks(self, dataset):
+        return [FitEncoders(dataset)]
+
     # The conditional GAN
 
     def discriminator_loss(self, real, fake, labels, wrong, training=True):
@@ -205,14 +208,22 @@ class IcGAN(AdversarialModel):
             {"latent_encoder": `History`, "label_encoder": `History`}, with the logs "loss".
 
         Raises:
-            ConfigurationError: a model without encoders.
-            DataError: a data set without labels, or with others than the model's.
+            ConfigurationError: a model without encoders, or numbers out of range.
+            DataError: anything else than `Batches` with labels, or labels that are none of the model's.
         """
+        if not is_whole(epochs, 1) or not is_number(learning_rate, 0.0) or learning_rate == 0.0:
+            raise ConfigurationError(
+                "Expected epochs of 1 or more and a learning_rate above 0. "
+                f"Received: epochs={epochs!r}, learning_rate={learning_rate!r}."
+            )
         for name in self.encoders:
             if getattr(self, name) is None:
                 raise ConfigurationError(f"Expected a model with a {name}, to train it. Received: one without.")
-        if dataset.labels is None:
-            raise DataError("Expected a data set with labels. Received: one without.")
+        if getattr(dataset, "labels", None) is None:
+            raise DataError(
+                f"Expected Batches with labels. Received: {type(dataset).__name__}, without. Pass what kg.data.load "
+                "returned, or kg.data.Batches(images, labels)."
+            )
         labels = self.label_space.checked(dataset.labels)
         check_images(dataset.images, self.image_shape)
         count = len(labels)

@@ -324,6 +324,13 @@ class LAPGAN(AdversarialModel):
         self.balance = balance
         self.trained_levels = range(self.levels) if trained_levels is None else trained_levels
 
+    @classmethod
+    def for_data(cls, dataset, **options):
+        # Three as for CIFAR-10; fewer where the two convolutions above the coarsest would leave no pixel of a level.
+        side = min(dataset.image_shape[:2])
+        levels = 1 + (side >= 9) + (-(-side // 2) >= 9)
+        return super().for_data(dataset, **{"levels": levels, **options})
+
     @property
     def levels(self):
         """How many images the pyramid has."""

@@ -49,6 +49,9 @@ def test_a_classifiers_directions_by_name(size):
     assert only @ (b - a) / np.sqrt(2) > 0.95  # of two classes the one with the larger logit
     with pytest.raises(kg.errors.ConfigurationError, match="Expected attributes of old, new. Received: odd"):
         class_directions(model, classifier, ["old", "new"], ["odd"])
+    conditional = kg.CGAN(image_shape=(8, 8, 1), latent_dim=4, label_space=kg.data.Classes(2))
+    with pytest.raises(kg.errors.ConfigurationError, match="Expected a label, whole numbers from 0 to 1"):
+        class_directions(conditional, classifier, ["old", "new"])
     with pytest.raises(kg.errors.UnsupportedError, match="Expected a model of images"):
         class_directions(kg.CoGAN(image_shape=(16, 16, 1), latent_dim=4), classifier, ["old", "new"])
 

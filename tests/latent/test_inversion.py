@@ -99,6 +99,8 @@ def test_numbers_out_of_range(gan):
             invert(gan, images, **wrong)
     with pytest.raises(kg.errors.ConfigurationError):
         nearest(gan, images, seeds=0)
+    with pytest.raises(kg.errors.ConfigurationError, match="one seed or more"):
+        nearest(gan, images, seeds=[])
 
 
 def test_models_of_other_examples_are_refused():
@@ -112,7 +114,7 @@ def test_the_encoder_where_there_is_one(gan):
     model = kg.VEEGAN(image_shape=(8, 8, 1), latent_dim=4)
     images = model.generate(2, seed=0)
     np.testing.assert_array_equal(encode(model, images), model.encode(images))
-    with pytest.raises(kg.errors.UnsupportedError, match="Use invert"):
+    with pytest.raises(kg.errors.UnsupportedError, match="kg.latent.invert"):
         encode(gan, images)
 
 

@@ -160,8 +160,12 @@ class TestIcGAN(ConditionalContract):
             one.edit(images[:2], labels=3)
         with pytest.raises(ConfigurationError, match="3 labels for 2 images"):
             one.edit(images[:2], labels=[0, 1, 2])
-        with pytest.raises(DataError, match="with labels"):
-            one.fit_encoders(kg.data.Batches(images, batch_size=8))
+        for data in (kg.data.Batches(images, batch_size=8), (images, np.zeros(len(images), int))):
+            with pytest.raises(DataError, match="Batches with labels"):
+                one.fit_encoders(data)
+        for options in ({"epochs": 0}, {"learning_rate": -1.0}, {"learning_rate": "1"}):
+            with pytest.raises(ConfigurationError, match="epochs of 1 or more and a learning_rate above 0"):
+                one.fit_encoders(self.batches(), **options)
         alone = self.rebuilt(one, one.generator, None)
         with pytest.raises(ConfigurationError, match="latent_encoder"):
             alone.edit(images[:2])

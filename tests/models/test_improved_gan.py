@@ -258,7 +258,15 @@ class TestImprovedGAN(VariantContract):
                 with pytest.raises(DataError, match=message):
                     one.fit(images, labels, validation_data=(images, wrong), verbose=0)
 
-    @pytest.mark.parametrize("decay", [-0.1, 1.0])
+    def test_labels_are_looked_at_beyond_the_first_batch(self, one):
+        images, labels = self.arrays()
+        labels[-1] = 7
+        batches = kg.data.SemiSupervisedBatches(images, labels, batch_size=8, seed=0)
+        assert batches[0]["label"].max() < 3
+        with pytest.raises(DataError, match="labels from 0 to 7"):
+            one.fit(batches, verbose=0)
+
+    @pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan"), "0.9", None])
     def test_an_average_out_of_range_is_refused(self, decay):
         with pytest.raises(ConfigurationError, match="discriminator_ema_decay"):
             self.make(discriminator_ema_decay=decay)

@@ -192,6 +192,10 @@ class TestLAPGAN(Pyramids, VariantContract):
             with pytest.raises(ConfigurationError, match=f"1 to {most} levels of {shape[0]}x{shape[1]}"):
                 LAPGAN(image_shape=shape, levels=levels)
 
+    @pytest.mark.parametrize("side, levels", [(8, 1), (9, 2), (16, 2), (17, 3), (28, 3), (64, 3)])
+    def test_data_get_the_levels_that_their_size_has_room_for(self, side, levels):
+        assert LAPGAN.for_data(kg.data.Batches(np.zeros((1, side, 64, 1), "uint8"), batch_size=1)).levels == levels
+
     # The balance rule
 
     @pytest.mark.parametrize(
