@@ -540,11 +540,11 @@ class AdversarialModel(keras.Model):
         """New images.
 
         Args:
-            n: how many; may be left out where `seed` or `labels` is a list.
+            n: how many; may be left out where `seed` or `labels` is a list, or beside `noise`.
             seed: a whole number for the whole batch; or a list of whole numbers, one an image, each image the same in
                 any batch; None for other images at each call. The first image of seed s is that of [s], and the first
                 images do not depend on n, up to a grey level of rounding.
-            noise: instead of seed, standard normal numbers (n, latent_dim).
+            noise: instead of seed, standard normal numbers (n, latent_dim), finite.
             labels: of a conditional model, what the images are to show: one label for all of them, or a list or array
                 of one for each. None: `labels(n, seed)`, with `noise` `labels(n, 0)`.
 
@@ -552,7 +552,7 @@ class AdversarialModel(keras.Model):
             uint8 (n, height, width, channels).
 
         Raises:
-            ConfigurationError: n or seed that cannot be, labels that are not one for each image, or labels where the
+            ConfigurationError: n, seed or noise that cannot be, labels that are not one for each image, or labels where the
                 model takes none.
             DataError: labels that are none of `label_space`.
 
