@@ -552,7 +552,7 @@ class AdversarialModel(keras.Model):
             uint8 (n, height, width, channels).
 
         Raises:
-            ConfigurationError: n, seed or noise that cannot be, labels that are not one for each image, or labels where the
+            ConfigurationError: n, seed or noise that cannot be, labels that are not one for each image, or where the
                 model takes none.
             DataError: labels that are none of `label_space`.
 

@@ -97,12 +97,15 @@ def read_recipe(path):
     return module.recipe
 
 
-def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_size=64, download=False, epochs=25):
+def variant_recipe(
+    variant, source="drawn:digits", *, image_size=None, labels=None, batch_size=64, download=False, epochs=25
+):
     """The recipe of a variant with its paper's networks and optimizers on any data.
 
     Args:
         variant: a class such as `keras_gans.DCGAN`.
         source, image_size, download: see `kg.data.load`, or `kg.data.load_text` for a variant of text.
+        labels: of a TFDS data set, the name of the feature that is to be the labels; None for "label".
         batch_size: images of one discriminator update; a step deals out `discriminator_steps` times as many.
         epochs: passes over the data.
 
@@ -117,6 +120,7 @@ def variant_recipe(variant, source="drawn:digits", *, image_size=None, batch_siz
             batch_size=batch_size,
             download=download,
             take=4 * batch_size if smoke else None,
+            **({} if labels is None else {"labels": labels}),
         )
         model = variant.for_data(dataset, ema_decay=0.999)
         model.compile()

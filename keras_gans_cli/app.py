@@ -128,6 +128,7 @@ def _labels(text, count, model):
     "--data", help="For a variant: a folder of images, a TFDS name, an .npz or text file. [default: drawn:digits]"
 )
 @click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
+@click.option("--label-feature", help="For a variant: the feature of a TFDS data set with the labels. [default: label]")
 @click.option(
     "--batch-size", type=click.IntRange(2), help="For a variant: images a discriminator update. [default: 64]"
 )
@@ -150,7 +151,19 @@ def _labels(text, count, model):
 )
 @click.option("--smoke", is_flag=True, help="A rehearsal of seconds.")
 def train(
-    recipe, data, image_size, batch_size, epochs, seed, download, output, resume, devices, checkpoint_steps, smoke
+    recipe,
+    data,
+    image_size,
+    label_feature,
+    batch_size,
+    epochs,
+    seed,
+    download,
+    output,
+    resume,
+    devices,
+    checkpoint_steps,
+    smoke,
 ):
     """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on data of yours.
 
@@ -159,7 +172,13 @@ def train(
     """
     known, variants = cards.recipes(), cards.variants()
     variant = variants.get(recipe.lower())
-    options = {"--data": data, "--image-size": image_size, "--batch-size": batch_size, "--download": download or None}
+    options = {
+        "--data": data,
+        "--image-size": image_size,
+        "--label-feature": label_feature,
+        "--batch-size": batch_size,
+        "--download": download or None,
+    }
     if variant is None:
         if recipe not in known and not recipe.endswith(".py"):
             hint = cards.did_you_mean(recipe, [*known, *variants])
@@ -184,6 +203,7 @@ def train(
             getattr(kg, variant),
             data or "drawn:digits",
             image_size=size,
+            labels=label_feature,
             batch_size=batch_size or 64,
             download=download,
         )

@@ -140,7 +140,8 @@ def load(
         images, classes, about = read_tfds("image", source, split, take, download, data_dir, label)
     if isinstance(labels, str) and about["source"] != "TFDS":
         raise ConfigurationError(
-            f"Expected labels=True or False: {source!r} is no TFDS data set. Received: {labels!r}."
+            f"Expected labels=True or False: {source!r} is no TFDS data set, whose features have names. Received: "
+            f"{labels!r}. Leave the name out."
         )
     images = _shaped(images[:take], image_size, channels)
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None

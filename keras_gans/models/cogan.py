@@ -252,8 +252,10 @@ class CoGAN(AdversarialModel):
         return grid(samples.reshape(count, 2 * height, width, channels), columns)
 
     @classmethod
-    def load_data(cls, source, *, change=edges, **options):
+    def load_data(cls, source, *, change=edges, labels=False, **options):
         """`UnpairedBatches` for `fit`, by default of images and of the edges of others; see `kg.data.two_domains`."""
+        if labels:
+            raise ConfigurationError(f"Expected no labels: a CoGAN learns from images alone. Received: {labels!r}.")
         return two_domains(source, change, **options)
 
     def get_config(self):

@@ -222,10 +222,12 @@ class WGANGPText(AdversarialModel):
         return text_grid(self.text(samples), self.example_shape[0])
 
     @classmethod
-    def load_data(cls, source, *, image_size=None, **options):
+    def load_data(cls, source, *, image_size=None, labels=False, **options):
         """`Batches` for `fit`; see `kg.data.load_text`."""
         if image_size is not None:
             raise ConfigurationError(f"Expected no image_size: text has none. Received: {image_size}. Leave it out.")
+        if labels:
+            raise ConfigurationError(f"Expected no labels: text has none. Received: {labels!r}. Leave them out.")
         return load_text(source, **options)
 
     @classmethod
