@@ -135,10 +135,9 @@ class DiffAugment(keras.layers.Layer):
             another function, registered with `keras.saving.register_keras_serializable` so that it can be saved.
         seed: of the draws; None for others at each run.
 
-    Inputs are floats in [-1, 1], (N, height, width, channels).
-
     Returns:
-        Images of the same shape. Keep the layer as an attribute of the model, which saves its seeds.
+        Floats (N, height, width, channels), as the images in [-1, 1] that it takes. Keep the layer as an attribute of
+        the model, which saves its seeds.
 
     Raises:
         ConfigurationError: a policy that is no list or tuple of functions; or, when it is called, anything else than

@@ -607,9 +607,9 @@ class AdversarialModel(keras.Model):
             n = len(seed) if n is None else n
         elif n is None and len(labels) > 1:
             n = len(labels)
-        if len(labels) == 1 and _is_count(n):
+        if len(labels) == 1 and is_whole(n, 1):
             labels = np.repeat(labels, n, axis=0)
-        if _is_count(n) and len(labels) != n:
+        if is_whole(n, 1) and len(labels) != n:
             raise ConfigurationError(f"Expected one label an image. Received: {len(labels)} labels for {n} images.")
         return labels, n
 
@@ -755,7 +755,7 @@ def _seeded_normal(n, seed, width, stream=0):
     """Standard normal numbers, float32 (n, width), of the seeds that `generate` takes, in a stream of their own."""
     seed = random.randrange(2**31) if seed is None else seed
     if np.ndim(seed) == 0:
-        if not _is_count(n):
+        if not is_whole(n, 1):
             raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
         seeds, width_of_one = [seed], n * width
     else:
@@ -764,10 +764,6 @@ def _seeded_normal(n, seed, width, stream=0):
             raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
     normal = engine.seeded_normal([_checked_seed(s) ^ stream for s in seeds], width_of_one)
     return np.asarray(normal).reshape(-1, width)
-
-
-def _is_count(n):
-    return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1
 
 
 def _checked_seed(seed, allowed=range(-(2**63), 2**63)):

@@ -21,7 +21,7 @@ class StepBatchNormalization(keras.layers.Layer):
         A tensor of the input's shape; `step`, from 0, is an argument of the call.
 
     Raises:
-        ConfigurationError: steps that are no whole number; or, when it is built, none.
+        ConfigurationError: steps that are no whole number of 1 or more.
 
     Example:
 
@@ -36,15 +36,11 @@ class StepBatchNormalization(keras.layers.Layer):
 
     def __init__(self, steps, momentum=0.9, epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
-        if not is_whole(steps, 0):
+        if not is_whole(steps, 1):
             raise ConfigurationError(f"Expected steps to be a whole number, 1 or more. Received: {steps!r}.")
         self.steps, self.momentum, self.epsilon = steps, momentum, epsilon
 
     def build(self, input_shape):
-        if self.steps == 0:  # no error before: GRAN's network of one step makes such a layer and never uses it
-            raise ConfigurationError(
-                "Expected steps to be a whole number, 1 or more. Received: 0. Say how often one pass uses the layer."
-            )
         self.gamma = self.add_weight(shape=input_shape[-1:], initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="beta")
         options = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}

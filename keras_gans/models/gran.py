@@ -104,7 +104,7 @@ def build_generator(
     to_image = _conv(layers.Conv2DTranspose, channels, "to_image", dtype="float32")
     down = [_conv(layers.Conv2D, base_filters << i, f"down{i}", activation="relu") for i in range(stages)]
     code = layers.Dense(code_size, use_bias=False, name="code")
-    code_norm = StepBatchNormalization(steps - 1, name="code_norm")
+    code_norm = StepBatchNormalization(max(1, steps - 1), name="code_norm")  # of one step, not used
     relu, tanh = layers.ReLU(name="relu"), layers.Activation("tanh", name="tanh")
     reshape, flatten = layers.Reshape(smallest, name="reshape"), layers.Flatten(name="flatten")
 
