@@ -568,7 +568,12 @@ class AdversarialModel(keras.Model):
             seed = random.randrange(2**31) if seed is None else seed
             noise = self.noise(n, seed)
         else:
-            noise = np.asarray(noise, "float32")
+            try:
+                noise = np.asarray(noise, "float32")
+            except (TypeError, ValueError) as error:
+                raise ConfigurationError(
+                    f"Expected noise of shape (n, {self.latent_dim}), numbers. Received: {error}"
+                ) from error
         if noise.ndim != 2 or noise.shape[1] != self.latent_dim or len(noise) == 0 or n not in (None, len(noise)):
             raise ConfigurationError(
                 f"Expected noise of shape (n, {self.latent_dim}) with n of 1 or more. Received: {noise.shape}, n={n!r}."

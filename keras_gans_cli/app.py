@@ -72,13 +72,28 @@ _labels_option = click.option(
 )
 
 
+def _picture_option(default, help):
+    """Where a picture goes; a name that no image can have is refused before the work that it is for."""
+
+    def check(context, parameter, value):
+        from PIL import Image
+
+        if Image.registered_extensions().get(Path(value).suffix.lower()) not in Image.SAVE:
+            raise click.BadParameter(f"Expected a file name with an image's ending, such as .png. Received: {value!r}.")
+        return value
+
+    return click.option(
+        "-o", "--output", default=default, show_default=True, type=click.Path(dir_okay=False), callback=check, help=help
+    )
+
+
 @app.command()
 @click.argument("name")
 @click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
 @click.option(
     "--seed", type=int, help="Names the images; the same seed, the same images. [default: new ones each time]"
 )
-@click.option("-o", "--output", default="grid.png", show_default=True, type=click.Path(), help="One picture of all.")
+@_picture_option("grid.png", "One picture of all.")
 @click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
 @_labels_option
 def sample(name, count, seed, output, folder, labels):
@@ -305,9 +320,7 @@ def evaluate(name, data, split, label_feature, features, metrics, count, seed, c
 @click.argument("second")
 @_measuring
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(2, 10), help="Measurements of each.")
-@click.option(
-    "-o", "--output", default="compare.png", show_default=True, type=click.Path(), help="Both models' images."
-)
+@_picture_option("compare.png", "Both models' images.")
 def compare(first, second, data, split, label_feature, features, metrics, count, seed, cache, as_json, seeds, output):
     """Measure two models with the same noise against the same data, and draw their images side by side."""
     named = label_feature.split(",") if label_feature else [None]
@@ -398,14 +411,7 @@ def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
 @click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one to the next.")
 @click.option("--linear", is_flag=True, help="Along lines instead of arcs.")
 @_labels_option
-@click.option(
-    "-o",
-    "--output",
-    default="interpolation.png",
-    show_default=True,
-    type=click.Path(),
-    help="A row a pair of seeds; a .gif or .apng goes round them for ever.",
-)
+@_picture_option("interpolation.png", "A row a pair of seeds; a .gif or .apng goes round them for ever.")
 def interpolate(name, seeds, steps, linear, labels, output):
     """Walk between images of the model NAME, or of a .keras file."""
     if len(seeds) < 2:
@@ -423,9 +429,7 @@ def interpolate(name, seeds, steps, linear, labels, output):
 @click.argument("name")
 @click.argument("expression")
 @_labels_option
-@click.option(
-    "-o", "--output", default="arithmetic.png", show_default=True, type=click.Path(), help="The terms, then their sum."
-)
+@_picture_option("arithmetic.png", "The terms, then their sum.")
 def arithmetic(name, expression, labels, output):
     """Add and subtract averages of seeds of the model NAME, or of a .keras file.
 
@@ -446,14 +450,7 @@ def arithmetic(name, expression, labels, output):
 @click.option("--encoder", is_flag=True, help="Start from what the model's encoder finds instead.")
 @_labels_option
 @click.option("--resize", is_flag=True, help="Crop the pictures to the model's shape and resize them.")
-@click.option(
-    "-o",
-    "--output",
-    default="inversion.png",
-    show_default=True,
-    type=click.Path(),
-    help="A row a picture: it, the start, what was found.",
-)
+@_picture_option("inversion.png", "A row a picture: it, the start, what was found.")
 def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES.
 
@@ -497,14 +494,7 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 )
 @click.option("--steps", type=click.IntRange(2), help="Images a direction.  [default: 7; of a continuous code 10]")
 @_labels_option
-@click.option(
-    "-o",
-    "--output",
-    default="traversal.png",
-    show_default=True,
-    type=click.Path(),
-    help="A row a direction; a .gif or .apng goes along all at once.",
-)
+@_picture_option("traversal.png", "A row a direction; a .gif or .apng goes along all at once.")
 def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps, labels, output):
     """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
     if sum((code is not None, bool(layer), bool(classifier))) > 1 or attribute and not classifier:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_gans.data.batches import Batches
-from keras_gans.errors import DataError
+from keras_gans.errors import ConfigurationError, DataError
 
 
 def images_of(data):
@@ -222,6 +222,16 @@ def _check_labels(labels, label_space, needed):
             f"Expected labels beside the images, {label_space}. Received: images alone. Pass fit(images, labels), "
             "batches of (images, labels), or, to a semi-supervised model, kg.data.semi_supervised(dataset) or "
             "kg.data.SemiSupervisedBatches, where few images have a label."
+        )
+
+
+def check_image_shape(image_shape):
+    """Refuse with ConfigurationError what is not a (height, width, channels) of whole numbers."""
+    sizes = tuple(image_shape) if isinstance(image_shape, (tuple, list)) else ()
+    if len(sizes) != 3 or not all(is_whole(size, 1) for size in sizes):
+        raise ConfigurationError(
+            "Expected image_shape=(height, width, channels), three whole numbers of 1 or more. Received: "
+            f"image_shape={image_shape!r}. Give grey images one channel: (28, 28, 1)."
         )
 
 

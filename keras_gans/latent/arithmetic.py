@@ -4,7 +4,8 @@ import re
 
 import numpy as np
 
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.latent.checks import as_latents
 
 EXPRESSION = re.compile(r"\s*[+-]?\s*\d+(\s*,\s*\d+)*(\s*[+-]\s*\d+(\s*,\s*\d+)*)*\s*")
 
@@ -21,12 +22,15 @@ def rescale(latents, norm=None):
     Returns:
         float32 (..., d).
 
+    Raises:
+        DataError: latents of several lengths.
+
     Example:
 
     >>> rescale([[3.0, 4.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]).tolist()
     [[1.2..., 1.6..., 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
-    latents = np.asarray(latents, "float64")
+    latents = as_latents(latents)
     norm = latents.shape[-1] ** 0.5 if norm is None else norm
     norms = np.linalg.norm(latents, axis=-1, keepdims=True)
     return (latents * (norm / np.where(norms > 0.0, norms, 1.0))).astype("float32")
@@ -46,15 +50,20 @@ def add(terms):
 
     Raises:
         ConfigurationError: no terms, or a term without latents.
+        DataError: latents of several lengths.
 
     Example:
 
     >>> add([(1, [[1.0, 0.0], [1.0, 2.0]]), (-1, [[1.0, 0.0]])]).tolist()
     [0.0, 1.414...]
     """
-    if not terms or any(np.ndim(latents) != 2 or len(latents) == 0 for _, latents in terms):
+    terms = [(sign, as_latents(latents)) for sign, latents in terms]
+    if not terms or any(latents.ndim != 2 or len(latents) == 0 for _, latents in terms):
         raise ConfigurationError("Expected terms (sign, latents (m, d)), each of one latent or more.")
-    return rescale(sum(sign * np.mean(np.asarray(latents, "float64"), axis=0) for sign, latents in terms))
+    widths = sorted({latents.shape[1] for _, latents in terms})
+    if len(widths) > 1:
+        raise DataError(f"Expected latents of one model, all of one length. Received: lengths {widths}.")
+    return rescale(sum(sign * latents.mean(axis=0) for sign, latents in terms))
 
 
 def evaluate(model, expression):

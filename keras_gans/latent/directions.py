@@ -5,8 +5,9 @@ import numpy as np
 from keras import ops
 
 from keras_gans import engine
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
+from keras_gans.latent.checks import as_latents
 from keras_gans.latent.priors import affine_kernel, elementwise_places
 from keras_gans.metrics.classes import predict_attributes, predict_classes
 from keras_gans.metrics.features import resized
@@ -36,8 +37,8 @@ def attribute_direction(latents, labels, attribute=1):
     >>> attribute_direction([[2.0, 1.0], [-2.0, 1.0]], [1, 0]).tolist()
     [1.0, 0.0]
     """
-    latents, labels = np.asarray(latents, "float64"), np.asarray(labels)
-    if latents.ndim != 2 or labels.shape != latents.shape[:1]:
+    latents, labels = as_latents(latents, 2), np.asarray(labels)
+    if labels.shape != latents.shape[:1]:
         raise DataError(f"Expected latents (N, d) and labels (N,). Received: {latents.shape} and {labels.shape}.")
     has = labels == attribute
     if not has.any() or has.all():
@@ -109,14 +110,16 @@ def orthogonalize(direction, others):
 
     Raises:
         ConfigurationError: nothing is left, since `direction` is made of the others.
+        DataError: directions of several lengths.
 
     Example:
 
     >>> np.round(orthogonalize([0.6, 0.8], [0.0, 1.0]), 6).tolist()
     [1.0, 0.0]
     """
-    direction = np.asarray(direction, "float64")
-    others = np.atleast_2d(np.asarray(others, "float64"))
+    direction, others = as_latents(direction, 1), np.atleast_2d(as_latents(others))
+    if others.shape[1:] != direction.shape:
+        raise DataError(f"Expected others ({direction.size},) or (K, {direction.size}). Received: {others.shape}.")
     weights = np.linalg.lstsq(others.T, direction, rcond=None)[0]
     rest = direction - weights @ others
     if np.linalg.norm(rest) <= 1e-6 * np.linalg.norm(direction):
@@ -269,16 +272,20 @@ def traverse(latents, direction, reach=3.0, steps=7):
 
     Raises:
         ConfigurationError: numbers out of range.
+        DataError: a direction of another length than the latents'.
 
     Example:
 
     >>> traverse(np.zeros((1, 2)), [1.0, 0.0], reach=2.0, steps=3)[0].tolist()
     [[-2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]
     """
-    if not is_whole(steps, 2) or not 0.0 < reach < np.inf:
+    if not is_whole(steps, 2) or not is_number(reach) or reach <= 0.0:
         raise ConfigurationError(f"Expected 2 steps or more and a reach above 0. Received: {steps!r} and {reach!r}.")
+    latents, direction = as_latents(latents, 2), as_latents(direction, 1)
+    if direction.shape != latents.shape[1:]:
+        raise DataError(f"Expected a direction ({latents.shape[1]},). Received: {direction.shape}.")
     alphas = np.linspace(-reach, reach, steps)[:, None]
-    return (np.asarray(latents)[:, None] + alphas * np.asarray(direction)).astype("float32")
+    return (latents[:, None] + alphas * direction).astype("float32")
 
 
 def _checked_count(count, most):

@@ -6,9 +6,10 @@ import numpy as np
 from keras import ops
 
 from keras_gans import engine
-from keras_gans.data.checks import check_images, is_whole
+from keras_gans.data.checks import check_images, is_number, is_whole
 from keras_gans.errors import ConfigurationError, UnsupportedError
 from keras_gans.images import to_float
+from keras_gans.latent.checks import as_latents
 from keras_gans.latent.priors import elementwise_places, latents_of
 from keras_gans.model import AdversarialModel
 
@@ -68,7 +69,7 @@ def invert(
         An `Inversion`, no worse than the start for any image. The same arguments give the same.
 
     Raises:
-        DataError: images of another shape than the model's.
+        DataError: images of another shape than the model's, or a start of rows of several lengths.
         ConfigurationError: numbers out of range, features of images of another shape, or labels that are not one for
             each image of a conditional model.
         UnsupportedError: a model of other examples than images.
@@ -84,7 +85,8 @@ def invert(
     https://arxiv.org/abs/1912.04958
     """
     target, labels = _target(model, images), _labels_of(model, images, labels)
-    if not is_whole(steps, 1) or not 0.0 < learning_rate < np.inf or not 0.0 <= feature_weight < np.inf:
+    numbers = is_number(learning_rate) and learning_rate > 0.0 and is_number(feature_weight, 0.0)
+    if not is_whole(steps, 1) or not numbers:
         raise ConfigurationError(
             "Expected 1 step or more, a learning_rate above 0 and a feature_weight of 0 or more. Received: "
             f"{steps!r}, {learning_rate!r} and {feature_weight!r}."
@@ -93,7 +95,7 @@ def invert(
         raise ConfigurationError(
             f"Expected features of images {model.image_shape}. Received: {features.name}, of {features.image_shape}."
         )
-    noise = model.noise(len(target), seed) if start is None else np.asarray(start, "float32")
+    noise = model.noise(len(target), seed) if start is None else as_latents(start).astype("float32")
     if noise.shape != (len(target), model.latent_dim):
         raise ConfigurationError(f"Expected a start {(len(target), model.latent_dim)}. Received: {noise.shape}.")
 

@@ -7,6 +7,7 @@ import numpy as np
 from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import save, to_pillow
+from keras_gans.latent.checks import as_latents
 
 PARALLEL = 1e-6  # sines below it: the arc between two vectors is a line, or is not defined
 
@@ -85,10 +86,11 @@ def strips(a, b, steps, between=slerp):
 
     Raises:
         ConfigurationError: fewer than two steps.
+        DataError: latents of other shapes.
     """
     if not is_whole(steps, 2):
         raise ConfigurationError(f"Expected steps to be a whole number, 2 or more. Received: {steps!r}.")
-    return between(np.asarray(a)[:, None], np.asarray(b)[:, None], np.linspace(0.0, 1.0, steps))
+    return between(as_latents(a, 2)[:, None], as_latents(b, 2)[:, None], np.linspace(0.0, 1.0, steps))
 
 
 def loop(points, steps, between=slerp):
@@ -104,13 +106,14 @@ def loop(points, steps, between=slerp):
 
     Raises:
         ConfigurationError: fewer than two points, or no steps.
+        DataError: points of several lengths.
 
     Example:
 
     >>> loop(np.eye(3), steps=4).shape
     (12, 3)
     """
-    points = np.asarray(points)
+    points = as_latents(points)
     if points.ndim != 2 or len(points) < 2 or not is_whole(steps, 1):
         raise ConfigurationError(
             f"Expected points (K, d), 2 or more, and 1 step or more. Received: {points.shape} and {steps!r}."
@@ -147,7 +150,7 @@ def animate(pictures, path, milliseconds=80):
 
 
 def _broadcast(a, b, t):
-    a, b, t = np.asarray(a, "float64"), np.asarray(b, "float64"), np.asarray(t, "float64")
+    a, b, t = as_latents(a), as_latents(b), np.asarray(t, "float64")
     try:
         if a.shape[-1:] != b.shape[-1:]:
             raise ValueError

@@ -28,6 +28,7 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans import engine
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_uint8
 from keras_gans.layers import FusedBatchNormalization, UntiedBias, seeded_dropout
@@ -74,6 +75,7 @@ def build_generator(image_shape, latent_dim=64, *, base_filters=32):
     Raises:
         ConfigurationError: another size.
     """
+    check_image_shape(image_shape)
     kernels = _kernels(image_shape)[::-1]
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.Reshape((1, 1, latent_dim), name="point")(latents)
@@ -100,6 +102,7 @@ def build_encoder(image_shape, latent_dim=64, *, base_filters=32):
     Raises:
         ConfigurationError: another size.
     """
+    check_image_shape(image_shape)
     images = x = keras.Input(image_shape, name="images")
     for i, ((size, stride), times) in enumerate(zip([*_kernels(image_shape), (1, 1)], (1, 2, 4, 8, 16, 16))):
         convolution = layers.Conv2D(
@@ -127,6 +130,7 @@ def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=
     Raises:
         ConfigurationError: another size.
     """
+    check_image_shape(image_shape)
 
     def maxout(x, name, layer, *options, rate=dropout[1]):
         # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
@@ -159,6 +163,7 @@ def build_dense_generator(image_shape, latent_dim=50, *, units=1024):
     Returns:
         A Keras model, (N, latent_dim) to images in [-1, 1], with a bias of its own for each pixel.
     """
+    check_image_shape(image_shape)
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.ReLU(name="relu0")(_plain_norm(layers.Dense(units, use_bias=False, name="hidden0")(latents), "norm0"))
     x = _sum_of_maps(x, latents, units)
@@ -178,6 +183,7 @@ def build_dense_encoder(image_shape, latent_dim=50, *, units=1024):
     Returns:
         A Keras model, images to latents (N, latent_dim).
     """
+    check_image_shape(image_shape)
     images = keras.Input(image_shape, name="images")
     x = layers.Dense(units, name="hidden0")(layers.Flatten(name="flatten")(images))
     x = layers.Dense(units, use_bias=False, name="hidden1")(layers.LeakyReLU(0.2, name="relu0")(x))
@@ -196,6 +202,7 @@ def build_dense_discriminator(image_shape, latent_dim=50, *, units=1024):
     Returns:
         A Keras model, [latents (N, latent_dim), images] to logits (N, 1).
     """
+    check_image_shape(image_shape)
     latents, images = keras.Input((latent_dim,), name="latents"), keras.Input(image_shape, name="images")
     x = layers.Dense(units, name="hidden0")(layers.Flatten(name="flatten")(images))
     x = _sum_of_maps(layers.LeakyReLU(0.2, name="relu0")(x), latents, units)

@@ -23,6 +23,7 @@ import numpy as np
 from keras import layers
 
 from keras_gans.data import label_space_of
+from keras_gans.data.checks import check_image_shape
 from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
 from keras_gans.layers import Maxout, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
@@ -41,6 +42,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, label_size=10, *, u
     Returns:
         A Keras model, [(N, latent_dim), (N, label_size)] to (N, height, width, channels) in [-1, 1].
     """
+    check_image_shape(image_shape)
     latents, labels = keras.Input((latent_dim,), name="latents"), keras.Input((label_size,), name="labels")
     x = layers.Concatenate(name="both")(
         [
@@ -68,6 +70,7 @@ def build_discriminator(image_shape=(28, 28, 1), label_size=10, *, units=(240, 5
     Returns:
         A Keras model, [labels (N, label_size), images] to logits (N, 1).
     """
+    check_image_shape(image_shape)
     labels, images = keras.Input((label_size,), name="labels"), keras.Input(image_shape, name="images")
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # [0, 1]
     of_images = Maxout(units[0], pieces[0], name="of_images")(layers.Flatten(name="flatten")(x))

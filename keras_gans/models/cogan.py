@@ -25,7 +25,7 @@ Departures from the paper:
 import keras
 from keras import initializers, layers
 
-from keras_gans.data.checks import check_images, is_number
+from keras_gans.data.checks import check_image_shape, check_images, is_number
 from keras_gans.data.unpaired import edges, two_domains
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import grid
@@ -72,6 +72,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, *, filters=(1024, 5
     Raises:
         ConfigurationError: no filters.
     """
+    check_image_shape(image_shape)
     if len(filters) == 0:
         raise ConfigurationError("Expected filters of one shared map or more. Received: none.")
     height, width, channels = image_shape
@@ -113,6 +114,7 @@ def build_discriminator(image_shape=(28, 28, 1), *, filters=(20, 50), units=500,
     Raises:
         ConfigurationError: images that are too small for the convolutions.
     """
+    check_image_shape(image_shape)
     if min(((side - kernel_size + 1) // 2 - kernel_size + 1) // 2 for side in image_shape[:2]) < 1:
         raise ConfigurationError(
             f"Expected images that two convolutions of {kernel_size}x{kernel_size} and two halvings leave a pixel of. "

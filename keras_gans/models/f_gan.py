@@ -21,6 +21,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import (
@@ -47,6 +48,7 @@ def build_generator(image_shape, latent_dim=100, *, units=1200):
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
     """
+    check_image_shape(image_shape)
     latents = x = keras.Input((latent_dim,), name="latents")
     for i in range(2):
         x = layers.Dense(units, use_bias=False, kernel_initializer=_small(), name=f"hidden{i}")(x)
@@ -68,6 +70,7 @@ def build_discriminator(image_shape, *, units=240):
     Returns:
         A Keras model, images to scores (N, 1), without an activation: the divergence has it.
     """
+    check_image_shape(image_shape)
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)
     x = layers.Flatten(name="flatten")(x)

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import Maxout, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
@@ -41,6 +42,7 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
     Raises:
         ConfigurationError: a mean image of another shape.
     """
+    check_image_shape(image_shape)
     small = initializers.RandomUniform(-0.05, 0.05)
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.Dense(units, activation="relu", kernel_initializer=small, name="hidden0")(latents)
@@ -70,6 +72,7 @@ def build_discriminator(image_shape, *, units=240, pieces=5):
     Returns:
         A Keras model, images to logits (N, 1).
     """
+    check_image_shape(image_shape)
     small = initializers.RandomUniform(-0.005, 0.005)
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # [0, 1], where dropout's zero is black

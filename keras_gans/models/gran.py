@@ -31,7 +31,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import is_number, is_whole
+from keras_gans.data.checks import check_image_shape, is_number, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import grid
 from keras_gans.layers import FusedBatchNormalization, StepBatchNormalization
@@ -83,6 +83,7 @@ def build_generator(
     Raises:
         ConfigurationError: no steps, or sizes that cannot be halved.
     """
+    check_image_shape(image_shape)
     if not is_whole(steps, 1):
         raise ConfigurationError(f"Expected steps of 1 or more. Received: {steps!r}.")
     stages, draws = _stages(image_shape), 1 if same_noise else steps
@@ -149,6 +150,7 @@ def build_discriminator(image_shape=(28, 28, 1), *, base_filters=128, units=100)
     Raises:
         ConfigurationError: sizes that cannot be halved.
     """
+    check_image_shape(image_shape)
     stages = _stages(image_shape)
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # pixels in [0, 1]

@@ -31,7 +31,7 @@ from keras import layers, ops
 
 from keras_gans.data import label_space_of
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_images, is_number, is_whole
+from keras_gans.data.checks import check_image_shape, check_images, is_number, is_whole
 from keras_gans.data.label_spaces import TEN_CLASSES, Classes, check_label_space
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
@@ -56,6 +56,7 @@ def build_encoder(image_shape, outputs, *, base_filters=32, units=512, name="enc
     Returns:
         A Keras model, images to (N, outputs).
     """
+    check_image_shape(image_shape)
     images = x = keras.Input(image_shape, name="images")
     stage = 0
     while min(x.shape[1:3]) > 4:

@@ -31,7 +31,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.checks import check_images, entry_of, is_number, labels_of
+from keras_gans.data.checks import check_image_shape, check_images, entry_of, is_number, labels_of
 from keras_gans.data.label_spaces import Classes
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float
@@ -59,6 +59,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, *, units=(500, 500)
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
     """
+    check_image_shape(image_shape)
     latents = x = keras.Input((latent_dim,), name="latents")
     for i, width in enumerate(units):
         x = layers.Dense(width, use_bias=False, name=f"hidden{i}")(x)
@@ -86,6 +87,7 @@ def build_discriminator(
     Returns:
         A Keras model, images to logits (N, num_classes), with a layer named "features".
     """
+    check_image_shape(image_shape)
 
     def dense(count, name, **options):
         kernel = layers.Dense(count, use_bias=False, kernel_initializer=initializers.RandomNormal(stddev=0.1))

@@ -29,7 +29,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import check_images, is_number, is_whole
+from keras_gans.data.checks import check_image_shape, check_images, is_number, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization
@@ -69,6 +69,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=74, *, base_filters=64, 
     Raises:
         ConfigurationError: sizes that are no multiples of 4.
     """
+    check_image_shape(image_shape)
     height, width, channels = _checked(image_shape)
     smallest = (height // 4, width // 4, 2 * base_filters)
     latents = keras.Input((latent_dim,), name="latents")
@@ -99,6 +100,7 @@ def build_discriminator(image_shape=(28, 28, 1), *, base_filters=64, units=1024)
     Raises:
         ConfigurationError: sizes that are no multiples of 4.
     """
+    check_image_shape(image_shape)
     images = keras.Input(_checked(image_shape), name="images")
     down = {"kernel_size": 4, "strides": 2, "padding": "same"}
     x = layers.Rescaling(0.5, offset=0.5, name="rescale")(images)  # pixels in [0, 1]

@@ -37,7 +37,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import is_number, is_whole
+from keras_gans.data.checks import check_image_shape, is_number, is_whole
 from keras_gans.data.label_spaces import check_label_space
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import seeded_dropout
@@ -177,6 +177,7 @@ def build_generator(
     Raises:
         ConfigurationError: more levels than the size can be halved for.
     """
+    check_image_shape(image_shape)
     *finer, coarsest = sizes = sizes_of(image_shape, levels)
     channels = image_shape[-1]
     latents = keras.Input((latent_dim + sum(h * w for h, w in finer),), name="latents")
@@ -241,6 +242,7 @@ def build_discriminator(image_shape=(32, 32, 3), levels=3, *, filters=64, kernel
     Raises:
         ConfigurationError: more levels than the size can be halved for, or than the convolutions leave a pixel of.
     """
+    check_image_shape(image_shape)
     *finer, coarsest = sizes_of(image_shape, levels)
     channels, least = image_shape[-1], 2 * kernel_size - 1
     if finer and min(finer[-1]) < least:

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.checks import check_batch_size, is_whole
+from keras_gans.data.checks import check_batch_size, check_image_shape, is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import pack
 from keras_gans.layers import FusedBatchNormalization, Maxout
@@ -105,6 +105,7 @@ def build_generator(image_shape=(28, 28, 3), latent_dim=100, *, base_filters=64)
     Raises:
         ConfigurationError: images that cannot be halved.
     """
+    check_image_shape(image_shape)
     *sizes, smallest = _sizes(image_shape, 4)
     filters = base_filters << (len(sizes) - 1)
     latents = keras.Input((latent_dim,), name="latents")
@@ -130,6 +131,7 @@ def build_discriminator(image_shape=(28, 28, 3), packing=2, *, base_filters=64):
     Raises:
         ConfigurationError: images that cannot be halved, or a packing below 1.
     """
+    check_image_shape(image_shape)
     packs = x = _packs(image_shape, packing)
     for stage in range(len(_sizes(image_shape, 4)) - 1):
         x = _halved(x, base_filters << stage, 5, use_bias=stage == 0)
@@ -154,6 +156,7 @@ def build_unrolled_generator(image_shape=(28, 28, 3), latent_dim=256, *, base_fi
     Raises:
         ConfigurationError: images that cannot be halved.
     """
+    check_image_shape(image_shape)
     *sizes, smallest = _sizes(image_shape, 3)
     filters = base_filters << len(sizes)
     latents = keras.Input((latent_dim,), name="latents")
@@ -185,6 +188,7 @@ def build_unrolled_discriminator(image_shape=(28, 28, 3), packing=2, *, base_fil
     Raises:
         ConfigurationError: images that cannot be halved, or a packing below 1.
     """
+    check_image_shape(image_shape)
     packs = x = _packs(image_shape, packing)
     for stage in range(len(_sizes(image_shape, 3)) - 1):
         x = layers.LeakyReLU(0.3)(_norm(_halved(x, base_filters << stage, 3, use_bias=False)))

@@ -30,7 +30,7 @@ import keras
 from keras import initializers, layers, ops
 
 from keras_gans import engine
-from keras_gans.data.checks import is_whole
+from keras_gans.data.checks import check_image_shape, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.model import AdversarialModel
@@ -53,6 +53,7 @@ def build_generator(image_shape=(1, 1, 2), latent_dim=256, *, units=128):
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels).
     """
+    check_image_shape(image_shape)
     latents = x = keras.Input((latent_dim,), name="latents")
     for i in range(2):
         x = _dense(units, "tanh", name=f"hidden{i}")(x)
@@ -71,6 +72,7 @@ def build_discriminator(image_shape=(1, 1, 2), *, units=128):
     Returns:
         A Keras model, images to logits (N, 1).
     """
+    check_image_shape(image_shape)
     images = keras.Input(image_shape, name="images")
     x = layers.Flatten(name="flatten")(images)
     for i in range(2):

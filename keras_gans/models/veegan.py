@@ -28,6 +28,7 @@ Departures from the paper:
 import keras
 from keras import layers, ops
 
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_uint8
 from keras_gans.layers import seeded_dropout
@@ -56,6 +57,7 @@ def build_generator(image_shape, latent_dim=100, *, units=256):
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels).
     """
+    check_image_shape(image_shape)
     latents = keras.Input((latent_dim,), name="latents")
     height, width, channels = image_shape
     x = layers.Dense(height * width * channels, dtype="float32", name="pixels")(_hidden(latents, units))
@@ -76,6 +78,7 @@ def build_reconstructor(image_shape, latent_dim=100, *, units=256):
     Returns:
         A Keras model, images to latents (N, latent_dim).
     """
+    check_image_shape(image_shape)
     images = keras.Input(image_shape, name="images")
     x = _hidden(layers.Flatten(name="flatten")(images), units)
     return keras.Model(images, layers.Dense(latent_dim, dtype="float32", name="latents")(x), name="reconstructor")
@@ -93,6 +96,7 @@ def build_discriminator(image_shape, latent_dim=100, *, units=256, dropout=0.5):
     Returns:
         A Keras model, [latents (N, latent_dim), images] to logits (N, 1).
     """
+    check_image_shape(image_shape)
     latents, images = keras.Input((latent_dim,), name="latents"), keras.Input(image_shape, name="images")
     x = layers.Concatenate(name="pair")([latents, layers.Flatten(name="flatten")(images)])
     x = layers.Dense(units, activation="relu", name="hidden")(x)

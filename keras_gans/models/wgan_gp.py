@@ -29,7 +29,7 @@ import math
 import keras
 from keras import layers, ops
 
-from keras_gans.data.checks import is_number
+from keras_gans.data.checks import check_image_shape, is_number
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
@@ -71,6 +71,7 @@ def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=
     Raises:
         ConfigurationError: images too small to halve.
     """
+    check_image_shape(image_shape)
     *sizes, smallest = _sizes(image_shape)
     filters = base_filters << (len(sizes) - 1)
 
@@ -104,6 +105,7 @@ def build_discriminator(image_shape, *, base_filters=64):
     Raises:
         ConfigurationError: images too small to halve.
     """
+    check_image_shape(image_shape)
     images = x = keras.Input(image_shape, name="images")
     for stage in range(len(_sizes(image_shape)) - 1):
         x = layers.Conv2D(base_filters << stage, 5, strides=2, padding="same", kernel_initializer="he_uniform")(x)
@@ -147,6 +149,7 @@ def build_residual_generator(image_shape=(32, 32, 3), latent_dim=128, *, filters
     Raises:
         ConfigurationError: a size that is no power of two.
     """
+    check_image_shape(image_shape)
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.Dense(4 * 4 * filters, name="project")(latents)
     x = layers.Reshape((4, 4, filters))(x)
@@ -170,6 +173,7 @@ def build_residual_discriminator(image_shape=(32, 32, 3), *, filters=128):
     Raises:
         ConfigurationError: a size that is no power of two.
     """
+    check_image_shape(image_shape)
     images = x = keras.Input(image_shape, name="images")
     for stage in range(max(1, _doublings(image_shape) - 1)):
         x = _residual_block(x, filters, resample="down", first=stage == 0)

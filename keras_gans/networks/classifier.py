@@ -7,6 +7,7 @@ It is no network of a paper: the classifiers of the mode-collapse protocols (spe
 import keras
 from keras import layers
 
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 
 
@@ -31,6 +32,7 @@ def build_classifier(image_shape=(28, 28, 1), num_classes=10, *, base_filters=16
     >>> build_classifier((28, 28, 1)).get_layer("features").output.shape
     (None, 64)
     """
+    check_image_shape(image_shape)
     if min(image_shape[:2]) < 4 or num_classes < 2:
         raise ConfigurationError(
             "Expected images of 4x4 or more and at least two classes. "

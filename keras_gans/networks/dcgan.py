@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import FusedBatchNormalization
 
@@ -52,6 +53,7 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
     Raises:
         ConfigurationError: sizes that cannot be halved.
     """
+    check_image_shape(image_shape)
     stages = _stages(image_shape)
     height, width, channels = image_shape
     smallest = (height >> stages, width >> stages, base_filters << (stages - 1))
@@ -103,6 +105,7 @@ def build_discriminator(
     Raises:
         ConfigurationError: sizes that cannot be halved.
     """
+    check_image_shape(image_shape)
     images = x = inputs = keras.Input(image_shape, name="images")
     if input_noise:
         x = layers.GaussianNoise(input_noise, dtype="float32", name="noise")(images)

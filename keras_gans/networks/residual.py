@@ -4,6 +4,7 @@ https://arxiv.org/abs/1802.05957; Miyato and Koyama, 2018, https://arxiv.org/abs
 import keras
 from keras import initializers, layers
 
+from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import ConditionalBatchNormalization, FusedBatchNormalization, SpectralNormalization
 
@@ -73,6 +74,7 @@ def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256
     Raises:
         ConfigurationError: sizes that cannot be halved.
     """
+    check_image_shape(image_shape)
     doublings = _halvings(image_shape)
     height, width, channels = image_shape
     smallest = (height >> doublings, width >> doublings, base_filters)
@@ -102,6 +104,7 @@ def build_discriminator(image_shape=(32, 32, 3), *, base_filters=128, label_size
     Raises:
         ConfigurationError: sizes that cannot be halved.
     """
+    check_image_shape(image_shape)
     images = x = keras.Input(image_shape, name="images")
     for stage in range(max(1, _halvings(image_shape) - 1)):
         x = _discriminator_block(x, base_filters, halve=True, first=stage == 0)
