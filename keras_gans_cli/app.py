@@ -268,6 +268,11 @@ def _measuring(command):
             "one for both models or two with a comma between.  [default: the card's, of the data that it names; else "
             "label]",
         ),
+        click.option(
+            "--change",
+            type=click.Choice(["edges", "negatives"]),
+            help="Of a model of pairs: what made the second images of the first.  [default: the card's]",
+        ),
         click.option("--features", help="A classifier of the zoo, pixels, inception_v3 or a .keras file."),
         click.option("--metrics", default="fid,kid", show_default=True, help="Names with commas between."),
         click.option(
@@ -287,9 +292,9 @@ def _measuring(command):
 @_measuring
 @click.option("--floor", default="train", help="Split measured beside it; '' for none. [default: train]")
 @click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
-def evaluate(name, data, split, label_feature, features, metrics, count, seed, cache, as_json, floor, write):
+def evaluate(name, data, split, label_feature, change, features, metrics, count, seed, cache, as_json, floor, write):
     """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
-    model, about = _loaded(name, data, label_feature)
+    model, about = _loaded(name, data, label_feature, change)
     _check_label_feature(label_feature, model)
     from keras_gans import evaluation
 
@@ -321,14 +326,16 @@ def evaluate(name, data, split, label_feature, features, metrics, count, seed, c
 @_measuring
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(2, 10), help="Measurements of each.")
 @_picture_option("compare.png", "Both models' images.")
-def compare(first, second, data, split, label_feature, features, metrics, count, seed, cache, as_json, seeds, output):
+def compare(
+    first, second, data, split, label_feature, change, features, metrics, count, seed, cache, as_json, seeds, output
+):
     """Measure two models with the same noise against the same data, and draw their images side by side."""
     named = label_feature.split(",") if label_feature else [None]
     if len(named) > 2:
         raise click.UsageError(f"Expected --label-feature of one name or two. Received: {label_feature!r}.")
-    one, about = _loaded(first, data, named[0])
+    one, about = _loaded(first, data, named[0], change)
     # Both are held against the same images; which of their labels each was trained with, its own card says.
-    other, its = _loaded(second, about["source"], named[-1])
+    other, its = _loaded(second, about["source"], named[-1], change)
     _check_label_feature(label_feature, one, other)
     models, labels = {first: one, second: other}, {first: about["labels"], second: its["labels"]}
     about = {"source": about["source"], "change": about["change"] or its["change"]}
@@ -350,7 +357,7 @@ def compare(first, second, data, split, label_feature, features, metrics, count,
     click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
 
 
-def _loaded(name, data, label_feature):
+def _loaded(name, data, label_feature, change=None):
     """The model of a preset, a run's folder or a .keras file; and what `Settings` takes from the data set of its card,
     or from the one that was named."""
     about = {}
@@ -361,7 +368,7 @@ def _loaded(name, data, label_feature):
         raise click.UsageError(
             f"Expected --data: {name} does not say what it was trained on. Name the data set to measure it against."
         )
-    change = about["domains"][1] if "domains" in about else None
+    change = change or (about["domains"][1] if "domains" in about else None)
     # The card names a feature of its own data: another data set, or a file, may have no such feature.
     own = data is None or re.split("[/:]", data)[0] == about.get("name") and not Path(data).exists()
     labels = label_feature or (own and about.get("labels")) or True

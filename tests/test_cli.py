@@ -305,6 +305,8 @@ def test_evaluate_takes_a_file_and_says_what_it_needs_beside_it(tmp_path):
     shutil.copy(cards.find("gan_mnist") / "model.keras", tmp_path / "mine.keras")
     assert "--data" in run("evaluate", "mine.keras", cwd=tmp_path, code=2).stderr
     assert "fid" in run("evaluate", "mine.keras", *DRAWN, cwd=tmp_path).stdout
+    shutil.copy(cards.find("cogan_mnist_edges") / "model.keras", tmp_path / "pairs.keras")
+    assert "agreement" in run("evaluate", "pairs.keras", *DRAWN, "--change", "edges", cwd=tmp_path).stdout
     done = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "fidd", cwd=tmp_path, code=2)
     assert "Expected metrics out of fid" in done.stderr and "Traceback" not in done.stderr
 
