@@ -307,11 +307,15 @@ class AdversarialModel(keras.Model):
             _, more = engine.value_and_grad(penalty, variables, scale)
             gradients = [a + b for a, b in zip(gradients, more)]
         engine.apply_gradients(optimizer, gradients, variables)
+        self.constrain(player)
         if player == "generator" and self.ema_decay is not None:
             self.follow(self.ema_generator, self.generator, self.ema_decay)
         for update in self.after_update[player].values():
             update()
         return loss
+
+    def constrain(self, player):
+        """What a variant does to the player's weights after each update, before averages and callbacks see them."""
 
     def follow(self, average, network, decay):
         """Moves `average`, a clone of `network`, towards it: the exponential moving average of its weights."""

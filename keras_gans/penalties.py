@@ -287,7 +287,8 @@ def consistency_penalty(logits, augmented_logits):
 
     CR takes it of real images with the weight 10. Balanced consistency (bCR) adds that of generated ones, also 10, and
     scores untransformed images in the adversarial loss; zCR's term for the discriminator is that of G(z) and
-    G(z + noise).
+    G(z + noise), and its term for the generator, which keeps these two apart, is not here. Nor are flips and shifts
+    with reflected borders, which CR applies: `kg.augment.translate` fills with zeros.
 
     Args:
         logits: the discriminator's, of images.

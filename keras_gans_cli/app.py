@@ -529,19 +529,19 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
         else:
             kg.images.save(picture, output)
         return click.echo(f"wrote {output}")
+    label = _labels(labels, 1, model)
     if classifier:
         network = kg.zoo.load_classifier(classifier)  # refuses what is none
         card = cards.read_card(cards.find(classifier))
         outputs = card.get("num_attributes") or card["num_classes"]
         names = card["dataset"].get("classes") or [str(i) for i in range(outputs)]
-        label = _labels(labels, 1, model)
         found = kg.latent.class_directions(
             model, network, names, attribute, attributes="num_attributes" in card, label=label
         )
         click.echo(f"from above: {', '.join(found)}")
         directions = found.values()
     elif layer:
-        directions = kg.latent.activation_directions(model, layer, count)[0]
+        directions = kg.latent.activation_directions(model, layer, count, label=label)[0]
     else:
         directions = kg.latent.first_layer_directions(model, count)[0]
     start = model.noise(seed=[seed])

@@ -106,6 +106,7 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "dcgan_avatars", "--classifier", "classifier_avatars", "--count", "2"), "no --count"),
         (("traverse", "dcgan_avatars", "--classifier", "dcgan_mnist"), "dcgan_mnist"),
         (("traverse", "cgan_mnist", "--classifier", "classifier_mnist"), "Expected a label"),
+        (("traverse", "cgan_mnist", "--layer", "project_relu"), "Expected a label"),
         (("traverse", "cgan_mnist", "--classifier", "classifier_mnist", "--labels", "1,2"), "--labels for 1 images"),
         (("sample", "cgan_mnist", "-n", "2", "--labels", "0,1,2"), "--labels for 2 images"),
         (("traverse", "gan_mnist", "--code", "0"), "Received: gan_mnist, a GAN"),

@@ -76,8 +76,8 @@ def test_the_conjugate_is_the_supremum(divergence):
     for score in (-1.0, -0.3, 0.4, 1.2):
         t = number(divergence.activation(array(score)[0]))
         expected = np.max(u * t - f)
-        assert number(divergence.conjugate(np.float32(t))) == pytest.approx(expected, abs=2e-4)
-        assert number(divergence.activated_conjugate(array(score)[0])) == pytest.approx(expected, abs=2e-4)
+        assert number(divergence.conjugate(np.float32(t))) == pytest.approx(expected, abs=1e-5)
+        assert number(divergence.activated_conjugate(array(score)[0])) == pytest.approx(expected, abs=1e-5)
 
 
 @every_divergence

@@ -68,9 +68,9 @@ def test_hand_numbers():
 
 
 def test_the_real_target_smooths_one_side():
-    real, fake = array(np.log(3)), array(0.0)
-    # -0.9 log 3/4 - 0.1 log 1/4 for the real image; the fake one keeps -log 1/2
-    expected = -0.9 * np.log(3 / 4) - 0.1 * np.log(1 / 4) - np.log(1 / 2)
+    real, fake = array(np.log(3)), array(-np.log(4))
+    # -0.9 log 3/4 - 0.1 log 1/4 for the real image; the fake one, D = 1/5, keeps -log 4/5
+    expected = -0.9 * np.log(3 / 4) - 0.1 * np.log(1 / 4) - np.log(4 / 5)
     for loss, _ in GAMES:
         assert number(loss(real, fake, 0.9)) == pytest.approx(expected, rel=1e-5)
     # The smoothed loss is least where D(x) is the target.

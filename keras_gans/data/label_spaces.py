@@ -45,7 +45,8 @@ class LabelSpace:
             none = " Only kg.data.SemiSupervisedBatches takes -1, which marks an image without a label."
             raise DataError(
                 f"Expected labels that are {self}. Received: labels from {values.min():g} to {values.max():g}. Build "
-                f"the model with a label_space that holds them all.{none if (values == -1).any() else ''}"
+                "the model with a label_space, or num_classes, that holds them all."
+                f"{none if (values == -1).any() else ''}"
             )
         return values
 

@@ -80,11 +80,7 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
         raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
     if model.example_shape != model.image_shape:
         raise UnsupportedError(f"Expected a model of images. Received: one of examples {model.example_shape}.")
-    if model.label_space is not None and label is None:
-        raise ConfigurationError(
-            f"Expected a label, {model.label_space}, which all images are to show: where labels change, the latents' "
-            f"part is not to be seen. Received: none for a {type(model).__name__}. What labels say, change by labels."
-        )
+    _check_label(model, label)
     noise = model.noise(samples, seed)
     images = resized(model.generate(noise=noise, labels=label), classifier.input_shape[1:3])
     found = predict_attributes(classifier, images) if attributes else predict_classes(classifier, images)
@@ -131,8 +127,9 @@ def first_layer_directions(model, count=None):
     """The unit directions of noise that move the output of the generator's first dense layer furthest (SeFa).
 
     The layer maps z to z W + b, so a step n changes its output by n W: eigenvectors of W W^T, largest eigenvalues
-    first. They are the right singular vectors of the paper's A = W^T. Signs are arbitrary: here the largest entry is
-    positive. A normalization after the layer changes the scale of its outputs, which is not looked at.
+    first. They are the right singular vectors of the paper's A = W^T; where several dense layers take the latents, as
+    in BiGAN's generator, W is all of theirs side by side. Signs are arbitrary: here the largest entry is positive. A
+    normalization after the layer changes the scale of its outputs, which is not looked at.
 
     Directions are those of the noise that `generate(noise=...)` takes. Where an affine prior makes z of it, noise K + c
     as GLO's, W stands for K W. Where one rising function makes each latent of its own number, as uniform priors do,
@@ -181,7 +178,8 @@ def first_layer_directions(model, count=None):
 
 
 def _first_kernel(model):
-    """The rows of the generator's first dense layer that are the latents', float64 (latent_dim, units)."""
+    """The rows of the generator's first dense layer that are the latents', float64 (latent_dim, units); of all dense
+    layers that take the same."""
     generator = model.sampling_generator
     first = next((layer for layer in generator.layers if layer.weights), None)
     kernel = getattr(first, "kernel", None)
@@ -194,10 +192,14 @@ def _first_kernel(model):
             f"Expected a generator that begins with a dense layer of {model.latent_dim} latents. Received: "
             f"{first!r}. Use activation_directions, which asks for no kind of layer."
         )
-    return ops.convert_to_numpy(kernel)[: model.latent_dim].astype("float64")
+    alike = [
+        layer for layer in generator.layers if isinstance(layer, keras.layers.Dense) and layer.input is first.input
+    ]
+    kernels = [ops.convert_to_numpy(layer.kernel)[: model.latent_dim] for layer in alike]
+    return np.concatenate(kernels, axis=1).astype("float64")
 
 
-def activation_directions(model, layer, count=10, samples=2000, seed=0):
+def activation_directions(model, layer, count=10, samples=2000, seed=0, label=None):
     """Directions of latents that move the activations of a layer along their principal components (GANSpace).
 
     The activations of `samples` latents are centred and decomposed; their coordinates c along the components, divided
@@ -208,15 +210,18 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0):
         model: an `AdversarialModel`.
         layer: name of one of the generator's layers, an early one.
         count: how many, 1 or more.
-        samples: latents drawn, more than `count`; for a conditional model as many labels.
+        samples: latents drawn, more than `count`.
         seed: whole number, names them.
+        label: of a conditional model, for all of them: labels that change move activations more than latents do, and
+            the directions of what they move would be chance.
 
     Returns:
         float32 (count, latent_dim), rows of norm 1; and the variances of the activations along the components, float32
         (count,), descending.
 
     Raises:
-        ConfigurationError: no such layer, or more directions than there are components.
+        ConfigurationError: no such layer, more directions than there are components, or a conditional model without a
+            label.
 
     Reference: Härkönen et al., 2020, "GANSpace: Discovering interpretable GAN controls",
     https://arxiv.org/abs/2004.02546
@@ -228,6 +233,7 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0):
     if not is_whole(samples, 2):
         raise ConfigurationError(f"Expected samples to be a whole number, 2 or more. Received: {samples!r}.")
     count = _checked_count(count, samples - 1)
+    _check_label(model, label)
     early = keras.Model(generator.inputs, generator.get_layer(layer).output)
 
     def activations_of(inputs):  # as `generate` compiles it: noise, and encoded labels beside it
@@ -236,8 +242,9 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0):
 
     apply, noise = engine.function(activations_of, early.variables), model.noise(samples, seed)
     inputs = noise
-    if model.label_space is not None:
-        encoded = ops.convert_to_numpy(model.label_space.encode(model.labels(samples, seed)))
+    if model.label_space is not None or label is not None:
+        labels, _ = model.checked_labels(label, samples)
+        encoded = ops.convert_to_numpy(model.label_space.encode(labels))
         inputs = np.concatenate([noise, encoded], axis=1)
     parts = [apply(inputs[i : i + BATCH]).reshape(len(inputs[i : i + BATCH]), -1) for i in range(0, samples, BATCH)]
     activations = np.concatenate(parts).astype("float64")
@@ -286,6 +293,14 @@ def traverse(latents, direction, reach=3.0, steps=7):
         raise DataError(f"Expected a direction ({latents.shape[1]},). Received: {direction.shape}.")
     alphas = np.linspace(-reach, reach, steps)[:, None]
     return (latents[:, None] + alphas * direction).astype("float32")
+
+
+def _check_label(model, label):
+    if model.label_space is not None and label is None:
+        raise ConfigurationError(
+            f"Expected a label, {model.label_space}, which all images are to show: where labels change, the latents' "
+            f"part is not to be seen. Received: none for a {type(model).__name__}. What labels say, change by labels."
+        )
 
 
 def _checked_count(count, most):

@@ -15,6 +15,7 @@ from keras_gans.model import AdversarialModel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 BATCH = 256  # seeds at once
+MARGIN = 2.0  # over sqrt(d): 0.2 to 0.3 % of normal draws of d numbers are longer, of any d
 WIDEST = 4.0  # noise that an encoder finds where the prior has ends: beyond it float32 tells few latents apart
 
 
@@ -50,8 +51,10 @@ def invert(
     mean (f(G(z)) - f(x))^2 over features. The generator is the one that samples, in inference mode, so that each image
     is inverted by itself, and no weight and no statistic of batch normalization changes. The learning rate rises from 0
     in the first twentieth of the steps and falls to 0 as a cosine in the last quarter, as in StyleGAN2's projector;
-    unlike it, noise is not added to the latents. The categories of an InfoGAN stay those of the start, since the argmax
-    that makes them of noise has no gradient.
+    unlike it, noise is not added to the latents. Each step ends within |z| <= sqrt(latent_dim) + 2, beyond which two or
+    three of a thousand draws lie, or within the start's own norm where that is more: further out the generator was not
+    trained, and what fits better is of no use for interpolation or edits. The categories of an InfoGAN stay those of
+    the start, since the argmax that makes them of noise has no gradient.
 
     Args:
         model: an `AdversarialModel` of images.
@@ -122,13 +125,16 @@ def invert(
     # Each image's loss depends on its own row alone: the gradient of their sum is each one's own.
     slopes_of = engine.function(lambda noise: engine.input_gradient(losses, noise), variables)
     begun, first = noise, losses_of(noise)
+    farthest = np.maximum(np.sqrt(model.latent_dim) + MARGIN, np.linalg.norm(begun, axis=1, keepdims=True))
     mean, square = np.zeros_like(noise), np.zeros_like(noise)
     for step in range(1, steps + 1):
         slope = slopes_of(noise)
         mean = BETA_1 * mean + (1.0 - BETA_1) * slope
         square = BETA_2 * square + (1.0 - BETA_2) * slope**2
         update = mean / (1.0 - BETA_1**step) / (np.sqrt(square / (1.0 - BETA_2**step)) + EPSILON)
-        noise = (noise - learning_rate * ramp((step - 1) / steps) * update).astype("float32")
+        noise = noise - learning_rate * ramp((step - 1) / steps) * update
+        norms = np.linalg.norm(noise, axis=1, keepdims=True)
+        noise = (noise * np.minimum(1.0, farthest / np.maximum(norms, EPSILON))).astype("float32")
     last = losses_of(noise)
     worse = last > first  # from next to a minimum the first steps, all of one length, may lead away
     return Inversion(np.where(worse[:, None], begun, noise), first, np.minimum(first, last))

@@ -18,6 +18,7 @@ discriminator sees the pairs of both kinds in one batch, whose statistics its ba
 Departures from the papers:
 - the tables are those for 32x32; at 28x28 the coarsest map is 3x3, not 4x4, and other sizes need networks of one's own;
 - images are in [-1, 1]: the decoder's are 2 * sigmoid - 1, and dropped pixels are grey where the code's are black;
+- a maxout layer has as many units as the tables say; the published code's have half, each the larger of two of them;
 - each player's loss has a pass of the discriminator of its own, with other dropout masks; the code's has one for both;
 - BiGAN too can begin at the mean image (`for_data`), as ALI's code does;
 - BiGAN without the weight decay of its code, 2.5e-5, and without the linear decay of the rate in the second 200 epochs.

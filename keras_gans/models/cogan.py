@@ -15,8 +15,6 @@ Departures from the paper:
 - the mean over the domains in the place of the paper's sum: in the published code the batches of both domains are one;
 - one logit, where the published code has two and a softmax: the logit is their difference;
 - no bias before batch normalization, which would take it away again;
-- batch norm has momentum 0.9 and epsilon 1e-5, PyTorch's defaults (the published code's: unconfirmed), and the initial
-  weights are uniform (Xavier's with a gain of sqrt(2) by the code; normal or uniform: unconfirmed);
 - the networks, optimizers and the normal prior are those of the published PyTorch code for MNIST; the Caffe code has
   U(-1, 1), dropout and batches of 128. The adaptation of a classifier to another domain is left out;
 - which layers are shared for faces: unconfirmed.

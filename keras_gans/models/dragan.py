@@ -5,7 +5,7 @@ Objective:
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z)))] + gp_weight E[(|grad d(x')|_2 - 1)^2]     (d: logit)
     generator:     E[softplus(-d(G(z)))]                                                          (non-saturating)
 with x' = x + e std / 2 u around the data, e ~ U[0, 1] one for each image, u ~ U[0, 1] one for each pixel, and std the
-standard deviation of the whole batch of images.
+standard deviation of the update's whole batch of images.
 
 Schedule: the discriminator on real and generated images in two batches, then the generator on fresh noise, 1:1. With
 `discriminator_steps=k` the batch is dealt out to k discriminator updates, each with latents of its own.
@@ -15,7 +15,7 @@ Departures from the paper:
   is unconfirmed;
 - networks: DCGAN's, without batch normalization in the discriminator; the authors' code has one hidden layer for each
   player;
-- images are in [-1, 1], where a slope of one is half as steep as in the code's [0, 1];
+- images are in [-1, 1], where a slope of one is as steep as one of two in the code's [0, 1];
 - prior: normal; the authors' code draws from U(-1, 1).
 """
 
@@ -35,7 +35,8 @@ from keras_gans.penalties import dragan_penalty
 class DRAGAN(AdversarialModel):
     """Deep regret analytic GAN: a discriminator whose slope is near one around the data.
 
-    While it trains, `d_loss` is the discriminator's whole loss and `gp` the penalty in it without its weight.
+    While it trains, `d_loss` is the discriminator's whole loss at the last of a step's updates and `gp` the penalty in
+    it without its weight.
 
     Args:
         generator, discriminator: networks, the discriminator best without batch normalization, since the penalty is of

@@ -12,19 +12,18 @@ Objective, of whole images alone:
 with the kernels w of the discriminator's dense layers. Gradients go back through all steps.
 
 Schedule: the discriminator is updated on real images and on generated ones; then the generator on the same latents,
-scored by the updated discriminator (whether the published code draws them anew: unconfirmed). With
+scored by the updated discriminator; the published code draws them anew. With
 `discriminator_steps=k` the batch is dealt out to k discriminator updates, each with latents of its own.
 
 Departures from the paper:
 - batch norm has the batch's own statistics at each step, as in the published code, and for sampling moving averages of
-  each step (momentum 0.9, epsilon 1e-5); the code samples otherwise (how: unconfirmed);
+  each step (momentum 0.9, epsilon 1e-5); the code samples by the batch's own as well;
 - one step has no encoder: it is a DCGAN, whose code is zero. The dense layer of (h_z, h_t) is the sum of one for each;
 - noise: `build_generator(same_noise=True)` is the published code, whose steps share one draw although it makes T of
   them; the paper's notes have either (unconfirmed);
 - the two orders of widths are the code's: the decoder's maps get wider towards the smallest, and the discriminator's
   narrower;
-- no bias before batch normalization; initial weights are Glorot's, uniform (the code's: unconfirmed);
-- whether the code's L2 penalty has the factor 1/2: unconfirmed.
+- no bias before batch normalization; initial weights are Glorot's, uniform (the code's: unconfirmed).
 """
 
 import keras
@@ -140,8 +139,8 @@ def build_discriminator(image_shape=(28, 28, 1), *, base_filters=128, units=100)
 
     Args:
         image_shape: see `build_generator`.
-        base_filters: channels of the smallest map; each larger one has twice as many. 128 is the published code at
-            28x28, 256 at 32x32.
+        base_filters: channels of the smallest map; each larger one has twice as many. The published code at 28x28 has
+            40, beside a generator of 128.
         units: width of the dense layer.
 
     Returns:

@@ -32,7 +32,7 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans.data.checks import check_image_shape, check_images, entry_of, is_number, labels_of
-from keras_gans.data.label_spaces import Classes
+from keras_gans.data.label_spaces import Classes, label_space_of
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization, WeightNormalization
@@ -171,6 +171,13 @@ class ImprovedGAN(AdversarialModel):
             self.ema_discriminator = keras.models.clone_model(discriminator)
             self.ema_discriminator.set_weights(discriminator.get_weights())
             self.ema_discriminator.trainable = False
+
+    @classmethod
+    def for_data(cls, dataset, **options):
+        space = label_space_of(dataset.given_labels)
+        if not isinstance(space, Classes) or space.shape != ():
+            raise ConfigurationError(f"Expected one class for each image as the labels. Received: {space}.")
+        return super().for_data(dataset, **{"num_classes": space.counts[0], **options})
 
     @property
     def num_classes(self):

@@ -21,8 +21,9 @@ Departures from the paper:
 - logarithms are of logits; the authors' code has log(D + 1e-8), and likewise for Q;
 - Q has one output for each continuous code; in the authors' code a second one, a deviation, is not used;
 - weights of both terms are 1, the published code's for MNIST (0.1 for continuous codes elsewhere: unconfirmed);
-- initial weights are Glorot's, uniform; batch norm has momentum 0.9 and epsilon 1e-5, as in DCGAN (the published
-  code's: both unconfirmed).
+- initial weights are Glorot's, uniform, where the published code draws from N(0, 0.02), and batch norm's gains start at
+  one, where the code's are from N(1, 0.02); its momentum of 0.9 and epsilon of 1e-5 are the code's;
+- the generator's smallest map is normalised per channel; in the published code each of its units is.
 """
 
 import keras

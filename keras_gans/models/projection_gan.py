@@ -13,6 +13,7 @@ one update of the generator on fresh noise. Generated images have the labels of 
 Departures from the paper:
 - the published code updates the generator at the first of an iteration's discriminator updates; here it comes last, on
   as many images as one of those has;
+- generated images have their batch's labels; the published code draws theirs uniformly and apart;
 - the generator's batch is as large as the discriminator's; the published code's is 128;
 - images are x / 127.5 - 1; the published code has x / 128 - 1 with noise from U[0, 1 / 128];
 - sizes other than 32x32 keep one width in all blocks;

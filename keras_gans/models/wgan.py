@@ -5,7 +5,8 @@ Objective:
     critic:    E[f(G(z))] - E[f(x)]     with every trainable weight of f clipped to [-clip, clip]
     generator: -E[f(G(z))]
 
-While the critic is near its best, -d_loss estimates the distance, up to the Lipschitz constant that clipping allows.
+While the critic is near its best, -d_loss, of a step's last update, estimates the distance, up to the Lipschitz
+constant that clipping allows.
 
 Schedule (algorithm 1): `discriminator_steps` updates of the critic, each on fresh images and fresh noise and each
 followed by clipping; then one update of the generator on fresh noise. A batch is dealt out among the critic's updates:
@@ -82,14 +83,17 @@ class WGAN(AdversarialModel):
     def generator_loss(self, fake, training=True):
         return wasserstein_generator_loss(self.score(fake, training))
 
+    def constrain(self, player):
+        if player == "discriminator":
+            clip_weights(self.discriminator.trainable_variables, self.clip)
+
     def train_step(self, data):
         real = self.real_images(data)
         k = self.discriminator_steps
         for i in range(k):
             share = real[i::k]
             fake = self.generator(self.latents_like(share), training=True)
-            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)
-            clip_weights(self.discriminator.trainable_variables, self.clip)
+            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake)  # then clips: `constrain`
         g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
         return self.log(d_loss=d_loss, g_loss=g_loss)
 

@@ -15,7 +15,7 @@ Departures from the paper:
 - optimizers: algorithm 1's; the published code has a beta_1 of 0.5 for MNIST and for CIFAR-10's convolutional networks,
   and for the residual ones a rate of 2e-4 that falls linearly to 0;
 - images are in [-1, 1] and leave through a tanh; the published code for MNIST has [0, 1] and a sigmoid, which is the
-  same function of the weights up to a factor of two;
+  same function of the weights up to a factor of two, and our slope of one is two there;
 - no noise smooths the grey levels; the published code of the residual networks adds U[0, 1/128] to each pixel;
 - kernels start from Keras's He uniform, whose fan of a transposed convolution counts the outputs: the last one is three
   times the published code's for digits, and the first samples have saturated pixels;
@@ -199,8 +199,8 @@ def _doublings(image_shape):
 class WGANGP(AdversarialModel):
     """Wasserstein GAN with gradient penalty.
 
-    While it trains, `d_loss` is the critic's whole loss and `gp` the penalty in it without its weight, so that
-    -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
+    While it trains, `d_loss` is the critic's whole loss at the last of a step's updates and `gp` the penalty in it
+    without its weight, so that -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
 
     Args:
         generator, discriminator: networks, the discriminator a critic that ends in one number without bounds and has

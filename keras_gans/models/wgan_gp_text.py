@@ -86,8 +86,8 @@ class WGANGPText(AdversarialModel):
     What the base says of images holds for lines here: `fit` and `evaluate` take character ids (N, length), as
     `kg.data.load_text` makes them, and `generate` returns ids, uint8 (n, length), of the most probable characters.
 
-    While it trains, `d_loss` is the critic's whole loss and `gp` the penalty in it without its weight, so that
-    -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
+    While it trains, `d_loss` is the critic's whole loss at the last of a step's updates and `gp` the penalty in it
+    without its weight, so that -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
 
     Args:
         generator, discriminator: networks, the generator ending in rows of probabilities (N, length, vocabulary), the

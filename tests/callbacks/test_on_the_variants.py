@@ -66,6 +66,15 @@ def test_the_historical_mean_is_that_of_the_trajectory(variant, batches):
     assert max(abs(pull).max() for pull in pulled) > 1e-4 and largest_difference(pulled, moved) < 1e-6
 
 
+def test_the_mean_of_clipped_weights_is_within_the_clip(batches):
+    gan = tiny(kg.WGAN, 0.1)
+    before = values(gan.player_variables("discriminator"))
+    gan.fit(examples(kg.WGAN, batches), verbose=0, callbacks=[HistoricalAveraging(0.0, players=("discriminator",))])
+    means = values([gan.slots.get(f"historical_averaging/discriminator/{i}") for i in range(len(before))])
+    assert max(np.abs(weight).max() for weight in before) > 2 * gan.clip
+    assert max(np.abs(mean).max() for mean in means) <= gan.clip * (1 + 1e-6)
+
+
 @pytest.mark.parametrize("variant", [variant for variant in VARIANTS if hasattr(tiny(variant, 0.0), "real_target")])
 def test_a_smoothed_target_changes_the_loss_as_derived(variant, batches):
     """Cross entropy of logits d: softplus(-d) t + softplus(d) (1 - t), that is (1 - t) d more than at t = 1; least

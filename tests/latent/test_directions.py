@@ -181,7 +181,7 @@ def test_components_of_activations_lead_back_to_the_latents():
 
 
 def test_directions_of_a_conditional_models_noise():
-    """Its labels move the activations furthest; the directions are those of the noise alone."""
+    """Its labels would move the activations furthest: all images have one."""
     latents, labels = keras.Input((4,)), keras.Input((2,))
     first, second = layers.Dense(64, use_bias=False), layers.Dense(64, use_bias=False)
     x = layers.Add(name="sum")([first(latents), second(labels)])
@@ -189,9 +189,13 @@ def test_directions_of_a_conditional_models_noise():
     axes = np.linalg.qr(RNG.normal(size=(64, 6)))[0].T
     first.set_weights([axes[:4] * [[1.0], [4.0], [2.0], [0.5]]])
     second.set_weights([20.0 * axes[4:]])
-    directions, variances = activation_directions(model, "sum", count=2)
-    assert abs(directions[1] @ np.eye(4)[1]) > 0.95
-    assert variances == pytest.approx([200.0, 16 / 12], rel=0.05)  # the latents are U[0, 1]
+    directions, variances = activation_directions(model, "sum", count=2, label=1)
+    assert abs(directions[0][1]) > 0.95 and abs(directions[1][2]) > 0.95
+    assert variances == pytest.approx([16 / 12, 4 / 12], rel=0.05)  # the latents are U[0, 1]
+    with pytest.raises(kg.errors.ConfigurationError, match="Expected a label, whole numbers from 0 to 1"):
+        activation_directions(model, "sum", count=2)
+    with pytest.raises(kg.errors.ConfigurationError, match="is not conditional"):
+        activation_directions(linear(RNG.normal(size=(10, 64))), "first", count=2, label=1)
 
 
 def test_the_first_layers_directions_of_a_conditional_model():
@@ -209,6 +213,16 @@ def test_the_first_layers_directions_of_a_conditional_model():
         directions, lengths = first_layer_directions(model, 2)
         np.testing.assert_allclose(np.linalg.norm(directions @ kernel[:4], axis=1), lengths, rtol=1e-5)
         assert abs(directions[0][1]) > 0.9
+
+
+def test_the_first_layers_of_a_generator_whose_latents_enter_twice():
+    model = kg.BiGAN(image_shape=(8, 8, 1), latent_dim=4)
+    kernels = []
+    for name in ("hidden0", "from_latents"):
+        kernels.append(RNG.normal(size=(4, 1024)))
+        model.generator.get_layer(name).kernel.assign(kernels[-1])
+    _, lengths = first_layer_directions(model)
+    np.testing.assert_allclose(lengths, np.linalg.svd(np.hstack(kernels))[1], rtol=1e-5)
 
 
 def test_directions_that_do_not_exist():

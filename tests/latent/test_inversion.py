@@ -46,6 +46,19 @@ def test_the_answer_is_never_worse_than_the_start(gan):
     np.testing.assert_array_equal(found.loss, found.first_loss)
 
 
+def test_the_noise_stays_where_the_prior_is():
+    """G(z) = 0.01 z W of orthonormal rows w_i: 0.5 w_1 is made by 50 e_1, and where the start is nearer, the ball of
+    radius sqrt(4) + 2 ends at 4 e_1. A start further out keeps its own norm."""
+    rows = np.linalg.qr(np.random.default_rng(0).normal(size=(64, 4)))[0].T.astype("float32")
+    latents = keras.Input((4,))
+    network = keras.Model(latents, keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64, use_bias=False)(latents)))
+    network.layers[1].set_weights([0.01 * rows])
+    images = np.repeat(0.5 * rows[:1].reshape(1, 8, 8, 1), 2, axis=0)
+    start = np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 10.0, 0.0, 0.0]], "float32")
+    found = invert(kg.DCGAN(network, None), images, start=start, steps=400, learning_rate=0.3)
+    np.testing.assert_allclose(found.noise, [[4.0, 0.0, 0.0, 0.0], [10.0, 0.0, 0.0, 0.0]], atol=0.02)
+
+
 def test_features_are_compared_as_well(gan):
     images = gan.generate(2, seed=5)
     pixels = kg.metrics.pixels((8, 8, 1))

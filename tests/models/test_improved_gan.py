@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from contract import (
+    BACKEND,
     Rows,
     VariantContract,
     equal,
@@ -223,18 +224,28 @@ class TestImprovedGAN(VariantContract):
         assert "accuracy" not in history
         assert equal(training_state(gan), after_two_epochs)
 
-    @slow_on_jax
+    @pytest.mark.skipif(BACKEND != "tensorflow", reason="250 steps, whose mathematics other tests prove")
     def test_it_learns_three_classes_from_six_labels(self):
-        """Patches of light at three places: the labelled images lack most of the noise that the others show."""
+        """Faint patches of light at three places. With the unlabelled images' loss negated it guesses, 1 of 3; without
+        that loss it is no worse: what the unlabelled images add is for benchmarks/semi_supervised.py to show."""
         rng = np.random.default_rng(0)
-        labels = np.arange(240) % 3
-        images = rng.uniform(0, 40, (240, *self.shape))
+        labels = np.arange(600) % 3
+        images = rng.uniform(0, 150, (600, *self.shape))
         for image, label in zip(images, labels):
-            image[2 * label : 2 * label + 3, 2 * label : 2 * label + 3] += 150
+            image[2 * label : 2 * label + 3, 2 * label : 2 * label + 3] += 60
         dataset = kg.data.Batches(images.astype("uint8"), labels, batch_size=24, seed=0)
         gan = self.gan(discriminator_ema_decay=0.9)
-        gan.fit(kg.data.semi_supervised(dataset, labels_per_class=2), epochs=4, verbose=0)
-        assert (gan.classify(dataset.images).argmax(1) == labels).mean() > 0.95
+        gan.fit(kg.data.semi_supervised(dataset, labels_per_class=2), epochs=10, verbose=0)
+        assert (gan.classify(dataset.images).argmax(1) == labels).mean() > 0.9
+
+    def test_the_data_name_the_classes(self):
+        images, labels = self.arrays()
+        for batches in (kg.data.Batches(images, labels, batch_size=8), self.batches()):
+            assert ImprovedGAN.for_data(batches).num_classes == 3
+        with pytest.raises(ConfigurationError, match="Expected one class for each image.*2 columns"):
+            ImprovedGAN.for_data(kg.data.Batches(images, np.stack([labels, labels], axis=1), batch_size=8))
+        with pytest.raises(DataError, match="without"):
+            ImprovedGAN.for_data(kg.data.Batches(images, batch_size=8))
 
     # What is refused
 

@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 import keras_gans as kg
+from keras_gans.layers import seeded_dropout
 from keras_gans.models.ic_gan import build_encoder
 from keras_gans.networks.dcgan import build_generator
 from keras_gans.training import Recipe
@@ -28,7 +29,7 @@ def joint_discriminator(filters, units):
         x = layers.LeakyReLU(0.2, name=f"down{i}_relu")(x)
     x = layers.Concatenate(name="both")([layers.Flatten(name="flatten")(x), layers.LeakyReLU(0.2, name="relu0")(z)])
     for i in range(2):
-        x = layers.Dense(units, name=f"both{i}")(layers.Dropout(0.2, name=f"dropout{i}")(x))
+        x = layers.Dense(units, name=f"both{i}")(seeded_dropout(0.2, f"dropout{i}")(x))
         x = layers.LeakyReLU(0.2, name=f"both{i}_relu")(x)
     return keras.Model([latents, images], layers.Dense(1, dtype="float32", name="logits")(x), name="discriminator")
 
