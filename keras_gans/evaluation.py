@@ -165,7 +165,8 @@ def evaluate(model, settings, cache=None):
     known = _known_labels(settings, model)
     images, asked = _generated(settings, model, settings.seed, known)
     found = {**measure(images), **_label_accuracy(settings, model, images, asked)}
-    found.update({**_reconstruction(settings, model), **_edits(settings, model), **_purity(settings, model)})
+    for more in (_reconstruction, _latent_error, _edits, _purity):
+        found.update(more(settings, model))
     if settings.floor is None:
         return found, None
     if model.samples_name == "tokens":
@@ -310,6 +311,22 @@ def _reconstruction(settings, model):
         return found
     metric = "share of the classifier's answers that images and their reconstructions have in common"
     return found | judge.measured("kept", metric, judge(images) == judge(again), real, images.shape[1:])
+
+
+def _latent_error(settings, model):
+    """{"latent_error": how far latents are from what a model with encoders finds in the images that it makes of them:
+    1 where it finds their mean, 0 where it finds them}."""
+    if not (hasattr(model, "encode") and _has_encoders(model)):
+        return {}
+    count, seed = settings.samples, settings.seed
+    labels = None if model.label_space is None else model.labels(count, seed)
+    noise = model.noise(count, seed)
+    latents = ops.convert_to_numpy(model.prior(noise))
+    found = model.encode(model.generate(noise=noise, labels=labels))
+    error = np.mean(np.square(found - latents)) / latents.var()
+    metric = "mean squared difference of latents and what the encoder finds in their images, as a share of the variance"
+    protocol = Protocol(metric=metric, features="latents", resize="none", real="none", fake_count=count)
+    return {"latent_error": Measurement("latent_error", float(error), None, protocol)}
 
 
 def _edits(settings, model):

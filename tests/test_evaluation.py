@@ -212,6 +212,16 @@ def test_reconstructions_are_held_against_their_images(shift):
     assert (found["kept"].value == 1.0) == (shift == 0.0) and "kept" not in floor
 
 
+def test_latents_are_held_against_what_the_encoder_finds():
+    """G(z) = z / 4 and E(x) = 2 x, half of z: the square of the other half, of a variance of one."""
+    images, latents = keras.Input((28, 28, 1)), keras.Input((784,))
+    generator = keras.Model(latents, keras.layers.Reshape((28, 28, 1))(latents / 4))
+    encoder = keras.Model(images, keras.layers.Flatten()(2 * images))
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100)
+    found = evaluation.evaluate(kg.ALI(generator, None, encoder), settings)[0]["latent_error"]
+    assert found.value == pytest.approx(0.25, rel=0.01) and found.error is None
+
+
 def test_pairs_are_measured_by_their_first_domain_and_by_their_agreement():
     latents = keras.Input((4,))
     pairs = keras.layers.Dense(2 * 28 * 28, activation="tanh", kernel_initializer="random_normal")(latents)

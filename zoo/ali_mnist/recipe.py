@@ -51,6 +51,7 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 25,
         limits="Small networks, trained for a quarter of an hour: some digits are between two, and so are "
-        "some reconstructions.",
+        "some reconstructions. In a generated image the encoder finds a latent of such images, seldom the one that it "
+        "was made of.",
         not_good_for="Exact copies: a reconstruction keeps what kind of digit it is more than how it is written.",
     )

@@ -52,7 +52,7 @@ def recipe(smoke=False):
         epochs=1 if smoke else 80,
         callbacks=[kg.callbacks.LabelSmoothing(0.9), FitEncoders(dataset, epochs=1 if smoke else 15, verbose=2)],
         limits="Small networks, trained for a quarter of an hour: faces are rough, and some edits are not seen by the "
-        "classifier. The encoder of latents has seen as many generated faces as there are real ones: copies of real "
-        "faces may change hair and clothes.",
+        "classifier. The encoder of latents has seen as many generated faces as there are real ones, and of new ones "
+        "it misses most of the latents: copies of real faces may change hair and clothes.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )
