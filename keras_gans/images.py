@@ -84,8 +84,16 @@ def grid(images, columns=None):
 
     Returns:
         uint8 (rows * height, columns * width, channels); missing images at the end are black.
+
+    Raises:
+        DataError: no images, or of another shape or dtype.
     """
     images = np.asarray(images)
+    if images.ndim != 4 or len(images) == 0 or images.dtype != "uint8":
+        raise DataError(
+            f"Expected one image or more, uint8 (N, height, width, channels). Received: {images.dtype} {images.shape}. "
+            "Of floats in [-1, 1] make bytes by kg.images.to_uint8."
+        )
     count, height, width, channels = images.shape
     columns = min(columns or int(np.ceil(np.sqrt(count))), count)
     rows = -(-count // columns)
@@ -156,7 +164,14 @@ def save(image, path, **options):
 
     Raises:
         OutputError: the folder cannot be made or the file cannot be written.
+        DataError: an array of another shape or dtype.
     """
+    if not isinstance(image, Image.Image) and (np.ndim(image) != 3 or np.asarray(image).dtype != "uint8"):
+        received = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise DataError(
+            f"Expected one image, uint8 (height, width, channels). Received: {received}. Of several make one by "
+            "model.picture(images) or kg.images.grid(images); of floats in [-1, 1] bytes by kg.images.to_uint8."
+        )
     picture = to_pillow(image) if isinstance(image, np.ndarray) else image
     path = Path(path)
     if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:  # some formats are only read

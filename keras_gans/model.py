@@ -36,6 +36,16 @@ def uniform_of(normal):
     return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))
 
 
+def _optimizer(name, optimizer):
+    try:
+        return keras.optimizers.get(optimizer)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"Expected {name} to be a Keras optimizer, its name, or None for the paper's. Received: {optimizer!r}. "
+            'Pass keras.optimizers.Adam(1e-4), or "adam".'
+        ) from error
+
+
 class AdversarialModel(keras.Model):
     """A game between a generator and a discriminator, trained by `fit`.
 
@@ -189,8 +199,8 @@ class AdversarialModel(keras.Model):
             jit_compile, run_eagerly, steps_per_execution: as in `keras.Model.compile`.
 
         Raises:
-            ConfigurationError: one optimizer for both players, a model without a discriminator, or what Keras cannot do
-                where several replicas share a batch.
+            ConfigurationError: no optimizers, one for both players, a model without a discriminator, or what Keras
+                cannot do where several replicas share a batch.
         """
         if self.discriminator is None:
             raise ConfigurationError(
@@ -207,8 +217,8 @@ class AdversarialModel(keras.Model):
             optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution
         )
         paper = self.paper_optimizers()
-        g_optimizer = keras.optimizers.get(paper["generator"] if g_optimizer is None else g_optimizer)
-        d_optimizer = keras.optimizers.get(paper["discriminator"] if d_optimizer is None else d_optimizer)
+        g_optimizer = _optimizer("g_optimizer", paper["generator"] if g_optimizer is None else g_optimizer)
+        d_optimizer = _optimizer("d_optimizer", paper["discriminator"] if d_optimizer is None else d_optimizer)
         self.g_optimizer = with_loss_scale(g_optimizer, self.dtype_policy)
         self.d_optimizer = with_loss_scale(d_optimizer, self.dtype_policy)
         # Built now, because Keras restores the state of built optimizers only.

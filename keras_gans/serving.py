@@ -13,7 +13,8 @@ import numpy as np
 
 from keras_gans import engine
 from keras_gans.data import Values
-from keras_gans.errors import OutputError, UnsupportedError
+from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
+from keras_gans.model import AdversarialModel
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
 
@@ -55,6 +56,7 @@ def export(model, folder):
     Raises:
         UnsupportedError: the Keras backend is not TensorFlow.
         OutputError: the folder cannot be made or written to.
+        ConfigurationError: no model of this library.
 
     Example:
 
@@ -67,6 +69,10 @@ def export(model, folder):
             "Expected the Keras backend 'tensorflow', which alone writes SavedModels. Received: "
             f"{keras.backend.backend()!r}. Save the model with model.save('model.keras'), load that file in a process "
             "started with KERAS_BACKEND=tensorflow, and export it there."
+        )
+    if not isinstance(model, AdversarialModel):
+        raise ConfigurationError(
+            f"Expected an AdversarialModel. Received: {model!r}. Of a preset's name pass kg.load(name)."
         )
     folder = Path(folder)
     temporary = folder / f".{uuid.uuid4().hex}"  # servers skip names that are no numbers

@@ -172,8 +172,8 @@ def train(
         The trained model.
 
     Raises:
-        CheckpointError: nothing to resume, a run with other data, or a classifier; or, with nothing to be resumed,
-            an `output` that holds an unfinished run, which would be lost.
+        CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or, with
+            nothing to be resumed, an `output` that holds an unfinished run, which would be lost.
         OutputError: `output` cannot be written to.
         ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
     """
@@ -202,6 +202,11 @@ def train(
     if resume_from is not None:
         with engine.shared_by(devices):
             model = resume(resume_from)
+        if type(model) is not type(run.model):
+            raise CheckpointError(
+                f"Expected a run of {type(run.model).__name__}, to go on with. Received: {resume_from}, of "
+                f"{type(model).__name__}. Resume with the recipe or the variant that started the run."
+            )
         before = _read_progress(Path(resume_from))
         for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
             if (known := before.get(key)) != progress[key]:

@@ -97,12 +97,10 @@ def _picture_option(default, help):
 @click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
 @_labels_option
 def sample(name, count, seed, output, folder, labels):
-    """Generate images with the model NAME (or with a run's folder); a model of text prints its lines too."""
-    cards.verified_model(cards.find(name))  # before the backend takes its seconds
-    kg = library()
+    """Generate images with the model NAME (or a run's folder, or a .keras file); one of text prints its lines too."""
+    _, model = _sampler(name)
     from keras_gans.images import save
 
-    model = kg.load(name)
     images = model.generate(count, seed=seed, labels=_labels(labels, count, model))
     if folder is None:
         save(model.picture(images), output)
@@ -113,7 +111,7 @@ def sample(name, count, seed, output, folder, labels):
     digits = max(4, len(str(count - 1)))
     with click.progressbar(range(count), label=f"writing {count} images", file=sys.stderr) as shown:
         for i in shown:
-            path = Path(folder) / f"{name if '/' not in name else 'image'}_{i:0{digits}}.png"
+            path = Path(folder) / f"{name if name in cards.presets() else 'image'}_{i:0{digits}}.png"
             save(model.picture(images[i : i + 1]), path)
     click.echo(f"wrote {count} images to {folder}")
 
@@ -148,7 +146,13 @@ def _labels(text, count, model):
     "--batch-size", type=click.IntRange(2), help="For a variant: images a discriminator update. [default: 64]"
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
-@click.option("--seed", default=0, show_default=True, help="Names the initial weights and the noise.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Names the initial weights and the noise.",
+)
 @click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
 @click.option("-o", "--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
 @click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
@@ -164,7 +168,7 @@ def _labels(text, count, model):
     type=click.IntRange(1),
     help="Save every so many steps, beside each epoch's end and every five minutes.",
 )
-@click.option("--smoke", is_flag=True, help="A rehearsal of seconds.")
+@click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images by small networks.")
 def train(
     recipe,
     data,
@@ -248,10 +252,10 @@ def train(
 @click.argument("name")
 @click.argument("folder", type=click.Path())
 def export(name, folder):
-    """Write the model NAME as a SavedModel for TensorFlow Serving: FOLDER/1, then FOLDER/2, ..."""
-    cards.verified_model(cards.find(name))
-    kg = library()
-    click.echo(f"wrote {kg.export(kg.load(name), folder)}")
+    """Write the model NAME, or that of a .keras file, as a SavedModel for TensorFlow Serving: FOLDER/1, then FOLDER/2,
+    ..."""
+    kg, model = _sampler(name)
+    click.echo(f"wrote {kg.export(model, folder)}")
 
 
 def _measuring(command):
@@ -290,7 +294,9 @@ def _measuring(command):
 @app.command()
 @click.argument("name")
 @_measuring
-@click.option("--floor", default="train", help="Split measured beside it; '' for none. [default: train]")
+@click.option(
+    "--floor", default="train", help="Split measured beside it, unless it is --split; '' for none. [default: train]"
+)
 @click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
 def evaluate(name, data, split, label_feature, change, features, metrics, count, seed, cache, as_json, floor, write):
     """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
@@ -299,6 +305,7 @@ def evaluate(name, data, split, label_feature, change, features, metrics, count,
     from keras_gans import evaluation
 
     metrics = tuple(metrics.split(","))
+    floor = floor if floor != split else None  # real images of the same split would be the reference itself
     settings = evaluation.Settings(
         split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=floor or None, **about
     )
@@ -529,7 +536,7 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
         else:
             kg.images.save(picture, output)
         return click.echo(f"wrote {output}")
-    label = _labels(labels, 1, model)
+    label = _labels(labels, 1, model) if classifier or layer else None
     if classifier:
         network = kg.zoo.load_classifier(classifier)  # refuses what is none
         card = cards.read_card(cards.find(classifier))

@@ -72,11 +72,20 @@ def find(name):
     Raises:
         UnknownPresetError: there is none; the message gives the close names.
     """
-    known = presets()
+    name, known = str(name), presets()
     if name in known:
         return known[name]
     if (Path(name) / "card.json").is_file():
         return Path(name)
+    if any(Path(name).glob("checkpoint*.keras")):
+        raise UnknownPresetError(
+            f"Expected a finished run. Received: {name!r}, which was interrupted. Finish it by its `keras-gans train` "
+            f"command with --resume {name}, or read its checkpoint.keras by kg.zoo.load_file."
+        )
+    if Path(name).is_dir():
+        raise UnknownPresetError(f"Expected a folder with a card.json, as runs have. Received: {name!r}, without.")
+    if name.endswith(".keras"):
+        raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. Use kg.zoo.load_file.")
     hint = did_you_mean(name, known) or "`keras-gans list` shows them."
     looked = ", ".join(map(str, zoo_folders())) or "no folder"
     raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. {hint} Looked in: {looked}.")

@@ -115,6 +115,10 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "info_gan_mnist", "--code", "0", "--reach", "2"), "code 0 has 10 categories"),
         (("traverse", "info_gan_mnist", "--code", "1", "--labels", "3"), "no --labels with --code"),
         (("traverse", "info_gan_mnist", "--code", "1", "--reach", "0"), "--reach"),
+        (("traverse", "lapgan_avatars", "--layer", "level2"), "Expected layer to be one of"),
+        (("train", "gan", "--seed", "-1"), "--seed"),
+        (("sample", "."), "with a card.json"),
+        (("info", "mine.keras"), "Use kg.zoo.load_file"),
         (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
         (("invert", "gan_mnist", sys.executable), "to be an image"),
         (("invert", "wgan_gp_text_kjv", sys.executable), "Expected a model of images"),
@@ -129,6 +133,25 @@ def test_a_mistake_ends_with_code_2_and_the_remedy(arguments, message, tmp_path,
         main()
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_finished_is_no_misspelt_preset(tmp_path):
+    (tmp_path / "checkpoint.keras").write_bytes(b"")
+    with pytest.raises(kg.errors.UnknownPresetError, match="which was interrupted.*--resume"):
+        cards.find(tmp_path)
+
+
+def test_a_file_of_ones_own_is_sampled(tmp_path):
+    shutil.copy(cards.find("gan_mnist") / "model.keras", tmp_path / "mine.keras")
+    run("sample", "mine.keras", "-n", "4", "--seed", "1", cwd=tmp_path)
+    wanted = kg.images.grid(kg.load("gan_mnist").generate(4, seed=1))[..., 0]
+    np.testing.assert_array_equal(pixels(tmp_path / "grid.png"), wanted)
+
+
+def test_labels_take_turns_along_the_directions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app.app(["traverse", "cgan_mnist", "--count", "2", "--steps", "3", "--labels", "1,2"], standalone_mode=False)
+    assert pixels(tmp_path / "traversal.png").shape == (2 * 28, 3 * 28)
 
 
 def test_an_unwritable_output_is_a_typed_error(tmp_path):

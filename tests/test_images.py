@@ -85,6 +85,19 @@ def test_pillow_shows_any_number_of_channels(channels, mode):
     np.testing.assert_array_equal(shown, image[..., : shown.shape[-1]])
 
 
+@pytest.mark.parametrize("image", [np.zeros((2, 4, 4, 1), "uint8"), np.zeros((4, 4, 1), "float32"), [1, 2], None])
+def test_what_is_no_image_is_not_saved(image, tmp_path):
+    with pytest.raises(DataError, match="Expected one image, uint8.*model.picture"):
+        save(image, tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape, dtype", [((0, 4, 4, 1), "uint8"), ((4, 4, 1), "uint8"), ((2, 4, 4, 1), "float32")])
+def test_a_grid_is_of_images(shape, dtype):
+    with pytest.raises(DataError, match="Expected one image or more, uint8"):
+        grid(np.zeros(shape, dtype))
+
+
 def test_a_png_holds_the_image(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (5, 4, 3)).astype("uint8")
     path = tmp_path / "new" / "folder" / "image.PNG"

@@ -132,6 +132,12 @@ def test_a_run_that_was_interrupted_is_not_overwritten(tmp_path):
     train(recipe, tmp_path, verbose=0)  # a finished one may be trained anew
 
 
+def test_a_run_of_another_variant_is_not_resumed(tmp_path):
+    train(variant_recipe(kg.GAN, image_size=(8, 8)), tmp_path, smoke=True, verbose=0)
+    with pytest.raises(CheckpointError, match="Expected a run of LSGAN.*of GAN"):
+        train(variant_recipe(kg.LSGAN, image_size=(8, 8)), tmp_path, smoke=True, resume_from=tmp_path, verbose=0)
+
+
 def test_what_callbacks_do_at_the_end_is_in_the_wall_time(tmp_path):
     class GoOn(keras.callbacks.Callback):
         def on_train_end(self, logs=None):

@@ -53,10 +53,14 @@ def check_images(images, image_shape):
     expected = f"(N, {', '.join(map(str, image_shape))})"
     shape = tuple(images.shape)
     if len(shape) != len(image_shape) + 1 or shape[1:] != tuple(image_shape):
-        raise DataError(
-            f"Expected images of shape {expected}. Received: {shape}. Resize them (kg.data.load(..., image_size=...)) "
-            f"or build the model with image_shape={shape[1:]}."
-        )
+        remedy = "Resize them (kg.data.load(..., image_size=...))"
+        if shape == tuple(image_shape):
+            remedy = "Of one image make a batch: images[None], or .batch(n) of a dataset"
+        elif shape[1:] == tuple(image_shape[:-1]) and image_shape[-1] == 1:
+            remedy = "Give grey images their channel: images[..., None]"
+        elif len(shape) == len(image_shape) + 1:
+            remedy += f" or build the model with image_shape={shape[1:]}"
+        raise DataError(f"Expected images of shape {expected}. Received: {shape}. {remedy}.")
     if shape[0] == 0:
         raise DataError(f"Expected at least one image in a batch {expected}. Received: an empty batch.")
     values = keras.ops.convert_to_numpy(images)
@@ -169,10 +173,11 @@ def check_dataset(
         check(x, example_shape)
         _check_labels(labels, label_space, labels_needed)
         return x
-    if isinstance(x, (tuple, dict)):
+    if x is None or isinstance(x, (tuple, dict, str)):
+        received = repr(x) if x is None or isinstance(x, str) else f"a {type(x).__name__} of arrays"
         raise DataError(
-            f"Expected images, or batches of them. Received: a {type(x).__name__} of arrays. "
-            "Pass the images alone, or fit(images, labels)."
+            f"Expected images, or batches of them. Received: {received}. "
+            "Pass the images alone, or fit(images, labels); of a name or a folder what kg.data.load returns."
         )
     batch, x = first_batch(x)
     images = images_of(batch)

@@ -384,7 +384,10 @@ def label_space_of(labels):
     (2, 6)
     """
     if labels is None or len(labels) == 0:
-        raise DataError("Expected a data set with labels. Received: one without. A conditional model learns from both.")
+        raise DataError(
+            "Expected a data set with labels. Received: one without. Name the feature that has them "
+            "(kg.data.load(..., labels=name), --label-feature), or give a folder a sub-folder for each class."
+        )
     labels = np.asarray(labels)
     if labels.ndim > 2 or labels.dtype.kind not in "biuf":
         raise DataError(

@@ -335,8 +335,10 @@ def _read_numpy(path, split):
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        kind = "" if path.suffix.lower() in (".npz", ".npy") else " Give a picture's folder; text is for WGANGPText."
+        said = "objects of Python, which are not read" if "allow_pickle" in str(error) else error
         raise DataError(
-            f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {error}"
+            f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {said}.{kind}"
         ) from error
     wanted = "images or x_train" if split == "train" else f"x_{split}"
     raise DataError(f"Expected an array named {wanted}, for the split {split!r}, in {path}. Received: {names}.")
@@ -356,7 +358,8 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
             f"Expected the path of {place}, or a TFDS data set prepared in {root}. Received: {source!r}, which is "
             f"neither. {there}. "
             + (f"Did you mean {' or '.join(close)}? " if close else "")
-            + f"Set TFDS_DATA_DIR to its place, pass download=True (--download), or give {place}."
+            + "Set TFDS_DATA_DIR to its place, let TFDS download it once for all commands by "
+            f"kg.data.load({source!r}, download=True), or give {place}."
         )
     try:
         import tensorflow as tf

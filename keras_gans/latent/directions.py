@@ -227,7 +227,8 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0, label=No
     https://arxiv.org/abs/2004.02546
     """
     generator = model.sampling_generator
-    names = [known.name for known in generator.layers if not isinstance(known, keras.layers.InputLayer)]
+    inner = keras.layers.InputLayer, keras.Model  # a network within, such as a level of LAPGAN's, has no one output
+    names = [known.name for known in generator.layers if not isinstance(known, inner)]
     if layer not in names:
         raise ConfigurationError(f"Expected layer to be one of {', '.join(names)}. Received: {layer!r}.")
     if not is_whole(samples, 2):

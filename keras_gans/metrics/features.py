@@ -10,7 +10,7 @@ from PIL import Image
 
 from keras_gans import engine
 from keras_gans.data.checks import check_images
-from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.images import to_float
 
 BATCH = 250  # images at once
@@ -206,9 +206,20 @@ def inception_v3(weights="imagenet"):
     Returns:
         A `FeatureExtractor`.
 
+    Raises:
+        DatasetNotFoundError: weights that cannot be downloaded.
+
     Reference: https://keras.io/api/applications/inceptionv3/
     """
-    network = keras.applications.InceptionV3(weights=weights, input_shape=(299, 299, 3))  # takes [-1, 1], as we do
+    try:
+        network = keras.applications.InceptionV3(weights=weights, input_shape=(299, 299, 3))  # takes [-1, 1], as we do
+    except Exception as error:  # Keras's own, of no narrower class, where the file cannot be fetched
+        if "URL fetch failure" not in str(error):
+            raise
+        raise DatasetNotFoundError(
+            f"Expected the weights of InceptionV3, which Keras downloads once. Received: {error}. Put the file into "
+            "~/.keras/models, or use the features of a classifier of the zoo."
+        ) from error
     features = network.get_layer("avg_pool").output
     return FeatureExtractor(keras.Model(network.inputs[0], [features, network.outputs[0]]), "keras_inception_v3")
 

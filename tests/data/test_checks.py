@@ -162,6 +162,26 @@ def test_arrays_packed_like_a_batch_are_an_error(packed):
         check_dataset(packed, SHAPE)
 
 
+@pytest.mark.parametrize("given", ["photos/", None])
+def test_a_name_is_no_data(given):
+    with pytest.raises(DataError, match="what kg.data.load returns"):
+        check_dataset(given, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "shape, remedy",
+    [
+        ((5, 8, 8), r"images\[..., None\]"),
+        ((8, 8, 1), r"images\[None\]"),
+        ((5, 9, 8, 1), r"or build the model with image_shape=\(9, 8, 1\)"),
+        ((5, 9), r"image_size=...\)\)\.$"),
+    ],
+)
+def test_the_remedy_is_for_the_shape(shape, remedy):
+    with pytest.raises(DataError, match=remedy):
+        check_images(np.zeros(shape, "uint8"), (8, 8, 1))
+
+
 def test_lengths():
     assert length_of(Rows(3)) == 3
     assert length_of([1, 2]) == 2
