@@ -437,6 +437,8 @@ def verify(name, cache=None):
         yield from _verify_classifier(name, card, golden) if classifier else _verify_model(name, card, golden, cache)
     except DatasetNotFoundError as error:
         yield "metrics", f"not checked: {error}"
+    except ConfigurationError as error:  # such as golden samples that are not the model's
+        yield "card", f"cannot be compared with its files: {shown(error)}"
     except KerasGansError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
