@@ -15,7 +15,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.images import grid, to_float, to_uint8
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.virtual_batch_normalization import check_reference_batch
-from keras_gans.optimizers import FusedAdam, OptimizerGroup, with_loss_scale
+from keras_gans.optimizers import FusedAdam, OptimizerGroup, optimizer_of, with_loss_scale
 
 PLAYERS = ("generator", "discriminator")
 LABEL_STREAM = int.from_bytes(b"label")  # tells the seeds of labels from those of latents
@@ -34,16 +34,6 @@ def uniform_of(normal):
     [0.0, 0.5, 1.0]
     """
     return 0.5 * (1.0 + ops.erf(normal * 0.5**0.5))
-
-
-def _optimizer(name, optimizer):
-    try:
-        return keras.optimizers.get(optimizer)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"Expected {name} to be a Keras optimizer, its name, or None for the paper's. Received: {optimizer!r}. "
-            'Pass keras.optimizers.Adam(1e-4), or "adam".'
-        ) from error
 
 
 class AdversarialModel(keras.Model):
@@ -217,8 +207,8 @@ class AdversarialModel(keras.Model):
             optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution
         )
         paper = self.paper_optimizers()
-        g_optimizer = _optimizer("g_optimizer", paper["generator"] if g_optimizer is None else g_optimizer)
-        d_optimizer = _optimizer("d_optimizer", paper["discriminator"] if d_optimizer is None else d_optimizer)
+        g_optimizer = optimizer_of("g_optimizer", paper["generator"] if g_optimizer is None else g_optimizer)
+        d_optimizer = optimizer_of("d_optimizer", paper["discriminator"] if d_optimizer is None else d_optimizer)
         self.g_optimizer = with_loss_scale(g_optimizer, self.dtype_policy)
         self.d_optimizer = with_loss_scale(d_optimizer, self.dtype_policy)
         # Built now, because Keras restores the state of built optimizers only.

@@ -17,6 +17,7 @@ Both need a number as learning rate: where an optimizer has a schedule Keras rai
 import keras
 
 from keras_gans import engine
+from keras_gans.errors import ConfigurationError
 
 # The backend's own class, since PyTorch's updates all variables at once; of no instance, whose learning rate would
 # be the first tensor, after which TensorFlow's devices can no longer be configured.
@@ -80,6 +81,21 @@ class OptimizerGroup:
     @property
     def iterations(self):
         return self.optimizers[0].iterations
+
+
+def optimizer_of(name, optimizer):
+    """What `keras.optimizers.get` makes of the argument of `compile` that is named "g_optimizer" or "d_optimizer".
+
+    Raises:
+        ConfigurationError: it makes nothing of it.
+    """
+    try:
+        return keras.optimizers.get(optimizer)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"Expected {name} to be a Keras optimizer, its name, or None for the paper's. Received: {optimizer!r}. "
+            'Pass keras.optimizers.Adam(1e-4), or "adam".'
+        ) from error
 
 
 def with_loss_scale(optimizer, policy):

@@ -580,6 +580,9 @@ class VariantContract:
         optimizer = keras.optimizers.Adam()
         with pytest.raises(ConfigurationError, match="two optimizers"):
             gan.compile(g_optimizer=optimizer, d_optimizer=optimizer)
+        for wrong in ("nosuch", 1e-4, keras.optimizers.Adam):
+            with pytest.raises(ConfigurationError, match="Expected d_optimizer to be a Keras optimizer"):
+                gan.compile(d_optimizer=wrong)
 
     def test_networks_that_do_not_fit_are_refused(self, one):
         def network(*last, shape=None):

@@ -323,6 +323,8 @@ def test_evaluate_prints_numbers_with_their_protocols(tmp_path):
     assert all(name in shown for name in ("kid", "precision", "recall", "real images", "100 generated", "sha256"))
     found = json.loads(run("evaluate", "gan_mnist", *DRAWN, "--json", "--floor", "", cwd=tmp_path).stdout)
     assert set(found) == {"fid", "kid"} and found["fid"]["value"] > 0 and found["fid"]["floor"] is None
+    # The floor's split is the reference itself, so there is none.
+    assert "real images" not in run("evaluate", "gan_mnist", *DRAWN, "--split", "train", cwd=tmp_path).stdout
 
 
 def test_evaluate_takes_a_file_and_says_what_it_needs_beside_it(tmp_path):

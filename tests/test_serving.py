@@ -14,7 +14,7 @@ import pytest
 
 import keras_gans as kg
 from keras_gans import serving
-from keras_gans.errors import OutputError, UnsupportedError
+from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
 from keras_gans.models import dcgan, gan
 
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's")
@@ -318,6 +318,12 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch, failure):
         assert sorted(tmp_path.rglob("*")) == before
     monkeypatch.undo()
     assert kg.export(make_generator(1), tmp_path / "old").name == "2"
+
+
+@needs_tensorflow
+def test_a_presets_name_is_no_model(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"Received: 'dcgan_mnist'.*kg.load"):
+        kg.export("dcgan_mnist", tmp_path)
 
 
 @needs_tensorflow

@@ -335,7 +335,11 @@ def _read_numpy(path, split):
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        kind = "" if path.suffix.lower() in (".npz", ".npy") else " Give a picture's folder; text is for WGANGPText."
+        kind = (
+            ""
+            if path.suffix.lower() in (".npz", ".npy")
+            else " Give a picture's folder; text is read by kg.data.load_text."
+        )
         said = "objects of Python, which are not read" if "allow_pickle" in str(error) else error
         raise DataError(
             f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {said}.{kind}"

@@ -52,9 +52,9 @@ def invert(
     is inverted by itself, and no weight and no statistic of batch normalization changes. The learning rate rises from 0
     in the first twentieth of the steps and falls to 0 as a cosine in the last quarter, as in StyleGAN2's projector;
     unlike it, noise is not added to the latents. Each step ends within |z| <= sqrt(latent_dim) + 2, beyond which two or
-    three of a thousand draws lie, or within the start's own norm where that is more: further out the generator was not
-    trained, and what fits better is of no use for interpolation or edits. The categories of an InfoGAN stay those of
-    the start, since the argmax that makes them of noise has no gradient.
+    three of a thousand draws lie, or within the start's own norm where that is more: further out images may fit better,
+    but the generator was not trained there. The categories of an InfoGAN stay those of the start, since the argmax that
+    makes them of noise has no gradient.
 
     Args:
         model: an `AdversarialModel` of images.

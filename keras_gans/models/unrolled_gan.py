@@ -35,7 +35,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks import dcgan
-from keras_gans.optimizers import FusedAdam
+from keras_gans.optimizers import FusedAdam, optimizer_of
 
 
 def _dense(units, activation=None, **kwargs):
@@ -139,7 +139,7 @@ class UnrolledGAN(AdversarialModel):
             ConfigurationError: another optimizer, or one that clips, decays or averages; and as there.
         """
         if d_optimizer is not None and self.unrolled_steps > 0:
-            d_optimizer = keras.optimizers.get(d_optimizer)
+            d_optimizer = optimizer_of("d_optimizer", d_optimizer)
             _check_unrollable(_inner(d_optimizer))
         super().compile(g_optimizer, d_optimizer, **kwargs)
 

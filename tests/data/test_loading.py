@@ -113,6 +113,15 @@ def test_a_numpy_file_with_two_splits(tmp_path):
         in_order(path, split="validation")
 
 
+def test_a_picture_or_a_text_in_the_place_of_arrays_is_told_what_to_do(tmp_path):
+    (tmp_path / "lines.txt").write_text("all flesh\n")
+    with pytest.raises(
+        DataError, match="objects of Python, which are not read. Give a picture's folder; text is"
+    ) as error:
+        in_order(tmp_path / "lines.txt")
+    assert "allow_pickle" not in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["data.npz", "data.npy", "data.bin"])
 def test_a_file_that_is_not_numpys_is_refused(name, tmp_path):
     for content in (b"", b"PK\x03\x04 cut off", b"\x93NUMPY\x01\x00", b"hello"):

@@ -56,6 +56,13 @@ def test_a_protocol_names_the_data_the_features_and_the_counts():
         assert str(part) in str(protocol)
 
 
+def test_subsets_that_are_the_whole_have_no_error():
+    real, fake = some_images(), some_images(1)
+    assert len(real) == len(fake) < 1000
+    assert Evaluator(real, pixels((16, 16, 1)), "kid")(fake)["kid"].error is None
+    assert Evaluator(real, pixels((16, 16, 1)), "kid")(fake[1:])["kid"].error > 0
+
+
 @pytest.mark.parametrize("change", ["real", "count", "features", "size"])
 def test_numbers_of_different_protocols_are_not_compared(change):
     real, fake = some_images(), some_images(1)

@@ -11,7 +11,7 @@ from keras import layers
 from PIL import Image
 
 import keras_gans as kg
-from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels, resized
 
 
@@ -87,6 +87,15 @@ def test_the_digest_is_the_same_in_another_process():
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     here = classifier_features(kg.zoo.load_classifier("classifier_mnist"), "x")
     assert shown.strip() == here.sha256
+
+
+def test_weights_that_cannot_be_fetched_are_a_typed_error(monkeypatch):
+    def fetch(**options):
+        raise Exception("URL fetch failure on https://example.com: no network")
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", fetch)
+    with pytest.raises(DatasetNotFoundError, match="URL fetch failure.*~/.keras/models"):
+        inception_v3()
 
 
 @needs_tensorflow  # half a minute of building a network of Keras's

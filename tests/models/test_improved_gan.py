@@ -227,7 +227,7 @@ class TestImprovedGAN(VariantContract):
     @pytest.mark.skipif(BACKEND != "tensorflow", reason="250 steps, whose mathematics other tests prove")
     def test_it_learns_three_classes_from_six_labels(self):
         """Faint patches of light at three places. With the unlabelled images' loss negated it guesses, 1 of 3; without
-        that loss it is no worse: what the unlabelled images add is for benchmarks/semi_supervised.py to show."""
+        it almost as many are right: what unlabelled images add is for benchmarks/semi_supervised.py to show."""
         rng = np.random.default_rng(0)
         labels = np.arange(600) % 3
         images = rng.uniform(0, 150, (600, *self.shape))
