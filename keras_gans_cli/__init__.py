@@ -1,5 +1,5 @@
-"""What answers before Keras is imported: the command line and the zoo's cards.
+"""The command line: one module for each group of commands.
 
-It stands beside `keras_gans` and not in it, because importing `keras_gans` imports Keras and with it the backend, which
-takes seconds; `keras-gans list` should not.
+It is a package beside `keras_gans`, because importing `keras_gans` imports Keras, which takes seconds. The library is
+imported inside the commands that need it.
 """

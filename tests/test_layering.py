@@ -10,36 +10,40 @@ import keras
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted([*ROOT.glob("keras_gans/**/*.py"), *ROOT.glob("keras_gans_cli/**/*.py")])
+PACKAGES = ("keras_gans", "keras_gans_cli", "keras_gans_core")
 
-# The longest prefix of a module's name decides; imports within a level are allowed, but for the variants.
+# The longest prefix of a module's name decides. Imports within a level are allowed, but no circles, and no variant
+# imports another.
 LEVELS = {
-    "keras_gans_cli.__init__": 0,  # what answers before Keras is imported
-    "keras_gans_cli.cards": 0,
-    "keras_gans_cli.errors": 0,
+    "keras_gans_core": 0,  # readable without Keras
     "keras_gans.errors": 0,
     "keras_gans.engine": 0,
     "keras_gans.augment": 1,
+    "keras_gans.fields": 1,
     "keras_gans.files": 1,
     "keras_gans.images": 1,
+    "keras_gans.layers": 1,
     "keras_gans.losses": 1,
     "keras_gans.pyramids": 1,
-    "keras_gans.layers": 1,
-    "keras_gans.data": 1,
-    "keras_gans.penalties": 2,
+    "keras_gans.data": 2,
     "keras_gans.networks": 2,
+    "keras_gans.penalties": 2,
     "keras_gans.optimizers": 3,
+    "keras_gans.fitting": 4,
     "keras_gans.model": 4,
-    "keras_gans.models": 5,
+    "keras_gans.phases": 4,
+    "keras_gans.sampling": 4,
+    "keras_gans.saving": 4,
     "keras_gans.callbacks": 5,
-    "keras_gans.metrics": 5,
     "keras_gans.latent": 5,
-    "keras_gans.zoo": 6,
+    "keras_gans.metrics": 5,
+    "keras_gans.models": 5,
     "keras_gans.serving": 6,
-    "keras_gans.training": 7,
+    "keras_gans.zoo": 6,
     "keras_gans.evaluation": 7,
+    "keras_gans.training": 7,
     "keras_gans.__init__": 8,  # the package itself, which shows what there is
-    "keras_gans_cli": 9,
+    "keras_gans_cli": 8,
 }
 BACKENDS = {
     "tensorflow": ("keras_gans/engine/tensorflow.py", "keras_gans/data/", "keras_gans/serving.py"),
@@ -49,12 +53,17 @@ BACKENDS = {
 }
 
 
-def module_name(file):
-    parts = file.relative_to(ROOT).with_suffix("").parts
+def module_name(file, root=ROOT):
+    parts = file.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
 
 
-MODULES = {module_name(file): file for file in FILES}
+def modules_of(root):
+    """`{module: file}` of all modules of the packages under `root`."""
+    return {module_name(file, root): file for name in PACKAGES for file in sorted(root.glob(f"{name}/**/*.py"))}
+
+
+MODULES = modules_of(ROOT)
 
 
 def level(module):
@@ -64,9 +73,10 @@ def level(module):
 
 
 def imports(file):
-    """`(module, whether inside a function)` of all that a file imports; a name of a package is its module."""
-    tree = ast.parse(file.read_text())
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.Lambda)) for n in ast.walk(f)}
+    """`(name, whether inside a function)` of all that a file imports: a module, or a name in one."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    inside = {id(node) for f in ast.walk(tree) if isinstance(f, functions) for node in ast.walk(f)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -79,34 +89,114 @@ def imports(file):
             yield name, id(node) in inside
 
 
-def own(name):
-    """The package's module that an import reaches, or None."""
-    if name.split(".")[0] not in ("keras_gans", "keras_gans_cli"):
+def own(name, modules=MODULES):
+    """The module of this project that an import reaches, or None."""
+    if name.split(".")[0] not in PACKAGES:
         return None
-    while name not in MODULES and "." in name:
+    while name not in modules and "." in name:
         name = name.rpartition(".")[0]
-    return f"{name}.__init__" if name in ("keras_gans", "keras_gans_cli") else name
+    return f"{name}.__init__" if name in PACKAGES else name
 
 
-def test_the_package_is_found():
+def reached(module, modules=MODULES):
+    """The modules of this project that a module imports, inside functions or not."""
+    targets = {own(name, modules) for name, _ in imports(modules[module])}
+    return sorted(targets - {None, module})
+
+
+def arrows_up(modules=MODULES):
+    """`(module, imported module)` of each import of a higher level."""
+    pairs = [(module, target) for module in modules for target in reached(module, modules)]
+    return [(module, target) for module, target in pairs if level(target) > level(module)]
+
+
+def circle(modules=MODULES):
+    """Modules that import each other in a circle, or an empty list."""
+    done, path = set(), []
+
+    def visit(module):
+        if module in path:
+            return [*path[path.index(module) :], module]
+        if module in done:
+            return []
+        path.append(module)
+        found = next(filter(None, map(visit, reached(module, modules))), [])
+        path.pop()
+        done.add(module)
+        return found
+
+    return next(filter(None, map(visit, modules)), [])
+
+
+def variant_classes():
+    """The names of the classes that `keras_gans/models/__init__.py` imports."""
+    return {name.rpartition(".")[2] for name, _ in imports(MODULES["keras_gans.models"])}
+
+
+def test_the_packages_are_found():
     assert {"keras_gans.__init__", "keras_gans.model", "keras_gans.engine", "keras_gans.models.dcgan"} <= set(MODULES)
-    found = {own(name) for name, _ in imports(MODULES["keras_gans.models.gan"])}
-    assert {"keras_gans.model", "keras_gans.losses", "keras_gans.errors"} <= found
+    assert {"keras_gans_cli.app", "keras_gans_core.cards", "keras_gans.training.__main__"} <= set(MODULES)
+    assert {"keras_gans.model", "keras_gans.losses", "keras_gans.errors"} <= set(reached("keras_gans.models.gan"))
+    assert "keras_gans.evaluation.verify" in reached("keras_gans.evaluation")
+    assert "keras_gans.evaluation" in reached("keras_gans_cli.measure")  # from inside a function
+    assert {"DCGAN", "GAN"} <= variant_classes()
+
+
+def write(root, files):
+    for name, text in files.items():
+        path = root / f"{name.replace('.', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return modules_of(root)
+
+
+def test_arrows_up_and_circles_are_found(tmp_path):
+    files = {
+        "keras_gans.images": "from keras_gans import errors",
+        "keras_gans.errors": "def f():\n    from keras_gans.images import save",
+        "keras_gans.losses.__init__": "from keras_gans.losses.a import b",
+        "keras_gans.losses.a": "import keras_gans_core.errors",
+        "keras_gans_core.errors": "import numpy",
+    }
+    modules = write(tmp_path, files)
+    assert arrows_up(modules) == [("keras_gans.errors", "keras_gans.images")]
+    assert circle(modules) == ["keras_gans.errors", "keras_gans.images", "keras_gans.errors"]
+    assert circle(write(tmp_path, {"keras_gans.errors": ""})) == []
+    assert circle(write(tmp_path, {"keras_gans.losses.a": "from keras_gans.losses import b"}))[1:] == [
+        "keras_gans.losses.a",
+        "keras_gans.losses",
+    ]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down(module):
-    for name, _ in imports(MODULES[module]):
-        target = own(name)
-        if target is None or target == module:
-            continue
+    for target in reached(module):
         assert level(target) <= level(module), f"{module} (level {level(module)}) imports {target} ({level(target)})"
+
+
+def test_no_modules_import_each_other():
+    assert not circle(), " -> ".join(circle())
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith("keras_gans_cli")])
+def test_the_library_imports_no_command_line(module):
+    packages = {target.split(".")[0] for target in reached(module)}
+    assert "keras_gans_cli" not in packages
+    assert not module.startswith("keras_gans_core") or packages <= {"keras_gans_core"}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("keras_gans.models.")])
 def test_no_variant_imports_another(module):
     for name, _ in imports(MODULES[module]):
-        assert not name.startswith("keras_gans.models"), f"{module} imports {name}"
+        assert not f"{name}.".startswith("keras_gans.models."), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("keras_gans.models.")])
+def test_no_variant_is_a_subclass_of_another(module):
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            assert not bases & variant_classes(), f"{node.name} is a subclass of {bases}"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -119,11 +209,12 @@ def test_a_backend_is_named_in_its_place_alone(module):
             assert lazy, f"{path} imports {package} outside a function"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("keras_gans_cli")])
-def test_the_command_line_starts_without_a_backend(module):
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("keras_gans_cli", "keras_gans_core"))])
+def test_the_command_line_starts_without_keras(module):
     for name, lazy in imports(MODULES[module]):
-        if name.split(".")[0] in ("keras", "keras_gans", *BACKENDS):
-            assert lazy and level(module) > 0, f"{module} imports {name}"
+        if name.split(".")[0] in ("keras", "keras_gans", "numpy", *BACKENDS) or own(name) == "keras_gans_core.checks":
+            allowed = module == "keras_gans_core.checks" and name == "numpy"
+            assert allowed or lazy and module.startswith("keras_gans_cli"), f"{module} imports {name}"
 
 
 ONE_STEP = """
@@ -152,7 +243,7 @@ def test_training_imports_no_other_backend():
 
 def test_the_command_line_knows_every_variant():
     import keras_gans.models
-    from keras_gans_cli import cards
+    from keras_gans_core import cards
 
     assert sorted(cards.variants().values()) == sorted(keras_gans.models.__all__)
     assert cards.variants()["dcgan"] == "DCGAN"

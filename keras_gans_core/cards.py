@@ -1,4 +1,4 @@
-"""The zoo's folders and cards: what there is, what it is, and whether a file is the one that its card describes."""
+"""The zoo's folders and cards: which presets exist, what they are, and whether a file matches its card."""
 
 import ast
 import difflib
@@ -8,7 +8,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from keras_gans_cli.errors import CorruptPresetError, UnknownPresetError, shown
+from keras_gans_core.errors import CorruptPresetError, UnknownPresetError, format_error
 
 LARGEST_FILE = 512 * 2**20  # bytes of a model file; larger ones are refused before they are read
 LARGEST_CARD = 2**20
@@ -16,16 +16,16 @@ DEEPEST_CARD = 32  # levels; the zoo's deepest has 5
 LARGEST_SIDE = 2**16  # of an image
 REQUIRED = {"preset": str, "variant": str, "sha256": str, "size": int, "image_shape": list}  # entries of a card
 OPTIONAL = {"title": str, "dataset": dict, "training": dict, "metrics": dict, "evaluation": dict}
-CLASSIFIER = "classifier"  # what stands as the variant in the card of a model that generates nothing
+CLASSIFIER = "classifier"  # the variant in the card of a classifier
 
-# In a wheel the presets lie in this package; in a checkout they are the folder beside it.
+# In a wheel the presets are in this package; in a checkout they are in the folder next to it.
 PACKAGE_ZOO = next(
     (folder for folder in (Path(__file__).parent / "zoo", Path(__file__).parents[1] / "zoo") if folder.is_dir()), None
 )
 
 
 def zoo_folders():
-    """The folders that are looked into, in order: $KERAS_GANS_ZOO, then the package's own."""
+    """The folders that are searched, in order: $KERAS_GANS_ZOO, then the package's own."""
     own = os.environ.get("KERAS_GANS_ZOO")
     return [Path(zoo) for zoo in (own, PACKAGE_ZOO) if zoo]
 
@@ -41,7 +41,7 @@ def recipes():
 
 
 def _files(kind):
-    """`{name: file}` of the presets' files of a kind; folders whose names cannot be printed are none of presets."""
+    """`{name: file}` of the presets' files of a kind. Folders whose names cannot be printed are left out."""
     found = {}
     for zoo in reversed(zoo_folders()):
         found.update({file.parent.name: file for file in zoo.glob(f"*/{kind}") if file.parent.name.isprintable()})
@@ -49,8 +49,9 @@ def _files(kind):
 
 
 def variants():
-    """`{name: class}` of every variant, as `keras_gans/models/__init__.py` imports them: read, since importing takes
-    seconds. A variant is named after its module, or after itself where a module has several."""
+    """`{name: class}` of every variant that `keras_gans/models/__init__.py` imports. The file is parsed and not
+    imported, since that takes seconds. A variant is named after its module, or after itself where a module has several.
+    """
     source = Path(__file__).parents[1] / "keras_gans" / "models" / "__init__.py"
     imports = [node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
     return {
@@ -70,7 +71,7 @@ def find(name):
     """The folder of the preset `name`, or `name` itself where it is the folder of a finished run.
 
     Raises:
-        UnknownPresetError: there is none; the message gives the close names.
+        UnknownPresetError: there is no such preset; the message gives similar names.
     """
     name, known = str(name), presets()
     if name in known:
@@ -79,11 +80,11 @@ def find(name):
         return Path(name)
     if any(Path(name).glob("checkpoint*.keras")):
         raise UnknownPresetError(
-            f"Expected a finished run. Received: {name!r}, which was interrupted. Finish it by its `keras-gans train` "
-            f"command with --resume {name}, or read its checkpoint.keras by kg.zoo.load_file."
+            f"Expected a finished run. Received: {name!r}, which was interrupted. Finish it with its `keras-gans "
+            f"train` command and --resume {name}, or load its checkpoint.keras with kg.zoo.load_file."
         )
     if Path(name).is_dir():
-        raise UnknownPresetError(f"Expected a folder with a card.json, as runs have. Received: {name!r}, without.")
+        raise UnknownPresetError(f"Expected a folder with a card.json, as runs have. Received: {name!r}, without one.")
     if name.endswith(".keras"):
         raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. Use kg.zoo.load_file.")
     hint = did_you_mean(name, known) or "`keras-gans list` shows them."
@@ -95,8 +96,8 @@ def read_card(folder):
     """The card of the preset in `folder`, a dict.
 
     Raises:
-        CorruptPresetError: no JSON object, one without the entries that every card has or with others in their place,
-            or text that a terminal cannot show.
+        CorruptPresetError: not a JSON object, a required entry that is missing or of another type, or text that a
+            terminal cannot show.
     """
     path = Path(folder) / "card.json"
     try:
@@ -105,15 +106,17 @@ def read_card(folder):
         card = json.loads(path.read_text(encoding="utf-8"))
         _check(card)
     except (OSError, ValueError, RecursionError) as error:
-        raise CorruptPresetError(f"Expected a card in {path}. Received: {shown(error)}. Fetch it again.") from error
+        raise CorruptPresetError(
+            f"Expected a card in {path}. Received: {format_error(error)}. Fetch it again."
+        ) from error
     return card
 
 
 def _check(card):
     if not isinstance(card, dict):
-        raise ValueError(f"a {type(card).__name__} in the place of its entries")
+        raise ValueError(f"a {type(card).__name__} instead of its entries")
     for key, kind in {**REQUIRED, **OPTIONAL}.items():
-        if type(card.get(key)) is not kind and (key in REQUIRED or key in card):  # a bool is an int, and no size
+        if type(card.get(key)) is not kind and (key in REQUIRED or key in card):  # a bool is an int, but not a size
             raise ValueError(f"{key!r} that is {card.get(key)!r}")
     sides = card["image_shape"]
     if not 2 <= len(sides) <= 3 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in sides):
@@ -127,7 +130,7 @@ def _check(card):
     level = [card]
     for _ in range(DEEPEST_CARD):
         for text in (value for value in level if isinstance(value, str)):
-            # Half a character cannot be printed, and some that control a terminal rewrite what it shows.
+            # Half a surrogate pair cannot be printed, and control characters can rewrite what a terminal shows.
             if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
                 raise ValueError(f"text that cannot be shown: {text!r}")
         level = [inner for value in level for inner in _inside(value)]
@@ -148,11 +151,11 @@ def sha256(path):
 
 
 def verified_model(folder, classifier=False):
-    """The path of the model file in `folder`, once its size and sha256 are those of its card.
+    """The path of the model file in `folder`, after checking its size and sha256 against its card.
 
     Args:
-        folder: of a preset.
-        classifier: whether it is to be a classifier, and not a model that generates.
+        folder: a preset's folder.
+        classifier: whether to expect a classifier instead of a model that generates.
 
     Raises:
         UnknownPresetError: a preset of the other kind.

@@ -1,0 +1,277 @@
+"""Measurements of what only some models can do: show labels, make pairs, translate, encode, edit, learn categories.
+
+Each function in `CAPABILITIES` takes `Settings`, a model and the `Samples` that it made, and returns
+{name: `Measurement`}. It asks what the model has: its methods, fields and networks. The dictionary is empty for a model
+that cannot be measured so.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans import data, zoo
+from keras_gans.data import UnpairedBatches
+from keras_gans.errors import ConfigurationError
+from keras_gans.evaluation.settings import CHANGES, MADE, classifiers_of, real_values, reference
+from keras_gans.fields import Images
+from keras_gans.images import to_float, to_uint8
+from keras_gans.metrics import (
+    Measurement,
+    Protocol,
+    pixel_agreement,
+    predict_attributes,
+    predict_classes,
+    psnr,
+    ssim,
+)
+from keras_gans.metrics.features import resized
+from keras_gans_core import cards
+
+SMALLEST_SSIM = 11  # pixels a side: its window
+EQUAL_PSNR = 100.0  # dB, in the place of infinity where two images are equal
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A classifier of the zoo, for images of any size."""
+
+    name: str
+    network: keras.Model
+    card: dict
+
+    def __call__(self, images):
+        """Classes (N,), or whether each attribute is seen, (N, attributes)."""
+        predict = predict_classes if "num_classes" in self.card else predict_attributes
+        return predict(self.network, resized(images, self.network.input_shape[1:3]))
+
+    def measured(self, name, metric, right, real, image_shape, count=None):
+        """{name: the share of the answers `right`, of `count` images or an image each, that are True, under its
+        protocol}."""
+        height, width = self.network.input_shape[1:3]
+        protocol = Protocol(
+            metric=metric,
+            features=f"{self.name}, sha256 {self.card['sha256'][:12]}",
+            resize="none" if image_shape[:2] == (height, width) else f"bicubic to {height}x{width}",
+            real=real,
+            fake_count=len(right) if count is None else count,
+        )
+        return {name: Measurement(name, float(right.mean()), None, protocol)}
+
+
+def judge_of(settings, space=None):
+    """The classifier that the settings' features name; where they name none, the data set's first, or the first that
+    knows the labels of a space. None where the features are others, or for data that are made here: stacked digits are
+    a thousand classes, which no classifier names at once."""
+    if settings.source in MADE:
+        return None
+    for name in [settings.features] if settings.features else classifiers_of(settings.source):
+        if name in zoo.classifiers():
+            card = cards.read_card(cards.find(name))
+            if space is None or _knows(card, space, settings.labels):
+                return Judge(name, zoo.load_classifier(name), card)
+    return None
+
+
+def _knows(card, space, labels):
+    """Whether a classifier's answers are labels of a label space, of those that `labels` names."""
+    if isinstance(space, data.Attributes):
+        outputs = card.get("num_attributes")
+    else:
+        outputs = isinstance(space, data.Classes) and card.get("num_classes")
+    return outputs == space.size and card["dataset"].get("labels", labels) == labels
+
+
+def label_accuracy(settings, model, samples):
+    """{"labels": how many of the labels a classifier of the data set finds again in the images}, if one knows them."""
+    labels = samples.inputs.get("labels") if model.label_space is not None else None
+    judge = None if labels is None else judge_of(settings, model.label_space)
+    if judge is None:
+        return {}
+    images = samples.first
+    right = judge(images) == labels[: len(images)]
+    metric, real = (
+        "share of the labels that the classifier finds again",
+        f"labels of {settings.source} {settings.split}",
+    )
+    return judge.measured("labels", metric, right, real, images.shape[1:])
+
+
+def agreement(settings, model, samples):
+    """Of a model of two images an example, where the settings say how the second should follow from the first.
+
+    {"agreement": CoGAN's pixel agreement ratio, "by_chance": that of first images beside those of other examples}.
+
+    Raises:
+        ConfigurationError: a change that has no function, or a model of other outputs.
+    """
+    if settings.change is None:
+        return {}
+    shapes = [field.shape for field in model.output_fields.values() if isinstance(field, Images)]
+    if settings.change not in CHANGES or len(shapes) != 2 or shapes[0] != shapes[1]:
+        made = ", ".join(model.output_fields)
+        raise ConfigurationError(
+            f"Expected change for a model of two images an example, one of {', '.join(CHANGES)}. Received: "
+            f"change={settings.change!r} and {type(model).__name__}, which makes {made}. Leave change out."
+        )
+    first, second = samples.outputs.values()
+    found = {}
+    for key, other in (("agreement", second), ("by_chance", np.roll(second, 1, axis=0))):
+        ratio = pixel_agreement(fake=np.stack([first, other], axis=1), change=CHANGES[settings.change])
+        protocol = Protocol(
+            metric=f"share of black and white pixels that are those of the {settings.change} of the first image",
+            features="pixels" if key == "agreement" else "pixels, of images of two pairs",
+            resize="none",
+            real="none",
+            fake_count=len(first),
+        )
+        found[key] = Measurement(key, ratio, None, protocol)
+    return found
+
+
+def partners(settings, model, samples):
+    """How far images that follow from given inputs are from the true ones, where the data hold these.
+
+    {"l1": mean absolute difference, "psnr": ..., "ssim": ...}, and "l1_of_source": the difference that the unchanged
+    source has, where it is an image of the same shape.
+    """
+    examples = samples.examples
+    if examples is None or isinstance(examples, UnpairedBatches):  # there the rows of two domains are no pairs
+        return {}
+    name, field = next(iter(model.output_fields.items()))
+    if not isinstance(field, Images):
+        return {}
+    made = samples.first
+    real = _as_uint8(real_values(examples, model, name)[: len(made)])
+    numbers = {
+        "l1": (_l1(real, made), "mean absolute difference, pixels in [0, 1]"),
+        "psnr": (
+            np.minimum(psnr(real=real, fake=made), EQUAL_PSNR).mean(),
+            f"peak signal-to-noise ratio in dB, mean over images, of equal ones {EQUAL_PSNR:g}",
+        ),
+    }
+    if min(real.shape[1:3]) >= SMALLEST_SSIM:
+        numbers["ssim"] = ssim(real=real, fake=made).mean(), "SSIM, window of 11 pixels, mean over images"
+    for given, source in model.input_fields.items():
+        if isinstance(source, Images) and given in samples.inputs and samples.inputs[given].shape == made.shape:
+            found = _l1(real, _as_uint8(samples.inputs[given]))
+            numbers["l1_of_source"] = found, "mean absolute difference of the unchanged source, pixels in [0, 1]"
+            break
+    about = f"{settings.source} {settings.split}, true {name} of the same examples"
+    return {
+        key: Measurement(key, float(value), None, Protocol(metric, "pixels", "none", about, len(made)))
+        for key, (value, metric) in numbers.items()
+    }
+
+
+def _as_uint8(images):
+    return ops.convert_to_numpy(to_uint8(to_float(images)))
+
+
+def _l1(real, fake):
+    return np.mean(np.abs(real / 255.0 - fake / 255.0))
+
+
+def _has(model, *methods):
+    """Whether a model has methods, and the networks that a preset keeps for them."""
+    return all(hasattr(model, name) for name in methods) and all(
+        getattr(model, name) is not None for name in model.kept
+    )
+
+
+def reconstruction(settings, model, samples):
+    """{"reconstruction": how far images of the split are from what a model with encoders makes of them,
+    "of_another": how far from what it makes of other images, "kept": for how many the classifier of the features has
+    the same answer}."""
+    if not _has(model, "encode", "reconstruct"):
+        return {}
+    images = _as_uint8(reference(settings, settings.split, model).images[: settings.samples])
+    again, real = model.reconstruct(images), f"{settings.source} {settings.split}"
+    metric, found = "root of the mean squared difference, pixels in [0, 1]", {}
+    for name, others, features in (
+        ("reconstruction", again, "pixels"),
+        ("of_another", np.roll(again, 1, axis=0), "pixels, of another image's reconstruction"),
+    ):
+        error = np.sqrt(np.mean(np.square(images / 255.0 - others / 255.0)))
+        protocol = Protocol(metric=metric, features=features, resize="none", real=real, fake_count=len(images))
+        found[name] = Measurement(name, float(error), None, protocol)
+    judge = judge_of(settings)
+    if judge is None:
+        return found
+    metric = "share of the classifier's answers that images and their reconstructions have in common"
+    return found | judge.measured("kept", metric, judge(images) == judge(again), real, images.shape[1:])
+
+
+def latent_error(settings, model, samples):
+    """{"latent_error": how far latents are from what a model with encoders finds in the images that it makes of them:
+    1 where it finds their mean, 0 where it finds them}."""
+    if not _has(model, "encode") or "noise" not in model.input_fields:
+        return {}
+    count, seed = settings.samples, settings.seed
+    labels = model.draw("labels", count, seed)
+    noise = model.noise(count, seed)
+    latents = ops.convert_to_numpy(model.prior(noise))
+    found = model.encode(model.generate(noise=noise, labels=labels))
+    error = np.mean(np.square(found - latents)) / latents.var()
+    metric = "mean squared difference of latents and what the encoder finds in their images, as a share of the variance"
+    protocol = Protocol(metric=metric, features="latents", resize="none", real="none", fake_count=count)
+    return {"latent_error": Measurement("latent_error", float(error), None, protocol)}
+
+
+def edits(settings, model, samples):
+    """{"edited": how often the classifier of the features sees an attribute that an edit of a real image asked for,
+    "stayed": how often it sees the attributes as they were that were to stay}, over all images and all attributes."""
+    if not (_has(model, "edit") and isinstance(model.label_space, data.Attributes)):
+        return {}
+    judge = judge_of(settings, model.label_space)
+    if judge is None:
+        return {}
+    real = reference(settings, settings.split, model)
+    images, labels = real.images[: settings.samples], real.labels[: settings.samples]
+    edited, stayed = [], []
+    for attribute in range(labels.shape[1]):
+        wanted = _nearest_with(labels, attribute, real.labels)
+        if wanted is None:
+            continue
+        right = judge(model.edit(images, labels=wanted)) == wanted
+        edited.append(right[:, attribute])
+        stayed.append(right[wanted == labels])
+    if not edited:
+        return {}
+    about = f"{settings.source} {settings.split}", images.shape[1:], len(edited) * len(images)
+    metric = "share of edits to the nearest labels of the data after which the classifier sees the attribute asked for"
+    found = judge.measured("edited", metric, np.concatenate(edited), *about)
+    if labels.shape[1] > 1:
+        metric = "share of the attributes asked to stay that it sees as they were"
+        found |= judge.measured("stayed", metric, np.concatenate(stayed), *about)
+    return found
+
+
+def _nearest_with(labels, attribute, known):
+    """For each row of labels the row of `known` that has the other value of the attribute and differs least, of several
+    the most frequent: sunglasses bring glasses along where no data have one without the other. None where `known` has
+    one value alone."""
+    rows, counts = np.unique(known, axis=0, return_counts=True)
+    if len(np.unique(rows[:, attribute])) < 2:
+        return None
+    distance = (labels[:, None] != rows).sum(-1) - counts / (1 + counts.sum())
+    distance[labels[:, None, attribute] == rows[:, attribute]] = np.inf
+    return rows[distance.argmin(axis=1)]
+
+
+def purity(settings, model, samples):
+    """{"purity": how many images of a category of InfoGAN's first code the classifier of the features takes for what it
+    takes most images of that category for}."""
+    judge = judge_of(settings) if _has(model, "traverse") and getattr(model, "categories", ()) else None
+    if judge is None or "num_classes" not in judge.card:
+        return {}
+    rows = max(1, settings.samples // model.categories[0])
+    images = model.traverse(0, rows=rows, seed=settings.seed)[0]
+    seen = judge(images.reshape(-1, *model.image_shape)).reshape(rows, -1)  # a column a category
+    most = np.array([np.bincount(column).argmax() for column in seen.T])
+    metric = "share of a category's images that the classifier takes for the category's most frequent class"
+    return judge.measured("purity", metric, (seen == most).ravel(), "none", model.image_shape)
+
+
+CAPABILITIES = (label_accuracy, agreement, partners, reconstruction, latent_error, edits, purity)

@@ -1,0 +1,157 @@
+"""What to measure a model against: the settings of a measurement, and the real examples that they name."""
+
+import re
+from dataclasses import dataclass
+
+from keras_gans import data, zoo
+from keras_gans.errors import ConfigurationError
+from keras_gans.fields import Images, LabelMaps, Tokens
+from keras_gans.sampling import needed_inputs
+from keras_gans_core import cards
+
+CHANGES = {"edges": data.edges, "negatives": data.negatives}  # names of Settings.change
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `evaluate` needs to know beside the model; a card keeps it, so that `verify` can do the same again.
+
+    Args:
+        source: a data set, as for `kg.data.load`, or for the `load_data` of a model that changes given images.
+        split: of the reference.
+        features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the first classifier
+            whose card names the data set.
+        metrics: names in `kg.metrics.METRICS`. They count for images; other outputs are always measured by all numbers
+            of their evaluator: text by "js1" to "js4", label maps by "pixel_accuracy", "class_accuracy" and
+            "mean_iou", stacked digits by "classes" and "class_kl".
+        samples: how many are generated; of images, as many of the reference at most.
+        seed: names them.
+        floor: a split whose images are measured in the place of generated ones: what real images reach; None for none.
+        labels: of a conditional model which labels of the data set it is asked for, as for `kg.data.load`. As many as
+            `samples` are drawn from those of the split, so that they are as frequent as there.
+        change: of a model of two images an example, how the second should follow from the first: "edges" or
+            "negatives"; None where no function says so.
+        sides: of data with pairs, the names of both sides, as for `kg.data.load_pairs`; None for its default.
+    """
+
+    source: str
+    split: str = "test"
+    features: str | None = None
+    metrics: tuple = ("fid", "kid")
+    samples: int = 10_000
+    seed: int = 0
+    floor: str | None = "train"
+    labels: str | bool = True
+    change: str | None = None
+    sides: tuple | None = None
+
+
+# Real examples
+
+# Data sets that are made here, under their name in cards.
+MADE = {"stacked_mnist": lambda settings: data.stacked_mnist(count=settings.samples, seed=1, batch_size=1)}
+
+
+def _size(field):
+    """The option for the size of a field's images; none where any size will do."""
+    size = tuple(field.shape[:2])
+    return {} if None in size else {"image_size": size}
+
+
+def _image_options(field, settings, model):
+    labels = settings.labels if model.label_space is not None else False
+    return {**_size(field), "channels": field.shape[2], "labels": labels, "take": settings.samples}
+
+
+def _text_options(field, settings, model):
+    """All lines, whose unknown characters are the padding."""
+    return {"length": field.length, "alphabet": field.alphabet, "unknown": field.alphabet[0]}
+
+
+def _pair_options(settings, model):
+    """The options of data that hold given inputs too, as they are: neither cropped nor flipped at random."""
+    options = {"take": settings.samples, "augment": False, **_size(first_output(model))}
+    if settings.sides is not None:
+        options["sides"] = settings.sides
+    if hasattr(model, "direction"):
+        options["direction"] = model.direction
+    maps = [field for field in model.batch_fields.values() if isinstance(field, LabelMaps)]
+    return {**options, **({"classes": maps[0].classes} if maps else {})}
+
+
+# How the real examples of an output field are loaded: the function, and its options for (field, settings, model).
+LOADERS = {Images: (data.load, _image_options), Tokens: (data.load_text, _text_options)}
+
+
+def of_class(table, field):
+    """The entry of a table for a field, by its class.
+
+    Raises:
+        ConfigurationError: none.
+    """
+    for kind, entry in table.items():
+        if isinstance(field, kind):
+            return entry
+    known = ", ".join(kind.__name__ for kind in table)
+    raise ConfigurationError(f"Expected outputs that can be measured: {known}. Received: {type(field).__name__}.")
+
+
+def load_split(settings, split, model):
+    """The examples of a split, `Batches`: real outputs, with labels where the model takes labels.
+
+    The examples of a model that needs given inputs come from its own `load_data`, so that they hold both.
+    """
+    if settings.source in MADE:
+        return MADE[settings.source](settings)
+    if needed_inputs(model):
+        return type(model).load_data(settings.source, split=split, batch_size=1, **_pair_options(settings, model))
+    field = first_output(model)
+    load, options_of = of_class(LOADERS, field)
+    return load(settings.source, split=split, batch_size=1, **options_of(field, settings, model))
+
+
+def first_output(model):
+    """The field of a model's first output."""
+    return next(iter(model.output_fields.values()))
+
+
+def real_values(examples, model, name):
+    """The real values of an output among examples: under the output's name, or another of its class and shape.
+
+    Args:
+        examples: what `load_split` returned.
+        model: an `AdversarialModel`.
+        name: of the output.
+    """
+    if name in examples.arrays:
+        return examples.arrays[name]
+    field = model.output_fields[name]
+    alike = [
+        key
+        for key, other in model.batch_fields.items()
+        if key in examples.arrays and key not in model.input_fields
+        and type(other) is type(field) and other.shape == field.shape
+    ]  # fmt: skip
+    return examples.arrays[alike[0] if alike else next(iter(examples.arrays))]
+
+
+def reference(settings, split, model, output=None):
+    """`Batches` of the real values of one output, by default the first, as `images`; and of the labels."""
+    examples = load_split(settings, split, model)
+    values = real_values(examples, model, output or next(iter(model.output_fields)))
+    labels = examples.labels if model.label_space is not None else None
+    return data.Batches(values, labels, batch_size=1, about=examples.about)
+
+
+def classifiers_of(source):
+    """The zoo's classifiers of a data set, one or more."""
+    plain = re.split("[/:]", source)[0]  # as cards name it, without TFDS's /config and :version
+    names = [
+        name for name in zoo.classifiers() if cards.read_card(cards.find(name))["dataset"]["name"] in (source, plain)
+    ]
+    if names:
+        return names
+    raise ConfigurationError(
+        f"Expected features for {source}, for which the zoo has no classifier. Choose with --features: "
+        f"{', '.join(zoo.classifiers())}, pixels, inception_v3 (downloads 92 MB once) or a .keras file."
+    )

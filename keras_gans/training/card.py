@@ -1,0 +1,109 @@
+"""What a card says of a training: the recipe's words, the settings, the machine and the packages."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from keras_gans import zoo
+from keras_gans.images import atomic_write
+from keras_gans.training.recipe import Recipe
+from keras_gans_core.cards import read_card
+
+PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
+WORDS = ("title", "limits", "not_good_for")  # of a recipe, for its card
+
+
+def update_card(recipe, folder):
+    """Updates the card of an earlier run with the recipe's words (`WORDS`) and the trained model's settings.
+
+    What the run measured stays.
+
+    Args:
+        recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`.
+        folder: of the preset.
+
+    Raises:
+        CorruptPresetError: no card there.
+    """
+    folder = Path(folder)
+    run = recipe(smoke=True)
+    card = {**read_card(folder), **words(run)}
+    if isinstance(run, Recipe):
+        card["hyper_parameters"] = zoo.load_file(folder / "model.keras").hyper_parameters
+    with atomic_write(folder / "card.json") as path:
+        path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def words(run):
+    """The words of a recipe, as its card has them."""
+    return {name: getattr(run, name) for name in WORDS}
+
+
+def training_card(model, run, progress):
+    """What the card says of the training; see `zoo.write_preset` for what it says of the file."""
+    second = list(model.players)[1]
+    return {
+        **words(run),
+        "dataset": {**run.dataset.about, "fingerprint": progress["data"]},
+        "training": {
+            "seed": progress["seed"],
+            "steps": int(ops.convert_to_numpy(model.step)),
+            "epochs": progress.get("epochs", 0),
+            **({"phases": progress["phases"]} if len(run.phases) > 1 else {}),
+            "batch_size": run.dataset.batch_size,
+            "discriminator_steps": model.discriminator_steps,
+            "ema_decay": model.ema_decay,
+            "dtype_policy": model.dtype_policy.name,
+            "g_optimizer": optimizer_settings(model.g_optimizer),
+            "d_optimizer": optimizer_settings(model.d_optimizer),
+            f"{second}_parameters": sum(network.count_params() for network in model.networks(*model.players[second])),
+            "wall_seconds": round(progress["wall_seconds"], 1),
+            "final_losses": progress.get("final_losses", {}),
+            **surroundings(),
+        },
+    }
+
+
+def surroundings():
+    """The machine, the backend, the packages and the commit of a training."""
+    return {
+        "device": _device(),
+        "backend": keras.backend.backend(),
+        "packages": _versions(),
+        "commit": _commit(),
+    }
+
+
+def optimizer_settings(optimizer):
+    """What an optimizer was set to, without the options that it does not use."""
+    return {key: value for key, value in optimizer.get_config().items() if value not in (None, False)}
+
+
+def _versions():
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _device():
+    return f"{os.cpu_count()} x {platform.machine()} CPU"
+
+
+def _commit():
+    try:
+        here = Path(__file__).parent
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,154 @@
+"""What a recipe file returns, and the recipe of a variant on any data."""
+
+import importlib.util
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+
+from keras_gans.data import Batches
+from keras_gans.errors import ConfigurationError
+from keras_gans.model import AdversarialModel
+from keras_gans.phases import Phase
+
+SMOKE_BATCH = 16  # of a rehearsal
+
+
+@dataclass
+class Recipe:
+    """What a recipe file's `recipe(smoke)` returns: a model and the phases of its training.
+
+    A training of one phase is given by `dataset` and `epochs`.
+
+    Args:
+        model: a compiled model.
+        dataset: what `kg.data.load` returned.
+        epochs: passes over the data.
+        phases: in the place of `dataset` and `epochs`, `Phase`s one after the other. The first one has data, not a
+            function.
+        callbacks: Keras callbacks of the run, beside the sample grids and checkpoints that every run has.
+        title: one line for the card.
+        limits: what the budget limits, for the card.
+        not_good_for: what the model should not be used for, for the card.
+
+    Raises:
+        ConfigurationError: neither data nor phases, or both; a model that is not compiled; no epochs; or a first phase
+            whose data or model depend on a phase before.
+    """
+
+    model: AdversarialModel
+    dataset: Batches | None = None
+    epochs: int | None = None
+    phases: list = field(default_factory=list)
+    callbacks: list = field(default_factory=list)
+    title: str = ""
+    limits: str = ""
+    not_good_for: str = ""
+
+    def __post_init__(self):
+        if not getattr(self.model, "compiled", False):
+            raise ConfigurationError(
+                f"Expected a compiled model. Received: {self.model!r}. Call compile() first; without arguments it is "
+                "the paper's."
+            )
+        alone = self.dataset is not None or self.epochs is not None
+        if bool(self.phases) == alone:
+            raise ConfigurationError(
+                "Expected a dataset with epochs, or phases. Received: "
+                f"{'both. Leave one of them out' if alone else 'neither. Give one of them'}."
+            )
+        if alone:
+            self.phases = [Phase(self.dataset, self.epochs)]
+        wrong = [phase for phase in self.phases if not isinstance(phase, Phase)]
+        if wrong:
+            raise ConfigurationError(f"Expected phases as keras_gans.training.Phase. Received: {wrong[0]!r}.")
+        first = self.phases[0]
+        if not isinstance(first.data, Batches) or first.prepare is not None:
+            raise ConfigurationError(
+                "Expected a first phase with Batches and without prepare: it trains the recipe's model. Received: "
+                f"data={first.data!r}, prepare={first.prepare!r}. Load the data, and prepare the model, in the recipe."
+            )
+        self.dataset = first.data
+
+
+@dataclass
+class ClassifierRecipe:
+    """What a recipe file's `recipe(smoke)` returns for a classifier.
+
+    Args:
+        model: a compiled Keras model, images in [-1, 1] to logits.
+        dataset: what `kg.data.load` returned, with labels: classes (N,), or yes/no attributes (N, K).
+        test: the same of images that are not trained on: the card says how many of them it gets right.
+        epochs: passes over the data.
+        title: one line for the card.
+        limits: what the budget limits, for the card.
+        not_good_for: what the model should not be used for, for the card.
+    """
+
+    model: keras.Model
+    dataset: Batches
+    test: Batches
+    epochs: int
+    title: str = ""
+    limits: str = ""
+    not_good_for: str = ""
+
+
+def read_recipe(path):
+    """The function `recipe` of the Python file `path`.
+
+    Raises:
+        ConfigurationError: no such file, or one without `recipe(smoke=False)`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigurationError(f"Expected a recipe file. Received: {path}, which is no file.")
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.parent.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, "recipe", None)):
+        raise ConfigurationError(f"Expected {path} to define recipe(smoke=False). Received: no such function.")
+    return module.recipe
+
+
+def variant_recipe(
+    variant,
+    source="drawn:digits",
+    *,
+    image_size=None,
+    labels=None,
+    batch_size=None,
+    download=False,
+    epochs=None,
+    **options,
+):
+    """The recipe of a variant with its paper's networks and optimizers on any data.
+
+    Args:
+        variant: a class such as `keras_gans.DCGAN`.
+        source, image_size, download: see `kg.data.load`, or `kg.data.load_text` for a variant of text.
+        labels: of a TFDS data set, the name of the feature that is to be the labels; None for "label".
+        batch_size: images of one discriminator update; a step deals out `discriminator_steps` times as many. None for
+            the default of the variant's `load_data`.
+        epochs: passes over the data; None for 25, and for 1 in a rehearsal.
+        options: further ones of the variant's `load_data`, such as `sides` of pairs.
+
+    Returns:
+        A function from `smoke` to a `Recipe`, for `train`.
+    """
+
+    def recipe(smoke=False):
+        size = batch_size or (SMOKE_BATCH if smoke else None)
+        given = {**options, "labels": labels, "batch_size": size, "take": 4 * size if smoke else None}
+        given = {name: value for name, value in given.items() if value is not None}
+        dataset = variant.load_data(source, image_size=image_size, download=download, **given)
+        model = variant.for_data(dataset, ema_decay=0.999)
+        model.compile()
+        dataset.batch_size = min(dataset.batch_size * model.discriminator_steps, dataset.count)
+        return Recipe(
+            title=f"{variant.__name__} on {dataset.about.get('name', source)}",
+            model=model,
+            phases=model.phases(dataset, epochs or (1 if smoke else 25)),
+        )
+
+    return recipe

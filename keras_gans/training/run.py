@@ -1,0 +1,196 @@
+"""Runs a recipe: trains, checkpoints every epoch, and writes the model with its card."""
+
+import json
+import time
+from pathlib import Path
+
+import keras
+
+from keras_gans import engine, zoo
+from keras_gans.callbacks import Checkpoint, SampleGrid, resume
+from keras_gans.callbacks.checkpoint import NEWEST
+from keras_gans.errors import CheckpointError
+from keras_gans.fitting import phase_of, steps_of
+from keras_gans.images import atomic_write
+from keras_gans.phases import begin, data_of, place_of, seed_of
+from keras_gans.training.card import training_card
+from keras_gans.training.classifier import train_classifier
+from keras_gans.training.recipe import ClassifierRecipe
+from keras_gans_core.errors import format_error
+
+
+def train(
+    recipe,
+    output,
+    *,
+    seed=0,
+    smoke=False,
+    epochs=None,
+    resume_from=None,
+    checkpoint_steps=None,
+    devices=1,
+    verbose="auto",
+):
+    """Trains what a recipe says and writes the result as a preset.
+
+    The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
+    seed give the same weights on the same device. Each epoch's end is checkpointed in `output`, and
+    in long epochs every five minutes; a run that was interrupted goes on from there with `resume_from=output`, as if it
+    had not been. `progress.json` holds the logs of all epochs.
+
+    A classifier, which trains in minutes, is written when it is done: without checkpoints, and not to be resumed.
+
+    Args:
+        recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`; called after the seed is set.
+        output: folder for `model.keras`, `card.json`, `golden.npz`, `samples.png` and the checkpoints.
+        seed: names the initial weights and the noise.
+        smoke: a rehearsal of seconds.
+        epochs: instead of the recipe's, in each phase.
+        resume_from: folder of a run to go on with.
+        devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal); see docs/devices.md. Where TF_CONFIG
+            names a cluster, its machines share it with all their GPUs, and the first one writes the files.
+        checkpoint_steps: steps from one checkpoint within an epoch to the next, beside those every five minutes.
+        verbose: as in `keras.Model.fit`.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or, with
+            nothing to be resumed, an `output` that holds an unfinished run, which would be lost.
+        OutputError: `output` cannot be written to.
+        ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
+    """
+    output = Path(output)
+    if resume_from is None:
+        _refuse_an_unfinished_run(output)
+    with engine.shared_by(devices):
+        keras.utils.set_random_seed(seed)
+        run = recipe(smoke)
+    if isinstance(run, ClassifierRecipe):
+        if resume_from is not None:
+            raise CheckpointError(
+                f"Expected a run of a model that generates, to go on with. Received: {resume_from} and a classifier's "
+                "recipe. Leave out the folder to resume from: the classifier is trained from the start."
+            )
+        return train_classifier(run, output, seed, epochs or run.epochs, verbose)
+    progress = {
+        "wall_seconds": 0.0,
+        "seed": seed,
+        "data": run.dataset.fingerprint(),
+        "batch_size": run.dataset.batch_size,
+        "history": [],
+        "phases": [],
+    }
+    model = run.model
+    if resume_from is not None:
+        with engine.shared_by(devices):
+            model = resume(resume_from)
+        if (index := place_of(model)[0]) >= len(run.phases):
+            raise CheckpointError(
+                f"Expected a run of {len(run.phases)} phases, to go on with. Received: {resume_from}, in phase "
+                f"{index + 1}. Resume with the recipe that started the run."
+            )
+        if index == 0 and type(model) is not type(run.model):
+            raise CheckpointError(
+                f"Expected a run of {type(run.model).__name__}, to go on with. Received: {resume_from}, of "
+                f"{type(model).__name__}. Resume with the recipe or the variant that started the run."
+            )
+        before = _read_progress(Path(resume_from))
+        for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
+            if (known := before.get(key)) != progress[key]:
+                raise CheckpointError(
+                    f"Expected {name} as the run in {resume_from}. Received: {progress[key]} instead of {known}. "
+                    "Resume with the recipe and data that started the run."
+                )
+        progress |= before
+    model, checkpoint = _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices, verbose)
+    if engine.writes_files(model):
+        zoo.write_preset(model, output, training_card(model, run, checkpoint.progress))
+    return model
+
+
+def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices, verbose):
+    """Trains what is left of a run's phases; returns the model and the checkpoint, which knows the progress."""
+    checkpoint = _RunCheckpoint(output, progress, every_steps=checkpoint_steps, every_minutes=5)
+    current, before = place_of(model)
+    for index in range(current, len(run.phases)):
+        phase = run.phases[index]
+        with engine.shared_by(devices):
+            if index > current:
+                keras.utils.set_random_seed(seed_of(progress["seed"], index))
+                model = begin(phase, model, index, before)
+            if index > 0:  # again, because a resumed run comes here without the line above
+                keras.utils.set_random_seed(seed_of(progress["seed"], index))
+            data = data_of(phase, model, index)
+        last = before + (epochs or phase.epochs)
+        done = before + (steps_of(model) - phase_of(model)[1]) // len(data)
+        progress["phases"][index:] = [{"title": phase.title, "epochs": last - before}]
+        if done < last or index == len(run.phases) - 1:
+            if len(run.phases) > 1 and verbose != 0:
+                title = f", {phase.title}" if phase.title else ""
+                print(f"Phase {index + 1} of {len(run.phases)}{title}: epochs {before + 1} to {last}", flush=True)
+            callbacks = [*run.callbacks, SampleGrid(output / "samples"), checkpoint]
+            model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose)
+        before = last
+    return model, checkpoint
+
+
+class _RunCheckpoint(Checkpoint):
+    """Keeps beside the checkpoint what the card must know of the whole run, interruptions included."""
+
+    def __init__(self, folder, progress, **options):
+        super().__init__(folder, **options)
+        self.progress = progress
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.started = time.monotonic() - self.progress["wall_seconds"]
+        self._write_progress()  # the first checkpoint may come before the first epoch's end
+
+    def on_epoch_end(self, epoch, logs=None):
+        losses = {name: float(value) for name, value in (logs or {}).items()}
+        history = [*self.progress["history"][:epoch], losses]
+        self.progress.update(epochs=epoch + 1, final_losses=losses, history=history)
+        super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self.progress["wall_seconds"] = time.monotonic() - self.started  # a recipe's callback may have gone on
+
+    def _save(self):
+        self.progress["wall_seconds"] = time.monotonic() - self.started
+        self._write_progress()
+        super()._save()
+
+    def _write_progress(self):
+        if not engine.writes_files(self.model):
+            return
+        with atomic_write(self.folder / "progress.json") as path:
+            path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
+
+
+def _refuse_an_unfinished_run(folder):
+    """A finished one has a card, which is written last, and may be trained anew."""
+    checkpoint, card = folder / NEWEST, folder / "card.json"
+    if checkpoint.exists() and not (card.exists() and card.stat().st_mtime >= checkpoint.stat().st_mtime):
+        raise CheckpointError(
+            f"Expected a folder without an unfinished run. Received: {folder}, with {checkpoint.name}. Go on with that "
+            f"run (--resume {folder}), choose another folder (--output), or delete this one."
+        )
+
+
+def _read_progress(folder):
+    try:
+        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        kinds = {"wall_seconds": float, "seed": int, "data": str, "batch_size": int, "history": list, "phases": list}
+        if not isinstance(progress, dict) or not all(
+            isinstance(progress.get(key, kind()), kind) for key, kind in kinds.items()
+        ):
+            raise ValueError(f"entries that no run writes: {progress!r}")
+        return progress
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"Expected the file progress.json of a run in {folder}. Received: {format_error(error)}. Start the "
+            "training anew."
+        ) from error

@@ -1,0 +1,182 @@
+"""The commands that walk among a model's latents: interpolate, arithmetic, invert and traverse."""
+
+from pathlib import Path
+
+import click
+
+from keras_gans_cli.models import sampler_of_noise
+from keras_gans_cli.options import labels_for, labels_option, picture_option, seeds_of
+from keras_gans_core import cards
+
+
+def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
+    """Writes images of noise, rows of columns of it, as a grid or, each column a picture, as an animation. A row of a
+    conditional model has one label: its own of the option's, or that of its seed."""
+    from keras_gans import sampling
+
+    count, steps = len(rows), len(rows[0])
+    labels = model.draw("labels", seed=seeds) if labels is None else labels_for(labels, count, model)
+    labels = None if labels is None else [label for label in labels for _ in range(steps)]
+    inputs = {"noise": [noise for row in rows for noise in row], "labels": labels}
+    made = model.sample(**sampling.complete_inputs(model, inputs=inputs))
+    if _is_animation(output):
+        columns = [{key: values[i::steps] for key, values in made.items()} for i in range(steps)]
+        kg.latent.animate([sampling.picture(model, column) for column in columns], output, milliseconds)
+    else:
+        kg.images.save(sampling.picture(model, made, steps), output)
+    click.echo(f"wrote {output}")
+
+
+def _is_animation(output):
+    return Path(output).suffix.lower() in (".gif", ".apng")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--seeds", default="0,1,2,3,4", show_default=True, callback=seeds_of, help="The images on the way.")
+@click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one to the next.")
+@click.option("--linear", is_flag=True, help="Along lines instead of arcs.")
+@labels_option
+@picture_option("interpolation.png", "A row a pair of seeds; a .gif or .apng goes round them for ever.")
+def interpolate(name, seeds, steps, linear, labels, output):
+    """Walk between images of the model NAME, or of a .keras file."""
+    if len(seeds) < 2:
+        raise click.UsageError(f"Expected two seeds or more. Received: --seeds {seeds[0]}.")
+    kg, model = sampler_of_noise(name)
+    points, between = model.noise(seed=seeds), kg.latent.lerp if linear else kg.latent.slerp
+    if _is_animation(output):
+        rows = [kg.latent.loop(points, steps, between)]
+    else:
+        rows = kg.latent.strips(points[:-1], points[1:], steps, between)
+    _draw(kg, model, rows, output, labels, seeds[: len(rows)])
+
+
+@click.command()
+@click.argument("name")
+@click.argument("expression")
+@labels_option
+@picture_option("arithmetic.png", "The terms, then their sum.")
+def arithmetic(name, expression, labels, output):
+    """Add and subtract averages of seeds of the model NAME, or of a .keras file.
+
+    EXPRESSION is like "3,5,8 - 1,2 + 4,9": each term is the average of the latents of its seeds, which are those of
+    kg.load(NAME).generate(seed=[3, 5, 8]). One that begins with a minus needs -- before it. The images of a conditional
+    model have one label.
+    """
+    kg, model = sampler_of_noise(name)
+    total, terms = kg.latent.evaluate(model, expression)
+    _draw(kg, model, [[*terms, total[0]]], output, labels, [0])
+
+
+@click.command()
+@click.argument("name")
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--steps", default=300, show_default=True, type=click.IntRange(1), help="Of the optimisation.")
+@click.option("--seeds", default=1000, show_default=True, type=click.IntRange(1), help="Seeds to find the start among.")
+@click.option("--encoder", is_flag=True, help="Start from what the model's encoder finds instead.")
+@labels_option
+@click.option("--resize", is_flag=True, help="Crop the pictures to the model's shape and resize them.")
+@picture_option("inversion.png", "A row a picture: it, the start, what was found.")
+def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
+    """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES.
+
+    A conditional model needs --labels, what the pictures show; a model that reads labels, such as IcGAN, needs none.
+    """
+    kg, model = sampler_of_noise(name)
+    made, *others = model.output_fields.values()
+    if others or not isinstance(made, kg.fields.Images):
+        raise click.UsageError(
+            f"Expected a model of images. Received: {name}, which makes {', '.join(model.output_fields)}."
+        )
+    images = kg.data.read_pictures(pictures, model.image_shape, resize)
+    labels = labels_for(labels, len(pictures), model)
+    if labels is None and hasattr(model, "read_labels") and len(model.networks(*model.kept)) == len(model.kept):
+        labels = model.read_labels(images)
+        for picture, label in zip(pictures, labels.reshape(len(images), -1)):
+            click.echo(f"{picture}: read --labels {':'.join(f'{x:g}' for x in label)}")
+    if encoder:
+        start = kg.latent.encode(model, images)
+    else:
+        start = model.noise(seed=kg.latent.nearest(model, images, seeds, labels)[0])
+    found = kg.latent.invert(model, images, labels=labels, start=start, steps=steps)
+    columns = (images, *(model.generate(noise=noise, labels=labels) for noise in (start, found.noise)))
+    rows = [column[i] for i in range(len(images)) for column in columns]
+    kg.images.save(kg.images.grid(rows, 3), output)
+    for picture, first, last in zip(pictures, found.first_loss, found.loss):
+        click.echo(f"{picture}: mean squared difference {first:.4g} at the start, {last:.4g} found")
+    click.echo(f"wrote {output}")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--seed", default=0, show_default=True, help="Names the image that is changed.")
+@click.option("--count", type=click.IntRange(1), help="Directions, or seeds of a code, a row each.  [default: 6]")
+@click.option(
+    "--code",
+    type=int,
+    help="Of a model with codes, such as InfoGAN: a code, from 0, in the place of directions; a row a seed.",
+)
+@click.option(
+    "--layer", help="Principal components of this layer of the generator. [default: its first layer's weights]"
+)
+@click.option("--classifier", help="A classifier of the zoo whose classes are the directions instead.")
+@click.option("--attribute", multiple=True, help="With --classifier: a class's name; may be repeated. [default: all]")
+@click.option(
+    "--reach",
+    type=click.FloatRange(0, min_open=True),
+    help="How far to go, in standard deviations of the latents, or in numbers of a continuous code.  [default: 3; of a "
+    "code 1, where training ends]",
+)
+@click.option("--steps", type=click.IntRange(2), help="Images a direction.  [default: 7; of a continuous code 10]")
+@labels_option
+@picture_option("traversal.png", "A row a direction; a .gif or .apng goes along all at once.")
+def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps, labels, output):
+    """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
+    if sum((code is not None, bool(layer), bool(classifier))) > 1 or attribute and not classifier:
+        raise click.UsageError("Expected --code, --layer, --classifier with or without --attribute, or none of them.")
+    if code is not None and labels is not None:
+        raise click.UsageError(
+            "Expected no --labels with --code, since a model with codes takes none. Leave one of them out."
+        )
+    if classifier and count:
+        raise click.UsageError("Expected no --count with --classifier: a class is a row. Name fewer by --attribute.")
+    count = count or 6
+    kg, model = sampler_of_noise(name)
+    if code is not None:
+        if not hasattr(model, "traverse"):
+            raise click.UsageError(
+                f"Expected a model with codes for --code, such as an InfoGAN. Received: {name}, a "
+                f"{type(model).__name__}."
+            )
+        categorical, values = code in range(len(model.categories)), None
+        if categorical and (reach, steps) != (None, None):
+            raise click.UsageError(
+                f"Expected no --steps and no --reach: code {code} has {model.categories[code]} categories, and all are "
+                "shown. Leave them out, or choose a continuous code."
+            )
+        if not categorical:
+            values = kg.latent.traverse([[0.0]], [1.0], reach or 1.0, steps or 10)[0, :, 0]
+        images, picture = model.traverse(code, values, rows=count, seed=seed)
+        if _is_animation(output):
+            kg.latent.animate([kg.images.grid(column) for column in images.swapaxes(0, 1)], output)
+        else:
+            kg.images.save(picture, output)
+        return click.echo(f"wrote {output}")
+    label = labels_for(labels, 1, model) if classifier or layer else None
+    if classifier:
+        network = kg.zoo.load_classifier(classifier)  # refuses what is none
+        card = cards.read_card(cards.find(classifier))
+        outputs = card.get("num_attributes") or card["num_classes"]
+        names = card["dataset"].get("classes") or [str(i) for i in range(outputs)]
+        found = kg.latent.class_directions(
+            model, network, names, attribute, attributes="num_attributes" in card, label=label
+        )
+        click.echo(f"from above: {', '.join(found)}")
+        directions = found.values()
+    elif layer:
+        directions = kg.latent.activation_directions(model, layer, count, label=label)[0]
+    else:
+        directions = kg.latent.first_layer_directions(model, count)[0]
+    start = model.noise(seed=[seed])
+    rows = [kg.latent.traverse(start, direction, reach or 3.0, steps or 7)[0] for direction in directions]
+    _draw(kg, model, rows, output, labels, [seed] * len(rows))

@@ -1,0 +1,201 @@
+"""The commands that measure models: evaluate, compare and verify."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from keras_gans_cli.models import sampler
+from keras_gans_cli.options import picture_option
+from keras_gans_cli.quiet import library
+from keras_gans_core import cards
+
+CHANGES = ("edges", "negatives")  # that `Settings` knows
+
+
+def _measuring(command):
+    """The options that `evaluate` and `compare` share."""
+    options = [
+        click.option(
+            "--data",
+            help="The reference: a data set as for train. [default: what the model, or the first, was trained on]",
+        ),
+        click.option("--split", default="test", show_default=True, help="Of the reference."),
+        click.option(
+            "--label-feature",
+            help="Of a TFDS reference: the feature with the labels that a conditional model is asked for; to compare, "
+            "one for both models or two with a comma between.  [default: the card's, of the data that it names; else "
+            "label]",
+        ),
+        click.option(
+            "--change",
+            type=click.Choice(CHANGES),
+            help="Of a model of two images an example: what made the second of the first.  [default: the card's]",
+        ),
+        click.option(
+            "--sides",
+            help="Of a reference with pairs: the names of both sides with a comma between, such as part_map,image.  "
+            "[default: the card's]",
+        ),
+        click.option("--features", help="A classifier of the zoo, pixels, inception_v3 or a .keras file."),
+        click.option("--metrics", default="fid,kid", show_default=True, help="Names with commas between."),
+        click.option(
+            "-n", "--count", default=10_000, show_default=True, type=click.IntRange(2), help="How many images."
+        ),
+        click.option("--seed", default=0, show_default=True, help="Names the images."),
+        click.option("--cache", type=click.Path(), help="Folder that keeps the reference's features."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("name")
+@_measuring
+@click.option(
+    "--floor", default="train", help="Split measured beside it, unless it is --split; '' for none. [default: train]"
+)
+@click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
+def evaluate(
+    name, data, split, label_feature, change, sides, features, metrics, count, seed, cache, as_json, floor, write
+):
+    """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
+    model, about = _loaded(name, data, label_feature, change, sides)
+    _check_label_feature(label_feature, model)
+    from keras_gans import evaluation
+
+    metrics = tuple(metrics.split(","))
+    floor = floor if floor != split else None  # real images of the same split would be the reference itself
+    settings = evaluation.Settings(
+        split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=floor or None, **about
+    )
+    found, real = evaluation.evaluate(model, settings, cache)
+    if write:
+        evaluation.write_metrics(cards.find(name), settings, found, real)
+    if as_json:
+        numbers = {
+            key: {"value": number.value, "error": number.error, "protocol": str(number.protocol),
+                  "floor": real[key].value if real and key in real else None}
+            for key, number in found.items()
+        }  # fmt: skip
+        click.echo(json.dumps(numbers, indent=1))
+        return
+    for key, number in found.items():
+        error = "" if number.error is None else f" +- {number.error:.3g}"
+        beside = f"   real images: {real[key].value:.5g}" if real and key in real else ""
+        click.echo(f"{key:10} {number.value:.5g}{error}{beside}")
+        click.echo(f"{'':10} {number.protocol}")
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@_measuring
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(2, 10), help="Measurements of each.")
+@picture_option("compare.png", "Both models' images.")
+def compare(
+    first,
+    second,
+    data,
+    split,
+    label_feature,
+    change,
+    sides,
+    features,
+    metrics,
+    count,
+    seed,
+    cache,
+    as_json,
+    seeds,
+    output,
+):
+    """Measure two models with the same noise against the same data, and draw their images side by side."""
+    named = label_feature.split(",") if label_feature else [None]
+    if len(named) > 2:
+        raise click.UsageError(f"Expected --label-feature of one name or two. Received: {label_feature!r}.")
+    one, about = _loaded(first, data, named[0], change, sides)
+    # Both are held against the same images; which of their labels each was trained with, its own card says.
+    other, its = _loaded(second, about["source"], named[-1], change, sides)
+    _check_label_feature(label_feature, one, other)
+    models, labels = {first: one, second: other}, {first: about["labels"], second: its["labels"]}
+    about = {"source": about["source"], **{key: about[key] or its[key] for key in ("change", "sides")}}
+    from keras_gans import evaluation
+    from keras_gans.images import save, side_by_side
+
+    metrics = tuple(metrics.split(","))
+    settings = evaluation.Settings(
+        split=split, features=features, metrics=metrics, samples=count, seed=seed, floor=None, **about
+    )
+    table = evaluation.compare(models, settings, seeds, cache, labels=labels)
+    save(side_by_side([_picture(model, settings, seed) for model in models.values()]), output)
+    if as_json:
+        click.echo(json.dumps(table, indent=1))
+        return
+    click.echo(f"{'':10} " + " ".join(f"{name:>22}" for name in models))
+    for metric, row in table.items():
+        click.echo(f"{metric:10} " + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values()))
+    click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
+
+
+def _picture(model, settings, seed):
+    """64 samples of a model; of one that changes given images, of those of the reference."""
+    from keras_gans import evaluation, sampling
+
+    given = evaluation.load_split(settings, settings.split, model).arrays if sampling.needed_inputs(model) else {}
+    made = model.sample(**sampling.for_grid(model, 8, 8, seed, given))
+    return sampling.picture(model, made, 8)
+
+
+def _loaded(name, data, label_feature, change=None, sides=None):
+    """The model of a preset, a run's folder or a .keras file; and what `Settings` takes from the data set of its card,
+    or from the one that was named."""
+    about = {}
+    if not name.endswith(".keras"):
+        about = cards.read_card(cards.find(name)).get("dataset", {})
+    source = data or about.get("name")
+    if source is None:
+        raise click.UsageError(
+            f"Expected --data: {name} does not say what it was trained on. Name the data set to measure it against."
+        )
+    known = about.get("domains", [None, None])[1]
+    change = change or (known if known in CHANGES else None)
+    # The card names features of its own data: another data set, or a file, may have no such features.
+    own = data is None or re.split("[/:]", data)[0] == about.get("name") and not Path(data).exists()
+    labels = label_feature or (own and about.get("labels")) or True
+    known = about.get("sides") if own else None
+    sides = tuple(sides.split(",")) if sides else tuple(known) if isinstance(known, list) else None
+    return sampler(name)[1], {"source": source, "labels": labels, "change": change, "sides": sides}
+
+
+def _check_label_feature(label_feature, *models):
+    if label_feature and all(model.label_space is None for model in models):
+        raise click.UsageError(
+            f"Expected no --label-feature, since no labels are asked for. Received: {label_feature!r}. Leave it out."
+        )
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--cache", type=click.Path(), help="Folder that keeps the references' features.")
+def verify(names, cache):
+    """Check that presets are what their cards say: the files' digests, golden images, metrics. [default: all]"""
+    names = names or sorted(cards.presets())
+    for name in names:
+        cards.find(name)
+    library()
+    from keras_gans import evaluation
+
+    wrong = 0
+    for name in names:
+        for what, problem in evaluation.verify(name, cache):
+            skipped = bool(problem) and problem.startswith("not checked")
+            wrong += bool(problem) and not skipped
+            click.echo(f"{name:20} {what:15} {'ok' if problem is None else problem}")
+    if wrong:
+        click.echo(f"{wrong} of the checks failed.", err=True)
+        sys.exit(1)

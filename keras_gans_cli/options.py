@@ -1,0 +1,54 @@
+"""Options that several commands share, and the values that they stand for."""
+
+import math
+from pathlib import Path
+
+import click
+
+labels_option = click.option(
+    "--labels",
+    help="Of a conditional model: a label for all, or several with commas between, which take turns: 3 or 0,1,2. The "
+    "columns of a label have colons between: 0:1:1 is one of three columns, 0:1:1,1:0:0 are two.",
+)
+
+
+def labels_for(text, count, model):
+    """The labels that the text of the option --labels names, for `count` images: rows of one column or more."""
+    if text is None:
+        return None
+    try:
+        rows = [[float(x) if "." in x else int(x) for x in label.split(":")] for label in text.split(",")]
+    except ValueError as error:
+        raise click.UsageError(f"Expected --labels such as 3 or 0,1,2 or 0:1,1:1. Received: {text!r}.") from error
+    space = model.label_space
+    if space is not None and any(len(row) != math.prod(space.shape) for row in rows):
+        raise click.UsageError(
+            f"Expected --labels that are {space}: commas between labels, colons between the columns of one. Received: "
+            f"{text!r}."
+        )
+    if len(rows) > count:
+        raise click.UsageError(f"Expected --labels for {count} images or rows at most. Received: {text!r}.")
+    return [rows[i % len(rows)] for i in range(count)]
+
+
+def picture_option(default, help):
+    """The option for the file of a picture. A name that no image can have is refused before the work begins."""
+
+    def check(context, parameter, value):
+        from PIL import Image
+
+        if Image.registered_extensions().get(Path(value).suffix.lower()) not in Image.SAVE:
+            raise click.BadParameter(f"Expected a file name with an image's ending, such as .png. Received: {value!r}.")
+        return value
+
+    return click.option(
+        "-o", "--output", default=default, show_default=True, type=click.Path(dir_okay=False), callback=check, help=help
+    )
+
+
+def seeds_of(context, parameter, value):
+    """The callback of an option of several seeds."""
+    try:
+        return [int(seed) for seed in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"Expected whole numbers with commas between. Received: {value!r}.") from None

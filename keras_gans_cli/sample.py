@@ -1,0 +1,47 @@
+"""The command sample: images, or other outputs, of a model."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from keras_gans_cli.models import remedy_for_given, sampler
+from keras_gans_cli.options import labels_for, labels_option, picture_option
+from keras_gans_core import cards
+
+
+@click.command()
+@click.argument("name")
+@click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
+@click.option(
+    "--seed", type=int, help="Names the images; the same seed, the same images. [default: new ones each time]"
+)
+@picture_option("grid.png", "One picture of all.")
+@click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
+@labels_option
+def sample(name, count, seed, output, folder, labels):
+    """Generate images with the model NAME (or a run's folder, or a .keras file); one of text prints its lines too."""
+    _, model = sampler(name)
+    from keras_gans import sampling
+    from keras_gans.images import save
+
+    if needed := sampling.needed_inputs(model):
+        raise click.UsageError(
+            f"Expected a model that samples from a seed alone. Received: {name}, which needs {', '.join(needed)}. "
+            f"{remedy_for_given(name, model)}"
+        )
+    inputs = sampling.complete_inputs(model, count, seed, {"labels": labels_for(labels, count, model)})
+    made = model.sample(**inputs)
+    if folder is None:
+        save(sampling.picture(model, made), output)
+        click.echo(f"wrote {output}")
+        for key, field in model.output_fields.items():
+            if hasattr(field, "text"):
+                click.echo("\n".join(field.text(made[key])))
+        return
+    digits = max(4, len(str(count - 1)))
+    with click.progressbar(range(count), label=f"writing {count} images", file=sys.stderr) as bar:
+        for i in bar:
+            path = Path(folder) / f"{name if name in cards.presets() else 'image'}_{i:0{digits}}.png"
+            save(sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()}), path)
+    click.echo(f"wrote {count} images to {folder}")

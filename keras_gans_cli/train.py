@@ -1,0 +1,153 @@
+"""The command train: recipes, and variants on the user's data."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from keras_gans_cli.quiet import library
+from keras_gans_core import cards
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--data",
+    help="For a variant: a folder of images, for pix2pix and cycle_gan of two sides, a TFDS name, an .npz or a text "
+    "file.  [default: drawn:digits]",
+)
+@click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
+@click.option(
+    "--label-feature",
+    help="For a variant: the feature of a TFDS data set with the labels, or for pix2pix with the sources.  "
+    "[default: label]",
+)
+@click.option(
+    "--sides",
+    help="For pix2pix and cycle_gan: the two sides, A,B: names of folders or of features of a TFDS data set.",
+)
+@click.option(
+    "--classes",
+    type=click.IntRange(2, 256),
+    help="For pix2pix: the sources are label maps of so many classes, pictures whose grey levels number the classes.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    help="For a variant: images a discriminator update.  [default: the variant's]",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Names the initial weights and the noise.",
+)
+@click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
+@click.option("-o", "--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
+@click.option("--resume", metavar="DIR", type=click.Path(), help="Go on with the run in this folder.")
+@click.option(
+    "--devices",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many GPUs share each batch; without a GPU, parts of the CPU.",
+)
+@click.option(
+    "--checkpoint-steps",
+    type=click.IntRange(1),
+    help="Save every so many steps, beside each epoch's end and every five minutes.",
+)
+@click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images by small networks.")
+def train(
+    recipe,
+    data,
+    image_size,
+    label_feature,
+    sides,
+    classes,
+    batch_size,
+    epochs,
+    seed,
+    download,
+    output,
+    resume,
+    devices,
+    checkpoint_steps,
+    smoke,
+):
+    """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on data of yours.
+
+    The run is saved at each epoch's end and every five minutes. After Ctrl-C, SIGTERM or a crash the same command with
+    --resume DIR goes on, as if nothing had happened.
+    """
+    known, variants = cards.recipes(), cards.variants()
+    plain = {name.replace("_", ""): variant for name, variant in variants.items()}
+    variant = plain.get(recipe.lower().replace("_", "").replace("-", ""))
+    options = {
+        "--data": data,
+        "--image-size": image_size,
+        "--label-feature": label_feature,
+        "--batch-size": batch_size,
+        "--sides": sides,
+        "--classes": classes,
+        "--download": download or None,
+    }
+    if variant is None:
+        if recipe not in known and not recipe.endswith(".py"):
+            hint = cards.did_you_mean(recipe, [*known, *variants])
+            raise click.UsageError(
+                f"Expected a recipe ({', '.join(known)}), a recipe file (.py) or a variant ({', '.join(variants)}). "
+                f"Received: {recipe!r}. {hint}"
+            )
+        given = [name for name, value in options.items() if value is not None]
+        if given:
+            raise click.UsageError(f"{recipe} says itself what it is trained on. Leave out {', '.join(given)}.")
+    output = Path(
+        output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe)
+    )
+    kg = library(devices)
+    from keras_gans import training
+
+    if (sides or classes) and not hasattr(getattr(kg, variant), "translate"):
+        raise click.UsageError(
+            f"Expected --sides and --classes with a model that translates images. Received: {recipe}."
+        )
+
+    if variant is None:
+        made = training.read_recipe(known.get(recipe, recipe))
+    else:
+        size = None if image_size is None else (image_size, image_size)
+        made = training.variant_recipe(
+            getattr(kg, variant),
+            data or "drawn:digits",
+            image_size=size,
+            labels=label_feature,
+            batch_size=batch_size,
+            download=download,
+            epochs=epochs,
+            sides=sides and tuple(sides.split(",")),
+            classes=classes,
+        )
+    try:
+        model = training.train(
+            made,
+            output,
+            seed=seed,
+            smoke=smoke,
+            epochs=epochs if variant is None else None,
+            resume_from=resume,
+            checkpoint_steps=checkpoint_steps,
+            devices=devices,
+        )
+    except (KeyboardInterrupt, SystemExit) as stop:
+        click.echo(f"\nStopped. Go on from what is saved with: --resume {output}", err=True)
+        sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
+    if not isinstance(model, kg.AdversarialModel):
+        click.echo(f"wrote {output}: model.keras, card.json")
+        click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")
+        return
+    click.echo(f"wrote {output}: samples.png, model.keras, card.json, and a grid for each epoch in samples/")
+    needs_images = hasattr(model, "translate")
+    click.echo(f"now: keras-gans {f'translate {output} FOLDER -o OUT' if needs_images else f'sample {output}'}")

@@ -1,0 +1,43 @@
+"""The commands that read cards alone: list and info."""
+
+import json
+
+import click
+
+from keras_gans_core import cards
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
+def list_presets(as_json):
+    """Show the pretrained models."""
+    found = {name: cards.read_card(folder) for name, folder in cards.presets().items()}
+    if as_json:
+        click.echo(json.dumps(list(found.values()), indent=1))
+        return
+    for name, card in found.items():
+        shape = "x".join(map(str, card["image_shape"]))
+        click.echo(f"{name:20} {card['variant']:11} {shape:9} {card.get('title', '')}")
+    untrained = sorted(set(cards.recipes()) - set(found))
+    if untrained:
+        click.echo(f"Recipes without a trained model: {', '.join(untrained)}")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def info(name, as_json):
+    """Show the card of the model NAME: its data, its training, its limits."""
+    card = cards.read_card(cards.find(name))
+    click.echo(json.dumps(card, indent=1) if as_json else "\n".join(_lines(card)))
+
+
+def _lines(card, indent=""):
+    for key, value in card.items():
+        title = key.replace("_", " ")
+        if isinstance(value, dict):
+            yield f"{indent}{title}:"
+            yield from _lines(value, indent + "  ")
+        else:
+            text = " x ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{indent}{title}: {text}"

@@ -1,0 +1,56 @@
+"""Every error that the library raises on purpose, and how an error is shown. Users find them in `keras_gans.errors`."""
+
+
+class KerasGansError(Exception):
+    """The base of all errors of keras_gans."""
+
+
+class ConfigurationError(KerasGansError, ValueError):
+    """An argument, a network or a combination of options that cannot work."""
+
+
+class DataError(KerasGansError, ValueError):
+    """Images or labels that do not fit the model: shape, dtype, range, count."""
+
+
+class DatasetNotFoundError(KerasGansError, FileNotFoundError):
+    """A data set that is not where it was looked for."""
+
+
+class CheckpointError(KerasGansError, ValueError):
+    """A training checkpoint that cannot be continued."""
+
+
+class OutputError(KerasGansError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class ProtocolError(KerasGansError, ValueError):
+    """Numbers that were measured in different ways and cannot be compared."""
+
+
+class UnsupportedError(KerasGansError, NotImplementedError):
+    """A feature that the current Keras backend does not have."""
+
+
+class UnknownPresetError(KerasGansError, ValueError):
+    """A name that is in no zoo folder, or that belongs to another kind of model."""
+
+
+class CorruptPresetError(KerasGansError, ValueError):
+    """A zoo file that is not the one its card describes, or a card that cannot be read."""
+
+
+class FewSamplesWarning(UserWarning):
+    """A metric of few samples. It is computed correctly, but is far from its value for many samples."""
+
+
+def format_error(error, longest=300):
+    """The name and the text of an error, on one short line that a terminal can show.
+
+    Keras's errors repeat the whole config of a file, which may be untrusted. The text is cut after `longest`
+    characters, and control characters are escaped.
+    """
+    text = " ".join(str(error).split())
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: longest + 1])
+    return f"{type(error).__name__}: {text if len(text) <= longest else text[:longest] + ' ...'}"
