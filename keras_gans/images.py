@@ -36,23 +36,24 @@ def to_uint8(images):
 
 
 def pack(images, degree):
-    """Packs of `degree` images, joined along the channels: what the discriminator of PacGAN judges as one.
+    """Packs of `degree` images, joined along the channels: the inputs of PacGAN's discriminator.
 
-    Consecutive images make a pack, so a pack of independent images needs a shuffled batch (real) or independent latents
-    (generated). The gradient goes to all of a pack's images; `degree` 1 changes nothing. Points are packed alike.
+    Consecutive images form a pack, so a pack of independent images needs a shuffled batch (real) or independent latents
+    (generated). The gradient goes to all images of a pack; a `degree` of 1 changes nothing. Points are packed in the
+    same way.
 
     Args:
         images: (N, height, width, channels), or points (N, features).
-        degree: images a pack, m, 1 or more.
+        degree: images per pack, m, 1 or more.
 
     Returns:
-        (N / m, height, width, m * channels), channels j * C to (j + 1) * C of a pack being its j-th image; or
+        (N / m, height, width, m * channels), where channels j * C to (j + 1) * C of a pack are its j-th image; or
         (N / m, m * features).
 
     Raises:
         ConfigurationError: a degree below 1.
-        DataError: a batch that m does not divide. Where the size is known only when the step runs, as in a TensorFlow
-            graph, that step fails instead: batch with `drop_remainder=True` and a size that is a multiple of m.
+        DataError: a batch that m does not divide. If the size is known only when the step runs, as in a TensorFlow
+            graph, that step fails instead: use `drop_remainder=True` and a batch size that is a multiple of m.
 
     Example:
 
@@ -76,23 +77,23 @@ def pack(images, degree):
 
 
 def grid(images, columns=None):
-    """One picture of many, row by row.
+    """Many images as one picture, row by row.
 
     Args:
         images: uint8 (N, height, width, channels).
-        columns: images in a row; by default as square as possible.
+        columns: images per row; by default the grid is as square as possible.
 
     Returns:
         uint8 (rows * height, columns * width, channels); missing images at the end are black.
 
     Raises:
-        DataError: no images, or of another shape or dtype.
+        DataError: no images, or images of another shape or dtype.
     """
     images = np.asarray(images)
     if images.ndim != 4 or len(images) == 0 or images.dtype != "uint8":
         raise DataError(
             f"Expected one image or more, uint8 (N, height, width, channels). Received: {images.dtype} {images.shape}. "
-            "Of floats in [-1, 1] make bytes by kg.images.to_uint8."
+            "Convert floats in [-1, 1] with kg.images.to_uint8."
         )
     count, height, width, channels = images.shape
     columns = min(columns or int(np.ceil(np.sqrt(count))), count)
@@ -104,31 +105,42 @@ def grid(images, columns=None):
 
 
 def side_by_side(pictures, gap=8):
-    """One picture of several, from left to right.
+    """Several pictures as one, from left to right.
 
     Args:
-        pictures: uint8 arrays (height, width of its own, channels).
-        gap: white columns between two.
+        pictures: uint8 arrays (height, width, channels). Lower ones are aligned at the top; grey ones become coloured
+            if any is.
+        gap: white columns between two pictures.
 
     Returns:
-        uint8 (height, widths and gaps, channels).
+        uint8 (largest height, widths and gaps, channels).
 
     Example:
 
     >>> side_by_side([np.zeros((4, 6, 1), "uint8"), np.zeros((4, 2, 1), "uint8")]).shape
     (4, 16, 1)
     """
-    height, _, channels = pictures[0].shape
-    white = np.full((height, gap, channels), 255, "uint8")
-    return np.concatenate([part for picture in pictures for part in (white, picture)][1:], axis=1)
+    height = max(picture.shape[0] for picture in pictures)
+    colour, alpha = (any(picture.shape[2] in kinds for picture in pictures) for kinds in ((3, 4), (2, 4)))
+    parts = []
+    for picture in pictures:
+        levels, cover = (picture[..., :-1], picture[..., -1:]) if picture.shape[2] in (2, 4) else (picture, None)
+        if colour and levels.shape[2] == 1:
+            levels = np.repeat(levels, 3, axis=2)
+        if alpha:
+            cover = np.full((*picture.shape[:2], 1), 255, "uint8") if cover is None else cover
+            levels = np.concatenate([levels, cover], axis=2)
+        levels = np.pad(levels, ((0, height - levels.shape[0]), (0, 0), (0, 0)), constant_values=255)
+        parts += [np.full((height, gap, levels.shape[2]), 255, "uint8"), levels]
+    return np.concatenate(parts[1:], axis=1)
 
 
 def text_grid(lines, length):
-    """One picture of lines of text, black on white, each character in a cell of its own.
+    """Lines of text as one picture, black on white, each character in its own cell.
 
     Args:
-        lines: strings; what is longer than `length` is cut.
-        length: cells in a line.
+        lines: strings; they are cut after `length` characters.
+        length: cells per line.
 
     Returns:
         uint8 (lines * 16, length * 9, 1), in Pillow's own font.
@@ -151,7 +163,7 @@ def text_grid(lines, length):
 def to_pillow(image):
     """A Pillow image of one uint8 array (height, width, channels), channels 1 (grey), 2 (grey, alpha), 3 or 4.
 
-    More channels show their first three.
+    Of more channels the first three are shown.
     """
     channels = image.shape[-1]
     if channels == 1:
@@ -169,22 +181,22 @@ def save(image, path, **options):
     if not isinstance(image, Image.Image) and (np.ndim(image) != 3 or np.asarray(image).dtype != "uint8"):
         received = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
         raise DataError(
-            f"Expected one image, uint8 (height, width, channels). Received: {received}. Of several make one by "
-            "model.picture(images) or kg.images.grid(images); of floats in [-1, 1] bytes by kg.images.to_uint8."
+            f"Expected one image, uint8 (height, width, channels). Received: {received}. Combine several with "
+            "model.picture(images) or kg.images.grid(images); convert floats in [-1, 1] with kg.images.to_uint8."
         )
     picture = to_pillow(image) if isinstance(image, np.ndarray) else image
     path = Path(path)
-    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:  # some formats are only read
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:  # Pillow can only read some formats
         raise OutputError(f"Expected a file name with an image's ending, such as .png. Received: {path}")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         picture.save(temporary, format=Image.registered_extensions()[path.suffix.lower()], **options)
 
 
-class replacing:
-    """A context that gives a temporary path beside `path` and renames it onto `path` when its block succeeds.
+class atomic_write:
+    """A context that gives a temporary path in `path`'s folder and renames it to `path` if its block succeeds.
 
-    A reader sees the old file or the new one, never half of one, also after the machine has lost its power; and a
-    failed write leaves the old one alone.
+    A reader sees the old file or the new one, never a partial one, even after a power failure. A failed write does not
+    touch the old file.
     """
 
     def __init__(self, path):
@@ -218,7 +230,6 @@ class replacing:
 
 
 def remove_unfinished(folder, stem):
-    """Removes what processes that were killed within `replacing` left of files in `folder` whose stem is `stem`, a
-    pattern."""
+    """Removes temporary files that killed processes left in `folder`; `stem` is a pattern for the files' stems."""
     for path in Path(folder).glob(f".{stem}-{'[0-9a-f]' * 32}.*"):
         path.unlink(missing_ok=True)

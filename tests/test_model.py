@@ -1,4 +1,4 @@
-"""The base model's own mechanics, beside the promises of the contract: hooks, optimizers, slots, state."""
+"""The base model's own mechanics, beside the promises of the contract: players, steps, optimizers, slots."""
 
 import keras
 import numpy as np
@@ -7,7 +7,6 @@ from keras import layers, ops
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError
-from keras_gans.model import PLAYERS
 from keras_gans.optimizers import OptimizerGroup, with_loss_scale
 
 
@@ -56,20 +55,20 @@ def test_a_discriminator_step_by_hand():
 
 
 def test_the_generator_learns_from_the_updated_discriminator():
-    """`play` keeps the generator's pass; the loss is scored by the discriminator as it is at the update."""
+    """`record` keeps the generator's pass; the loss uses the discriminator as it is at the update."""
     gan, direct = tiny(), tiny()
     latents = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(3, 2)).astype("float32"))
-    played = gan.play(latents)
+    recorded = gan.record(latents)
     for model in (gan, direct):
         model.discriminator.weights[0].assign(np.array([[1.0], [-2.0], [3.0], [0.5]]))
-    loss = gan.minimize("generator", gan.generator_loss, played)
+    loss = gan.minimize("generator", gan.generator_loss, recorded)
     again = direct.minimize("generator", lambda z: direct.generator_loss(direct.generator(z, training=True)), latents)
     assert float(array(loss)) == pytest.approx(float(array(again)), rel=1e-6)
     for one, other in zip(weights(gan), weights(direct)):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_a_penalty_adds_its_gradient_to_one_players_loss(player):
     """0.5 sum w^2 has the gradient w: SGD takes another 0.1 w away, and the logged loss stays the game's."""
     plain, penalised = tiny(), tiny()
@@ -83,7 +82,7 @@ def test_a_penalty_adds_its_gradient_to_one_players_loss(player):
     losses = []
     for gan in (plain, penalised):
         if player == "generator":
-            losses.append(gan.minimize(player, gan.generator_loss, gan.play(latents)))
+            losses.append(gan.minimize(player, gan.generator_loss, gan.record(latents)))
         else:
             losses.append(gan.minimize(player, gan.discriminator_loss, real, -real))
     assert float(array(losses[0])) == float(array(losses[1]))
@@ -93,9 +92,9 @@ def test_a_penalty_adds_its_gradient_to_one_players_loss(player):
 
 def test_work_after_an_update_is_part_of_the_compiled_step():
     gan = tiny(discriminator_steps=2)
-    counts = {player: gan.slots.get(f"count/{player}", dtype="int32") for player in PLAYERS}
-    for player in PLAYERS:
-        gan.after_update[player]["count"] = lambda count=counts[player]: count.assign(count + 1)
+    counts = {player: gan.slots.get(f"count/{player}", dtype="int32") for player in gan.players}
+    for player in gan.players:
+        gan.after_step[player]["count"] = lambda count=counts[player]: count.assign(count + 1)
     fit(gan)
     assert {player: int(array(count.value)) for player, count in counts.items()} == {"generator": 2, "discriminator": 4}
 
@@ -194,24 +193,83 @@ def test_no_latents_are_refused():
         kg.DCGAN(generator, tiny().discriminator)
 
 
-@pytest.mark.parametrize("steps", [0, -1, 1.5, "2"])
-def test_an_epoch_of_no_steps_is_refused(steps):
-    with pytest.raises(ConfigurationError, match="steps_per_epoch of 1 or more"):
-        tiny().fit(kg.data.Batches(data(), batch_size=4), steps_per_epoch=steps, verbose=0)
-
-
 def test_a_generator_of_something_else_than_latents_is_refused():
     generator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(4), layers.Reshape((2, 2, 1))])
     with pytest.raises(ConfigurationError, match="latents"):
         kg.DCGAN(generator, tiny().discriminator)
 
 
-def test_validating_on_labels_and_datasets():
-    gan = tiny()
-    batches = kg.data.Batches(data(), np.arange(8), batch_size=4)
-    for validation in ((data(), np.arange(8)), batches, data()):
-        history = gan.fit(batches, validation_data=validation, verbose=0).history
-        assert {"val_d_loss", "val_g_loss"} <= set(history)
+class Pair(kg.AdversarialModel):
+    """Players of several networks, in lists, and a discriminator that judges both images of a pair."""
+
+    players = {"generator": ("generators",), "discriminator": ("discriminators", "head")}
+    averaged = kept = ("generators",)
+
+    def __init__(self, generators, discriminators=None, head=None, **options):
+        image = kg.fields.Images((2, 2, 1))
+        super().__init__(
+            generators=generators,
+            discriminators=discriminators,
+            head=head,
+            batch_fields={"images": image},
+            input_fields={"noise": kg.fields.Noise(2)},
+            output_fields={"first": image, "second": image},
+            **options,
+        )
+
+    def call(self, inputs, training=False):
+        (noise,) = kg.sampling.in_order(inputs, self.input_fields)
+        return {name: g(noise, training=training) for name, g in zip(self.output_fields, self.generators)}
+
+
+def dense(inputs, outputs, *more):
+    return keras.Sequential([keras.Input(inputs), layers.Flatten(), layers.Dense(outputs), *more])
+
+
+def pair(**options):
+    image = layers.Reshape
+    return Pair([dense((2,), 4, image((2, 2, 1))) for _ in range(2)], [dense((2, 2, 1), 3)], dense((3,), 1), **options)
+
+
+def test_players_are_the_networks_of_several_attributes_and_lists():
+    gan = pair(ema_decay=0.5)
+    assert gan.networks("generators", "head") == [*gan.generators, gan.head]
+    assert [len(gan.player_variables(player)) for player in gan.players] == [4, 4]
+    assert len(gan.ema.weights) == 4
+    made = gan.generate(3, seed=0)
+    assert list(made) == ["first", "second"] and made["second"].shape == (3, 2, 2, 1)
+
+
+def test_a_model_without_the_networks_that_training_needs_says_which():
+    alone = Pair(pair().generators)
+    with pytest.raises(ConfigurationError, match="discriminators, head to train.*generators alone"):
+        alone.compile()
+
+
+def test_networks_that_the_variant_does_not_have_are_refused():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'critic'"):
+        pair(critic=dense((2,), 1))
+
+
+def test_a_model_takes_its_inputs_by_name_or_in_order():
+    gan, noise = tiny(), np.ones((1, 2), "float32")
+    for inputs in (noise, [noise], {"noise": noise}):
+        np.testing.assert_array_equal(array(gan(inputs)), array(gan.generator(noise)))
+
+
+def test_a_batch_is_dealt_out_and_small_ones_are_repeated():
+    gan = tiny(discriminator_steps=3)
+    rows = ops.convert_to_tensor(np.arange(8.0))
+    assert [array(share).tolist() for share in gan.shares(rows)] == [[0, 3, 6], [1, 4, 7], [2, 5]]
+    assert [array(other).tolist() for _, other in gan.shares(rows, -rows)][2] == [-2, -5]
+    assert array(gan.enough(rows[:2])).tolist() == [0, 1, 0]
+    np.testing.assert_array_equal(array(gan.enough(rows)), array(rows))
+
+
+def test_what_a_batch_lacks_is_left_out_of_what_is_encoded():
+    batch = tiny().encode_batch({"image": data(), "label": np.arange(8)})
+    assert list(batch) == ["images"]
+    np.testing.assert_allclose(array(batch["images"]), data() / 127.5 - 1.0, atol=1e-6)
 
 
 # Networks that are refused
@@ -260,7 +318,7 @@ def test_an_improved_gan_whose_classes_are_probabilities_is_refused():
 
 
 @pytest.mark.parametrize("wrong", ["0.01", True, float("nan"), float("inf"), -1.0, None])
-def test_numbers_that_are_none_are_refused(wrong):
+def test_what_is_not_a_number_in_range_is_refused(wrong):
     for make in (
         lambda: kg.WGAN(image_shape=(8, 8, 1), clip=wrong),
         lambda: kg.WGANGP(image_shape=(8, 8, 1), gp_weight=wrong),
@@ -272,3 +330,33 @@ def test_numbers_that_are_none_are_refused(wrong):
     ):
         with pytest.raises(ConfigurationError, match="Expected"):
             make()
+
+
+def test_fewer_examples_are_computed_at_once_where_they_are_large(monkeypatch):
+    gan, sizes = tiny(), []
+    gan.generate(1, seed=0)
+    compiled = gan._compiled_sample
+    monkeypatch.setattr(gan, "_compiled_sample", lambda inputs: sizes.append(len(inputs["noise"])) or compiled(inputs))
+    monkeypatch.setattr("keras_gans.sampling.NUMBERS", 13)  # an image has 4 numbers, its noise 2
+    images = gan.generate(7, seed=0)
+    assert sizes == [3, 3, 1] and images.shape == (7, 2, 2, 1)
+
+
+class Weighted(kg.DCGAN):
+    """A variant of a user's: one more parameter, the others passed on."""
+
+    def __init__(self, *networks, weight=1.0, keep=True, **options):
+        super().__init__(*networks, **options)
+        if keep:
+            self.weight, self.keep = weight, keep
+
+
+def test_a_users_variant_saves_its_own_parameters_and_those_it_passes_on():
+    made = tiny()
+    gan = Weighted(made.generator, made.discriminator, weight=3.0, discriminator_steps=2, seed=7)
+    again = Weighted.from_config(gan.get_config())
+    assert (again.weight, again.discriminator_steps, again.seed) == (3.0, 2, 7)
+    assert len(again.generator.weights) == len(gan.generator.weights)
+    forgetful = Weighted(made.generator, made.discriminator, weight=3.0, keep=False)
+    with pytest.raises(ConfigurationError, match="Received: weight without one. Set self.weight = weight"):
+        forgetful.get_config()

@@ -1,5 +1,6 @@
 """Images in memory as batches whose order is a pure function of the seed and the step."""
 
+import copy
 import hashlib
 
 import keras
@@ -31,58 +32,89 @@ class StackedImages:
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled batches of arrays, for any backend; what `kg.data.load` returns.
+    """Shuffled batches of named arrays, for any backend; what `kg.data.load` returns.
+
+    A batch is a dict with an entry for each array: {"images": ..., "labels": ...}. Its names are those of the model's
+    `batch_fields`.
 
     Epoch e visits the examples in the order of a permutation drawn from (seed, e), so the batch of a step is known
     without running the steps before it: `AdversarialModel.fit` starts at the model's own step count, and training that
-    was interrupted goes on with the batches that it would have seen. The last examples of an epoch that fill no whole
+    was interrupted goes on with the batches that it would have seen. The last examples of an epoch that do not fill a
     batch are left out, others in each epoch.
 
     Args:
-        images: array (N, height, width, channels), uint8 or float32 in [-1, 1], or `StackedImages`.
+        images: array (N, height, width, channels), uint8 or float32 in [-1, 1], or `StackedImages`; may be left out
+            where others are given.
         labels: array (N, ...) or None.
         batch_size: examples a batch, from 1 to N.
         shuffle: whether to permute; without it every epoch has the arrays' order.
         seed: whole number, names the sequence of permutations.
         about: what a card says of the data (name, version, split, licence, ...).
+        others: further arrays (N, ...) by name, such as sources= and targets=.
 
     Raises:
-        DataError: no examples, too few for one batch, or not one label for each image.
+        DataError: no examples, too few for one batch, or arrays of different lengths.
 
     Example:
 
     >>> batches = Batches(np.zeros((10, 8, 8, 1), "uint8"), batch_size=4, seed=0)
-    >>> len(batches), batches[0][0].shape
+    >>> len(batches), batches[0]["images"].shape
     (2, (4, 8, 8, 1))
     """
 
-    def __init__(self, images, labels=None, *, batch_size=64, shuffle=True, seed=0, about=None):
+    def __init__(self, images=None, labels=None, *, batch_size=64, shuffle=True, seed=0, about=None, **others):
         super().__init__()
-        images = images if isinstance(images, StackedImages) else np.asarray(images)
-        if len(images) == 0:
+        given = {"images": images, "labels": labels, **others}
+        self.arrays = {
+            name: array if isinstance(array, StackedImages) else np.asarray(array)
+            for name, array in given.items()
+            if array is not None
+        }
+        if not self.arrays or 0 in map(len, self.arrays.values()):
             raise DataError("Expected at least one example. Received: none.")
-        if not 1 <= batch_size <= len(images):
+        self._check_lengths()
+        if not 1 <= batch_size <= self.count:
             raise DataError(
-                f"Expected a batch_size from 1 to the {len(images)} examples there are. Received: {batch_size}."
+                f"Expected a batch_size from 1 to the {self.count} examples there are. Received: {batch_size}."
             )
-        if labels is not None and len(labels) != len(images):
-            raise DataError(f"Expected one label for each of {len(images)} images. Received: {len(labels)} labels.")
-        self.images, self.labels = images, None if labels is None else np.asarray(labels)
         self.batch_size, self.shuffle, self.seed = int(batch_size), shuffle, int(seed)
         self.about = dict(about or {})
         self._drawn = None, None  # the epoch whose order was asked for last, and that order
 
+    def _check_lengths(self):
+        first, count = next(iter(self.arrays)), self.count
+        for name, array in self.arrays.items():
+            if len(array) != count:
+                raise DataError(
+                    f"Expected as many {name} as {first}, one for each of {count}. Received: {len(array)} {name}."
+                )
+
     def __len__(self):
-        return len(self.images) // self.batch_size
+        return self.count // self.batch_size
 
     @property
     def num_batches(self):
         return len(self)
 
     @property
+    def count(self):
+        """How many examples an epoch visits."""
+        return max(map(len, self.arrays.values()))
+
+    @property
+    def images(self):
+        """The array of images, or None."""
+        return self.arrays.get("images")
+
+    @property
+    def labels(self):
+        """The array of labels, or None."""
+        return self.arrays.get("labels")
+
+    @property
     def image_shape(self):
-        """(height, width, channels) of one image."""
-        return tuple(self.images.shape[1:])
+        """(height, width, channels) of one image of the first array."""
+        return tuple(next(iter(self.arrays.values())).shape[1:])
 
     @property
     def given_labels(self):
@@ -92,40 +124,51 @@ class Batches(keras.utils.PyDataset):
     def fingerprint(self):
         """SHA-256 over the arrays' shapes, types and bytes, in hexadecimal."""
         digest = hashlib.sha256()
-        for array in (self.images, self.labels):
-            if array is not None:
-                digest.update(f"{array.shape} {array.dtype.str}".encode())
-                digest.update(np.ascontiguousarray(array).data)
+        for array in self.arrays.values():
+            digest.update(f"{array.shape} {array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def order(self, epoch):
         """The permutation of the examples in `epoch`, int64 (N,)."""
         if not self.shuffle:
-            return np.arange(len(self.images))
-        return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(len(self.images))
+            return np.arange(self.count)
+        return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.count)
 
     def at(self, step):
-        """The batch of a training step, counted from 0: (images,) or (images, labels)."""
+        """The batch of a training step, counted from 0: a dict of arrays (batch_size, ...)."""
         epoch, index = divmod(step, len(self))
         if self._drawn[0] != epoch:
             self._drawn = epoch, self.order(epoch)
         chosen = self._drawn[1][index * self.batch_size : (index + 1) * self.batch_size]
-        return tuple(array[chosen] for array in (self.images, self.labels) if array is not None)
+        return {name: array[chosen] for name, array in self.arrays.items()}
 
     def __getitem__(self, index):
         return self.at(index)
 
-    def following(self, step, count=None):
-        """The same batches for a model that counts its steps: an epoch is `count` batches from that of `step()` on."""
-        return _Following(self, step, count or len(self))
+    def reseeded(self, seed):
+        """The same examples in the orders that another seed names."""
+        other = copy.copy(self)
+        other.seed, other._drawn = int(seed), (None, None)
+        return other
+
+    def following(self, step, count=None, pick=lambda batch: batch):
+        """The same batches for a model that counts its steps: an epoch is `count` batches from that of `step()` on.
+
+        Args:
+            step: function without arguments, the model's step count.
+            count: batches an epoch; None for all.
+            pick: function from a batch to what Keras gets, such as a tuple of inputs and targets for a plain model.
+        """
+        return _Following(self, step, count or len(self), pick)
 
 
 class _Following(keras.utils.PyDataset):
     """Batches from wherever the model stands when an epoch begins."""
 
-    def __init__(self, batches, step, count):
+    def __init__(self, batches, step, count, pick):
         super().__init__()
-        self.batches, self.step, self.count, self.start = batches, step, count, 0
+        self.batches, self.step, self.count, self.pick, self.start = batches, step, count, pick, 0
 
     def __len__(self):
         return self.count
@@ -138,4 +181,4 @@ class _Following(keras.utils.PyDataset):
         self.start = self.step()
 
     def __getitem__(self, index):
-        return self.batches.at(self.start + index)
+        return self.pick(self.batches.at(self.start + index))

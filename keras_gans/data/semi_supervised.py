@@ -13,9 +13,9 @@ class SemiSupervisedBatches(Batches):
 
     A batch is a dict:
 
-    - "image": the images of `Batches`, labelled and unlabelled ones, each once an epoch;
-    - "matched_image": as many, in a second order drawn independently;
-    - "labelled_image" and "label": as many labelled images. There are few of them, so they come again and again, each
+    - "images": the images of `Batches`, labelled and unlabelled ones, each once an epoch;
+    - "matched_images": as many, in a second order drawn independently;
+    - "labelled_images" and "labels": as many labelled images. There are few of them, so they come again and again, each
       as often as the others: permutation after permutation, drawn from the seed, across the ends of epochs.
 
     Args:
@@ -30,7 +30,7 @@ class SemiSupervisedBatches(Batches):
 
     >>> labels = np.array([0, -1, -1, 1, -1, -1])
     >>> batches = SemiSupervisedBatches(np.zeros((6, 8, 8, 1), "uint8"), labels, batch_size=4)
-    >>> sorted(batches[0]["label"].tolist())
+    >>> sorted(batches[0]["labels"].tolist())
     [0, 0, 1, 1]
     """
 
@@ -57,9 +57,14 @@ class SemiSupervisedBatches(Batches):
             return np.arange(count)
         return np.random.Generator(np.random.PCG64([self.seed, *words])).permutation(count)
 
+    def reseeded(self, seed):
+        other = super().reseeded(seed)
+        other._drawn_to_match = None, None
+        return other
+
     def at(self, step):
         """The batch of a training step, counted from 0."""
-        images, _ = super().at(step)
+        images = super().at(step)["images"]
         epoch, index = divmod(step, len(self))
         # The last words of the seeds, 1 and 2, keep these streams apart from that of `order`, which has none.
         if self._drawn_to_match[0] != epoch:
@@ -70,10 +75,10 @@ class SemiSupervisedBatches(Batches):
         stream = np.concatenate([self.known[self._permutation(count, i, 2)] for i in rounds])
         labelled = stream[first - rounds[0] * count :][: self.batch_size]
         return {
-            "image": images,
-            "matched_image": self.images[matched],
-            "labelled_image": self.images[labelled],
-            "label": self.labels[labelled],
+            "images": images,
+            "labels": self.labels[labelled],
+            "labelled_images": self.images[labelled],
+            "matched_images": self.images[matched],
         }
 
 
@@ -96,7 +101,7 @@ def semi_supervised(dataset, labels_per_class=10, seed=0):
 
     >>> dataset = kg.data.load("drawn:digits", take=200, batch_size=20)
     >>> batches = semi_supervised(dataset, labels_per_class=2)
-    >>> sorted(batches[0]["label"].tolist()) == sorted([*range(10), *range(10)])
+    >>> sorted(batches[0]["labels"].tolist()) == sorted([*range(10), *range(10)])
     True
 
     Reference: the protocol of Salimans et al., 2016, section 6.1, https://arxiv.org/abs/1606.03498

@@ -4,18 +4,11 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
-
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import is_whole
 from keras_gans.data.loading import TFDS_NAME, read_tfds
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
-
-PADDING = "`"  # the language model of WGAN-GP fills lines up with it
-# Printable ASCII, the padding first.
-ALPHABET = PADDING + "".join(chr(code) for code in range(32, 127) if chr(code) != PADDING)
-LARGEST_ALPHABET = 256  # what uint8 ids can tell apart
-SHOWN = 10  # characters that an error names
+from keras_gans.fields.text import PADDING, check_length, encode_text
+from keras_gans_core.checks import is_whole
 
 
 def load_text(
@@ -52,7 +45,7 @@ def load_text(
         download, data_dir: see `load`.
 
     Returns:
-        `Batches` of ids uint8 (N, length); `about["alphabet"]` is what `decode_text` and the model need.
+        `Batches` of tokens, ids uint8 (N, length); `about["alphabet"]` is what `decode_text` and the model need.
 
     Raises:
         DatasetNotFoundError: nothing there.
@@ -64,10 +57,10 @@ def load_text(
     >>> batches = kg.data.load_text(["a cat", "a dog barks"], length=5, batch_size=2, shuffle=False)
     >>> batches.about["alphabet"]
     '` acdgot'
-    >>> kg.data.decode_text(batches.at(0)[0], batches.about["alphabet"])
+    >>> kg.data.decode_text(batches[0]["tokens"], batches.about["alphabet"])
     ['a cat', 'a dog']
     """
-    _check_length(length)
+    check_length(length)
     if take is not None and not is_whole(take, 1):
         raise ConfigurationError(f"Expected to take 1 line or more, or None. Received: take={take!r}.")
     lines, about = _read(source, split, take, download, data_dir)
@@ -80,7 +73,7 @@ def load_text(
     tokens = encode_text(lines, alphabet, length, unknown)
     about = {"license": f"of the {about['source']}'s owner", **about, "split": split, "examples": len(lines)}
     about.update(length=length, alphabet=alphabet)
-    return Batches(tokens, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
+    return Batches(tokens=tokens, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
 
 
 def _read(source, split, take, download, data_dir):
@@ -112,102 +105,3 @@ def _read(source, split, take, download, data_dir):
     if split != "train":
         raise DataError(f"A {about['source']} is one split. Expected split='train'. Received: {split!r}.")
     return lines, about
-
-
-def _check_length(length):
-    if not is_whole(length, 1):
-        raise ConfigurationError(f"Expected a length of 1 character or more. Received: {length!r}.")
-
-
-def check_alphabet(alphabet):
-    """Refuses what cannot be an alphabet.
-
-    Raises:
-        ConfigurationError: no string of 2 to 256 different characters.
-    """
-    if not isinstance(alphabet, str) or len(set(alphabet)) != len(alphabet):
-        raise ConfigurationError(
-            f"Expected an alphabet as a string of characters that all differ. Received: {alphabet!r}."
-        )
-    if not 2 <= len(alphabet) <= LARGEST_ALPHABET:
-        raise ConfigurationError(
-            f"Expected an alphabet of 2 to {LARGEST_ALPHABET} characters, the padding included, for ids of one byte. "
-            f"Received: {len(alphabet)}. Pass an alphabet of the frequent ones, and `unknown` for the others."
-        )
-
-
-def encode_text(lines, alphabet, length, unknown=None):
-    """Lines as rows of ids, the places of their characters in `alphabet`.
-
-    The padding is no character of a line: where one has it, it is taken for one outside the alphabet.
-
-    Args:
-        lines: strings; what is longer than `length` is cut.
-        alphabet: 2 to 256 different characters, the first of which pads.
-        length: characters a row, 1 or more.
-        unknown: the character of `alphabet` that takes the place of those outside it; None refuses them.
-
-    Returns:
-        uint8 (N, length).
-
-    Raises:
-        ConfigurationError: an alphabet or a length that cannot be, or an `unknown` outside the alphabet.
-        DataError: one string in place of lines, or characters outside the alphabet, and no `unknown`.
-
-    Example:
-
-    >>> encode_text(["ab", "bab!"], alphabet="`ab", length=3).tolist()
-    [[1, 2, 0], [2, 1, 2]]
-    """
-    check_alphabet(alphabet)
-    _check_length(length)
-    if isinstance(lines, str):
-        raise DataError("Expected a list of lines. Received: one string. Pass it as [line], or split it into lines.")
-    places = {character: place for place, character in enumerate(alphabet)}
-    if unknown is not None and unknown not in places:
-        raise ConfigurationError(f"Expected `unknown` to be a character of {alphabet!r}. Received: {unknown!r}.")
-    lines = [line[:length] for line in lines]
-    outside = set().union(*lines) - set(alphabet[1:])
-    if outside and unknown is None:
-        shown = "".join(sorted(outside)[:SHOWN])
-        raise DataError(
-            f"Expected lines of the characters {alphabet[1:]!r}. Received also: {shown!r}"
-            f"{' and others' if len(outside) > SHOWN else ''}, where {alphabet[0]!r} pads. Pass an alphabet that has "
-            "them after its first character, or `unknown`, the character that takes their place."
-        )
-    places.update(dict.fromkeys(outside, places.get(unknown)))
-    tokens = np.zeros((len(lines), length), "uint8")
-    for row, line in zip(tokens, lines):
-        row[: len(line)] = [places[character] for character in line]
-    return tokens
-
-
-def decode_text(tokens, alphabet):
-    """The lines that rows of ids stand for, without the padding at their ends.
-
-    Args:
-        tokens: integers (N, length), each the place of a character in `alphabet`.
-        alphabet: the characters, the first of which pads.
-
-    Returns:
-        A list of N strings.
-
-    Raises:
-        ConfigurationError: an alphabet that cannot be.
-        DataError: no rows of integers, or ids that name no character.
-
-    Example:
-
-    >>> decode_text(np.array([[1, 2, 0], [0, 1, 2]]), alphabet="`ab")
-    ['ab', '`ab']
-    """
-    check_alphabet(alphabet)
-    tokens = np.asarray(tokens)
-    if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
-        raise DataError(f"Expected rows of ids, integers (N, length). Received: {tokens.dtype} {tokens.shape}.")
-    if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(alphabet):
-        raise DataError(
-            f"Expected ids from 0 to {len(alphabet) - 1}. Received: {tokens.min()} to {tokens.max()}. Pass the "
-            "alphabet that they were encoded with."
-        )
-    return ["".join(alphabet[token] for token in row).rstrip(alphabet[0]) for row in tokens.tolist()]

@@ -8,58 +8,49 @@ from keras_gans.errors import ConfigurationError, DataError
 
 
 class UnpairedBatches(Batches):
-    """Batches of two images each, one of either domain, that have nothing to do with each other.
+    """Batches of several domains that have nothing to do with each other, such as CycleGAN's and CoGAN's two.
 
-    Either domain is visited in an order of its own, drawn from (seed, epoch), so that who stands beside whom changes
-    from epoch to epoch. An epoch has as many examples as the larger domain; images of the smaller one come again, the
-    first ones once more than the last where the sizes are no multiples.
+    Each domain is visited in an order of its own, drawn from (seed, epoch), so that the images that meet in a batch
+    change from epoch to epoch. An epoch has as many examples as the largest domain. Images of a smaller one come
+    again, the first ones once more than the last where the sizes are no multiples.
 
     Args:
-        first, second: arrays (N, height, width, channels) and (M, height, width, channels) of one dtype, uint8 or
-            float32 in [-1, 1].
-        batch_size, shuffle, seed, about: see `Batches`; a batch is one array (batch_size, 2, height, width, channels).
+        batch_size, shuffle, seed, about: see `Batches`.
+        domains: arrays (N, ...) and (M, ...) by name, of any lengths.
 
     Raises:
-        DataError: domains without images, of two shapes or dtypes, or what `Batches` refuses.
+        DataError: domains without examples, or what `Batches` refuses.
 
     Example:
 
-    >>> batches = UnpairedBatches(np.zeros((6, 8, 8, 1), "uint8"), np.ones((3, 8, 8, 1), "uint8"), batch_size=2)
-    >>> (images,) = batches[0]
-    >>> len(batches), images.shape, images[0, :, 0, 0, 0].tolist()
-    (3, (2, 2, 8, 8, 1), [0, 1])
+    >>> first, second = np.zeros((6, 8, 8, 1), "uint8"), np.ones((3, 8, 8, 1), "uint8")
+    >>> batches = UnpairedBatches(first=first, second=second, batch_size=2)
+    >>> len(batches), batches[0]["first"].shape, batches[0]["second"][:, 0, 0, 0].tolist()
+    (3, (2, 8, 8, 1), [1, 1])
     """
 
-    def __init__(self, first, second, **kwargs):
-        domains = [np.asarray(domain) for domain in (first, second)]
-        if 0 in map(len, domains) or len({(domain.shape[1:], domain.dtype) for domain in domains}) > 1:
-            raise DataError(
-                "Expected two domains of images of one shape and dtype. Received: "
-                f"{' and '.join(f'{domain.dtype} {domain.shape}' for domain in domains)}. Resize or convert one."
-            )
-        count = max(map(len, domains))
-        super().__init__(np.stack([domain[np.arange(count) % len(domain)] for domain in domains], axis=1), **kwargs)
+    def __init__(self, *, batch_size=64, shuffle=True, seed=0, about=None, **domains):
+        super().__init__(batch_size=batch_size, shuffle=shuffle, seed=seed, about=about, **domains)
 
-    @property
-    def image_shape(self):
-        """(height, width, channels) of one image."""
-        return tuple(self.images.shape[2:])
+    def _check_lengths(self):
+        """Any lengths fit."""
 
     def orders(self, epoch):
-        """The permutations of both domains in `epoch`, int64 (N,) each."""
-        if not self.shuffle:
-            return [np.arange(len(self.images))] * 2
-        # The last word of the seed keeps the second stream apart from that of `order`, which has none.
-        second = np.random.Generator(np.random.PCG64([self.seed, epoch, 1])).permutation(len(self.images))
-        return [self.order(epoch), second]
+        """The order of each domain in `epoch`, an int64 array (N,) of row numbers each."""
+        orders = [self.order(epoch)]
+        for i in range(1, len(self.arrays)):
+            # The last word of the seed keeps these streams apart from that of `order`, which has none.
+            generator = np.random.Generator(np.random.PCG64([self.seed, epoch, i]))
+            orders.append(generator.permutation(self.count) if self.shuffle else orders[0])
+        return [order % len(array) for order, array in zip(orders, self.arrays.values())]
 
     def at(self, step):
-        """The batch of a training step, counted from 0: (images,), (batch_size, 2, height, width, channels)."""
+        """The batch of a training step, counted from 0: a dict of arrays (batch_size, ...)."""
         epoch, index = divmod(step, len(self))
         if self._drawn[0] != epoch:
             self._drawn = epoch, self.orders(epoch)
         rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return (np.stack([self.images[order[rows], domain] for domain, order in enumerate(self._drawn[1])], axis=1),)
+        return {name: array[order[rows]] for (name, array), order in zip(self.arrays.items(), self._drawn[1])}
 
 
 def edges(images):
@@ -135,8 +126,8 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, se
     Example:
 
     >>> batches = two_domains("drawn:digits", negatives, take=100, batch_size=10)
-    >>> len(batches), batches[0][0].shape, batches.about["domains"]
-    (5, (10, 2, 28, 28, 1), ['as they are', 'negatives'])
+    >>> len(batches), batches[0]["second"].shape, batches.about["domains"]
+    (5, (10, 28, 28, 1), ['as they are', 'negatives'])
 
     Reference: Liu and Tuzel, 2016, section 4, https://arxiv.org/abs/1606.07536
     """
@@ -155,7 +146,7 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, se
         raise ConfigurationError(
             f"Expected a change that returns uint8 images {second.shape}. Received: {changed.dtype} {changed.shape}."
         )
-    return UnpairedBatches(first, changed, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
+    return UnpairedBatches(first=first, second=changed, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
 
 
 def _checked(images):

@@ -1,25 +1,26 @@
 """The only place that knows how a backend makes gradients and random numbers.
 
-Each backend's module defines the same names, and nothing else of the package names a backend's library:
+Each backend's module defines the same names, and models use the backend only through them:
 
 - `value_and_grad(loss_fn, variables, scale)`: a loss and its gradients for a list of variables;
-- `forward(fn, variables)`: the output of `fn`, a tensor or a list of them, and a function that takes a loss of it back
-  to the variables;
+- `forward(fn, variables)`: the output of `fn`, a tensor or a list of them, and a function that backpropagates a loss of
+  it to the variables;
 - `input_gradients(fn, inputs)`: the gradients for a list of inputs, themselves differentiable (for penalties, and for
   unrolled updates);
 - `apply_gradients(optimizer, gradients, variables)`: one step of a Keras optimizer;
-- `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None where there is none;
-- `fused_adam(variable, momentum, velocity, gradient, ...)`: an update of Adam in one kernel, or None likewise;
-- `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's;
+- `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None if there is none;
+- `fused_adam(variable, momentum, velocity, gradient, ...)`: one update of Adam in one kernel, or None if there is none;
+- `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's noise;
 - `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
-- `function(fn, variables)`: `fn` compiled for inference;
+- `function(fn)`: `fn`, from a dict of arrays to a dict of arrays, compiled for inference;
+- `substituted(pairs)`: a context in which variables have other values;
 - `replica_count()`: how many devices share a batch;
-- `shared_by(count)`: a context in which a model is made that several devices train;
-- `devices_of(model)`: how many train a model;
-- `scope_of(model)`: a context for making more variables of one;
-- `machine_of(model)`: which of how many machines that train a model this is;
-- `check_replicas(model, jit_compile, steps_per_execution)`: refuses what cannot be trained so;
-- `adapt(model)`: what the backend's trainer asks of a model beside `train_step(self, data)`.
+- `shared_by(count)`: a context for creating a model that several devices train;
+- `devices_of(model)`: how many devices train a model;
+- `scope_of(model)`: a context for creating more variables of a model;
+- `machine_of(model)`: this machine's number among those that train a model, and how many there are;
+- `check_replicas(model, jit_compile, steps_per_execution)`: refuses what cannot be trained on several replicas;
+- `adapt(model)`: adapts a model to the backend's trainer, which may need more than `train_step(self, data)`.
 """
 
 import keras
@@ -47,6 +48,7 @@ fused_adam = _backend.fused_adam
 normal = _backend.normal
 seeded_normal = _backend.seeded_normal
 function = _backend.function
+substituted = _backend.substituted
 replica_count = _backend.replica_count
 shared_by = _backend.shared_by
 devices_of = _backend.devices_of
@@ -57,7 +59,7 @@ adapt = _backend.adapt
 
 
 def writes_files(model):
-    """Whether this process writes the model's files: of several machines the first does."""
+    """Whether this process writes the model's files. Of several machines only the first does."""
     return machine_of(model)[0] == 0
 
 

@@ -1,8 +1,8 @@
 """Gradients, noise and compilation on JAX.
 
 JAX differentiates pure functions, so every variable that a loss touches is threaded through a `StatelessScope`: a child
-scope inside the differentiated function records what was assigned (moving averages, seeds), and the updates are
-assigned once more outside it.
+scope inside the differentiated function records what is assigned (moving averages, seeds), and the updates are assigned
+again outside it.
 """
 
 import contextlib
@@ -17,25 +17,26 @@ from keras_gans.errors import ConfigurationError
 
 
 class _Scope(keras.StatelessScope):
-    """A stateless scope that starts from the scope around it and remembers its updates."""
-
-    current = None
+    """A stateless scope that starts from the scope around it and remembers what it reads and updates."""
 
     def __init__(self, state_mapping=()):
         super().__init__()
-        self.around = _Scope.current
-        if self.around is not None:
-            self.state_mapping.update(self.around.state_mapping)
-        self.state_mapping.update({id(variable): value for variable, value in state_mapping})
-        self.updates = {}
+        self.own = {id(variable): value for variable, value in state_mapping}
+        self.read, self.updates = {}, {}
 
     def __enter__(self):
-        _Scope.current = self
-        return super().__enter__()
+        entered = super().__enter__()
+        if self.original_scope is not None:
+            self.state_mapping.update(self.original_scope.state_mapping)
+        self.state_mapping.update(self.own)
+        return entered
 
-    def __exit__(self, *details):
-        _Scope.current = self.around
-        return super().__exit__(*details)
+    def get_current_value(self, variable):
+        if id(variable) not in self.own:
+            self.read[id(variable)] = variable
+            if isinstance(self.original_scope, _Scope):
+                self.original_scope.get_current_value(variable)  # it remembers the variable too
+        return super().get_current_value(variable)
 
     def add_update(self, update):
         super().add_update(update)
@@ -66,7 +67,7 @@ def _assign(variables, values):
 
 
 def _loss_and_gradients(loss_fn, scale, variables, values, *inputs):
-    """The loss and its gradients: for the values of the variables, or, given inputs, for the first of them."""
+    """The loss and its gradients with respect to the variables' values or, if there are inputs, to the first input."""
     assigned = []
 
     def differentiated(values, *inputs):
@@ -113,7 +114,7 @@ def apply_gradients(optimizer, gradients, variables):
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.apply(gradients, variables)
         return
-    # Its `apply` assigns within the branches of a `cond`, whose values JAX does not let out.
+    # Its `apply` assigns within the branches of a `cond`, and JAX does not let these values out.
     state = optimizer.variables
     weights, state_after = optimizer.stateless_apply(
         [variable.value for variable in state], gradients, [variable.value for variable in variables]
@@ -121,7 +122,7 @@ def apply_gradients(optimizer, gradients, variables):
     _assign([*variables, *state], [*weights, *state_after])
 
 
-fused_batch_norm = fused_adam = None  # XLA fuses Keras's own
+fused_batch_norm = fused_adam = None  # XLA fuses Keras's own code
 
 
 def replica_count():
@@ -130,11 +131,11 @@ def replica_count():
 
 
 def shared_by(count):
-    """A context for making a model: from now on `count` devices share the batches of all; see `engine.tensorflow`."""
+    """A context for creating a model; from now on `count` devices share all batches. See `engine.tensorflow`."""
     devices = jax.devices()
     if len(devices) < count:
         raise ConfigurationError(
-            f"Expected {count} devices. Received: {len(devices)}. A CPU is divided by the environment variable "
+            f"Expected {count} devices. Received: {len(devices)}. To divide a CPU, set the environment variable "
             f"XLA_FLAGS=--xla_force_host_platform_device_count={count}."
         )
     sharing = None if count == 1 else keras.distribution.DataParallel(devices=devices[:count])
@@ -143,12 +144,12 @@ def shared_by(count):
 
 
 def scope_of(model):
-    """A context in which variables are made that belong to a model: any."""
+    """A context for creating variables of a model. JAX needs none."""
     return contextlib.nullcontext()
 
 
 def machine_of(model):
-    """Which of the machines that train the model this is, counted from 0, and of how many: there is one."""
+    """The number of this machine, from 0, and how many machines train the model: there is one."""
     return 0, 1
 
 
@@ -159,7 +160,7 @@ def devices_of(model):
 
 
 def check_replicas(model, jit_compile, steps_per_execution):
-    """Nothing: one program runs on all devices."""
+    """Checks nothing: one program runs on all devices."""
 
 
 def normal(shape, seed_generator):
@@ -168,26 +169,47 @@ def normal(shape, seed_generator):
 
 
 def seeded_normal(seeds, size):
-    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
+    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i only from seed i."""
     return np.stack([philox.normal(size, int(seed)) for seed in seeds])
 
 
-def function(fn, variables):
-    """`fn`, from one float32 array to a tensor or a list of them, compiled for each shape."""
+def function(fn):
+    """`fn`, from {name: tensor} to {name: tensor}, compiled for each shape; it takes and returns arrays.
 
+    A trace finds the variables that it reads. Each call passes their current values.
+    """
+    traces = {}
+
+    def call(inputs):
+        arrays = {name: np.asarray(array) for name, array in inputs.items()}
+        key = tuple((name, array.dtype.name, array.shape) for name, array in arrays.items())
+        if key not in traces:
+            with _Scope() as scope:
+                jax.eval_shape(fn, arrays)
+            traces[key] = _compiled(fn, list(scope.read.values()))
+        pure, variables = traces[key]
+        outputs = pure([variable.value for variable in variables], arrays)
+        return {name: np.asarray(tensor) for name, tensor in outputs.items()}
+
+    return call
+
+
+def _compiled(fn, variables):
     @jax.jit
     def pure(values, inputs):
         with _Scope(zip(variables, values)):
             return fn(inputs)
 
-    def call(inputs):
-        return jax.tree.map(np.asarray, pure([v.value for v in variables], np.asarray(inputs, "float32")))
+    return pure, variables
 
-    return call
+
+def substituted(pairs):
+    """A context in which the variable of each pair (variable, value) has that value."""
+    return _Scope((variable, keras.ops.convert_to_tensor(value)) for variable, value in pairs)
 
 
 def adapt(model):
-    """JAX's trainer calls `train_step(state, data)`: wrap the model's stateful steps, this instance's alone."""
+    """JAX's trainer calls `train_step(state, data)`: this wraps the stateful steps of this one instance."""
     model.train_step = _stateless(
         model,
         type(model).train_step,

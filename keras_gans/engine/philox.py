@@ -1,6 +1,6 @@
 """The counter-based generator Philox 4x32-10 and normal numbers from it, in NumPy.
 
-The numbers are those of TensorFlow's stateless normal distribution with `alg="philox"`, so that a seed names the same
+The numbers are those of TensorFlow's stateless normal distribution with `alg="philox"`, so that a seed gives the same
 image on every backend and in an exported model. Sine and logarithm may differ in the last bit between libraries.
 
 Reference: Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3", https://doi.org/10.1145/2063384.2063405
@@ -44,7 +44,7 @@ def normal(size, seed):
         value = start + i
         counters[i] = [value >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)]
     words = philox(counters, mixed[:2]).reshape(-1, 2)
-    # The 23 low bits as the mantissa of a number in [1, 2), less one; then Box and Muller's transformation.
+    # The 23 low bits are the mantissa of a number in [1, 2), minus one; then the Box-Muller transform.
     uniform = ((words & np.uint32(0x7FFFFF)) | np.uint32(0x3F800000)).view("float32") - np.float32(1)
     radius = np.sqrt(np.float32(-2) * np.log(np.maximum(uniform[:, 0], np.float32(1e-7))))
     angle = np.float32(2 * np.pi) * uniform[:, 1]

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +15,7 @@ MACHINES = tf.distribute.MultiWorkerMirroredStrategy
 
 
 def value_and_grad(loss_fn, variables, scale=None):
-    """`loss_fn()` and its gradients for `variables`; all other variables are constants of the game.
+    """`loss_fn()` and its gradients for `variables`; all other variables are constants.
 
     `scale` multiplies the loss before it is differentiated (a loss scale); the loss returned is the unscaled one.
     """
@@ -26,7 +27,7 @@ def value_and_grad(loss_fn, variables, scale=None):
 
 
 def forward(fn, variables):
-    """`fn()`, with its forward pass kept: the outputs, and a function that takes a loss of them back to `variables`.
+    """`fn()`, with its forward pass kept: the outputs, and a function that backpropagates a loss to `variables`.
 
     The outputs are a tensor or a list of tensors, and a loss need not read all of them. The function is
     `backward(loss_fn, scale) -> (loss_fn(outputs), gradients)`, with `scale` as in `value_and_grad`.
@@ -40,7 +41,7 @@ def forward(fn, variables):
             above.watch(outputs)
             loss = loss_fn(outputs)
             objective = loss if scale is None else scale(loss)
-        # Zeros, since the tape below takes no slope for a slope of one.
+        # Zeros, because the tape below would take a missing slope for a slope of one.
         slopes = above.gradient(objective, outputs, unconnected_gradients="zero")
         return loss, tape.gradient(outputs, variables, output_gradients=slopes)
 
@@ -48,8 +49,8 @@ def forward(fn, variables):
 
 
 def input_gradients(fn, inputs):
-    """The gradients of sum(fn(*inputs)) for each of a list of inputs, themselves differentiable; zeros where there is
-    no path."""
+    """The gradients of sum(fn(*inputs)) for each of a list of inputs, themselves differentiable; zeros where fn does
+    not depend on the input."""
     inputs = [tf.convert_to_tensor(x) for x in inputs]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -76,8 +77,8 @@ def fused_batch_norm(inputs, scale, offset, epsilon):
 
 
 def fused_adam(variable, momentum, velocity, gradient, step, learning_rate, beta_1, beta_2, epsilon):
-    """The `step`-th update of Adam, counted from one, by one kernel: it assigns a TensorFlow variable and its moments,
-    which are Keras variables."""
+    """One update of Adam in one kernel; `step` counts from one. It assigns a TensorFlow variable and its moments, which
+    are Keras variables."""
     step = tf.cast(step, "float32")
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
@@ -99,42 +100,43 @@ def replica_count():
 
 
 def shared_by(count):
-    """A context for making a model: `count` devices share the batches of one that is made in it.
+    """A context for creating a model whose batches `count` devices share.
 
-    They are GPUs; where there is none, the CPU is divided, which must come before TensorFlow's first computation: a
-    rehearsal, and no faster. Where the environment variable TF_CONFIG names a cluster, its machines share each batch.
+    The devices are GPUs. Without a GPU the CPU is divided, which must happen before TensorFlow's first computation;
+    this is a rehearsal and not faster. If the environment variable TF_CONFIG names a cluster, its machines share each
+    batch.
     """
     if CLUSTER in os.environ:
         return _strategy(machines=True).scope()
     return contextlib.nullcontext() if count == 1 else _strategy(count).scope()
 
 
-@functools.cache  # a second one in a process would mistake the first's messages for its own
+@functools.cache  # a second one in a process would take the first one's messages for its own
 def _strategy(count=None, machines=False):
     if machines:
         return MACHINES()
     gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
     if gpus and len(gpus) < count:
-        raise ConfigurationError(f"Expected {count} GPUs. Received: {len(gpus)}. Ask for as many as there are.")
+        raise ConfigurationError(f"Expected {count} GPUs. Received: {len(gpus)}. Ask for at most that many.")
     if not gpus:
         try:
             tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * count)
         except RuntimeError as error:
             raise ConfigurationError(
-                f"Expected {count} GPUs, or a CPU that can be divided. Received: no GPU, and: {error}. Begin with "
-                "this in a new process."
+                f"Expected {count} GPUs, or a CPU that can be divided. Received: no GPU, and: {error}. Do "
+                "this first in a new process."
             ) from error
     kind = "GPU" if gpus else "CPU"
     return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
 
 
 def scope_of(model):
-    """A context in which variables are made that belong to a model: on its devices."""
+    """A context for creating variables of a model on its devices."""
     return model.distribute_strategy.scope()
 
 
 def machine_of(model):
-    """Which of the machines that train the model this is, counted from 0, and of how many."""
+    """The number of this machine, from 0, and how many machines train the model."""
     strategy = getattr(model, "distribute_strategy", None)
     if not isinstance(strategy, MACHINES):
         return 0, 1
@@ -147,7 +149,7 @@ def devices_of(model):
 
 
 def check_replicas(model, jit_compile, steps_per_execution):
-    """Refuses what Keras 3.15 cannot do where several replicas share a batch."""
+    """Refuses what Keras 3.15 cannot do when several replicas share a batch."""
     strategy, count = model.distribute_strategy, devices_of(model)
     if count == 1:
         return
@@ -163,19 +165,19 @@ def check_replicas(model, jit_compile, steps_per_execution):
     outside = [v.path for v in model.weights if not strategy.extended.variable_created_in_scope(v.value)]
     if outside:
         raise ConfigurationError(
-            f"Expected networks whose variables {count} replicas hold. Received: {outside[0]} "
+            f"Expected networks whose variables are on all {count} replicas. Received: {outside[0]} "
             "and others that were made outside. Build the networks too inside `with strategy.scope():`."
         )
 
 
 def _philox_normal(size, seed):
-    """`engine.philox.normal` in TensorFlow: `size` standard normal numbers for one seed, a pair of whole numbers.
+    """`engine.philox.normal` in TensorFlow: `size` standard normal numbers for one seed, a pair of integers.
 
-    Philox's bits are the same with and without XLA; the floats that `tf.random.stateless_normal` makes of them are not,
-    nor is any of `keras.random`.
+    Philox's bits are the same with and without XLA; the floats that `tf.random.stateless_normal` makes from them are
+    not, and neither are those of `keras.random`.
     """
     words = tf.random.stateless_uniform(((size + 1) // 2, 2), seed, None, None, "uint32", alg="philox")
-    # The 23 low bits as the mantissa of a number in [1, 2), less one; then Box and Muller's transformation.
+    # The 23 low bits are the mantissa of a number in [1, 2), minus one; then the Box-Muller transform.
     mantissas = tf.bitwise.bitwise_and(words, tf.constant(0x7FFFFF, "uint32"))
     uniform = tf.bitcast(tf.bitwise.bitwise_or(mantissas, tf.constant(0x3F800000, "uint32")), "float32") - 1.0
     radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(uniform[:, 0], 1e-7)))
@@ -186,7 +188,7 @@ def _philox_normal(size, seed):
 def normal(shape, seed_generator):
     """Standard normal noise inside a step. `shape[0]` counts this replica's examples.
 
-    Every replica advances the same seed, so the noise of the whole batch is drawn and each takes its own share of it.
+    Every replica advances the same seed, so each draws the noise of the whole batch and takes its own share.
     """
     seed = tf.cast(seed_generator.next(), "int32")
     replicas, count = replica_count(), shape[0]
@@ -198,7 +200,7 @@ def normal(shape, seed_generator):
     return noise[first : first + count]
 
 
-# One graph for all sizes: a dozen operations one by one would take longer than a small image.
+# One graph for all sizes: a dozen eager operations would take longer than a small image.
 _compiled_normal = tf.function(
     lambda size, seed: _philox_normal(size, tf.stack([seed, 0])),
     input_signature=[tf.TensorSpec((), "int32"), tf.TensorSpec((), "int64")],
@@ -206,43 +208,49 @@ _compiled_normal = tf.function(
 
 
 def seeded_normal(seeds, size):
-    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
+    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i only from seed i."""
 
     def of_one(seed):
         return tf.ensure_shape(_compiled_normal(size, seed), (size,))
 
-    if isinstance(seeds, list) and len(seeds) == 1:  # without the cost of a loop, which is a third of a small image's
+    if isinstance(seeds, list) and len(seeds) == 1:  # a loop would cost a third of a small image's time
         return _compiled_normal(size, seeds[0]).numpy()[None]
     return tf.map_fn(
         of_one, tf.convert_to_tensor(seeds, "int64"), fn_output_signature=tf.TensorSpec((size,), "float32")
     )
 
 
-def function(fn, variables):
-    """`fn`, from one float32 array to a tensor or a list of them, compiled; any batch size, one trace for each shape of
-    the rest."""
-    del variables  # a TensorFlow function reads them by reference
-    compiled = tf.function(fn, reduce_retracing=True)
+def function(fn):
+    """`fn`, from {name: tensor} to {name: tensor}, compiled; it takes and returns arrays of any batch size.
 
-    def call(inputs):
-        inputs = np.asarray(inputs, "float32")
-        return tf.nest.map_structure(lambda tensor: tensor.numpy(), compiled_for(inputs.shape[1:])(tf.constant(inputs)))
-
+    There is one trace for each set of names, dtypes and shapes, batch size aside.
+    """
     traces = {}
 
-    def compiled_for(shape):
-        if shape not in traces:
-            traces[shape] = compiled.get_concrete_function(tf.TensorSpec((None, *shape), "float32"))
-        return traces[shape]
+    def call(inputs):
+        arrays = {name: np.asarray(array) for name, array in inputs.items()}
+        key = tuple((name, array.dtype.name, array.shape[1:]) for name, array in arrays.items())
+        if key not in traces:
+            names = list(arrays)
+            specs = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays.values()]
+            traced = tf.function(lambda *tensors: fn(dict(zip(names, tensors))), autograph=False)
+            traces[key] = traced.get_concrete_function(*specs)
+        outputs = traces[key](*[tf.constant(array) for array in arrays.values()])
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return call
 
 
-def adapt(model):
-    """On one machine nothing: TensorFlow's trainer calls `train_step(data)` as it stands.
+def substituted(pairs):
+    """A context in which the variable of each pair (variable, value) has that value."""
+    return keras.StatelessScope(pairs)
 
-    On several Keras 3.15 takes the logs, which are numbers, for batches of them, and reads data to build a model that
-    is built (https://github.com/keras-team/keras/issues/20585).
+
+def adapt(model):
+    """Does nothing on one machine: TensorFlow's trainer calls `train_step(data)` directly.
+
+    On several machines Keras 3.15 treats the logs, which are numbers, as batches, and reads data to build a model that
+    is already built (https://github.com/keras-team/keras/issues/20585).
     """
     if isinstance(model.distribute_strategy, MACHINES):
         model._maybe_symbolic_build = lambda **_: None

@@ -58,7 +58,7 @@ def apply_gradients(optimizer, gradients, variables):
     optimizer.apply(gradients, variables)
 
 
-fused_batch_norm = fused_adam = None  # Keras's own run
+fused_batch_norm = fused_adam = None  # Keras's own code runs
 
 
 def replica_count():
@@ -76,12 +76,12 @@ def shared_by(count):
 
 
 def scope_of(model):
-    """A context in which variables are made that belong to a model: any."""
+    """A context for creating variables of a model. PyTorch needs none."""
     return contextlib.nullcontext()
 
 
 def machine_of(model):
-    """Which of the machines that train the model this is, counted from 0, and of how many: there is one."""
+    """The number of this machine, from 0, and how many machines train the model: there is one."""
     return 0, 1
 
 
@@ -91,7 +91,7 @@ def devices_of(model):
 
 
 def check_replicas(model, jit_compile, steps_per_execution):
-    """Nothing: there is one device."""
+    """Checks nothing: there is one device."""
 
 
 def normal(shape, seed_generator):
@@ -100,21 +100,25 @@ def normal(shape, seed_generator):
 
 
 def seeded_normal(seeds, size):
-    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i from seed i alone."""
+    """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i only from seed i."""
     return np.stack([philox.normal(size, int(seed)) for seed in seeds])
 
 
-def function(fn, variables):
-    """`fn`, from one float32 array to a tensor or a list of them, without gradients."""
-    del variables
+def function(fn):
+    """`fn`, from {name: tensor} to {name: tensor}, without gradients; it takes and returns arrays of any batch size."""
 
     def call(inputs):
         with torch.no_grad():
-            outputs = fn(keras.ops.convert_to_tensor(inputs, "float32"))
-            return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+            outputs = fn({name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()})
+        return {name: keras.ops.convert_to_numpy(tensor) for name, tensor in outputs.items()}
 
     return call
 
 
+def substituted(pairs):
+    """A context in which the variable of each pair (variable, value) has that value."""
+    return keras.StatelessScope(pairs)
+
+
 def adapt(model):
-    """Nothing: PyTorch's trainer calls `train_step(data)` as it stands."""
+    """Does nothing: PyTorch's trainer calls `train_step(data)` directly."""

@@ -1,4 +1,4 @@
-"""A drawer of variables on a model, for what a training aid must remember."""
+"""Named variables on a model that hold the state of callbacks."""
 
 import keras
 
@@ -7,11 +7,11 @@ import keras
 class Slots(keras.layers.Layer):
     """Named variables that callbacks keep on a model, so that they are compiled into its step and saved with it.
 
-    A built model takes no new variables; this child layer does, and its config lists them, so that a loaded model has
-    them too.
+    A built model accepts no new variables, but this child layer does. Its config lists them, so a loaded model has them
+    too.
 
     Args:
-        slots: `{name: {"shape": [...], "dtype": "float32"}}`, the variables to make at once.
+        slots: `{name: {"shape": [...], "dtype": "float32"}}`, the variables to create at once.
 
     Example:
 
@@ -28,7 +28,7 @@ class Slots(keras.layers.Layer):
         self.built = True
 
     def get(self, name, shape=(), dtype="float32"):
-        """The variable `name`, made of zeros when it is asked for the first time."""
+        """The variable `name`, created with zeros on first use."""
         if name not in self.names:
             self.names[name] = len(self.weights)
             self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name.replace("/", "_"))

@@ -1,4 +1,4 @@
-"""The backend's functions, the same promises on every backend."""
+"""The engine's functions, with the same promises on every backend."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ def variable(*numbers):
 
 
 def test_value_and_grad_by_hand():
-    """f = sum(a^2 b): df/da = 2 a b; b is a constant of the game."""
+    """f = sum(a^2 b): df/da = 2 a b; b is a constant."""
     a, b = variable(1.0, 2.0), variable(3.0, -1.0)
     loss, (slope,) = engine.value_and_grad(lambda: ops.sum(a * a * b), [a])
     assert float(loss) == 3.0 - 4.0
@@ -246,12 +246,47 @@ def test_noise_in_a_step_is_standard_normal_and_fresh():
 
 def test_function_follows_its_variables_for_any_batch():
     weight = variable(2.0)
-    compiled = engine.function(lambda x: weight * x, [weight])
-    assert compiled([[1.0, 2.0]]).tolist() == [[2.0, 4.0]]
+    compiled = engine.function(lambda inputs: {"product": weight * inputs["x"]})
+
+    def product(array):
+        return compiled({"x": np.asarray(array, "float32")})["product"]
+
+    assert product([[1.0, 2.0]]).tolist() == [[2.0, 4.0]]
     weight.assign([3.0])
-    assert compiled(np.ones((3, 2))).tolist() == [[3.0, 3.0]] * 3
-    assert compiled(np.ones((2, 5))).shape == (2, 5)
-    assert isinstance(compiled(np.ones((1, 1))), np.ndarray)
+    assert product(np.ones((3, 2))).tolist() == [[3.0, 3.0]] * 3
+    assert product(np.ones((2, 5))).shape == (2, 5)
+    assert isinstance(product(np.ones((1, 1))), np.ndarray)
+
+
+def test_function_takes_any_inputs_by_name_and_type():
+    weight = variable(2.0)
+
+    def outputs(inputs):
+        made = {"double": weight * inputs["x"]}
+        if "whole" in inputs:
+            made["next"] = inputs["whole"] + 1
+        return made
+
+    compiled = engine.function(outputs)
+    x, whole = np.ones((2, 1), "float32"), np.array([4, 5], "int32")
+    assert list(compiled({"x": x})) == ["double"]
+    both = compiled({"x": x, "whole": whole})
+    assert both["next"].tolist() == [5, 6] and both["next"].dtype == "int32"
+
+
+def test_values_stand_in_the_place_of_variables():
+    weight, average = variable(2.0), variable(5.0)
+
+    def outputs(inputs):
+        with engine.substituted([(weight, average)]):
+            return {"product": weight * inputs["x"]}
+
+    compiled, ones = engine.function(outputs), {"x": np.ones((2, 1), "float32")}
+    assert compiled(ones)["product"].tolist() == [[5.0], [5.0]]
+    average.assign([6.0])
+    weight.assign([3.0])
+    assert compiled(ones)["product"].tolist() == [[6.0], [6.0]]
+    assert ops.convert_to_numpy(weight.value).tolist() == [3.0]
 
 
 def test_one_device_is_one_replica():

@@ -33,14 +33,16 @@ def test_seeded_noise_is_the_same_compiled_or_not(jit_compile):
 def test_one_trace_serves_every_batch_size():
     traces = []
 
-    def fn(x):
-        traces.append(x.shape)
-        return 2.0 * x
+    def fn(inputs):
+        traces.append(inputs["x"].shape)
+        return {"double": 2.0 * inputs["x"]}
 
-    compiled = engine.function(fn, [])
+    compiled = engine.function(fn)
     for count in (1, 4, 9):
-        compiled(np.ones((count, 3)))
+        compiled({"x": np.ones((count, 3))})
     assert len(traces) == 1
+    compiled({"x": np.ones((1, 4))})
+    assert len(traces) == 2
 
 
 TWO_REPLICAS = """

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_gans.data import Attributes, Classes, Values, label_space_of
-from keras_gans.data.label_spaces import check_label_space
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import Attributes, Classes, Values, check_label_space, label_space_of
 
 SPACES = [Classes(4), Classes(2, 3), Attributes(3), Values(2, low=0.0, high=10.0)]
 
@@ -26,13 +25,15 @@ def test_encodings_by_hand():
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_drawn_labels_are_labels_and_cover_the_space(space):
-    uniform = np.random.default_rng(0).uniform(size=(2000, space.draws))
+    uniform = np.random.default_rng(0).uniform(size=(2000, space.num_uniforms))
     labels = space.draw(uniform)
-    np.testing.assert_array_equal(space.checked(labels), labels)
+    np.testing.assert_array_equal(space.check(labels), labels)
     assert labels.shape == (2000, *space.shape)
     assert encoded(space, labels).shape == (2000, space.size)
     for column, low, high in zip(
-        labels.reshape(2000, -1).T, np.broadcast_to(space.low, space.draws), np.broadcast_to(space.high, space.draws)
+        labels.reshape(2000, -1).T,
+        np.broadcast_to(space.low, space.num_uniforms),
+        np.broadcast_to(space.high, space.num_uniforms),
     ):
         if labels.dtype.kind == "i":
             counts = np.bincount(column)
@@ -41,13 +42,13 @@ def test_drawn_labels_are_labels_and_cover_the_space(space):
             assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
         else:
             assert column.mean() == pytest.approx((low + high) / 2, abs=5 * (high - low) / np.sqrt(12 * 2000))
-    ends = space.draw(np.array([np.zeros(space.draws), np.ones(space.draws)]))
+    ends = space.draw(np.array([np.zeros(space.num_uniforms), np.ones(space.num_uniforms)]))
     np.testing.assert_array_equal(ends, [np.broadcast_to(end, space.shape) for end in (space.low, space.high)])
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_what_was_encoded_is_predicted(space):
-    labels = space.draw(np.random.default_rng(0).uniform(size=(50, space.draws)))
+    labels = space.draw(np.random.default_rng(0).uniform(size=(50, space.num_uniforms)))
     predictions = encoded(space, labels)
     logits = predictions if isinstance(space, Values) else 2.0 * predictions - 1.0
     np.testing.assert_allclose(space.predict(logits), labels, atol=1e-5)
@@ -94,15 +95,15 @@ def test_a_grid_shows_one_class_a_column_where_all_find_room():
 )
 def test_labels_that_are_none_of_the_space_are_refused(space, labels, message):
     with pytest.raises(DataError, match=message):
-        space.checked(labels)
+        space.check(labels)
 
 
 def test_labels_of_any_whole_type_pass():
     for dtype in ("uint8", "int32", "int64"):
-        assert Classes(3).checked(np.array([0, 2], dtype)).tolist() == [0, 2]
+        assert Classes(3).check(np.array([0, 2], dtype)).tolist() == [0, 2]
     for column in ([[0], [2]], np.array([[0], [2]])):
-        assert Classes(3).checked(column).tolist() == [0, 2]
-    assert Values(1, low=0, high=9).checked(np.array([[3]])).tolist() == [[3]]
+        assert Classes(3).check(column).tolist() == [0, 2]
+    assert Values(1, low=0, high=9).check(np.array([[3]])).tolist() == [[3]]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_the_space_of_a_data_set():
 )
 def test_a_data_sets_space_takes_its_labels(labels):
     space = label_space_of(np.array(labels))
-    checked = space.checked(np.array(labels))
+    checked = space.check(np.array(labels))
     assert encoded(space, labels).shape == encoded(space, checked).shape == (len(labels), space.size)
     np.testing.assert_allclose(encoded(space, labels), encoded(space, checked))
 
@@ -165,7 +166,7 @@ def test_attributes_are_drawn_as_often_as_data_have_them():
     columns = np.repeat([[0, 0, 0], [1, 0, 0], [1, 1, 0]], [5, 3, 2], axis=0).astype(bool)
     space = label_space_of(columns)
     count = 5000
-    drawn = space.draw(np.random.default_rng(0).uniform(size=(count, space.draws)))
+    drawn = space.draw(np.random.default_rng(0).uniform(size=(count, space.num_uniforms)))
     rows, found = np.unique(drawn, axis=0, return_counts=True)
     assert rows.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
     assert np.abs(found - count * np.array([0.5, 0.3, 0.2])).max() < 5 * np.sqrt(count / 4)
@@ -203,14 +204,18 @@ def test_one_label_is_asked_for_without_an_axis_of_labels(space, labels, asked):
 
 def test_labels_in_rows_of_several_lengths_are_refused():
     with pytest.raises(DataError, match=r"shape \(N, 2\)"):
-        Classes(3, 3).checked([[1], [1, 2]])
+        Classes(3, 3).check([[1], [1, 2]])
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_other_labels_differ_and_are_labels(space):
     rng = np.random.default_rng(0)
-    given = encoded(space, space.draw(rng.uniform(size=(500, space.draws))))
-    for uniform in (rng.uniform(size=(500, space.draws)), np.zeros((500, space.draws)), np.ones((500, space.draws))):
+    given = encoded(space, space.draw(rng.uniform(size=(500, space.num_uniforms))))
+    for uniform in (
+        rng.uniform(size=(500, space.num_uniforms)),
+        np.zeros((500, space.num_uniforms)),
+        np.ones((500, space.num_uniforms)),
+    ):
         others = ops.convert_to_numpy(space.others(given, uniform.astype("float32")))
         assert others.shape == given.shape and (others != given).any(axis=1).all()
         if isinstance(space, Values):

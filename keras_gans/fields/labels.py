@@ -8,19 +8,32 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_number, is_whole
-from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields.field import Field
+from keras_gans.fields.noise import uniform_of
+from keras_gans_core.checks import is_number, is_whole
+from keras_gans_core.errors import ConfigurationError, DataError
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
 
 
-class LabelSpace:
+class LabelSpace(Field):
     """What `Classes`, `Attributes` and `Values` share.
 
-    `size` is the width of an encoded label, `shape` the shape of one label, `draws` how many uniform numbers name one.
+    `size` is the width of an encoded label, `shape` the shape of one label, and `num_uniforms` how many numbers from
+    U[0, 1] a label is drawn from.
     """
 
-    def checked(self, labels):
+    dtype = "int64"
+
+    @property
+    def num_normals(self):
+        return self.num_uniforms
+
+    def from_normals(self, normals):
+        """Labels (N, *shape) drawn by standard normal numbers, an array (N, num_uniforms); see `draw`."""
+        return self.draw(ops.convert_to_numpy(uniform_of(normals)))
+
+    def check(self, labels):
         """The labels as an array (N, *shape).
 
         Args:
@@ -51,11 +64,11 @@ class LabelSpace:
         return values
 
     def asked(self, labels):
-        """`checked`, where a label without an axis of labels is one for all: (1, *shape)."""
+        """`check`, where a label without an axis of labels is one for all: (1, *shape)."""
         given = self._array(labels)
         if given.ndim == 0 or given.ndim == 1 and self.shape not in ((), (1,)):
             given = given[None]
-        return self.checked(given)
+        return self.check(given)
 
     def _array(self, labels):
         try:
@@ -106,9 +119,11 @@ class Classes(LabelSpace):
         if not counts or not all(is_whole(count, 1) for count in counts):
             raise ConfigurationError(f"Expected counts of classes, whole numbers of 1 or more. Received: {counts}.")
         self.counts = tuple(int(count) for count in counts)
-        self.size, self.draws = sum(self.counts), len(self.counts)
+        self.size, self.num_uniforms = sum(self.counts), len(self.counts)
         self.shape = () if len(self.counts) == 1 else (len(self.counts),)
         self.high = self.counts[0] - 1 if self.shape == () else np.array(self.counts) - 1
+        if self.shape == () and 8 <= self.counts[0] <= 12:
+            self.grid_columns = self.counts[0]  # one for each class
 
     def __str__(self):
         if self.shape == ():
@@ -125,13 +140,13 @@ class Classes(LabelSpace):
         return ops.cast(ops.concatenate(hot, axis=1), "float32")
 
     def draw(self, uniform):
-        """Labels, each class equally often, of numbers from U[0, 1], an array (N, draws)."""
+        """Labels, each class equally often, of numbers from U[0, 1], an array (N, num_uniforms)."""
         labels = np.minimum((np.asarray(uniform) * self.counts).astype("int64"), np.array(self.counts) - 1)
         return labels[:, 0] if self.shape == () else labels
 
     def others(self, encoded, uniform):
         """Encoded labels that differ from `encoded`, but where there is one label alone, drawn by numbers from U[0, 1],
-        (N, draws); of one feature, each other label is as likely."""
+        (N, num_uniforms); of one feature, each other label is as likely."""
         ends = np.cumsum([0, *self.counts])
         columns = [ops.argmax(encoded[:, a:b], axis=-1) for a, b in zip(ends[:-1], ends[1:])]
         if len(columns) == 1:
@@ -217,13 +232,13 @@ class Attributes(LabelSpace):
     def __init__(self, count, *, rows=None, weights=None):
         if not is_whole(count, 1):
             raise ConfigurationError(f"Expected a count of attributes, 1 or more. Received: {count!r}.")
-        self.count = self.size = self.draws = int(count)
+        self.count = self.size = self.num_uniforms = int(count)
         self.shape = (self.count,)
         self.rows, self.weights = rows, weights
         if rows is None and weights is None:
             return
         try:
-            self.rows = self.checked(rows).astype("int64")
+            self.rows = self.check(rows).astype("int64")
         except DataError as error:
             raise ConfigurationError(f"Expected rows to be combinations of attributes. {error}") from error
         self.weights = [1] * len(self.rows) if weights is None else np.ravel(weights).tolist()
@@ -298,6 +313,7 @@ class Values(LabelSpace):
     """
 
     kinds = "iuf"
+    dtype = "float32"
 
     def __init__(self, count=1, *, low=-1.0, high=1.0):
         if not is_whole(count, 1):
@@ -312,7 +328,7 @@ class Values(LabelSpace):
                 f"themselves, up to 1e38. Received: low={low!r}, high={high!r}. Subtract an offset from the labels, or "
                 "scale them."
             )
-        self.count = self.size = self.draws = int(count)
+        self.count = self.size = self.num_uniforms = int(count)
         self.low, self.high, self.shape = float(low), float(high), (self.count,)
 
     def __str__(self):

@@ -1,0 +1,44 @@
+"""What the tensors of a model mean: fields of images, label maps, noise, labels and text."""
+
+from keras_gans.fields.field import Field
+from keras_gans.fields.images import Images, LabelMaps, check_image_shape, check_images
+from keras_gans.fields.labels import (
+    TEN_CLASSES,
+    Attributes,
+    Classes,
+    LabelSpace,
+    Values,
+    check_label_space,
+    label_space_of,
+)
+from keras_gans.fields.noise import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, uniform_of
+from keras_gans.fields.sets import noise_to_images
+from keras_gans.fields.text import ALPHABET, Tokens, check_alphabet, decode_text, encode_text
+
+__all__ = [
+    "ALPHABET",
+    "Attributes",
+    "Classes",
+    "Field",
+    "Images",
+    "Index",
+    "LabelMaps",
+    "LabelSpace",
+    "Noise",
+    "Seeds",
+    "TEN_CLASSES",
+    "Tokens",
+    "Values",
+    "check_alphabet",
+    "check_image_shape",
+    "check_images",
+    "check_indices",
+    "check_label_space",
+    "decode_text",
+    "encode_text",
+    "label_space_of",
+    "noise_to_images",
+    "normal",
+    "symmetric_uniform",
+    "uniform_of",
+]

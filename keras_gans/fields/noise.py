@@ -1,0 +1,154 @@
+"""Random numbers as inputs: the noise that samples are made from, and the seeds of dropout."""
+
+import numpy as np
+from keras import ops
+
+from keras_gans.fields.field import Field
+from keras_gans_core.errors import ConfigurationError, DataError
+
+
+def normal(noise):
+    """The standard normal distribution: the noise itself."""
+    return noise
+
+
+def uniform_of(noise):
+    """Numbers from U[0, 1] of standard normal ones: their distribution function, (1 + erf(n / sqrt(2))) / 2.
+
+    >>> ops.convert_to_numpy(uniform_of(np.array([-9.0, 0.0, 9.0], "float32"))).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return 0.5 * (1.0 + ops.erf(noise * 0.5**0.5))
+
+
+def symmetric_uniform(noise):
+    """Numbers from U[-1, 1] of standard normal ones.
+
+    >>> ops.convert_to_numpy(symmetric_uniform(np.array([-9.0, 0.0, 9.0], "float32"))).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    return ops.erf(noise * 0.5**0.5)  # a product, since TensorFlow divides by reciprocals in graphs alone
+
+
+class Noise(Field):
+    """Standard normal numbers, which networks see through a distribution.
+
+    The user's value is always standard normal noise (N, size), so that a seed means the same for every model. The
+    network's value is `distribution(noise)`, its latents.
+
+    Args:
+        size: numbers an example, 1 or more.
+        distribution: function from standard normal noise (N, size) to latents (N, size): `normal`, `uniform_of`,
+            `symmetric_uniform`, or a variant's own.
+
+    Example:
+
+    >>> field = Noise(3, symmetric_uniform)
+    >>> field.encode(field.from_normals(np.zeros((2, 3), "float32"))).shape == (2, 3)
+    True
+    """
+
+    is_noise = True
+
+    def __init__(self, size, distribution=normal):
+        self.size = self.num_normals = size
+        self.shape, self.distribution = (size,), distribution
+
+    def __str__(self):
+        return f"standard normal noise (N, {self.size})"
+
+    def check(self, values):
+        try:
+            noise = np.asarray(values, "float32")
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"Expected noise of shape (n, {self.size}), numbers. Received: {error}") from error
+        if noise.ndim != 2 or noise.shape[1] != self.size or len(noise) == 0:
+            raise ConfigurationError(
+                f"Expected noise of shape (n, {self.size}) with n of 1 or more. Received: {noise.shape}."
+            )
+        if not np.isfinite(noise).all():
+            bad = int((~np.isfinite(noise)).sum())
+            raise ConfigurationError(f"Expected finite noise. Received: {bad} NaN or infinite numbers.")
+        return noise
+
+    def encode(self, values):
+        return self.distribution(ops.cast(values, "float32"))
+
+    def from_normals(self, normals):
+        return normals
+
+
+class Seeds(Field):
+    """A whole number an example, from which dropout derives its mask: the same number, the same mask in any batch.
+
+    A drawn seed has 31 bits, each the sign of a normal number: unlike the numbers' last digits, signs do not depend on
+    a backend's rounding.
+
+    Example:
+
+    >>> Seeds().from_normals(np.array([[1.0, -1.0, 0.5, *[-1.0] * 28]], "float32")).tolist()
+    [5]
+    """
+
+    dtype = "int32"
+    num_normals = 31
+    is_noise = True
+
+    def __str__(self):
+        return "seeds (N,), whole numbers of 32 bits"
+
+    def check(self, values):
+        seeds = np.asarray(values)
+        if seeds.ndim != 1 or len(seeds) == 0 or seeds.dtype.kind not in "iu":
+            raise ConfigurationError(
+                f"Expected seeds of shape (n,), whole numbers. Received: {seeds.dtype} {seeds.shape}."
+            )
+        if seeds.min() < -(2**31) or seeds.max() >= 2**31:
+            raise ConfigurationError(f"Expected seeds of 32 bits. Received: {seeds.min()} to {seeds.max()}.")
+        return seeds.astype("int32")
+
+    def encode(self, values):
+        return ops.cast(values, "int32")
+
+    def from_normals(self, normals):
+        powers = 2 ** np.arange(self.num_normals, dtype="int32")
+        if not ops.is_tensor(normals):
+            return np.sum((normals > 0) * powers, axis=1, dtype="int32")
+        return ops.cast(ops.sum(ops.cast(normals > 0, "int32") * ops.convert_to_tensor(powers), axis=1), "int32")
+
+
+class Index(Field):
+    """The number of a training example, from 0 to count - 1.
+
+    Args:
+        count: how many examples there are.
+    """
+
+    dtype = "int64"
+
+    def __init__(self, count):
+        self.count = count
+
+    def __str__(self):
+        return f"indices from 0 to {self.count - 1}"
+
+    def check(self, values):
+        return check_indices(values, self.count)
+
+    def encode(self, values):
+        return ops.reshape(ops.cast(values, "int32"), (-1,))
+
+
+def check_indices(values, count):
+    """Indices as an int array (N,).
+
+    Raises:
+        DataError: no indices, or some outside 0 to count - 1.
+    """
+    indices = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
+    if indices.ndim == 2 and indices.shape[1] == 1:
+        indices = indices[:, 0]
+    whole = indices.ndim == 1 and indices.dtype.kind in "iu" and len(indices) > 0
+    if not whole or indices.min() < 0 or indices.max() >= count:
+        raise DataError(f"Expected indices from 0 to {count - 1}, one an example. Received: {indices!r}.")
+    return indices

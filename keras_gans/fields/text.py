@@ -1,0 +1,199 @@
+"""Text as a field: rows of character ids for the user, one-hot rows for networks."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans.fields.field import Field
+from keras_gans.images import text_grid
+from keras_gans_core.checks import is_whole
+from keras_gans_core.errors import ConfigurationError, DataError
+
+PADDING = "`"  # the language model of WGAN-GP fills lines up with it
+# Printable ASCII, the padding first.
+ALPHABET = PADDING + "".join(chr(code) for code in range(32, 127) if chr(code) != PADDING)
+LARGEST_ALPHABET = 256  # what uint8 ids can tell apart
+SHOWN = 10  # characters that an error names
+
+
+class Tokens(Field):
+    """Lines of text: rows of character ids for the user, one-hot rows (N, length, characters) for networks.
+
+    Args:
+        length: characters a line.
+        alphabet: the characters, the first of which pads.
+
+    Example:
+
+    >>> field = Tokens(2, "`ab")
+    >>> ops.convert_to_numpy(field.encode(np.array([[1, 0]]))).tolist()
+    [[[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]]
+    """
+
+    dtype = "uint8"
+
+    def __init__(self, length, alphabet=ALPHABET):
+        check_alphabet(alphabet)
+        check_length(length)
+        self.length, self.alphabet = length, alphabet
+        self.shape = (length,)
+
+    def __str__(self):
+        return f"rows of character ids (N, {self.length}) from 0 to {len(self.alphabet) - 1}"
+
+    def check(self, values):
+        check_tokens(values, self.shape, len(self.alphabet))
+        return values
+
+    def check_source(self, about):
+        given = about.get("alphabet", self.alphabet)
+        if given != self.alphabet:
+            raise DataError(
+                f"Expected ids by the model's alphabet, {self.alphabet!r}. Received: ids by {given!r}. Pass one "
+                "alphabet to kg.data.load_text and to the model, or build it with for_data."
+            )
+
+    def encode(self, values):
+        return ops.one_hot(ops.cast(values, "int32"), len(self.alphabet), dtype="float32")
+
+    def decode(self, encoded):
+        """The ids of the most probable characters, uint8 (N, length)."""
+        return ops.cast(ops.argmax(encoded, axis=-1), "uint8")
+
+    def text(self, values):
+        """The lines that ids (N, length) stand for, a list of strings."""
+        return decode_text(values, self.alphabet)
+
+    def picture(self, values, columns=None):
+        """The lines one below the other, whatever `columns` says; see `kg.images.text_grid`."""
+        return text_grid(self.text(values), self.length)
+
+
+def check_length(length):
+    """Raises a `ConfigurationError` unless `length` is a whole number of 1 or more."""
+    if not is_whole(length, 1):
+        raise ConfigurationError(f"Expected a length of 1 character or more. Received: {length!r}.")
+
+
+def check_alphabet(alphabet):
+    """Refuses what cannot be an alphabet.
+
+    Raises:
+        ConfigurationError: no string of 2 to 256 different characters.
+    """
+    if not isinstance(alphabet, str) or len(set(alphabet)) != len(alphabet):
+        raise ConfigurationError(
+            f"Expected an alphabet as a string of characters that all differ. Received: {alphabet!r}."
+        )
+    if not 2 <= len(alphabet) <= LARGEST_ALPHABET:
+        raise ConfigurationError(
+            f"Expected an alphabet of 2 to {LARGEST_ALPHABET} characters, the padding included, for ids of one byte. "
+            f"Received: {len(alphabet)}. Pass an alphabet of the frequent ones, and `unknown` for the others."
+        )
+
+
+def encode_text(lines, alphabet, length, unknown=None):
+    """Lines as rows of ids, the places of their characters in `alphabet`.
+
+    The padding is no character of a line: where one has it, it is taken for one outside the alphabet.
+
+    Args:
+        lines: strings; what is longer than `length` is cut.
+        alphabet: 2 to 256 different characters, the first of which pads.
+        length: characters a row, 1 or more.
+        unknown: the character of `alphabet` that takes the place of those outside it; None refuses them.
+
+    Returns:
+        uint8 (N, length).
+
+    Raises:
+        ConfigurationError: an alphabet or a length that cannot be, or an `unknown` outside the alphabet.
+        DataError: one string in place of lines, or characters outside the alphabet, and no `unknown`.
+
+    Example:
+
+    >>> encode_text(["ab", "bab!"], alphabet="`ab", length=3).tolist()
+    [[1, 2, 0], [2, 1, 2]]
+    """
+    check_alphabet(alphabet)
+    check_length(length)
+    if isinstance(lines, str):
+        raise DataError("Expected a list of lines. Received: one string. Pass it as [line], or split it into lines.")
+    places = {character: place for place, character in enumerate(alphabet)}
+    if unknown is not None and unknown not in places:
+        raise ConfigurationError(f"Expected `unknown` to be a character of {alphabet!r}. Received: {unknown!r}.")
+    lines = [line[:length] for line in lines]
+    outside = set().union(*lines) - set(alphabet[1:])
+    if outside and unknown is None:
+        shown = "".join(sorted(outside)[:SHOWN])
+        raise DataError(
+            f"Expected lines of the characters {alphabet[1:]!r}. Received also: {shown!r}"
+            f"{' and others' if len(outside) > SHOWN else ''}, where {alphabet[0]!r} pads. Pass an alphabet that has "
+            "them after its first character, or `unknown`, the character that takes their place."
+        )
+    places.update(dict.fromkeys(outside, places.get(unknown)))
+    tokens = np.zeros((len(lines), length), "uint8")
+    for row, line in zip(tokens, lines):
+        row[: len(line)] = [places[character] for character in line]
+    return tokens
+
+
+def decode_text(tokens, alphabet):
+    """The lines that rows of ids stand for, without the padding at their ends.
+
+    Args:
+        tokens: integers (N, length), each the place of a character in `alphabet`.
+        alphabet: the characters, the first of which pads.
+
+    Returns:
+        A list of N strings.
+
+    Raises:
+        ConfigurationError: an alphabet that cannot be.
+        DataError: no rows of integers, or ids that name no character.
+
+    Example:
+
+    >>> decode_text(np.array([[1, 2, 0], [0, 1, 2]]), alphabet="`ab")
+    ['ab', '`ab']
+    """
+    check_alphabet(alphabet)
+    tokens = np.asarray(tokens)
+    if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+        raise DataError(f"Expected rows of ids, integers (N, length). Received: {tokens.dtype} {tokens.shape}.")
+    if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(alphabet):
+        raise DataError(
+            f"Expected ids from 0 to {len(alphabet) - 1}. Received: {tokens.min()} to {tokens.max()}. Pass the "
+            "alphabet that they were encoded with."
+        )
+    return ["".join(alphabet[token] for token in row).rstrip(alphabet[0]) for row in tokens.tolist()]
+
+
+def check_tokens(tokens, shape, vocabulary):
+    """Refuses rows of character ids that the model cannot learn from.
+
+    Args:
+        tokens: one batch, a tensor or array (N, length).
+        shape: (length,) of the model.
+        vocabulary: how many characters there are.
+
+    Raises:
+        DataError: another shape or dtype, no row at all, ids that name no character.
+    """
+    sizes = tuple(tokens.shape)
+    if len(sizes) != 2 or sizes[1:] != tuple(shape):
+        raise DataError(
+            f"Expected rows of character ids of shape (N, {shape[0]}). Received: {sizes}. Make them with "
+            f"kg.data.load_text(..., length={shape[0]}) or kg.data.encode_text."
+        )
+    if sizes[0] == 0:
+        raise DataError(f"Expected at least one row of ids in a batch (N, {shape[0]}). Received: an empty batch.")
+    values = keras.ops.convert_to_numpy(tokens)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise DataError(f"Expected character ids as integers. Received: dtype {values.dtype}. Use kg.data.encode_text.")
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high >= vocabulary:
+        raise DataError(
+            f"Expected character ids from 0 to {vocabulary - 1}. Received: values from {low} to {high}. Encode the "
+            "text with the model's own alphabet."
+        )

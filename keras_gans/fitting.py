@@ -1,0 +1,359 @@
+"""The checks and loops around Keras's `fit` and `evaluate`: named batches, whole epochs, resumed epochs."""
+
+import itertools
+import types
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gans import engine
+from keras_gans.data.batches import Batches
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans_core.checks import is_whole
+
+SHOWN = 64  # examples of the data that callbacks may show
+PHASE = "phase"  # the slot of a model that is trained in phases
+
+
+# Named batches
+
+
+def named(data, fields):
+    """{name: values} of a batch however it is packed, in the order of `fields`.
+
+    Args:
+        data: the values of the first field; a tuple of values in the order of the fields, of which those that follow
+            the last field are ignored; or a dict by the fields' names or by their singular, as TFDS has "image".
+        fields: {name: field}.
+
+    Raises:
+        DataError: a dict without the first field.
+    """
+    if isinstance(data, (tuple, list)) and len(data) and isinstance(data[0], (dict, tuple, list)):
+        data = data[0]
+    if not isinstance(data, dict):
+        values = data if isinstance(data, (tuple, list)) else (data,)
+        return {name: value for name, value in zip(fields, values) if value is not None}
+    found = {}
+    for name in fields:
+        for key in (name, name.removesuffix("s")):
+            if key in data:
+                found[name] = data[key]
+                break
+    first = next(iter(fields))
+    if first not in found:
+        raise DataError(
+            f"Expected a dict with the keys {', '.join(map(repr, fields))}. Received the keys: {sorted(data)}."
+        )
+    return found
+
+
+def first_batch(dataset):
+    """The first batch of what `fit` was given and the data to go on with (a generator is put together again).
+
+    Raises:
+        DataError: there is no batch.
+    """
+    if isinstance(dataset, keras.utils.PyDataset):
+        if dataset.num_batches == 0:
+            raise DataError("Expected a dataset with at least one batch. Received: an empty PyDataset.")
+        return dataset[0], dataset
+    iterator = iter(dataset)
+    try:
+        batch = next(iterator)
+    except StopIteration:
+        raise DataError(
+            "Expected a dataset with at least one batch. Received: an empty one. "
+            "Fewer images than one batch and drop_remainder=True make it so."
+        ) from None
+    if isinstance(dataset, types.GeneratorType):
+        # Keras takes generators alone, not every iterator, and from them tuples alone.
+        return batch, (b if isinstance(b, tuple) else (b,) for b in itertools.chain([batch], iterator))
+    return batch, dataset
+
+
+def length_of(dataset):
+    """How many batches there are, or None where nobody knows or there is no end."""
+    if isinstance(dataset, keras.utils.PyDataset):
+        return dataset.num_batches
+    try:
+        return len(dataset)
+    except TypeError:
+        return None
+
+
+# Checks
+
+
+def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
+    """Checks what `fit` or `evaluate` was given.
+
+    Arrays are checked whole, anything else by its first batch; the labels of `Batches` all.
+
+    Args:
+        model: an `AdversarialModel`.
+        x, y: see `fit`.
+        steps_per_epoch: see `fit`.
+        training: whether batches must be large enough for a training step.
+
+    Returns:
+        The data to go on with, and the first examples, {name: values}.
+
+    Raises:
+        DataError: see the fields' `check`, `check_batch_size` and `first_batch`; fewer batches than
+            `steps_per_epoch`; or values that are missing.
+    """
+    fields = model.batch_fields
+    first = next(iter(fields))
+    arrays = isinstance(x, (np.ndarray, list)) or ops.is_tensor(x)
+    if arrays:
+        x = np.asarray(x) if isinstance(x, list) else x
+        if len(x) == 0:
+            raise DataError(f"Expected at least one example of {first}. Received: an empty array.")
+        values = named((x,) if y is None else (x, y), fields)
+    elif isinstance(x, dict) and all(np.ndim(value) > 0 for value in x.values()):
+        arrays, x = True, {name: np.asarray(v) if isinstance(v, list) else v for name, v in x.items()}
+        values = named(x, fields)
+    elif x is None or isinstance(x, (tuple, dict, str)):
+        received = repr(x) if x is None or isinstance(x, str) else f"a {type(x).__name__} of arrays"
+        raise DataError(
+            f"Expected {first}, or batches of them. Received: {received}. Pass the {first} alone, or "
+            f"fit({', '.join(list(fields)[:2])}); of a name or a folder what kg.data.load returns."
+        )
+    else:
+        batch, x = first_batch(x)
+        values = named(batch, fields)
+        if isinstance(x, Batches):
+            for field in fields.values():
+                field.check_source(x.about)
+        _check_batches(model, x, values, steps_per_epoch, training)
+        if isinstance(x, Batches) and "labels" in values:
+            values = {**values, "labels": x.given_labels}
+    _check_values(model, values)
+    if arrays:
+        check_counts(values)
+    return x, first_examples(x, values)
+
+
+def first_examples(x, values):
+    """{name: values} of the first `SHOWN` examples, for callbacks; of small `Batches` those of several batches."""
+    if isinstance(x, Batches):
+        batches = [x.at(step) for step in range(min(len(x), -(-SHOWN // x.batch_size)))]
+        values = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    return {name: ops.convert_to_numpy(value[:SHOWN]) for name, value in values.items()}
+
+
+def check_counts(values):
+    """Raises a `DataError` unless there are as many values under each name of a batch {name: values}."""
+    counts = {name: len(value) for name, value in values.items()}
+    if len(set(counts.values())) > 1:
+        shown = " and ".join(f"{count} {name}" for name, count in counts.items())
+        raise DataError(
+            f"Expected as many values under each name. Received: {shown}. Leave out what has no partner; domains "
+            "without pairs go into kg.data.UnpairedBatches."
+        )
+
+
+def _check_batches(model, x, values, steps_per_epoch, training):
+    if training:
+        size = len(next(iter(values.values())))
+        if size:  # of the first batch: the last one may be smaller
+            check_batch_size(size, model.packing)
+        if 0 < size < model.smallest_batch:
+            raise DataError(
+                f"Expected at least {model.smallest_batch} images a batch, so that each discriminator step has its "
+                f"own. Received: {size}. Use larger batches or fewer discriminator_steps."
+            )
+    length = length_of(x)
+    if steps_per_epoch and length is not None and not isinstance(x, Batches) and length < steps_per_epoch:
+        raise DataError(
+            f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: a dataset of {length}. "
+            "Lower steps_per_epoch, leave it out, or add .repeat()."
+        )
+
+
+def _check_values(model, values):
+    for name, field in model.batch_fields.items():
+        if name in values:
+            field.check(values[name])
+        elif name not in model.optional_fields:
+            raise DataError(
+                f"Expected {name} in each batch: {field}. Received: {', '.join(values)} alone. Pass them as a dict "
+                f"with the keys {', '.join(map(repr, model.batch_fields))}, or as a tuple in that order: "
+                f"fit({', '.join(model.batch_fields)})."
+            )
+
+
+def check_batch_size(size, packing):
+    """Refuses batches of which packs of `packing` examples, judged together, would leave a rest each time.
+
+    Raises:
+        DataError: no whole number of 1 or more, or one that the packing does not divide.
+    """
+    if not is_whole(size, 1):
+        raise DataError(f"Expected a batch_size of 1 or more. Received: {size!r}.")
+    if size % packing:
+        nearest = max(1, round(size / packing)) * packing
+        raise DataError(
+            f"Expected a batch_size that packs of {packing} divide. Received: {size}. Choose {nearest}: of a batch "
+            "that is no whole number of packs the rest would never be seen."
+        )
+
+
+# Fitting and evaluating
+
+
+def fit(
+    model,
+    keras_fit,
+    x,
+    y,
+    *,
+    epochs=1,
+    initial_epoch=None,
+    steps_per_epoch=None,
+    shuffle=None,
+    validation_data=None,
+    verbose="auto",
+    callbacks=None,
+    **kwargs,
+):
+    """`AdversarialModel.fit`; `keras_fit` is that of `keras.Model`, bound to the model."""
+    if not model.compiled:
+        raise ConfigurationError(
+            "Expected a compiled model. Call compile() first; without arguments it is the paper's."
+        )
+    for name in ("class_weight", "sample_weight"):
+        if kwargs.get(name) is not None:
+            raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
+    if steps_per_epoch is not None and not is_whole(steps_per_epoch, 1):
+        raise ConfigurationError(f"Expected steps_per_epoch of 1 or more, or None. Received: {steps_per_epoch!r}.")
+    x, model.shown_examples = check_data(model, x, y, steps_per_epoch=steps_per_epoch, training=True)
+    if isinstance(validation_data, (tuple, list)):
+        check_data(model, *validation_data[:2])
+    elif validation_data is not None:
+        validation_data, _ = check_data(model, validation_data)
+    if shuffle is None:
+        shuffle = isinstance(x, (np.ndarray, dict))  # Keras warns of shuffle=True where it cannot shuffle
+    kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
+    callbacks = flat(callbacks)
+    try:
+        if isinstance(x, Batches):
+            return _fit_batches(model, keras_fit, x, steps_per_epoch or len(x), initial_epoch, callbacks, **kwargs)
+        kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
+        return keras_fit(x, y, **kwargs)
+    finally:
+        for callback in callbacks:  # Keras does not tell callbacks of an exception
+            if hasattr(callback, "release") and callback.model is model:
+                callback.release()
+
+
+def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, epochs, **kwargs):
+    """Keras's `fit` on epochs of `count` batches from the model's own step on; what is left of one comes first."""
+    _, phase_start, epochs_before = phase_of(model)
+
+    def fit_epochs(first, last, count, callbacks):
+        following = batches.following(lambda: steps_of(model) - phase_start, count)
+        return keras_fit(following, initial_epoch=first, epochs=last, callbacks=callbacks, **kwargs)
+
+    devices, size = engine.devices_of(model), batches.batch_size
+    packs = devices * model.packing
+    if size % packs or size // devices < model.smallest_batch:
+        whole = f" in whole packs of {model.packing}" if model.packing > 1 else ""
+        raise ConfigurationError(
+            f"Expected a batch_size that {devices} devices share equally, each {model.smallest_batch} examples or "
+            f"more{whole}. Received: {size}. Choose a multiple of {packs}."
+        )
+    first = initial_epoch or 0
+    done = (first - epochs_before) * count
+    begun = 0 if initial_epoch is None else steps_of(model) - phase_start - done
+    if first >= epochs or not 0 < begun < count:
+        return fit_epochs(first, epochs, count, callbacks)
+    both = OneTraining(model, callbacks, kwargs["verbose"], epochs, count - begun, count)
+    fit_epochs(first, first + 1, count - begun, both)
+    if first + 1 < epochs and not model.stop_training:
+        fit_epochs(first + 1, epochs, count, both)
+    return both.end()
+
+
+def evaluate(model, keras_evaluate, x, y, **kwargs):
+    """`AdversarialModel.evaluate`; `keras_evaluate` is that of `keras.Model`, bound to the model."""
+    if kwargs.get("_use_cached_eval_dataset"):  # called by `fit`, which has checked its validation data
+        return keras_evaluate(x, y, **kwargs)
+    means = running_means(model)
+    try:
+        return keras_evaluate(check_data(model, x, y)[0], y, **kwargs)
+    finally:
+        set_running_means(model, means)  # an epoch that was begun may go on after this
+
+
+def steps_of(model):
+    """How many training steps the model has done, a Python int."""
+    return int(ops.convert_to_numpy(model.step))
+
+
+def phase_of(model):
+    """Where the model's training phase began: the phase's index, the step, and the epochs before; zeros without one."""
+    if PHASE not in model.slots.names:
+        return 0, 0, 0
+    return tuple(ops.convert_to_numpy(model.slots.get(PHASE)).tolist())
+
+
+def running_means(model):
+    """The values of the variables behind the logs."""
+    return [ops.convert_to_numpy(variable) for variable in model.metrics_variables]
+
+
+def set_running_means(model, means):
+    """Sets what `running_means` returned."""
+    for variable, mean in zip(model.metrics_variables, means):
+        variable.assign(mean)
+
+
+class OneTraining(keras.callbacks.CallbackList):
+    """The callbacks of two calls of Keras's `fit`, the first of which ends an epoch that was begun before.
+
+    To the callbacks it is one training, and that epoch's running means are those of the whole epoch.
+    """
+
+    def __init__(self, model, callbacks, verbose, epochs, left, steps):
+        super().__init__(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=left,
+        )
+        self.begun, self.steps = False, steps
+        self.means = running_means(model)
+
+    def on_train_begin(self, logs=None):
+        if not self.begun:
+            self.begun = True
+            super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.means is not None:  # Keras has just set them to zero
+            set_running_means(self.model, self.means)
+            self.means = None
+        else:
+            self.set_params({**self.params, "steps": self.steps})
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        self.logs = logs
+
+    def end(self):
+        """Ends the training for the callbacks; returns Keras's `History`."""
+        super().on_train_end(self.logs)
+        return self.model.history
+
+
+def flat(callbacks):
+    """The callbacks that `fit` was given as a list: one, nested lists or a `CallbackList`."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks.callbacks
+    return keras.tree.flatten(callbacks) if callbacks else []

@@ -1,0 +1,302 @@
+"""From seeds to samples: drawing the inputs of a model, and computing its outputs in one compiled function."""
+
+import math
+import random
+
+import numpy as np
+
+from keras_gans import engine
+from keras_gans.errors import ConfigurationError
+from keras_gans.images import grid, side_by_side
+from keras_gans_core.checks import is_whole
+
+BATCH = 256  # examples computed at once: bounds the memory of generate(100_000)
+NUMBERS = 2**22  # of an input or output computed at once: fewer examples where they are large, 21 of 256x256x3
+
+
+def checked_run_seed(seed):
+    """The seed of a model's training noise: a whole number of 31 bits; None draws one."""
+    return random.randrange(2**31 - 1) if seed is None else checked_seed(seed, range(2**31 - 1))
+
+
+def checked_seed(seed, allowed=range(-(2**63), 2**63)):
+    """The seed as an int.
+
+    Raises:
+        ConfigurationError: no whole number, or one out of range.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or int(seed) not in allowed:
+        raise ConfigurationError(
+            f"Expected a seed that is a whole number from {allowed[0]} to {allowed[-1]}. Received: {seed!r}."
+        )
+    return int(seed)
+
+
+# Inputs
+
+
+def stream_of(name):
+    """The number that tells the seeds of one input from those of others; 0 of noise."""
+    return 0 if name == "noise" else int.from_bytes(name.encode()[:5])
+
+
+def draw(model, name, n=None, seed=None):
+    """`AdversarialModel.draw`."""
+    if name not in model.input_fields:
+        return None
+    field = model.input_fields[name]
+    if field.num_normals is None:
+        raise ConfigurationError(
+            f"Expected an input that can be drawn from a seed. Received: {name}. Pass its values to generate instead."
+        )
+    return field.from_normals(_normals(n, seed, field.num_normals, stream_of(name)))
+
+
+def _normals(n, seed, width, stream):
+    """Standard normal numbers, float32 (n, width), of the seeds that `generate` takes, in a stream of their own."""
+    seed = random.randrange(2**31) if seed is None else seed
+    if np.ndim(seed) == 0:
+        if not is_whole(n, 1):
+            raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
+        seeds, numbers = [seed], n * width
+    else:
+        seeds, numbers = np.asarray(seed).tolist(), width
+        if n not in (None, len(seeds)) or not seeds:
+            raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
+    normal = engine.seeded_normal([checked_seed(s) ^ stream for s in seeds], numbers)
+    return np.asarray(normal).reshape(-1, width)
+
+
+def needed_inputs(model):
+    """The names of the inputs that a seed does not stand for: users and data sets give them.
+
+    Optional ones count only where the model draws no input at all, as those of a model of two directions.
+    """
+    given = [name for name, field in model.input_fields.items() if field.num_normals is None]
+    needed = [name for name in given if name not in model.optional_inputs]
+    return needed or (given if len(given) == len(model.input_fields) else [])
+
+
+def complete_inputs(model, n=None, seed=None, inputs=None):
+    """{name: values} of all inputs that `generate(n, seed, **inputs)` samples from: what is not given is drawn.
+
+    Raises:
+        ConfigurationError: unknown names, an input that cannot be drawn and is not given, or counts that differ.
+        DataError: values that their field refuses.
+    """
+    fields = model.input_fields
+    given = {name: value for name, value in (inputs or {}).items() if value is not None}
+    for name in given:
+        if name not in fields:
+            raise ConfigurationError(
+                f"Expected inputs out of {', '.join(fields)}: {type(model).__name__} takes no others. Received: "
+                f"{name}. Leave {name} out."
+            )
+    given = {name: fields[name].asked(value) for name, value in given.items()}
+    n = _count(n, seed, given, fields)
+    if n is not None and not is_whole(n, 1):
+        raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
+    if seed is None:  # beside given noise, labels are those of the seed 0
+        seed = 0 if any(fields[name].is_noise for name in given) else random.randrange(2**31)
+    complete = {}
+    for name, field in fields.items():
+        if name in given:
+            values = given[name]
+            complete[name] = np.repeat(values, n, axis=0) if len(values) == 1 and is_whole(n, 1) else values
+        elif field.num_normals is not None:
+            complete[name] = draw(model, name, n, seed)
+        elif name not in model.optional_inputs:
+            raise ConfigurationError(
+                f"Expected {name}, which cannot be drawn from a seed: {field}. Received: no {name}. Pass them: "
+                f"generate({name}=...)."
+            )
+    if not complete:
+        raise ConfigurationError(f"Expected one of {', '.join(fields)} or several. Received: none. Pass what there is.")
+    counts = {name: len(values) for name, values in complete.items()}
+    if len(set(counts.values())) > 1 or (is_whole(n, 1) and set(counts.values()) != {n}):
+        shown = " and ".join(f"{count} {name}" for name, count in counts.items())
+        raise ConfigurationError(f"Expected one value an image under each name. Received: {shown}, n={n!r}.")
+    return complete
+
+
+def _count(n, seed, given, fields):
+    """How many examples are asked for."""
+    if n is not None:
+        return n
+    if np.ndim(seed):
+        return len(seed)
+    lengths = [len(values) for values in given.values()]
+    fixed = [length for length in lengths if length > 1]
+    single = any(fields[name].is_noise or fields[name].num_normals is None for name in given)
+    return fixed[0] if fixed else 1 if single else None
+
+
+# Outputs
+
+
+def in_order(inputs, fields):
+    """Inputs as a list in the order of the fields, given as such, as a dict by name, or as one tensor."""
+    if isinstance(inputs, dict):
+        return [inputs[name] for name in fields if name in inputs]
+    return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+
+
+def checked_inputs(model, inputs):
+    """The inputs of `AdversarialModel.sample`, {name: values}, as their fields check them.
+
+    Raises:
+        ConfigurationError: names of no input, or an input that is missing.
+        DataError: values that their field refuses.
+    """
+    fields = model.input_fields
+    needed = {name for name in fields if name not in model.optional_inputs}
+    if not inputs or not needed <= set(inputs) <= set(fields):
+        raise ConfigurationError(
+            f"Expected values of {', '.join(fields)}, arrays (N, ...) by name. Received: "
+            f"{', '.join(inputs) or 'none'}. Use generate, which draws what can be drawn."
+        )
+    return {name: fields[name].check(values) for name, values in inputs.items()}
+
+
+def encode_inputs(model, inputs):
+    """{name: tensor} of inputs as networks take them, in the order of the fields."""
+    return {name: field.encode(inputs[name]) for name, field in model.input_fields.items() if name in inputs}
+
+
+def outputs_of(model, inputs):
+    """{name: values} of what the model makes of inputs: the function that `sample` compiles and exports hold."""
+    made = model(encode_inputs(model, inputs), training=False)
+    if not isinstance(made, dict):
+        made = {next(iter(model.output_fields)): made}
+    return {name: model.output_fields[name].decode(made[name]) for name in model.output_fields if name in made}
+
+
+def sample(model, inputs, batch=None):
+    """`AdversarialModel.sample`, computed `batch` examples at a time; None: as many as `BATCH` and `NUMBERS` allow."""
+    shapes = [np.shape(values)[1:] for values in inputs.values()]
+    shapes += [field.shape for field in model.output_fields.values() if None not in field.shape]
+    batch = batch or max(1, min(BATCH, NUMBERS // max(math.prod(shape) for shape in shapes)))
+    if getattr(model, "_compiled_sample", None) is None:
+        model._compiled_sample = engine.function(lambda inputs: outputs_of(model, inputs))
+    count = len(next(iter(inputs.values())))
+    parts = [
+        model._compiled_sample({name: values[i : i + batch] for name, values in inputs.items()})
+        for i in range(0, count, batch)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def generate(model, n, seed, inputs):
+    """`AdversarialModel.generate`."""
+    complete = complete_inputs(model, n, seed, inputs)
+    # Kernels divide a batch among threads by its size and round accordingly: examples with seeds of their own are
+    # made one at a time, which alone keeps each the same in any batch.
+    return only(sample(model, complete, batch=1 if np.ndim(seed) else None))
+
+
+def only(outputs):
+    """The one output; a dict where there are several."""
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+# Pictures
+
+
+def given_inputs(model, n, given):
+    """{name: values} of the inputs that cannot be drawn, n of each, out of examples of the data.
+
+    Args:
+        model: an `AdversarialModel`.
+        n: how many; the examples are repeated where they are fewer.
+        given: {name: values} of examples; None for none.
+    """
+    fields, given = model.input_fields, given or {}
+    return {
+        name: np.take(given[name], np.arange(n) % len(given[name]), axis=0)
+        for name, field in fields.items()
+        if field.num_normals is None and name in given
+    }
+
+
+def for_grid(model, rows, columns, seed=None, given=None):
+    """The inputs of a picture of so many rows and columns, one class a column where the labels allow it.
+
+    Args:
+        model: an `AdversarialModel`.
+        rows, columns: whole numbers, 1 or more.
+        seed: see `AdversarialModel.generate`.
+        given: {name: values} of examples, for inputs that cannot be drawn; they are repeated to fill the picture.
+
+    Returns:
+        {name: values}, each (rows * columns, ...).
+    """
+    n = rows * columns
+    inputs = given_inputs(model, n, given)
+    for name, field in model.input_fields.items():
+        values = field.in_grid(n, columns)
+        if values is not None:
+            inputs[name] = values
+    return complete_inputs(model, n, seed, inputs)
+
+
+def sheet(model, rows, columns, seed=None, given=None):
+    """One picture of what a model makes: its outputs, so many in a row.
+
+    Where an input cannot be drawn, as in a translation of images, each output stands between that input and what else
+    the data have of the example, such as the image to be made. A model of several `ways` shows one after the other.
+
+    Args:
+        model: an `AdversarialModel`.
+        rows, columns: whole numbers, 1 or more.
+        seed: see `AdversarialModel.generate`.
+        given: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was given last.
+
+    Returns:
+        uint8 (height, width, channels).
+
+    Raises:
+        ConfigurationError: an input that cannot be drawn and is not given.
+    """
+    given = model.shown_examples if given is None else given
+    inputs = for_grid(model, rows, columns, seed, given)
+    if model.ways:  # each way's inputs, then what is made of them
+        shown = []
+        for names in model.ways.values():
+            chosen = {name: inputs[name] for name in names}
+            shown += [(model.input_fields[name], values) for name, values in chosen.items()]
+            shown += [(model.output_fields[name], values) for name, values in sample(model, chosen).items()]
+        return _side_by_side(shown, columns)
+    parts = [(model.output_fields[name], values) for name, values in sample(model, inputs).items()]
+    before = [(field, inputs[name]) for name, field in model.input_fields.items() if field.num_normals is None]
+    if not before:
+        return _side_by_side(parts, columns)
+    others = {name: values for name, values in given.items() if name not in inputs}
+    chosen = np.arange(rows * columns)
+    after = [
+        (model.batch_fields[name], np.take(values, chosen % len(values), axis=0)) for name, values in others.items()
+    ]
+    return _side_by_side([*before, *parts, *after], columns)
+
+
+def picture(model, values, columns=None):
+    """One picture of examples, {name: values} of inputs, outputs or batches, so many examples in a row.
+
+    Where an example has several images, they stand side by side.
+    """
+    fields = {**model.input_fields, **model.batch_fields, **model.output_fields}
+    return _side_by_side([(fields[name], array) for name, array in values.items()], columns)
+
+
+def _side_by_side(parts, columns):
+    """One picture of examples, a list of (field, values): where an example has several images, side by side."""
+    shown = [(field, values) for field, values in parts if field.picture(values[:1], 1) is not None]
+    if len(shown) == 1:
+        ((field, values),) = shown
+        return field.picture(values, columns)
+    examples = [
+        side_by_side([field.picture(values[i : i + 1], 1) for field, values in shown], gap=0)
+        for i in range(len(shown[0][1]))
+    ]
+    return grid(np.stack(examples), columns)

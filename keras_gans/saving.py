@@ -1,0 +1,184 @@
+"""What a model's file holds: its configuration, and the states that Keras leaves out."""
+
+import inspect
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+from keras import ops
+
+from keras_gans.errors import ConfigurationError
+from keras_gans.files import CONFIG, WEIGHTS, check_file
+
+# What every model's configuration has; the variants' constructors have further parameters.
+SHARED = ("discriminator_steps", "ema_decay", "seed")
+# Parameters that a card shows by other entries.
+ELSEWHERE = ("image_shape", "latent_dim", "label_space")
+
+
+# Parameters of the base that follow from the others, or that Keras has entries of its own for.
+DERIVED = ("self", "batch_fields", "input_fields", "output_fields", "name", "dtype")
+
+
+def parameters(cls):
+    """The names of the parameters of a variant's constructor.
+
+    Where the constructor passes further keywords on, those of the classes above it are included, up to the base's.
+    """
+    named = []
+    for part in cls.__mro__:
+        if part is keras.Model:
+            break
+        if "__init__" in vars(part):
+            given = inspect.signature(part.__init__).parameters.values()
+            named += [p.name for p in given if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+            if all(p.kind is not p.VAR_KEYWORD for p in given):
+                break
+    return [name for name in dict.fromkeys(named) if name not in DERIVED]
+
+
+def get_config(model):
+    """The configuration of a model: the attribute of each parameter of its constructor, under the same name.
+
+    Raises:
+        ConfigurationError: a parameter without an attribute, which a file would lose.
+    """
+    values = {}
+    for name in parameters(type(model)):
+        if not hasattr(model, name):
+            raise ConfigurationError(
+                f"Expected an attribute for each parameter of {type(model).__name__}'s constructor, which files keep. "
+                f"Received: {name} without one. Set self.{name} = {name} in the constructor."
+            )
+        values[name] = getattr(model, name)
+    return {
+        "name": model.name,
+        "dtype": keras.saving.serialize_keras_object(model.dtype_policy),
+        **{name: _serialized(value) for name, value in values.items()},
+        "slots": model.slots.get_config()["slots"],
+    }
+
+
+def _serialized(value):
+    if isinstance(value, (list, tuple)):
+        return [_serialized(part) for part in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return keras.saving.serialize_keras_object(value)
+
+
+def from_config(cls, config, custom_objects=None):
+    """The model of a configuration."""
+    known = parameters(cls)
+    # Older files have "label_space": None in the configuration of every unconditional variant.
+    config = {name: value for name, value in config.items() if value is not None or name in known}
+    slots = config.pop("slots", {})
+    model = cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+    for name, about in slots.items():
+        model.slots.get(name, **about)
+    return model
+
+
+def get_compile_config(model):
+    """What `compile` was given, for a file."""
+    if not model.compiled:
+        return {}
+    return {
+        "g_optimizer": keras.saving.serialize_keras_object(model.g_optimizer),
+        "d_optimizer": keras.saving.serialize_keras_object(model.d_optimizer),
+        "jit_compile": model.jit_compile,
+        "run_eagerly": model.run_eagerly,
+        "steps_per_execution": model.steps_per_execution,
+    }
+
+
+def hyper_parameters(model):
+    """What the variant's objective was set to, `{name: value}`, for cards.
+
+    These are the parameters of the constructor without networks and without what every model has. A function or an
+    object, such as a divergence, is shown by its name.
+    """
+    plain = (bool, int, float, str, list, tuple)
+    shown = {}
+    for name in parameters(type(model)):
+        value = getattr(model, name)
+        networks = model.networks(name)
+        if name in (*SHARED, *ELSEWHERE) or value is None or any(isinstance(n, keras.Model) for n in networks):
+            continue
+        shown[name] = value if isinstance(value, plain) else getattr(value, "__name__", type(value).__name__)
+    return shown
+
+
+# States that Keras keeps out of `weights` and out of files
+
+
+def _states(model):
+    """(key, variable) of the seeds of latents and dropout, and of the logs' running means.
+
+    An epoch that is resumed goes on with all of them.
+    """
+    saved = {id(weight) for weight in model.weights}
+    seeds = [variable for variable in model.variables if id(variable) not in saved]
+    return [
+        *((f"seed_{i}", state) for i, state in enumerate(seeds)),
+        *((f"log_{i}", variable) for i, variable in enumerate(model.metrics_variables)),
+    ]
+
+
+def save_states(model, store):
+    """Puts the states into a file's store."""
+    for key, state in _states(model):
+        store[key] = ops.convert_to_numpy(state)
+
+
+def without_states(model, store):
+    """The entries of a file's store that are Keras's own."""
+    ours = {key for key, _ in _states(model)}
+    return {key: store[key] for key in store.keys() if key not in ours}
+
+
+def load_states(model, store):
+    """Takes the states from a file's store, where it has them."""
+    for key, state in _states(model):
+        if key in store.keys():
+            state.assign(store[key])
+
+
+# Files of older versions
+
+
+def older_structure(path):
+    """What is old about the model of this library in a `.keras` file, and what to do; None for any other file.
+
+    Version 0.1.0 kept the averages of the weights as a network, "ema_generator", and some variants had other networks.
+
+    Args:
+        path: of a file that could not be read.
+    """
+    try:
+        check_file(Path(path))
+        with zipfile.ZipFile(path) as members:
+            config = json.loads(members.read(CONFIG))
+            with h5py.File(io.BytesIO(members.read(WEIGHTS)), "r") as weights:
+                averages = "ema_generator" in weights
+        cls = keras.saving.get_registered_object(config["registered_name"])
+        if not hasattr(cls, "batch_losses"):  # no model of this library
+            return None
+        unknown = sorted(set(config["config"]) - {*parameters(cls), "name", "dtype", "slots"})
+    except Exception:  # zip, HDF5 and Keras each have their own for a damaged file
+        return None
+    if not averages and not unknown:
+        return None
+    found = "a moving average that is a network" if averages else f"the options {_shown(unknown)}"
+    return (
+        f"a {cls.__name__} with {found}, as version 0.1.0 saved it. Train it again, or load it with version 0.1.0 of "
+        "keras_gans."
+    )
+
+
+def _shown(names):
+    """A few names of a file, which may be a stranger's, on one short line that a terminal can show."""
+    return ", ".join(ascii(name[:30])[1:-1] for name in names[:5])

@@ -1,0 +1,170 @@
+"""Images and label maps: what is refused and with which remedy, and both ways between users and networks."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import Images, LabelMaps, check_image_shape, check_images
+
+SHAPE = (4, 4, 1)
+
+
+def grey(count=4, value=0.5, dtype="float32"):
+    return np.full((count, *SHAPE), value, dtype)
+
+
+def holed(value):
+    images = grey()
+    images[1, 2, 3, 0] = value
+    return images
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+# Images
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(0.5, "float32"), (-1, "float16"), (1.0005, "float64"), (255, "uint8")])
+def test_good_images_pass(value, dtype):
+    images = grey(value=value, dtype=dtype)
+    assert check_images(images, SHAPE) is None
+    assert Images(SHAPE).check(images) is images
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((4, 5, 4, 1), "uint8"), r"shape \(N, 4, 4, 1\). Received: \(4, 5, 4, 1\).*image_shape=\(5, 4, 1\)"),
+        (np.zeros((4, 4, 4, 3), "uint8"), r"Received: \(4, 4, 4, 3\)"),
+        (np.zeros((4, 4, 4), "uint8"), r"Received: \(4, 4, 4\)"),
+        (np.zeros((4, 4, 1), "uint8"), r"Received: \(4, 4, 1\)"),
+        (grey(0), "at least one image in a batch"),
+        (holed(np.nan), "finite values. Received: 1 NaN or infinite"),
+        (holed(-np.inf), "finite values. Received: 1 NaN or infinite"),
+        (grey(value=1.01), r"floats in \[-1, 1\]. Received: values from 1.01 to 1.01"),
+        (holed(255.0), r"Received: values from 0.5 to 255.*x / 127.5 - 1"),
+        (holed(-1.01), "Received: values from -1.01 to 0.5"),
+        (grey(dtype="int64", value=9), r"Received: dtype int64.*astype\(\"uint8\"\)"),
+        (grey(dtype="bool"), "Received: dtype bool"),
+    ],
+)
+def test_bad_images_are_errors_with_a_remedy(images, message):
+    with pytest.raises(DataError, match=message):
+        check_images(images, SHAPE)
+    with pytest.raises(DataError, match=message):
+        Images(SHAPE).check(images)
+
+
+def test_tensors_are_checked():
+    assert check_images(ops.convert_to_tensor(grey()), SHAPE) is None
+    with pytest.raises(DataError, match="finite"):
+        check_images(ops.convert_to_tensor(holed(np.nan)), SHAPE)
+
+
+@pytest.mark.parametrize(
+    "shape, remedy",
+    [
+        ((5, 8, 8), r"images\[..., None\]"),
+        ((8, 8, 1), r"images\[None\]"),
+        ((5, 9, 8, 1), r"or build the model with image_shape=\(9, 8, 1\)"),
+        ((5, 9), r"image_size=...\)\)\.$"),
+    ],
+)
+def test_the_remedy_fits_the_shape(shape, remedy):
+    with pytest.raises(DataError, match=remedy):
+        check_images(np.zeros(shape, "uint8"), (8, 8, 1))
+
+
+def test_a_size_of_none_allows_any():
+    field = Images((None, None, 3))
+    for side in (1, 7):
+        assert field.check(np.zeros((2, side, 5, 3), "uint8")).shape == (2, side, 5, 3)
+    with pytest.raises(DataError, match=r"\(N, any, any, 3\). Received: \(2, 7, 5, 1\)"):
+        field.check(np.zeros((2, 7, 5, 1), "uint8"))
+    assert str(field) == "images (N, any, any, 3), uint8 or floats in [-1, 1]"
+
+
+def test_bytes_become_floats_and_come_back():
+    levels = np.arange(256, dtype="uint8").reshape(1, 16, 16, 1)
+    field = Images((16, 16, 1))
+    floats = array(field.encode(levels))
+    assert floats.dtype == "float32" and (floats.min(), floats.max()) == (-1.0, 1.0)
+    np.testing.assert_allclose(floats, levels / 127.5 - 1.0, atol=1e-6)
+    np.testing.assert_array_equal(array(field.decode(floats)), levels)
+    np.testing.assert_array_equal(array(field.encode(floats)), floats)
+
+
+def test_one_image_is_asked_for_without_a_batch_axis():
+    field = Images(SHAPE)
+    assert field.asked(grey()[0]).shape == (1, *SHAPE) and field.asked(grey()).shape == (4, *SHAPE)
+    assert field.asked(ops.convert_to_tensor(grey())).shape == (4, *SHAPE)
+
+
+def test_a_picture_is_a_grid():
+    images = np.arange(4, dtype="uint8")[:, None, None, None] * np.ones((1, *SHAPE), "uint8")
+    assert Images(SHAPE).picture(images, columns=2).shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), 28, (28, 28, 0), (28.0, 28, 1), None])
+def test_what_is_not_an_image_shape_is_refused(shape):
+    with pytest.raises(ConfigurationError, match="three whole numbers"):
+        check_image_shape(shape)
+    check_image_shape([28, 28, 1])
+
+
+# Label maps
+
+
+def test_a_map_becomes_one_hot_and_comes_back():
+    maps = np.array([[[0, 2], [1, 1]]], "uint8")
+    field = LabelMaps((2, 2), classes=3)
+    hot = array(field.encode(maps))
+    assert hot.dtype == "float32"
+    np.testing.assert_array_equal(hot, np.eye(3)[maps])
+    np.testing.assert_array_equal(array(field.encode(maps[..., None])), hot)
+    decoded = array(field.decode(hot))
+    assert decoded.dtype == "uint8"
+    np.testing.assert_array_equal(decoded, maps)
+
+
+def test_maps_of_any_whole_type_and_with_a_channel_pass():
+    field, maps = LabelMaps((2, None), classes=3), np.array([[[0, 2, 1], [1, 1, 0]]])
+    for given in (maps, maps.astype("uint8"), maps[..., None], ops.convert_to_tensor(maps), maps.tolist()):
+        np.testing.assert_array_equal(field.check(given), maps)
+    assert field.asked(maps[0]).shape == field.asked(maps).shape == (1, 2, 3)
+    assert str(field) == "label maps (N, 2, any) of whole numbers from 0 to 2"
+
+
+@pytest.mark.parametrize(
+    "maps, message",
+    [
+        (np.zeros((1, 3, 2), int), r"shape \(N, 2, 2\).*Received: \(1, 3, 2\). Resize them without interpolation"),
+        (np.zeros((2, 2), int), r"Received: \(2, 2\)"),
+        (np.zeros((1, 2, 2, 3), int), r"Received: \(1, 2, 2, 3\)"),
+        (np.zeros((0, 2, 2), int), "at least one label map"),
+        (np.zeros((1, 2, 2)), "whole numbers. Received: dtype float64"),
+        (np.array([np.zeros((2, 2), int), [[0, 0], [0, 3]]]), "from 0 to 2.*Received: 0 to 3, first in map 1"),
+        (np.full((1, 2, 2), -1), "Received: -1 to -1, first in map 0"),
+    ],
+)
+def test_bad_maps_are_errors_with_a_remedy(maps, message):
+    with pytest.raises(DataError, match=message):
+        LabelMaps((2, 2), classes=3).check(maps)
+
+
+@pytest.mark.parametrize("size, classes", [((2,), 3), ((0, 2), 3), ((2, 2, 1), 3), ((2, 2), 1), ((2, 2), 257)])
+def test_maps_that_cannot_be_are_refused(size, classes):
+    with pytest.raises(ConfigurationError, match="size|classes"):
+        LabelMaps(size, classes)
+
+
+def test_a_picture_gives_each_class_its_own_colour():
+    field = LabelMaps((1, 12), classes=12)
+    colours = field.picture(np.arange(12).reshape(1, 1, 12))
+    assert colours.shape == (1, 12, 3) and len(np.unique(colours[0], axis=0)) == 12
+    assert colours[0, 0].tolist() == [0, 0, 0]
+    assert keras.utils.array_to_img(colours).size == (12, 1)
