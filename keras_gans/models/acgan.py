@@ -1,44 +1,45 @@
 """ACGAN: Odena, Olah and Shlens, 2017, "Conditional image synthesis with auxiliary classifier GANs",
 https://arxiv.org/abs/1610.09585
 
-Objective, for a discriminator that sees no label and predicts it beside its verdict: with the logit d, the logits c of
-the labels, and L(c, y) = -log p(y) of what they say,
+The discriminator does not see the label; it predicts it, beside the logit d that an image is real. With the logits c of
+the labels and L(c, y) = -log p(y) under them,
+
+Objective:
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z, y)))] + E[L(c(x), y)] + v E[L(c(G(z, y)), y)]
     generator:     E[softplus(-d(G(z, y)))] + w E[L(c(G(z, y)), y)]
-v = `fake_label_weight` and w = `generator_label_weight` are 1 in the paper (of v that is the usual statement, and
-unconfirmed). With v = 0 the labels of real images alone are learned; the code of Gulrajani et al. has that, and 0.1
-for w:
-https://github.com/igul222/improved_wgan_training
+v = `fake_label_weight` and w = `generator_label_weight` are 1, as in the paper. With v = 0 the discriminator learns
+the labels of real images alone. The code of Gulrajani et al. (https://github.com/igul222/improved_wgan_training) has
+v = 0 and w = 0.1.
 
-Schedule: as of DCGAN; generated images have the labels of the real images of their batch.
+Schedule: as DCGAN's. Generated images have the labels of the real images of their batch.
 
 Departures from the paper:
 - the generator's adversarial loss is the non-saturating one; the paper's generator minimises E[log(1 - D(G(z, y)))];
-- the default networks are DCGAN's, the labels beside the latents and one logit more a label at the end; the paper's
-  tables for ImageNet and CIFAR-10 were not to be had (unconfirmed);
-- labels that are several features at once or attributes: L is summed over them; continuous ones: L is the squared
+- the default networks are DCGAN's, our choice: the labels join the latents, and the last layer has further logits for
+  the labels;
+- labels may be several features at once or attributes: L is summed over them. For continuous labels L is the squared
   distance.
 """
 
 import keras
 
-from keras_gans.data import label_space_of
-from keras_gans.data.checks import is_number
-from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import TEN_CLASSES, check_label_space, label_space_of, noise_to_images
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
+from keras_gans_core.checks import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ACGAN(AdversarialModel):
-    """Auxiliary classifier GAN: the discriminator also says what an image shows, and the generator is to be understood.
+    """Auxiliary classifier GAN: the discriminator also predicts the label, and the generator learns to be recognised.
 
     Args:
         generator, discriminator: networks, the generator of [latents, labels], the discriminator of images with
-            1 + label_space.size logits, the verdict first; with neither, DCGAN's.
+            1 + label_space.size logits, the one of real or generated first; with neither, DCGAN's.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
@@ -59,8 +60,6 @@ class ACGAN(AdversarialModel):
     Reference: Odena et al., 2017, https://arxiv.org/abs/1610.09585
     """
 
-    logits_per_image = None
-
     def __init__(
         self,
         generator=None,
@@ -77,10 +76,10 @@ class ACGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim, label_size=size)
             discriminator = build_discriminator(image_shape, logits=1 + size)
-        super().__init__(generator, discriminator, label_space=label_space, **kwargs)
+        check_networks(generator, discriminator, label_space=label_space, logits=None)
         if discriminator is not None and discriminator.output_shape[-1] != 1 + size:
             raise ConfigurationError(
-                f"Expected a discriminator with 1 + {size} logits, the verdict and those of the labels. "
+                f"Expected a discriminator with 1 + {size} logits, of real or generated and of the labels. "
                 f"Received: {discriminator.output_shape[-1]}."
             )
         if not (is_number(fake_label_weight, 0.0) and is_number(generator_label_weight, 0.0)):
@@ -88,6 +87,13 @@ class ACGAN(AdversarialModel):
                 "Expected fake_label_weight and generator_label_weight of 0 or more. "
                 f"Received: {fake_label_weight!r} and {generator_label_weight!r}."
             )
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            **noise_to_images(generator, label_space=label_space),
+            **kwargs,
+        )
+        self.label_space = label_space
         self.fake_label_weight, self.generator_label_weight = fake_label_weight, generator_label_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
@@ -95,39 +101,41 @@ class ACGAN(AdversarialModel):
     def for_data(cls, dataset, **options):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
 
-    def verdict(self, images, training=True):
+    def logits(self, images, training=True):
         """The logit that images are real, (N, 1), and those of their labels, (N, label_space.size)."""
         logits = self.score(images, training)
         return logits[:, :1], logits[:, 1:]
 
     def discriminator_loss(self, real, fake, labels, training=True):
         """Of real and generated images with the same encoded labels."""
-        (real_logits, of_real), (fake_logits, of_fake) = self.verdict(real, training), self.verdict(fake, training)
-        game = non_saturating_discriminator_loss(real_logits, fake_logits, self.real_target)
-        loss = game + self.label_space.loss(of_real, labels)
+        (real_logits, of_real), (fake_logits, of_fake) = self.logits(real, training), self.logits(fake, training)
+        adversarial = non_saturating_discriminator_loss(real_logits, fake_logits, self.real_target)
+        loss = adversarial + self.label_space.loss(of_real, labels)
         return loss + self.fake_label_weight * self.label_space.loss(of_fake, labels)
 
     def generator_loss(self, fake, labels, training=True):
-        fake_logits, of_fake = self.verdict(fake, training)
-        game = non_saturating_generator_loss(fake_logits)
-        return game + self.generator_label_weight * self.label_space.loss(of_fake, labels)
+        fake_logits, of_fake = self.logits(fake, training)
+        adversarial = non_saturating_generator_loss(fake_logits)
+        return adversarial + self.generator_label_weight * self.label_space.loss(of_fake, labels)
 
     def train_step(self, data):
-        images, asked = self.real_images(data), self.conditions(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            real, labels = images[i::k], asked[i::k]
-            fake = self.generator([self.latents_like(real), labels], training=True)
-            self.minimize("discriminator", self.discriminator_loss, real, fake, labels)
-        real, labels = images[k - 1 :: k], asked[k - 1 :: k]
-        played = self.play([self.latents_like(real), labels])
-        d_loss = self.minimize("discriminator", self.discriminator_loss, real, played.images, labels)
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), played)
+        batch = self.encode_batch(data)
+        for real, labels in self.shares(batch["images"], batch["labels"]):
+            fake = self.record([self.latents_like(real), labels])
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs, labels)
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def paper_optimizers(self):
-        return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}
+    def batch_losses(self, images, labels):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return {
+            "d_loss": self.discriminator_loss(images, fake, labels, training=False),
+            "g_loss": self.generator_loss(fake, labels, training=False),
+        }
 
-    def get_config(self):
-        weights = {"fake_label_weight": self.fake_label_weight, "generator_label_weight": self.generator_label_weight}
-        return {**super().get_config(), **weights}
+    def batch_scores(self, images, labels):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return self.logits(images, training=False)[0], self.logits(fake, training=False)[0]
+
+    def paper_optimizers(self):
+        return {player: FusedAdam(2e-4, beta_1=0.5) for player in self.players}

@@ -1,27 +1,23 @@
 """ALI: Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky and Courville, 2017, "Adversarially learned inference",
 https://arxiv.org/abs/1606.00704; code: https://github.com/IshmaelBelghazi/ALI
-BiGAN: Donahue, Krähenbühl and Darrell, 2017, "Adversarial feature learning", https://arxiv.org/abs/1605.09782; code:
-https://github.com/jeffdonahue/bigan
 
 Objective, with the decoder G, an encoder q(z|x) and logits d of pairs (latents, images), positive where a pair is taken
 for one of data:
     discriminator:        E_q[softplus(-d(z^, x))] + E_p[softplus(d(z, G(z)))],   x of the data, z^ from q(z|x)
     generator + encoder:  E_q[softplus(d(z^, x))] + E_p[softplus(-d(z, G(z)))],   z from the prior
-ALI's encoder gives mu and log sigma, z^ = mu + exp(log sigma) * eps with eps from N(0, 1), and its prior is N(0, 1).
-BiGAN's encoder is deterministic, its prior U[-1, 1], and its losses are half of these.
-At the optimum the joint distributions q(x) q(z|x) and p(z) p(x|z) are the same; that x is reconstructed is no term.
+The encoder gives mu and log sigma: z^ = mu + exp(log sigma) * eps with eps from N(0, 1). The prior is N(0, 1). At the
+optimum the joint distributions q(x) q(z|x) and p(z) p(x|z) are the same. There is no reconstruction term.
 
-Schedule: one step of all three networks, their gradients taken at the same weights on the same images and latents; the
-discriminator sees the pairs of both kinds in one batch, whose statistics its batch norm takes. With
-`discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
+Schedule: one step of all three networks. Their gradients are taken at the same weights on the same images and latents.
+The discriminator sees the pairs of both kinds as one batch: where it has batch norm, the statistics are those of both.
+With `discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
 
-Departures from the papers:
-- the tables are those for 32x32; at 28x28 the coarsest map is 3x3, not 4x4, and other sizes need networks of one's own;
-- images are in [-1, 1]: the decoder's are 2 * sigmoid - 1, and dropped pixels are grey where the code's are black;
-- a maxout layer has as many units as the tables say; the published code's have half, each the larger of two of them;
-- each player's loss has a pass of the discriminator of its own, with other dropout masks; the code's has one for both;
-- BiGAN too can begin at the mean image (`for_data`), as ALI's code does;
-- BiGAN without the weight decay of its code, 2.5e-5, and without the linear decay of the rate in the second 200 epochs.
+Departures from the paper:
+- the networks are those of the table for 32x32. At 28x28 the coarsest map is 3x3, not 4x4. Other sizes need other
+  networks;
+- images are in [-1, 1]: the decoder's are 2 * sigmoid - 1. Dropped pixels are grey; the code's are black;
+- a maxout layer has as many units as the table says. The published code's has half, each the larger of two of them;
+- each player's loss has its own pass of the discriminator, with other dropout masks. The code's has one for both.
 """
 
 import keras
@@ -29,17 +25,16 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans import engine
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import to_uint8
-from keras_gans.layers import FusedBatchNormalization, UntiedBias, seeded_dropout
+from keras_gans.fields import check_image_shape, noise_to_images
+from keras_gans.layers import FusedBatchNormalization, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss
-from keras_gans.model import AdversarialModel, check_encoder, uniform_of
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_encoder, check_networks, latents_and_images
+from keras_gans.networks.encoding import encode_images
+from keras_gans.networks.mean_image import biased_pixels, set_mean_image
 from keras_gans.optimizers import FusedAdam
 
-register = keras.saving.register_keras_serializable(package="keras_gans")
-
-PIXELS = "pixels"  # the layer that holds a bias for each pixel
 KERNELS = {32: ((5, 1), (4, 2), (4, 1), (4, 2), (4, 1)), 28: ((5, 1), (4, 2), (4, 1), (4, 2), (3, 1))}
 
 
@@ -48,7 +43,7 @@ def _kernels(image_shape):
     if height != width or height not in KERNELS:
         raise ConfigurationError(
             f"Expected images of {' or '.join(f'{size}x{size}' for size in KERNELS)}. Received: {height}x{width}. "
-            "Resize them, or pass networks of your own."
+            "Resize them, or pass other networks."
         )
     return KERNELS[height]
 
@@ -71,7 +66,7 @@ def build_generator(image_shape, latent_dim=64, *, base_filters=32):
         base_filters: channels of the finest maps; the coarsest have 8 times as many.
 
     Returns:
-        A Keras model, (N, latent_dim) to images in [-1, 1], with a bias of its own for each pixel.
+        A Keras model, (N, latent_dim) to images in [-1, 1], with a bias for each pixel.
 
     Raises:
         ConfigurationError: another size.
@@ -86,7 +81,7 @@ def build_generator(image_shape, latent_dim=64, *, base_filters=32):
         )
         x = _normal_units(x, convolution, f"up{i}")
     x = layers.Conv2D(image_shape[-1], 1, use_bias=False, kernel_initializer=_weights(), name="to_image")(x)
-    return keras.Model(latents, _pixels(x), name="generator")
+    return keras.Model(latents, biased_pixels(x), name="generator")
 
 
 def build_encoder(image_shape, latent_dim=64, *, base_filters=32):
@@ -134,7 +129,7 @@ def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=
     check_image_shape(image_shape)
 
     def maxout(x, name, layer, *options, rate=dropout[1]):
-        # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
+        # It has its own seed: PyTorch's masks follow no other, and a run could not be resumed.
         x = seeded_dropout(rate, f"{name}_dropout")(x)
         pieces = [layer(*options, kernel_initializer=_weights(), name=f"{name}_{piece}")(x) for piece in "ab"]
         return layers.Maximum(name=name)(pieces)
@@ -153,79 +148,7 @@ def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=
     return keras.Model([latents, images], logits, name="discriminator")
 
 
-def build_dense_generator(image_shape, latent_dim=50, *, units=1024):
-    """BiGAN's generator for MNIST: two hidden layers, the latents entering both.
-
-    Args:
-        image_shape: (height, width, channels).
-        latent_dim: how many numbers an image is made from.
-        units: width of the hidden layers.
-
-    Returns:
-        A Keras model, (N, latent_dim) to images in [-1, 1], with a bias of its own for each pixel.
-    """
-    check_image_shape(image_shape)
-    latents = keras.Input((latent_dim,), name="latents")
-    x = layers.ReLU(name="relu0")(_plain_norm(layers.Dense(units, use_bias=False, name="hidden0")(latents), "norm0"))
-    x = _sum_of_maps(x, latents, units)
-    x = layers.ReLU(name="relu1")(_plain_norm(x, "norm1"))
-    x = layers.Dense(int(np.prod(image_shape)), use_bias=False, name="to_image")(x)
-    return keras.Model(latents, _pixels(layers.Reshape(image_shape, name="reshape")(x)), name="generator")
-
-
-def build_dense_encoder(image_shape, latent_dim=50, *, units=1024):
-    """BiGAN's encoder for MNIST: two hidden layers, then latents without bounds.
-
-    Args:
-        image_shape: (height, width, channels).
-        latent_dim: the generator's.
-        units: width of the hidden layers.
-
-    Returns:
-        A Keras model, images to latents (N, latent_dim).
-    """
-    check_image_shape(image_shape)
-    images = keras.Input(image_shape, name="images")
-    x = layers.Dense(units, name="hidden0")(layers.Flatten(name="flatten")(images))
-    x = layers.Dense(units, use_bias=False, name="hidden1")(layers.LeakyReLU(0.2, name="relu0")(x))
-    x = layers.LeakyReLU(0.2, name="relu1")(_plain_norm(x, "norm1"))
-    return keras.Model(images, layers.Dense(latent_dim, dtype="float32", name="code")(x), name="encoder")
-
-
-def build_dense_discriminator(image_shape, latent_dim=50, *, units=1024):
-    """BiGAN's discriminator of pairs for MNIST: the latents enter the second of two hidden layers.
-
-    Args:
-        image_shape: (height, width, channels).
-        latent_dim: the generator's.
-        units: width of the hidden layers.
-
-    Returns:
-        A Keras model, [latents (N, latent_dim), images] to logits (N, 1).
-    """
-    check_image_shape(image_shape)
-    latents, images = keras.Input((latent_dim,), name="latents"), keras.Input(image_shape, name="images")
-    x = layers.Dense(units, name="hidden0")(layers.Flatten(name="flatten")(images))
-    x = _sum_of_maps(layers.LeakyReLU(0.2, name="relu0")(x), latents, units)
-    x = layers.LeakyReLU(0.2, name="relu1")(_plain_norm(x, "norm1"))
-    return keras.Model([latents, images], layers.Dense(1, dtype="float32", name="logits")(x), name="discriminator")
-
-
-def _plain_norm(x, name):
-    return FusedBatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, name=name)(x)
-
-
-def _sum_of_maps(x, latents, units):
-    from_latents = layers.Dense(units, use_bias=False, name="from_latents")(latents)
-    return layers.Add(name="sum")([layers.Dense(units, use_bias=False, name="hidden1")(x), from_latents])
-
-
-def _pixels(x):
-    x = layers.Activation("sigmoid", dtype="float32", name="sigmoid")(UntiedBias(dtype="float32", name=PIXELS)(x))
-    return layers.Rescaling(2.0, offset=-1.0, dtype="float32", name="images")(x)
-
-
-@register
+@keras.saving.register_keras_serializable(package="keras_gans")
 class ALI(AdversarialModel):
     """GAN with an encoder, whose discriminator judges images and latents together.
 
@@ -236,7 +159,8 @@ class ALI(AdversarialModel):
             (N, latent_dim), the latents themselves. With no network given, all three are the paper's for 32x32.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default networks.
-        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`. The average is of the generator, not of the
+            encoder.
 
     Raises:
         ConfigurationError: networks that do not fit each other.
@@ -252,18 +176,27 @@ class ALI(AdversarialModel):
     Reference: Dumoulin et al., 2017, https://arxiv.org/abs/1606.00704
     """
 
-    encoders = ("encoder",)
-    builders = (build_generator, build_discriminator, build_encoder)
+    players = {"generator": ("generator", "encoder"), "discriminator": ("discriminator",)}
+    kept = ("generator", "encoder")
 
     def __init__(
         self, generator=None, discriminator=None, encoder=None, *, image_shape=(32, 32, 3), latent_dim=64, **kwargs
     ):
         if generator is None and discriminator is None and encoder is None:
-            generator, discriminator, encoder = (build(image_shape, latent_dim) for build in self.builders)
-        super().__init__(generator, discriminator, **kwargs)
+            generator = build_generator(image_shape, latent_dim)
+            discriminator = build_discriminator(image_shape, latent_dim)
+            encoder = build_encoder(image_shape, latent_dim)
+        check_networks(generator, discriminator, judged=latents_and_images)
         if encoder is not None or discriminator is not None:
-            check_encoder("encoder", encoder, self.image_shape, 2 * self.latent_dim, self.latent_dim)
-        self.encoder = encoder
+            latents = generator.input_shape[-1]
+            check_encoder("encoder", encoder, generator.output_shape[1:], 2 * latents, latents)
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            encoder=encoder,
+            **noise_to_images(generator),
+            **kwargs,
+        )
 
     @classmethod
     def for_data(cls, dataset, **options):
@@ -272,7 +205,7 @@ class ALI(AdversarialModel):
         return model
 
     def initialize_from_data(self, images):
-        """Sets the biases of the generator's pixels so that it begins near the mean image, as ALI's code does.
+        """Sets the biases of the generator's pixels so that it begins near the mean image, as the paper's code does.
 
         Call it once, before `fit`; `for_data` does.
 
@@ -283,26 +216,9 @@ class ALI(AdversarialModel):
             ConfigurationError: a generator without the paper's layer "pixels".
             DataError: images that do not fit the model.
         """
-        self.check_examples(images, self.example_shape)
-        images = np.asarray(images)
-        mean = images.mean(axis=0, dtype="float64")
-        mean = mean / 255 if images.dtype == "uint8" else mean / 2 + 0.5
-        mean = mean.clip(1e-3, 1 - 1e-3)  # a pixel that is always black would never be anything else
-        for generator in (self.generator, self.sampling_generator):
-            names = [layer.name for layer in generator.layers]
-            if PIXELS not in names:
-                raise ConfigurationError(
-                    f"Expected a generator with a layer named {PIXELS!r}, of a bias for each pixel. Received the "
-                    f"layers: {', '.join(names)}. Leave the call out, or use build_generator."
-                )
-            generator.get_layer(PIXELS).bias.assign(np.log(mean / (1 - mean)).astype("float32"))
-
-    def judged_shapes(self, generator):
-        return [generator.input_shape[1:], generator.output_shape[1:]]
-
-    def player_variables(self, player):
-        variables = super().player_variables(player)
-        return variables if player == "discriminator" else variables + self.encoder.trainable_variables
+        set_mean_image(self.generator, self.batch_fields["images"].check(images))
+        if self.ema_decay is not None:
+            self.ema.restart()
 
     def drawn(self, code, noise):
         """Latents from q(z|x), of what the encoder made of x and standard normal noise (N, latent_dim)."""
@@ -330,47 +246,40 @@ class ALI(AdversarialModel):
         return minimax_discriminator_loss(of_generated, of_data)
 
     def train_step(self, data):
-        images = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = images[i::k]
+        *first, images = self.shares(self.encode_batch(data)["images"])
+        for share in first:
             latents = self.latents_like(share)
             fake, encoded = self.pass_through(latents, share)
             self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
-        share = images[k - 1 :: k]
-        latents = self.latents_like(share)
-        # What the discriminator learns from is made before any network moves, and the discriminator moves last, so that
-        # all gradients are those of the same weights.
-        played = self.keep(lambda: self.pass_through(latents, share))
+        latents = self.latents_like(images)
+        # All gradients are those of the same weights: the discriminator's inputs are made before any network moves, and
+        # the discriminator moves last.
+        made = self.record_pass(lambda: self.pass_through(latents, images))
 
         def generator_loss(made):
             fake, encoded = made
-            return self.generator_loss([encoded, share], [latents, fake])
+            return self.generator_loss([encoded, images], [latents, fake])
 
-        g_loss = self.minimize("generator", generator_loss, played)
-        fake, encoded = played.images
-        d_loss = self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
+        g_loss = self.minimize("generator", generator_loss, made)
+        fake, encoded = made.outputs
+        d_loss = self.minimize("discriminator", self.discriminator_loss, [encoded, images], [latents, fake])
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def test_step(self, data):
-        """The losses of one batch with all networks in inference mode and noise of its own."""
-        images = self.real_images(data)
+    def batch_losses(self, images):
         latents = self.latents_like(images, training=False)
         fake, encoded = self.pass_through(latents, images, training=False)
         pairs = [encoded, images], [latents, fake]
-        return self._averaged(
-            {
-                "d_loss": self.discriminator_loss(*pairs, training=False),
-                "g_loss": self.generator_loss(*pairs, training=False),
-            }
-        )
+        return {
+            "d_loss": self.discriminator_loss(*pairs, training=False),
+            "g_loss": self.generator_loss(*pairs, training=False),
+        }
 
     def encode(self, images, seed=None):
         """Latents of images.
 
         Args:
             images: uint8, or floats in [-1, 1], (N, height, width, channels).
-            seed: names a draw from q(z|x); None gives its mean. A deterministic encoder has but one answer.
+            seed: names a draw from q(z|x); None gives its mean. A deterministic encoder ignores it.
 
         Returns:
             float32 (N, latent_dim).
@@ -379,13 +288,12 @@ class ALI(AdversarialModel):
             ConfigurationError: a model without an encoder.
             DataError: images that do not fit the model.
         """
-        code = self.encoded("encoder", images)
+        code = encode_images(self, "encoder", images)
         noise = np.zeros((len(code), self.latent_dim), "float32") if seed is None else self.noise(len(code), seed)
         return ops.convert_to_numpy(self.drawn(ops.convert_to_tensor(code), ops.convert_to_tensor(noise)))
 
     def reconstruct(self, images, seed=None):
-        """Images of the latents that the encoder finds for images, by the generator that samples: with `ema_decay` the
-        moving average, although the encoder is none.
+        """Images of the latents that the encoder finds for images, by the generator's average where there is one.
 
         Args:
             images, seed: see `encode`.
@@ -396,62 +304,8 @@ class ALI(AdversarialModel):
         Raises:
             ConfigurationError, DataError: see `encode`.
         """
-        made = self.sampling_generator.predict(self.encode(images, seed), verbose=0)
-        return ops.convert_to_numpy(to_uint8(made))
+        made = self.predict(self.encode(images, seed), verbose=0)
+        return ops.convert_to_numpy(self.output_fields["images"].decode(made))
 
     def paper_optimizers(self):
-        return {player: FusedAdam(1e-4, beta_1=0.5) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "encoder": self.encoder and keras.saving.serialize_keras_object(self.encoder),
-        }
-
-
-@register
-class BiGAN(ALI):
-    """ALI with a deterministic encoder, latents from U[-1, 1] and dense networks; see `ALI`.
-
-    Args:
-        generator, discriminator, encoder: see `ALI`; with none given, the paper's for MNIST.
-        image_shape: (height, width, channels) of the default networks.
-        latent_dim: latents of the default networks.
-        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
-
-    Raises:
-        ConfigurationError: networks that do not fit each other.
-
-    Example:
-
-    >>> gan = kg.BiGAN(image_shape=(8, 8, 1), latent_dim=4)
-    >>> gan.compile()
-    >>> gan.encode(gan.generate(3, seed=0)).shape
-    (3, 4)
-
-    Reference: Donahue et al., 2017, https://arxiv.org/abs/1605.09782
-    """
-
-    builders = (build_dense_generator, build_dense_discriminator, build_dense_encoder)
-
-    def __init__(
-        self, generator=None, discriminator=None, encoder=None, *, image_shape=(28, 28, 1), latent_dim=50, **kwargs
-    ):
-        super().__init__(generator, discriminator, encoder, image_shape=image_shape, latent_dim=latent_dim, **kwargs)
-        if encoder is not None and encoder.output_shape[-1] != self.latent_dim:
-            raise ConfigurationError(
-                f"Expected an encoder to ({self.latent_dim},), since BiGAN's is deterministic. Received: one to "
-                f"{encoder.output_shape[1:]}. ALI takes means and deviations."
-            )
-
-    def prior(self, noise):
-        return 2.0 * uniform_of(noise) - 1.0
-
-    def discriminator_loss(self, data, generated, training=True):
-        return 0.5 * super().discriminator_loss(data, generated, training)
-
-    def generator_loss(self, data, generated, training=True):
-        return 0.5 * super().generator_loss(data, generated, training)
-
-    def paper_optimizers(self):
-        return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}
+        return {player: FusedAdam(1e-4, beta_1=0.5) for player in self.players}

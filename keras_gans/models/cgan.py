@@ -1,37 +1,43 @@
 """CGAN: Mirza and Osindero, 2014, "Conditional generative adversarial nets", https://arxiv.org/abs/1411.1784
 
-Objective, for labels y that both networks see (d: logit):
+Objective, for labels y, which both networks see (d: logit):
     value:         min_G max_D  E[log D(x|y)] + E[log(1 - D(G(z|y)|y))]
     discriminator: E[softplus(-d(x|y))] + E[softplus(d(G(z|y)|y))]        (the negated value)
     generator:     E[softplus(-d(G(z|y)|y))]                              (non-saturating)
 
-Schedule: as of GAN: `discriminator_steps` updates of the discriminator, each on fresh images and fresh noise, then one
-update of the generator on the noise of the last of them. Generated images have the labels of the real images of their
-batch, so that they are as frequent as in the data.
+Schedule: as GAN's: `discriminator_steps` updates of the discriminator, each on fresh images and fresh noise, then one
+update of the generator on the noise of the last one. Generated images have the labels of the real images of their
+batch, so each label is as frequent as in the data.
 
 Departures from the paper:
-- the generator's objective: the paper states the value function alone; the non-saturating form is how it is trained;
-- dropout of 0.5 is in the discriminator's hidden layers and not in the generator; the paper has it in both, and where
-  is unconfirmed;
-- momentum stays at 0.5 in `compile()`'s optimizer and the rate falls on below 1e-6; the paper raises momentum to 0.7,
-  stops the rate there, and chooses the epoch by a Parzen window on held-out images;
-- several labels at once, attributes and continuous labels are this library's: they enter as one vector.
+- the generator's objective is the non-saturating one; the paper states only the value function;
+- dropout of 0.5 follows the discriminator's hidden layers; the paper has dropout in both networks and does not say
+  where;
+- the momentum of `compile()`'s optimizer stays at 0.5 and its rate keeps falling; the paper raises the momentum to 0.7,
+  stops at a rate of 1e-6, and chooses the epoch by a Parzen window on held-out images;
+- labels may also be several classes at once, attributes or continuous values, encoded as one vector.
 """
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_gans.data import label_space_of
-from keras_gans.data.checks import check_image_shape
-from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
+from keras_gans.fields import (
+    TEN_CLASSES,
+    check_image_shape,
+    check_label_space,
+    label_space_of,
+    noise_to_images,
+    uniform_of,
+)
 from keras_gans.layers import Maxout, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
-from keras_gans.model import AdversarialModel, uniform_of
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks, labels_and_images
 
 
 def build_generator(image_shape=(28, 28, 1), latent_dim=100, label_size=10, *, units=(200, 1000, 1200)):
-    """The paper's generator for MNIST: latents and labels each through a layer of their own, then one of both.
+    """The paper's generator for MNIST: one layer for the latents, one for the labels, then a common one.
 
     Args:
         image_shape: (height, width, channels).
@@ -59,7 +65,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, label_size=10, *, u
 
 
 def build_discriminator(image_shape=(28, 28, 1), label_size=10, *, units=(240, 50, 240), pieces=(5, 5, 4)):
-    """The paper's discriminator for MNIST: maxout layers of images and of labels, then one of both.
+    """The paper's discriminator for MNIST: a maxout layer for images, one for labels, then a common one.
 
     Args:
         image_shape: (height, width, channels).
@@ -82,7 +88,7 @@ def build_discriminator(image_shape=(28, 28, 1), label_size=10, *, units=(240, 5
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class CGAN(AdversarialModel):
-    """Conditional GAN: images of what labels ask for, `generate(n, labels=...)`.
+    """Conditional GAN: makes images for given labels, `generate(n, labels=...)`.
 
     The noise is uniform on [0, 1]: z = (1 + erf(n / sqrt(2))) / 2 for normal noise n.
 
@@ -122,18 +128,19 @@ class CGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim, size)
             discriminator = build_discriminator(image_shape, size)
-        super().__init__(generator, discriminator, label_space=label_space, **kwargs)
+        check_networks(generator, discriminator, label_space=label_space, judged=labels_and_images)
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            **noise_to_images(generator, uniform_of, label_space),
+            **kwargs,
+        )
+        self.label_space = label_space
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     @classmethod
     def for_data(cls, dataset, **options):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
-
-    def judged_shapes(self, generator):
-        return [generator.input_shape[1][1:], generator.output_shape[1:]]
-
-    def prior(self, noise):
-        return uniform_of(noise)
 
     def discriminator_loss(self, real, fake, labels, training=True):
         """Of real and generated images with the same encoded labels."""
@@ -144,21 +151,27 @@ class CGAN(AdversarialModel):
         return non_saturating_generator_loss(self.score([labels, fake], training))
 
     def train_step(self, data):
-        images, asked = self.real_images(data), self.conditions(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            real, labels = images[i::k], asked[i::k]
-            fake = self.generator([self.latents_like(real), labels], training=True)
-            self.minimize("discriminator", self.discriminator_loss, real, fake, labels)
-        real, labels = images[k - 1 :: k], asked[k - 1 :: k]
-        played = self.play([self.latents_like(real), labels])
-        d_loss = self.minimize("discriminator", self.discriminator_loss, real, played.images, labels)
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), played)
+        batch = self.encode_batch(data)
+        for real, labels in self.shares(batch["images"], batch["labels"]):
+            fake = self.record([self.latents_like(real), labels])
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs, labels)
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def batch_losses(self, images, labels):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return {
+            "d_loss": self.discriminator_loss(images, fake, labels, training=False),
+            "g_loss": self.generator_loss(fake, labels, training=False),
+        }
+
+    def batch_scores(self, images, labels):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return self.score([labels, images], training=False), self.score([labels, fake], training=False)
 
     def paper_optimizers(self):
         rate = {"initial_learning_rate": 0.1, "decay_steps": 10_000, "decay_rate": 1.00004**-10_000}
         return {
             player: keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(**rate), momentum=0.5)
-            for player in ("generator", "discriminator")
+            for player in self.players
         }

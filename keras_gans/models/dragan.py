@@ -4,43 +4,45 @@ https://arxiv.org/abs/1705.07215
 Objective:
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z)))] + gp_weight E[(|grad d(x')|_2 - 1)^2]     (d: logit)
     generator:     E[softplus(-d(G(z)))]                                                          (non-saturating)
-with x' = x + e std / 2 u around the data, e ~ U[0, 1] one for each image, u ~ U[0, 1] one for each pixel, and std the
-standard deviation of the update's whole batch of images.
+with x' = x + e (std / 2) u near the data: e ~ U[0, 1] once for each image, u ~ U[0, 1] for each pixel, and std the
+standard deviation of all pixels of the update's batch.
 
 Schedule: the discriminator on real and generated images in two batches, then the generator on fresh noise, 1:1. With
-`discriminator_steps=k` the batch is dealt out to k discriminator updates, each with latents of its own.
+`discriminator_steps=k` the batch is split among k discriminator updates, each with its own latents.
 
 Departures from the paper:
-- the penalty, the optimizers and the schedule are those of the authors' code; what the paper's text says of the noise
-  is unconfirmed;
-- networks: DCGAN's, without batch normalization in the discriminator; the authors' code has one hidden layer for each
-  player;
-- images are in [-1, 1], where a slope of one is as steep as one of two in the code's [0, 1];
+- the penalty's points, the optimizers and the schedule follow the authors' code (kodalinaveen3/DRAGAN), not the paper's
+  text;
+- networks: DCGAN's, without batch normalization in the discriminator; in the authors' code each player has one hidden
+  layer;
+- images are in [-1, 1]; the code has [0, 1], where the same function of the pixels has twice the slope;
 - prior: normal; the authors' code draws from U(-1, 1).
 """
 
 import keras
 from keras import ops
 
-from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import noise_to_images
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import dragan_penalty
+from keras_gans_core.checks import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class DRAGAN(AdversarialModel):
     """Deep regret analytic GAN: a discriminator whose slope is near one around the data.
 
-    While it trains, `d_loss` is the discriminator's whole loss at the last of a step's updates and `gp` the penalty in
-    it without its weight.
+    In the logs, `d_loss` is the discriminator's whole loss at the last of a step's updates, and `gp` is the penalty in
+    it before it is multiplied by its weight.
 
     Args:
-        generator, discriminator: networks, the discriminator best without batch normalization, since the penalty is of
-            each image's own gradient; with neither, DCGAN's for `image_shape` and `latent_dim`, without it there.
+        generator, discriminator: networks; with neither, DCGAN's for `image_shape` and `latent_dim`. The discriminator
+            should have no batch normalization, because the penalty is of the gradient of each image by itself.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         gp_weight: weight of the penalty, 0 or more.
@@ -76,7 +78,8 @@ class DRAGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim)
             discriminator = build_discriminator(image_shape, batch_norm=False)
-        super().__init__(generator, discriminator, **kwargs)
+        check_networks(generator, discriminator)
+        super().__init__(generator=generator, discriminator=discriminator, **noise_to_images(generator), **kwargs)
         self.gp_weight = gp_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
@@ -96,17 +99,11 @@ class DRAGAN(AdversarialModel):
         return non_saturating_generator_loss(self.score(fake, training))
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, share, fake))
-        g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
+        for real in self.shares(self.encode_batch(data)["images"]):
+            fake = self.generator(self.latents_like(real), training=True)
+            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, real, fake))
+        g_loss = self.minimize("generator", self.generator_loss, self.record(self.latents_like(real)))
         return self.log(d_loss=d_loss, g_loss=g_loss, gp=gp)
 
     def paper_optimizers(self):
-        return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        return {**super().get_config(), "gp_weight": self.gp_weight}
+        return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in self.players}

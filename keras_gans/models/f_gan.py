@@ -2,27 +2,29 @@
 minimization", https://arxiv.org/abs/1606.00709
 
 Objective, for a divergence with activation g and conjugate f*, and the discriminator's score V:
-    value:         F = E[g(V(x))] - E[f*(g(V(G(z))))], which bounds D_f(p_data || p_G) from below
+    value:         F = E[g(V(x))] - E[f*(g(V(G(z))))], a lower bound of D_f(p_data || p_G)
     discriminator: -F
     generator:     -E[g(V(G(z)))]          practical, section 3.2 (the default), or
-                   -E[f*(g(V(G(z))))]      `generator_objective=f_gan_generator_loss`: F itself
+                   -E[f*(g(V(G(z))))]      F itself, with `generator_objective=f_gan_generator_loss`
 
-An image is taken for real where g(V) is above the divergence's `threshold`, which is not V > 0 for all of them.
+The discriminator takes an image for real where g(V) is above the divergence's `threshold`. For some divergences that is
+not V > 0.
 
-Schedule (algorithm 1): one step of both players, their gradients taken at the same weights on the same images and
-noise. With `discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
+Schedule (algorithm 1): one step of both players, with gradients at the same weights on the same images and noise. With
+`discriminator_steps=k` the batch is split, and k - 1 updates of the discriminator come first.
 
 Departures from the paper:
-- optimizer: Adam at 2e-4 with beta_1 of 0.5; the paper's for MNIST is unconfirmed, as are the networks' details;
-- each player has an optimizer of its own, where algorithm 1 has one step of gradient descent.
+- optimizer: Adam with a learning rate of 2e-4 and beta_1 of 0.5, and one for each player, our choice; algorithm 1 is
+  gradient descent;
+- networks: fully connected, for digits, with weights from U(-0.05, 0.05), our choice after the paper's for MNIST.
 """
 
 import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape, noise_to_images, symmetric_uniform
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import (
     FDivergence,
@@ -31,6 +33,7 @@ from keras_gans.losses import (
     f_gan_practical_generator_loss,
 )
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 
 
 def _small():
@@ -38,7 +41,7 @@ def _small():
 
 
 def build_generator(image_shape, latent_dim=100, *, units=1200):
-    """The paper's generator for MNIST (unconfirmed): two hidden layers with batch norm, then sigmoid pixels.
+    """A generator for digits: two hidden layers with batch norm, then sigmoid pixels.
 
     Args:
         image_shape: (height, width, channels).
@@ -61,14 +64,14 @@ def build_generator(image_shape, latent_dim=100, *, units=1200):
 
 
 def build_discriminator(image_shape, *, units=240):
-    """The paper's variational function for MNIST (unconfirmed): two hidden layers of exponential linear units, a score.
+    """A variational function for digits: two hidden layers of exponential linear units, then a score.
 
     Args:
         image_shape: (height, width, channels).
         units: width of both hidden layers.
 
     Returns:
-        A Keras model, images to scores (N, 1), without an activation: the divergence has it.
+        A Keras model, images to scores (N, 1). It has no output activation: the divergence brings its own.
     """
     check_image_shape(image_shape)
     images = keras.Input(image_shape, name="images")
@@ -82,13 +85,13 @@ def build_discriminator(image_shape, *, units=240):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FGAN(AdversarialModel):
-    """Generative adversarial network of any f-divergence.
+    """GAN that minimises any f-divergence.
 
     The noise is uniform on [-1, 1]: z = erf(n / sqrt(2)) for normal noise n.
 
     Args:
-        generator, discriminator: networks, the discriminator ending in a score without an activation; with neither, the
-            paper's for MNIST, for `image_shape` and `latent_dim`.
+        generator, discriminator: networks, the discriminator ending in a score without an activation; with neither,
+            fully connected ones for `image_shape` and `latent_dim`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         divergence: one of `keras_gans.losses`, such as `KullbackLeibler()`; None for `GANDivergence()`.
@@ -97,7 +100,8 @@ class FGAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: no divergence, an objective that is no function, or networks that do not fit each other.
+        ConfigurationError: something else than a divergence, an objective that is not a function, or networks that do
+            not fit each other.
 
     Example:
 
@@ -133,11 +137,14 @@ class FGAN(AdversarialModel):
             )
         if generator is None and discriminator is None:
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
-        super().__init__(generator, discriminator, **kwargs)
+        check_networks(generator, discriminator)
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            **noise_to_images(generator, symmetric_uniform),
+            **kwargs,
+        )
         self.divergence, self.generator_objective = divergence, generator_objective
-
-    def prior(self, noise):
-        return ops.erf(noise * 0.5**0.5)
 
     def discriminator_loss(self, real, fake, training=True):
         return f_gan_discriminator_loss(self.divergence, self.score(real, training), self.score(fake, training))
@@ -146,30 +153,20 @@ class FGAN(AdversarialModel):
         return self.generator_objective(self.divergence, self.score(fake, training))
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            self.minimize("discriminator", self.discriminator_loss, share, fake)
-        share = real[k - 1 :: k]
-        # The images are made before either player moves and the generator moves first, so that both gradients are
-        # those of the same weights.
-        played = self.play(self.latents_like(share))
-        g_loss = self.minimize("generator", self.generator_loss, played)
-        d_loss = self.minimize("discriminator", self.discriminator_loss, share, played.images)
+        *shares, last = self.shares(self.encode_batch(data)["images"])
+        for real in shares:
+            fake = self.generator(self.latents_like(real), training=True)
+            self.minimize("discriminator", self.discriminator_loss, real, fake)
+        # Both gradients are at the same weights: the images are generated before either update, and the generator,
+        # whose loss reads the discriminator, is updated first.
+        fake = self.record(self.latents_like(last))
+        g_loss = self.minimize("generator", self.generator_loss, fake)
+        d_loss = self.minimize("discriminator", self.discriminator_loss, last, fake.outputs)
         return self.log(d_loss=d_loss, g_loss=g_loss)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "divergence": keras.saving.serialize_keras_object(self.divergence),
-            "generator_objective": keras.saving.serialize_keras_object(self.generator_objective),
-        }
 
 
 def _check_domain(divergence):
-    """Refuses a divergence whose activation leaves the domain of its conjugate: its bound would be none."""
+    """Refuses a divergence whose activation leaves the domain of its conjugate: F would not be a bound."""
     scores = np.linspace(-5.0, 5.0, 41, dtype="float32")
     made = divergence.activation(scores), divergence.conjugate(divergence.activation(scores))
     t, expected, conjugates = map(ops.convert_to_numpy, (*made, divergence.activated_conjugate(scores)))

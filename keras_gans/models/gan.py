@@ -4,14 +4,14 @@ Objective:
     value:         min_G max_D  E[log D(x)] + E[log(1 - D(G(z)))]
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z)))]        (d: logit; the negated value)
     generator:     E[softplus(-d(G(z)))]    non-saturating, as in all the paper's experiments (the default), or
-                   -E[softplus(d(G(z)))]    minimax: `generator_objective=minimax_generator_loss`
+                   -E[softplus(d(G(z)))]    minimax, with `generator_objective=minimax_generator_loss`
 
 Schedule (algorithm 1): k = `discriminator_steps` updates of the discriminator, each on fresh images and fresh noise,
 then one update of the generator.
 
 Departures from the paper:
-- the generator is updated on the noise of the last discriminator update; algorithm 1 draws it anew;
-- the published code takes half the discriminator's loss and updates both players at once;
+- the generator is updated on the noise of the last discriminator update; algorithm 1 draws fresh noise;
+- the published code halves the discriminator's loss and updates both players at once;
 - momentum stays at 0.5 in `compile()`'s optimizer; the published configuration raises it to 0.7 over 250 epochs.
 """
 
@@ -19,11 +19,12 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape, noise_to_images
 from keras_gans.layers import Maxout, seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 
 
 def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None):
@@ -33,8 +34,8 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
         image_shape: (height, width, channels).
         latent_dim: how many numbers an image is made from.
         units: width of both hidden layers.
-        mean_image: the training images' mean, in [-1, 1] and of shape `image_shape`: the output's bias starts as its
-            logit, so that the first samples are as bright as the data. None starts at grey.
+        mean_image: the mean of the training images, in [-1, 1], of shape `image_shape`. The output's bias starts as its
+            logit, so that the first samples are as bright as the data. With None they are grey.
 
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
@@ -54,9 +55,8 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
     if mean_image is not None:
         if np.shape(mean_image) != tuple(image_shape):
             raise ConfigurationError(f"Expected a mean_image of shape {image_shape}. Received: {np.shape(mean_image)}.")
-        brightness = np.clip(
-            (np.ravel(mean_image) + 1.0) / 2.0, 1e-3, 1.0 - 1e-3
-        )  # a finite logit for pixels never lit
+        # Clipped, because a pixel that is never lit has no finite logit.
+        brightness = np.clip((np.ravel(mean_image) + 1.0) / 2.0, 1e-3, 1.0 - 1e-3)
         pixels.bias.assign(np.log(brightness / (1.0 - brightness)))
     return keras.Model(latents, images, name="generator")
 
@@ -83,6 +83,12 @@ def build_discriminator(image_shape, *, units=240, pieces=5):
     return keras.Model(images, logits, name="discriminator")
 
 
+def unit_uniform(noise):
+    """Numbers from U[-sqrt(3), sqrt(3)], of unit variance, made from standard normal ones."""
+    # A product, because TensorFlow turns a division into a reciprocal in graphs and not in eager mode.
+    return 3.0**0.5 * ops.erf(noise * 0.5**0.5)
+
+
 @keras.saving.register_keras_serializable(package="keras_gans")
 class GAN(AdversarialModel):
     """The original generative adversarial network, of fully connected layers.
@@ -98,7 +104,7 @@ class GAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: networks that do not fit each other, or an objective that is no function.
+        ConfigurationError: networks that do not fit each other, or an objective that is not a function.
 
     Example:
 
@@ -122,7 +128,10 @@ class GAN(AdversarialModel):
     ):
         if generator is None and discriminator is None:
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
-        super().__init__(generator, discriminator, **kwargs)
+        check_networks(generator, discriminator)
+        super().__init__(
+            generator=generator, discriminator=discriminator, **noise_to_images(generator, unit_uniform), **kwargs
+        )
         if not callable(generator_objective):
             raise ConfigurationError(
                 "Expected generator_objective to be a function of the fake logits, such as "
@@ -131,10 +140,6 @@ class GAN(AdversarialModel):
         self.generator_objective = generator_objective
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
-    def prior(self, noise):
-        # Python's floats keep float32; a product, since TensorFlow divides by reciprocals in graphs, not in eager mode.
-        return 3.0**0.5 * ops.erf(noise * 0.5**0.5)
-
     def discriminator_loss(self, real, fake, training=True):
         return minimax_discriminator_loss(self.score(real, training), self.score(fake, training), self.real_target)
 
@@ -142,16 +147,10 @@ class GAN(AdversarialModel):
         return self.generator_objective(self.score(fake, training))
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            self.minimize("discriminator", self.discriminator_loss, share, fake)
-        share = real[k - 1 :: k]
-        played = self.play(self.latents_like(share))
-        d_loss = self.minimize("discriminator", self.discriminator_loss, share, played.images)
-        g_loss = self.minimize("generator", self.generator_loss, played)
+        for real in self.shares(self.encode_batch(data)["images"]):
+            fake = self.record(self.latents_like(real))
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs)
+        g_loss = self.minimize("generator", self.generator_loss, fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
     def paper_optimizers(self):
@@ -159,9 +158,5 @@ class GAN(AdversarialModel):
         rate = {"initial_learning_rate": 0.1, "decay_steps": 100_000, "decay_rate": 1.000004**-100_000}
         return {
             player: keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(**rate), momentum=0.5)
-            for player in ("generator", "discriminator")
+            for player in self.players
         }
-
-    def get_config(self):
-        objective = keras.saving.serialize_keras_object(self.generator_objective)
-        return {**super().get_config(), "generator_objective": objective}

@@ -9,15 +9,15 @@ with Lap1 as in `kg.losses.laplacian_loss`. Means are over the batch and over pi
 
 Schedule (one step of descent with two rates): the gradients for the generator and for the batch's latents are taken at
 the same weights. The latents move first and are projected, z / max(|z|, 1); the latents of other images stay as they
-are, bit for bit. Then the generator moves. With `discriminator_steps=k` the batch is dealt out, and k - 1 updates of
-latents alone go before, each of its own images.
+are, bit for bit. Then the generator moves. With `discriminator_steps=k` the batch is dealt out to k updates of the
+latents, each of its own images; the generator moves with the last.
 
 Sampling: one normal distribution with full covariance is fitted to the learned latents at the end of each epoch, and
 `generate` draws from it, without a projection.
 
 Departures from the paper (of which the authors' code was not found):
-- that the levels of Lap1 weigh 2^(2j), that sampling is by one Gaussian, and the sum of Lap1 and the squared error:
-  unconfirmed, the last from a third party's summary;
+- the weights 2^(2j) of the levels of Lap1, the sum of Lap1 and the squared error, and sampling from one normal
+  distribution are our choices;
 - rates of 1 and 10, batches of 128 and the networks, DCGAN's generator with kernels of 4, are those of another
   implementation (tneumann/minimal_glo), which has no squared error and another pyramid, without doubling;
 - the gradients come from two passes through the generator, so that its moving averages of batch norm see a batch twice.
@@ -28,23 +28,25 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import is_number, is_whole, labels_of
-from keras_gans.data.label_spaces import Classes
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import Images, Index, Noise
+from keras_gans.fitting import flat
 from keras_gans.images import to_float
 from keras_gans.losses import laplacian_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_built, check_networks
 from keras_gans.networks.dcgan import build_generator
+from keras_gans_core.checks import is_number, is_whole
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
-INSIDE = 1.0 + 1e-6  # norms up to this are of the ball: a projected row, which rounding leaves here, stays as it is
+INSIDE = 1.0 + 1e-6  # norms up to this count as inside: rounding leaves projected rows here, and they stay as they are
 PRINCIPAL = 24576  # images that the principal components are computed from
 
 
 @register
 class UnitBall(keras.constraints.Constraint):
-    """Rows outside the unit ball are brought to its surface; those inside stay.
+    """Brings rows outside the unit ball to its surface; those inside stay.
 
     Example:
 
@@ -60,7 +62,7 @@ class UnitBall(keras.constraints.Constraint):
 
 
 def build_latents(num_images, latent_dim=128):
-    """The table of latents: standard normal numbers at first, rows outside the unit ball brought to its surface.
+    """The table of latents: standard normal numbers, projected to the unit ball.
 
     Args:
         num_images: how many training images there are.
@@ -87,25 +89,25 @@ def build_latents(num_images, latent_dim=128):
 class GLO(AdversarialModel):
     """Generative latent optimization: a generator trained to reconstruct, each image from latents of its own.
 
-    It is trained on images with their indices in the place of labels, so that an image keeps its latents in any order:
-    `fit(images, np.arange(len(images)))`, or what `GLO.load_data` returns.
+    Training takes images with their indices, so that an image keeps its latents in any order:
+    `fit(images, np.arange(len(images)))`, or what `GLO.load_data` returns. `evaluate` too takes training images with
+    their indices.
 
-    What the base says of adversaries does not apply, since there is none. In the discriminator's place stands the table
-    of latents, a network from indices to latents: it is the second player, moved by `d_optimizer`, and `d_loss` is not
-    logged, being the generator's. `evaluate` too takes images with their indices, those of training. No noise is drawn
-    in training, so `seed` names nothing of it. A model from the zoo has the fitted normal distribution and no table: it
-    samples, and does not reconstruct.
+    There is no adversary. The second player is the table of latents, a network from indices to latents, which
+    `d_optimizer` moves; `g_loss` is the loss of both players. Training draws no noise, so `seed` changes nothing in it.
+    A model from the zoo has the fitted normal distribution and no table: it samples, and does not reconstruct.
 
     Args:
         generator: see `AdversarialModel`.
-        discriminator: the table of latents, such as `build_latents` makes; with neither, DCGAN's generator for
+        latents: the table of latents, such as `build_latents` makes; with neither, DCGAN's generator for
             `image_shape` and a table of `num_images` rows.
         image_shape: (height, width, channels) of the default generator.
         latent_dim: latents of the default networks.
-        num_images: how many training images there are.
+        num_images: how many training images there are, for the default table.
         levels: of the Laplacian pyramids, 1 or more.
         l2_weight: weight of the mean squared error, 0 or more.
-        discriminator_steps, ema_decay, seed: see `AdversarialModel`.
+        discriminator_steps: updates of the latents for each update of the generator.
+        ema_decay, seed: see `AdversarialModel`.
 
     Raises:
         ConfigurationError: numbers out of range, a table of other latents than the generator's, or networks that do
@@ -124,14 +126,14 @@ class GLO(AdversarialModel):
     Reference: Bojanowski et al., 2017, https://arxiv.org/abs/1707.05776
     """
 
+    players = {"generator": ("generator",), "latents": ("latents",)}
+    kept = ("generator", "gaussian")
     log_names = ("g_loss",)
-    logits_per_image = None
-    encoders = ("gaussian",)
 
     def __init__(
         self,
         generator=None,
-        discriminator=None,
+        latents=None,
         *,
         image_shape=(64, 64, 3),
         latent_dim=128,
@@ -145,58 +147,59 @@ class GLO(AdversarialModel):
                 "Expected levels of 1 or more and an l2_weight of 0 or more. Received: "
                 f"levels={levels!r} and l2_weight={l2_weight!r}."
             )
-        if generator is None and discriminator is None:
+        if generator is None and latents is None:
             if not is_whole(num_images, 1):
                 raise ConfigurationError(
                     "Expected num_images, how many training images there are, each with latents of its own. Received: "
                     f"{num_images!r}."
                 )
             generator = build_generator(image_shape, latent_dim, kernel_size=4)
-            discriminator = build_latents(num_images, latent_dim)
-        super().__init__(generator, discriminator, **kwargs)
-        if discriminator is not None:
-            _check_table(discriminator, self.latent_dim)
-        _check_levels(levels, self.image_shape)
+            latents = build_latents(num_images, latent_dim)
+        check_networks(generator, None)
+        latent_dim, images = generator.input_shape[-1], Images(generator.output_shape[1:])
+        if latents is not None:
+            _check_table(latents, latent_dim)
+        _check_levels(levels, images.shape)
+        super().__init__(
+            generator=generator,
+            latents=latents,
+            batch_fields={"images": images, "indices": Index(0 if latents is None else latents.layers[-1].input_dim)},
+            input_fields={"noise": Noise(latent_dim, self.drawn_latents)},
+            output_fields={"images": images},
+            **kwargs,
+        )
         self.levels, self.l2_weight = levels, l2_weight
         # The fitted normal distribution: latents = mean + noise @ factor, which begins as the standard normal one.
         self.gaussian = layers.Dense(
-            self.latent_dim, kernel_initializer="identity", trainable=False, dtype="float32", name="gaussian"
+            latent_dim, kernel_initializer="identity", trainable=False, dtype="float32", name="gaussian"
         )
-        self.gaussian.build((None, self.latent_dim))
+        self.gaussian.build((None, latent_dim))
 
     # The latents
-
-    def judged_shapes(self, generator):
-        return ()  # indices
-
-    @property
-    def learned_labels(self):
-        return None if self.discriminator is None else Classes(self.num_images)
 
     @property
     def num_images(self):
         """How many images have latents; `fit` asks for an index below it with each. None without a table."""
-        return None if self.discriminator is None else self.discriminator.layers[-1].input_dim
+        return None if self.latents is None else self.latents.layers[-1].input_dim
 
     @property
-    def latents(self):
+    def learned_latents(self):
         """The learned latents, float32 (num_images, latent_dim); row i is of the image with the index i."""
         return ops.convert_to_numpy(self._table("the latents").embeddings)
 
     def _table(self, what):
-        if self.discriminator is None:
+        if self.latents is None:
             raise ConfigurationError(
                 f"Expected a model with its table of latents, for {what}. Received: a generator alone. Use the model "
                 "of a training run, such as its checkpoint.keras."
             )
-        return self.discriminator.layers[-1]
+        return self.latents.layers[-1]
 
     def initialize_from_data(self, images):
         """Sets the latents to the images' first principal components, not scaled, and projects them to the ball.
 
-        Training is many times shorter than from random latents, as the authors of the code say that this is from. Call
-        it once, before `fit`. Images of fewer components
-        than there are latents leave the last of these at zero.
+        Training is then many times shorter than from random latents, as the authors of tneumann/minimal_glo found. Call
+        it once, before `fit`. Where images have fewer components than there are latents, the last latents stay at zero.
 
         Args:
             images: the training images in the order of their indices, uint8 or floats in [-1, 1]; or the `Batches`.
@@ -207,11 +210,10 @@ class GLO(AdversarialModel):
         table = self._table("the images' components")
         if isinstance(images, Batches):
             images = images.images
-        images = np.asarray(images)
-        self.check_examples(images, self.example_shape)
+        images = self.batch_fields["images"].check(np.asarray(images))
         if len(images) != self.num_images:
             raise DataError(f"Expected the {self.num_images} images with latents. Received: {len(images)}.")
-        rows = ops.convert_to_numpy(to_float(np.asarray(images))).reshape(len(images), -1)
+        rows = ops.convert_to_numpy(to_float(images)).reshape(len(images), -1)
         found = principal_components(rows, self.latent_dim)
         latents = np.zeros((len(rows), self.latent_dim), "float32")
         latents[:, : found.shape[1]] = found
@@ -219,17 +221,14 @@ class GLO(AdversarialModel):
 
     def fit_gaussian(self):
         """Fits the normal distribution that `generate` draws from to the learned latents; `fit` does, each epoch."""
-        latents = self.latents.astype("float64")
+        latents = self.learned_latents.astype("float64")
         values, vectors = np.linalg.eigh(np.cov(latents, rowvar=False, bias=True).reshape([self.latent_dim] * 2))
         # A root of the covariance that also exists where some direction has no variance.
         self.gaussian.set_weights([(vectors * np.sqrt(np.maximum(values, 0.0))).T, latents.mean(axis=0)])
 
-    def prior(self, noise):
+    def drawn_latents(self, noise):
+        """The latents that `generate` makes of standard normal noise: draws from the fitted normal distribution."""
         return self.gaussian(noise)
-
-    @property
-    def sampling_variables(self):
-        return [*super().sampling_variables, *self.gaussian.variables]
 
     def reconstruct(self, indices):
         """The images that the generator makes of the latents of training images.
@@ -244,11 +243,9 @@ class GLO(AdversarialModel):
             ConfigurationError: a model without its latents, as in the zoo.
             DataError: no indices, or some that no image has.
         """
-        latents, indices = self.latents, np.asarray(indices)
-        whole = indices.ndim == 1 and indices.dtype.kind in "iu" and len(indices) > 0
-        if not whole or indices.min() < 0 or indices.max() >= len(latents):
-            raise DataError(f"Expected indices from 0 to {len(latents) - 1}, one or more. Received: {indices!r}.")
-        return ops.convert_to_numpy(self.as_samples(self.predict(latents[indices], verbose=0)))
+        latents = self.learned_latents
+        made = self.predict(latents[self.batch_fields["indices"].check(indices)], verbose=0)
+        return ops.convert_to_numpy(self.output_fields["images"].decode(made))
 
     # Training
 
@@ -256,34 +253,27 @@ class GLO(AdversarialModel):
         """Of what the generator made of the images' own latents."""
         return laplacian_loss(made, real, self.levels) + self.l2_weight * ops.mean(ops.square(made - real))
 
-    def discriminator_loss(self, real, indices, training=True):
-        """The loss for the latents: of images and their indices."""
-        made = self.generator(self.discriminator(indices), training=training)
+    def loss_of_latents(self, real, indices, training=True):
+        """Of images and their indices: what the latents, and in `evaluate` both players, are judged by."""
+        made = self.generator(self.latents(indices), training=training)
         return self.reconstruction_loss(made, real)
-
-    def generator_loss(self, made, real):
-        return self.reconstruction_loss(made, real)
-
-    def indices(self, data):
-        """The indices of a batch's images, as many as `real_images` gives."""
-        return self.enough(ops.reshape(ops.cast(labels_of(data), "int32"), (-1,)))
 
     def train_step(self, data):
-        real, indices = self.real_images(data), self.indices(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            self.minimize("discriminator", self.discriminator_loss, real[i::k], indices[i::k])
-        share, rows = real[k - 1 :: k], indices[k - 1 :: k]
-        played = self.play(self.discriminator(rows))  # before the latents move
-        self.minimize("discriminator", self.discriminator_loss, share, rows)
-        g_loss = self.minimize("generator", lambda made: self.generator_loss(made, share), played)
+        batch = self.encode_batch(data)
+        *before, (real, indices) = self.shares(batch["images"], batch["indices"])
+        for share in before:
+            self.minimize("latents", self.loss_of_latents, *share)
+        recorded = self.record(self.latents(indices))  # before the latents move
+        self.minimize("latents", self.loss_of_latents, real, indices)
+        g_loss = self.minimize("generator", lambda made: self.reconstruction_loss(made, real), recorded)
         return self.log(g_loss=g_loss)
 
-    def test_step(self, data):
-        """The loss of training images in inference mode."""
-        return self._averaged(
-            {"g_loss": self.discriminator_loss(self.real_images(data), self.indices(data), training=False)}
-        )
+    def batch_losses(self, images, indices):
+        return {"g_loss": self.loss_of_latents(images, indices, training=False)}
+
+    def batch_scores(self, images, **others):
+        """None: there is no discriminator."""
+        return None
 
     def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
         """Sets the optimizers; `compile()` alone has the rates of the module's docstring.
@@ -307,35 +297,34 @@ class GLO(AdversarialModel):
             )
 
     def paper_optimizers(self):
-        return {"generator": keras.optimizers.SGD(1.0), "discriminator": keras.optimizers.SGD(10.0)}
+        return {"generator": keras.optimizers.SGD(1.0), "latents": keras.optimizers.SGD(10.0)}
 
     def fit(self, x=None, y=None, *, callbacks=None, **kwargs):
         """Trains on images with their indices, and fits the normal distribution; see `AdversarialModel.fit`."""
         fitting = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.fit_gaussian())
-        others = getattr(callbacks, "callbacks", callbacks)  # of a CallbackList
-        return super().fit(x, y, callbacks=[fitting] if others is None else [fitting, others], **kwargs)
-
-    def _checked(self, x, y=None, *, labels_needed=True, **least):
-        return super()._checked(x, y, labels_needed=True, **least)
+        return super().fit(x, y, callbacks=[fitting, *flat(callbacks)], **kwargs)
 
     # Data
 
     @classmethod
     def load_data(cls, source, **options):
         """`Batches` of images with their indices; see `kg.data.load`."""
-        dataset = load(source, **{**options, "labels": False})
-        dataset.labels = np.arange(len(dataset.images))
-        return dataset
+        loaded = load(source, **{**options, "labels": False})
+        return Batches(
+            loaded.images,
+            indices=np.arange(loaded.count),
+            batch_size=loaded.batch_size,
+            shuffle=loaded.shuffle,
+            seed=loaded.seed,
+            about=loaded.about,
+        )
 
     @classmethod
     def for_data(cls, dataset, **options):
         """The default networks for what `load_data` returned, the latents set to the images' principal components."""
-        model = cls(**{"image_shape": dataset.image_shape, "num_images": len(dataset.images), **options})
+        model = cls(**{"image_shape": dataset.image_shape, "num_images": dataset.count, **options})
         model.initialize_from_data(dataset.images)
         return model
-
-    def get_config(self):
-        return {**super().get_config(), "levels": self.levels, "l2_weight": self.l2_weight}
 
 
 def _check_levels(levels, image_shape):
@@ -372,6 +361,9 @@ def principal_components(rows, count):
 
 
 def _check_table(table, latent_dim):
+    check_built("latents", table)
+    if tuple(table.input_shape) != (None,):
+        raise ConfigurationError(f"Expected a table that takes indices (N,). Received: one for {table.input_shape}.")
     if not isinstance(table.layers[-1], layers.Embedding) or table.output_shape[-1] != latent_dim:
         raise ConfigurationError(
             f"Expected a table of {latent_dim} latents an image, such as build_latents makes. Received: a network that "

@@ -4,42 +4,47 @@ https://arxiv.org/abs/1602.05110; code: https://github.com/jiwoongim/GRAN
 Generator, with a decoder f and an encoder g whose weights all steps t = 1 .. T share:
     h_z = tanh(W z),  h_t = g(C_(t-1)),  C_t = f(h_z, h_t)          (h_1 = 0)
     G(z) = sigmoid(C_1 + ... + C_T)
-The encoder sees what the last step added, not the canvas; the sigmoid stands once, at the end.
+The encoder sees what the last step added, not the canvas. There is one sigmoid, at the end.
 
-Objective, of whole images alone:
+Objective, of the final images:
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z)))] + l2_weight / 2 |w|^2      (d: logit)
     generator:     E[softplus(-d(G(z)))]                                                (non-saturating)
 with the kernels w of the discriminator's dense layers. Gradients go back through all steps.
 
-Schedule: the discriminator is updated on real images and on generated ones; then the generator on the same latents,
-scored by the updated discriminator; the published code draws them anew. With
-`discriminator_steps=k` the batch is dealt out to k discriminator updates, each with latents of its own.
+Schedule: the discriminator is updated on real images and on generated ones; then the generator is updated on the same
+latents, scored by the updated discriminator. With `discriminator_steps=k` the batch is dealt out to k discriminator
+updates, each with its own latents.
 
 Departures from the paper:
-- batch norm has the batch's own statistics at each step, as in the published code, and for sampling moving averages of
-  each step (momentum 0.9, epsilon 1e-5); the code samples by the batch's own as well;
-- one step has no encoder: it is a DCGAN, whose code is zero. The dense layer of (h_z, h_t) is the sum of one for each;
-- noise: `build_generator(same_noise=True)` is the published code, whose steps share one draw although it makes T of
-  them; the paper's notes have either (unconfirmed);
-- the two orders of widths are the code's: the decoder's maps get wider towards the smallest, and the discriminator's
-  narrower;
-- no bias before batch normalization; initial weights are Glorot's, uniform (the code's: unconfirmed).
+- the generator is updated on the latents of the last discriminator update; the published code draws new ones;
+- batch norm uses the batch's statistics at each step, as in the published code, and moving averages of each step for
+  sampling (momentum 0.9, epsilon 1e-5); the published code samples with the batch's statistics as well;
+- with one step there is no encoder: the model is a DCGAN. The dense layer of (h_z, h_t) is the sum of one layer for
+  each;
+- all steps share one draw of noise by default, as in the published code, which draws T of them and uses the first;
+  `build_generator(same_noise=False)` draws one for each step;
+- the widths are those of the published code: the decoder's maps get wider towards the smallest, and the
+  discriminator's get narrower;
+- layers before batch norm have no bias, and initial weights are Glorot's, uniform: both are our choice.
 """
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import check_image_shape, is_number, is_whole
+from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape, noise_to_images
 from keras_gans.images import grid
 from keras_gans.layers import FusedBatchNormalization, StepBatchNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import l2_penalty
+from keras_gans_core.checks import is_number, is_whole
 
-CANVAS = "canvas"  # and the step's number: the generator's layers with the sums so far, before the sigmoid
+CANVAS = "canvas"  # with the step's number, the name of the generator's layer that has the sum so far
 
 
 def _stages(image_shape):
@@ -70,10 +75,10 @@ def build_generator(
         image_shape: (height, width, channels), both sizes even and 8 or more; 28x28 has two stages, 32x32 three.
         latent_dim: how many numbers a step's noise has.
         steps: how often the decoder adds to the canvas, 1 or more.
-        base_filters: channels of the largest hidden map; each smaller one has twice as many. 128 is the published code
-            at 28x28, 256 at 32x32.
+        base_filters: channels of the largest hidden map; each smaller one has twice as many. The published code has
+            128 at 28x28 and 256 at 32x32.
         code_size: width of h_z and of the encoder's output.
-        same_noise: whether all steps have the same noise; if not, there are steps * latent_dim latents.
+        same_noise: whether all steps have the same noise. If not, there are steps * latent_dim latents.
 
     Returns:
         A Keras model, latents to images (N, height, width, channels) in [-1, 1]. Its layers "canvas0", "canvas1", ...
@@ -104,7 +109,7 @@ def build_generator(
     to_image = _conv(layers.Conv2DTranspose, channels, "to_image", dtype="float32")
     down = [_conv(layers.Conv2D, base_filters << i, f"down{i}", activation="relu") for i in range(stages)]
     code = layers.Dense(code_size, use_bias=False, name="code")
-    code_norm = StepBatchNormalization(max(1, steps - 1), name="code_norm")  # of one step, not used
+    code_norm = StepBatchNormalization(max(1, steps - 1), name="code_norm")  # unused where there is one step
     relu, tanh = layers.ReLU(name="relu"), layers.Activation("tanh", name="tanh")
     reshape, flatten = layers.Reshape(smallest, name="reshape"), layers.Flatten(name="flatten")
 
@@ -166,14 +171,15 @@ class GRAN(AdversarialModel):
     """Recurrent GAN: an image is the sum of what a decoder adds to a canvas, step after step.
 
     Args:
-        generator: one with layers named "canvas0", "canvas1", ..., as `build_generator` makes it: the sums so far,
-            whose sigmoid is the image.
-        discriminator: see `AdversarialModel`. With neither, the paper's for `image_shape`, `latent_dim` and `steps`.
+        generator: a network with layers named "canvas0", "canvas1", ..., as `build_generator` makes it. They hold the
+            sums so far; the sigmoid of the last is the image.
+        discriminator: images to one logit (N, 1). With neither network, the paper's for `image_shape`, `latent_dim`
+            and `steps`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
-        steps: of the default generator, 1 or more; 1 is a DCGAN.
-        l2_weight: of the L2 penalty on the kernels of the discriminator's dense layers, 0 or more: its gradient is
-            l2_weight w.
+        steps: of the default generator, 1 or more; 1 makes a DCGAN.
+        l2_weight: weight of the L2 penalty on the kernels w of the discriminator's dense layers, 0 or more. The
+            penalty's gradient is l2_weight * w.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -207,7 +213,8 @@ class GRAN(AdversarialModel):
             discriminator = build_discriminator(image_shape, base_filters=filters)
         if not is_number(l2_weight, 0.0):
             raise ConfigurationError(f"Expected an l2_weight of 0 or more. Received: {l2_weight!r}.")
-        super().__init__(generator, discriminator, **kwargs)
+        check_networks(generator, discriminator)
+        super().__init__(generator=generator, discriminator=discriminator, **noise_to_images(generator), **kwargs)
         self.l2_weight = l2_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
         if self.steps == 0:
@@ -223,10 +230,6 @@ class GRAN(AdversarialModel):
         names = {layer.name for layer in self.generator.layers}
         return next(t for t in range(len(names) + 1) if f"{CANVAS}{t}" not in names)
 
-    @property
-    def hyper_parameters(self):
-        return {**super().hyper_parameters, "steps": self.steps}
-
     # The game
 
     def discriminator_loss(self, real, fake, training=True):
@@ -240,16 +243,10 @@ class GRAN(AdversarialModel):
         return non_saturating_generator_loss(self.score(fake, training))
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            self.minimize("discriminator", self.discriminator_loss, share, fake)
-        share = real[k - 1 :: k]
-        played = self.play(self.latents_like(share))
-        d_loss = self.minimize("discriminator", self.discriminator_loss, share, played.images)
-        g_loss = self.minimize("generator", self.generator_loss, played)
+        for real in self.shares(self.encode_batch(data)["images"]):
+            fake = self.record(self.latents_like(real))
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs)
+        g_loss = self.minimize("generator", self.generator_loss, fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
     def paper_optimizers(self):
@@ -257,18 +254,18 @@ class GRAN(AdversarialModel):
 
     # The canvas
 
-    def canvases(self, n=None, seed=None):
-        """The canvas after each step: how the images of `generate(n, seed)` come about.
+    def canvases(self, n=None, seed=None, **inputs):
+        """The canvas after each step of the images that `generate(n, seed, **inputs)` makes.
 
         Args:
-            n, seed: see `generate`.
+            n, seed, inputs: see `generate`.
 
         Returns:
-            uint8 (n, steps, height, width, channels): the sigmoid of the sums so far, the last being the images, up to
-            a grey level of rounding.
+            uint8 (n, steps, height, width, channels): the sigmoid of the sums so far. The last canvas is the image, up
+            to a grey level of rounding.
 
         Raises:
-            ConfigurationError: n or seed that cannot be.
+            ConfigurationError: impossible n, seed or inputs.
 
         Example:
 
@@ -276,11 +273,21 @@ class GRAN(AdversarialModel):
         >>> gan.canvases(seed=[5, 6]).shape
         (2, 3, 8, 8, 1)
         """
-        generator = self.sampling_generator
-        outputs = [generator.get_layer(f"{CANVAS}{t}").output for t in range(self.steps)]
-        made = keras.Model(generator.input, outputs).predict(self.inputs_like(n, seed), verbose=0)
-        images = [self.as_samples(2.0 * ops.sigmoid(canvas) - 1.0) for canvas in keras.tree.flatten(made)]
-        return np.stack([ops.convert_to_numpy(image) for image in images], axis=1)
+        noise = sampling.complete_inputs(self, n, seed, inputs)["noise"]
+        names = [f"{CANVAS}{t}" for t in range(self.steps)]
+        network = keras.Model(self.generator.input, [self.generator.get_layer(name).output for name in names])
+
+        def canvases_of(inputs):
+            with self.averages_in_use():
+                sums = keras.tree.flatten(network(self.prior(inputs["noise"]), training=False))
+            return {
+                name: self.output_fields["images"].decode(2.0 * ops.sigmoid(canvas) - 1.0)
+                for name, canvas in zip(names, sums)
+            }
+
+        compiled, size = engine.function(canvases_of), sampling.BATCH
+        parts = [compiled({"noise": noise[i : i + size]}) for i in range(0, len(noise), size)]
+        return np.concatenate([np.stack([part[name] for name in names], axis=1) for part in parts])
 
     def picture_of_canvases(self, canvases):
         """One picture of `canvases`: a row for each image, its steps from left to right.
@@ -292,6 +299,3 @@ class GRAN(AdversarialModel):
             uint8 (n * height, steps * width, channels).
         """
         return grid(canvases.reshape(-1, *canvases.shape[2:]), columns=canvases.shape[1])
-
-    def get_config(self):
-        return {**super().get_config(), "l2_weight": self.l2_weight}

@@ -1,8 +1,8 @@
 """IcGAN: Perarnau, van de Weijer, Raducanu and Alvarez, 2016, "Invertible conditional GANs for image editing",
 https://arxiv.org/abs/1611.06355; code: https://github.com/Guim3/IcGAN
 
-A conditional GAN first, then two encoders of images: E_z to the latents, E_y to the labels. An image is edited by
-G(E_z(x), y') with other labels y'.
+A conditional GAN and two encoders of images: E_z to the latents, E_y to the labels. An image is edited by G(E_z(x), y')
+with other labels y'.
 
 Objective, for logits d and wrong labels w, which differ from y:
     discriminator: E[softplus(-d(x|y))] + E[softplus(d(x|w))] / 2 + E[softplus(d(G(z, y)|y))] / 2
@@ -10,36 +10,46 @@ Objective, for logits d and wrong labels w, which differ from y:
     E_z:           E[|z - E_z(G(z, y))|^2]     on generated images, mean over the latents
     E_y:           E[L(E_y(x), y)]             on real images; L is `label_space.loss`
 
-Schedule: as of DCGAN, with wrong labels for the real images. Then `fit_encoders`: the generator, in inference mode and
-left as it is, makes as many images as there are training images, and the encoders learn from stored pairs.
+Schedule, in two phases. First the conditional GAN, as of DCGAN, with wrong labels for the real images. Then the
+encoders (`encoder_phase=True`): the generator, in inference mode, makes as many images as there are training images,
+once, and each step updates E_z on some of them and E_y on real images. The conditional GAN does not change.
 
 Departures from the paper:
-- labels are coded 0 and 1, not -1 and 1; E_y has cross-entropies in the place of the squared error where labels are
-  classes or attributes;
-- wrong labels are drawn, evenly among all others where labels are one class, as the code does for MNIST (a shift by 1
-  to 9); for attributes the code takes other images' labels;
-- the encoder of the latents has 512 hidden units, the code's as many as the convolutions' outputs; convolutions have no
-  bias, and the generator's first batch norm is per unit, as in this library's DCGAN;
+- labels are coded 0 and 1, not -1 and 1. Where labels are classes or attributes, E_y has cross-entropies in place of
+  the squared error;
+- wrong labels are drawn. Where labels are one class, all others are equally likely, as in the code for MNIST (a shift
+  by 1 to 9). For attributes the code takes the labels of other images;
+- the encoder of the latents has 512 hidden units; the code's has as many as the convolutions' outputs. Convolutions
+  have no bias, and the generator's first batch norm is per unit, as in this library's DCGAN;
 - the moving statistics of the generator's batch norm are those of training; the code refreshes them by 100 passes;
-- DCGAN's default kernels are 5x5, the code's are 4x4; the encoders are trained on all images, not on two thirds;
-- one encoder for both, and encoders of z that see y, which the paper compares, are left out: it selects two.
+- DCGAN's default kernels are 5x5, the code's are 4x4. The encoders are trained on all images, not on two thirds;
+- one encoder for both, and encoders of z that see y, are left out. The paper compares them and selects two encoders.
 """
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-from keras_gans.data import label_space_of
-from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_image_shape, check_images, is_number, is_whole
-from keras_gans.data.label_spaces import TEN_CLASSES, Classes, check_label_space
+from keras_gans.data import Batches
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.images import to_float
+from keras_gans.fields import (
+    TEN_CLASSES,
+    Classes,
+    Noise,
+    check_image_shape,
+    check_label_space,
+    label_space_of,
+    noise_to_images,
+)
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import cross_entropy, non_saturating_generator_loss
-from keras_gans.model import AdversarialModel, check_encoder
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_encoder, check_networks, labels_and_images
 from keras_gans.networks.dcgan import build_discriminator, build_generator
-from keras_gans.optimizers import FusedAdam, with_loss_scale
+from keras_gans.networks.encoding import encode_images
+from keras_gans.optimizers import FusedAdam
+from keras_gans.phases import Phase
+
+ENCODERS = ("latent_encoder", "label_encoder")
 
 
 def build_encoder(image_shape, outputs, *, base_filters=32, units=512, name="encoder"):
@@ -73,21 +83,25 @@ def build_encoder(image_shape, outputs, *, base_filters=32, units=512, name="enc
 class IcGAN(AdversarialModel):
     """Conditional GAN with encoders of latents and labels, which edits the images that it is given.
 
-    `fit` trains the conditional GAN; `fit_encoders`, afterwards, the encoders:
+    It is trained in two phases, which `phases` lists for a recipe. `fit` trains the conditional GAN. The model that
+    `for_encoders` returns has the same networks and trains the encoders:
 
         gan.fit(dataset, epochs=25)
-        gan.fit_encoders(dataset, epochs=15)
+        gan = gan.for_encoders()
+        gan.compile()
+        gan.fit(gan.encoder_data(dataset), epochs=15)
         gan.edit(images, labels=3)
 
     Args:
         generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images].
         latent_encoder: Keras model, images to latents (N, latent_dim).
-        label_encoder: Keras model, images to (N, label_space.size): logits of classes and attributes, or values. Both
-            encoders are set to be not trainable but while `fit_encoders` trains all of their layers. With no network
-            given, all four are convolutional ones for `image_shape`, `latent_dim` and `label_space`.
+        label_encoder: Keras model, images to (N, label_space.size): logits of classes and attributes, or values. With
+            no network given, all four are convolutional ones for `image_shape`, `latent_dim` and `label_space`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default networks.
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
+        encoder_phase: whether `fit` trains the encoders, on what `encoder_data` returns, instead of the conditional
+            GAN. The constructor sets the encoders' `trainable` to this.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -103,7 +117,7 @@ class IcGAN(AdversarialModel):
     Reference: Perarnau et al., 2016, https://arxiv.org/abs/1611.06355
     """
 
-    encoders = ("latent_encoder", "label_encoder")
+    kept = ("generator", *ENCODERS)
 
     def __init__(
         self,
@@ -115,6 +129,7 @@ class IcGAN(AdversarialModel):
         image_shape=(64, 64, 3),
         latent_dim=100,
         label_space=TEN_CLASSES,
+        encoder_phase=False,
         **kwargs,
     ):
         size = check_label_space(label_space).size
@@ -128,26 +143,41 @@ class IcGAN(AdversarialModel):
             discriminator = build_discriminator(image_shape, label_size=size)
             latent_encoder = build_encoder(image_shape, latent_dim, name="latent_encoder")
             label_encoder = build_encoder(image_shape, size, name="label_encoder")
-        super().__init__(generator, discriminator, label_space=label_space, **kwargs)
-        for name, encoder, outputs in (
-            ("latent_encoder", latent_encoder, self.latent_dim),
-            ("label_encoder", label_encoder, size),
-        ):
-            if encoder is not None or discriminator is not None:
-                check_encoder(name, encoder, self.image_shape, outputs)
-                encoder.trainable = False  # but for `fit_encoders`: the game of the two players moves no encoder
-        self.latent_encoder, self.label_encoder = latent_encoder, label_encoder
+        check_networks(generator, discriminator, label_space=label_space, judged=labels_and_images)
+        latents = generator.input_shape[0][-1]
+        for name, encoder, outputs in zip(ENCODERS, (latent_encoder, label_encoder), (latents, size)):
+            if encoder is not None or discriminator is not None or encoder_phase:
+                check_encoder(name, encoder, generator.output_shape[1:], outputs)
+                encoder.trainable = bool(encoder_phase)
+        fields = noise_to_images(generator, label_space=label_space)
+        self.encoder_phase = bool(encoder_phase)
+        if encoder_phase:
+            self.players = {name: (name,) for name in ENCODERS}
+            self.log_names = ("latent_loss", "label_loss")
+            more = {"generated": fields["output_fields"]["images"], "latents": Noise(latents)}
+            fields["batch_fields"] = {**fields["batch_fields"], **more}
+        super().__init__(
+            generator=generator, latent_encoder=latent_encoder, label_encoder=label_encoder, **fields, **kwargs
+        )
+        self.discriminator, self.label_space = discriminator, label_space
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     @classmethod
     def for_data(cls, dataset, **options):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
 
-    def judged_shapes(self, generator):
-        return [generator.input_shape[1][1:], generator.output_shape[1:]]
-
-    def run_callbacks(self, dataset):
-        return [FitEncoders(dataset)]
+    def phases(self, dataset, epochs):
+        """Of the conditional GAN and of the encoders, whose epochs are 15 to 25 of the former, as in the code."""
+        encoder_epochs = max(1, round(epochs * 15 / 25))
+        return [
+            Phase(dataset, epochs, title="conditional GAN"),
+            Phase(
+                lambda model: model.encoder_data(dataset),
+                encoder_epochs,
+                prepare=lambda model: model.for_encoders(),
+                title="encoders",
+            ),
+        ]
 
     # The conditional GAN
 
@@ -164,91 +194,110 @@ class IcGAN(AdversarialModel):
 
     def wrong_labels(self, labels, training=True):
         """Encoded labels that differ from `labels`, image by image."""
-        return self.label_space.others(labels, self.uniform((ops.shape(labels)[0], self.label_space.draws), training))
-
-    def train_step(self, data):
-        images, asked = self.real_images(data), self.conditions(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            real, labels = images[i::k], asked[i::k]
-            fake = self.generator([self.latents_like(real), labels], training=True)
-            wrong = self.wrong_labels(labels)
-            self.minimize("discriminator", self.discriminator_loss, real, fake, labels, wrong)
-        real, labels = images[k - 1 :: k], asked[k - 1 :: k]
-        played = self.play([self.latents_like(real), labels])
-        wrong = self.wrong_labels(labels)
-        d_loss = self.minimize("discriminator", self.discriminator_loss, real, played.images, labels, wrong)
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), played)
-        return self.log(d_loss=d_loss, g_loss=g_loss)
-
-    def test_step(self, data):
-        """The losses of one batch with both networks in inference mode and noise of its own."""
-        real, labels = self.real_images(data), self.conditions(data)
-        fake = self.generator([self.latents_like(real, training=False), labels], training=False)
-        wrong = self.wrong_labels(labels, training=False)
-        return self._averaged(
-            {
-                "d_loss": self.discriminator_loss(real, fake, labels, wrong, training=False),
-                "g_loss": self.generator_loss(fake, labels, training=False),
-            }
-        )
+        uniform = self.uniform((ops.shape(labels)[0], self.label_space.num_uniforms), training)
+        return self.label_space.others(labels, uniform)
 
     # The encoders
 
-    def fit_encoders(self, dataset, *, epochs=15, batch_size=64, learning_rate=1e-4, seed=0, verbose="auto"):
-        """Trains both encoders; the conditional GAN stays as it is.
+    def latent_loss(self, generated, latents, training=True):
+        """The squared distance of what E_z finds in generated images from their latents, mean over the latents."""
+        found = ops.cast(self.latent_encoder(generated, training=training), "float32")
+        return ops.mean(ops.square(latents - found))
 
-        Args:
-            dataset: `Batches` with labels, such as `kg.data.load` returns: E_y learns from its images, and E_z from as
-                many generated ones, asked for the same labels.
-            epochs, batch_size, verbose: as in `keras.Model.fit`.
-            learning_rate: of Adam with beta_1 of 0.1; the default is the code's.
-            seed: whole number, names the generated images and the order of the batches.
+    def label_loss(self, images, labels, training=True):
+        """`label_space.loss` of what E_y finds in real images."""
+        return self.label_space.loss(ops.cast(self.label_encoder(images, training=training), "float32"), labels)
 
-        Returns:
-            {"latent_encoder": `History`, "label_encoder": `History`}, with the logs "loss".
+    def train_step(self, data):
+        batch = self.encode_batch(data)
+        if self.encoder_phase:
+            latent_loss = self.minimize("latent_encoder", self.latent_loss, batch["generated"], batch["latents"])
+            label_loss = self.minimize("label_encoder", self.label_loss, batch["images"], batch["labels"])
+            return self.log(latent_loss=latent_loss, label_loss=label_loss)
+        for real, labels in self.shares(batch["images"], batch["labels"]):
+            fake = self.record([self.latents_like(real), labels])
+            wrong = self.wrong_labels(labels)
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs, labels, wrong)
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), fake)
+        return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def batch_losses(self, images, labels, generated=None, latents=None):
+        if self.encoder_phase:
+            return {
+                "latent_loss": self.latent_loss(generated, latents, training=False),
+                "label_loss": self.label_loss(images, labels, training=False),
+            }
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        wrong = self.wrong_labels(labels, training=False)
+        return {
+            "d_loss": self.discriminator_loss(images, fake, labels, wrong, training=False),
+            "g_loss": self.generator_loss(fake, labels, training=False),
+        }
+
+    def batch_scores(self, images, labels, **others):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return self.score([labels, images], training=False), self.score([labels, fake], training=False)
+
+    def paper_optimizers(self):
+        adam = {"learning_rate": 1e-4, "beta_1": 0.1} if self.encoder_phase else {"learning_rate": 2e-4, "beta_1": 0.5}
+        return {player: FusedAdam(**adam) for player in self.players}
+
+    def for_encoders(self):
+        """The model of the second phase, not compiled: it trains the encoders of the same four networks.
 
         Raises:
-            ConfigurationError: a model without encoders, or numbers out of range.
-            DataError: anything else than `Batches` with labels, or labels that are none of the model's.
+            ConfigurationError: a model without encoders.
         """
-        if not is_whole(epochs, 1) or not is_number(learning_rate, 0.0) or learning_rate == 0.0:
-            raise ConfigurationError(
-                "Expected epochs of 1 or more and a learning_rate above 0. "
-                f"Received: epochs={epochs!r}, learning_rate={learning_rate!r}."
-            )
-        for name in self.encoders:
-            if getattr(self, name) is None:
-                raise ConfigurationError(f"Expected a model with a {name}, to train it. Received: one without.")
+        model = type(self)(
+            self.generator,
+            self.discriminator,
+            self.latent_encoder,
+            self.label_encoder,
+            label_space=self.label_space,
+            encoder_phase=True,
+            discriminator_steps=self.discriminator_steps,
+            ema_decay=self.ema_decay,
+            seed=self.seed,
+            name=self.name,
+            dtype=self.dtype_policy,
+        )
+        model.step.assign(ops.convert_to_numpy(self.step))
+        if self.ema_decay is not None:
+            model.ema.take_over(self.ema)
+        return model
+
+    def encoder_data(self, dataset, seed=0):
+        """What the encoders learn from: real images with labels, and as many generated ones with their latents.
+
+        The generated images have the labels of the real ones.
+
+        Args:
+            dataset: `Batches` with labels, such as `kg.data.load` returns.
+            seed: whole number that names the generated images and the order of the batches.
+
+        Returns:
+            `Batches` of images, labels, generated images and latents, of the batch size of `dataset`.
+
+        Raises:
+            DataError: anything else than `Batches` with labels, or labels that are not the model's.
+        """
         if getattr(dataset, "labels", None) is None:
             raise DataError(
                 f"Expected Batches with labels. Received: {type(dataset).__name__}, without. Pass what kg.data.load "
                 "returned, or kg.data.Batches(images, labels)."
             )
-        labels = self.label_space.checked(dataset.labels)
-        check_images(dataset.images, self.image_shape)
-        count = len(labels)
-        noise = self.noise(count, seed)
-        made = self.generate(noise=noise, labels=labels)
-        latents = ops.convert_to_numpy(self.prior(noise))
-        encoded = ops.convert_to_numpy(self.label_space.encode(labels))
-        histories = {}
-        for name, images, codes, loss in (
-            ("latent_encoder", made, latents, "mean_squared_error"),
-            ("label_encoder", dataset.images, encoded, lambda y, predicted: self.label_space.loss(predicted, y)),
-        ):
-            encoder, adam = getattr(self, name), FusedAdam(learning_rate, beta_1=0.1)
-            floats = ops.convert_to_numpy(to_float(np.asarray(images)))
-            batches = Batches(floats, codes, batch_size=min(batch_size, count), seed=seed)
-            batches = batches.following(lambda: int(ops.convert_to_numpy(adam.iterations)))
-            encoder.trainable = True
-            try:
-                learner = keras.Model(encoder.inputs[0], encoder.outputs[0])  # the encoder stays without an optimizer
-                learner.compile(with_loss_scale(adam, self.dtype_policy), loss)
-                histories[name] = learner.fit(batches, epochs=epochs, shuffle=False, verbose=verbose)
-            finally:
-                encoder.trainable = False
-        return histories
+        labels = self.batch_fields["labels"].check(dataset.labels)
+        images = self.batch_fields["images"].check(dataset.images)
+        noise = self.noise(len(labels), seed)
+        return Batches(
+            images,
+            labels,
+            generated=self.generate(noise=noise, labels=labels),
+            latents=noise,
+            batch_size=dataset.batch_size,
+            seed=seed,
+            about=dataset.about,
+        )
 
     def encode(self, images):
         """The latents E_z(x) of images.
@@ -263,7 +312,7 @@ class IcGAN(AdversarialModel):
             ConfigurationError: a model without encoders.
             DataError: images that do not fit the model.
         """
-        return self.encoded("latent_encoder", images)
+        return encode_images(self, "latent_encoder", images)
 
     def read_labels(self, images):
         """The labels E_y(x) of images.
@@ -277,7 +326,7 @@ class IcGAN(AdversarialModel):
         Raises:
             ConfigurationError, DataError: see `encode`.
         """
-        return self.label_space.predict(self.encoded("label_encoder", images))
+        return self.label_space.predict(encode_images(self, "label_encoder", images))
 
     def edit(self, images, labels=None):
         """Images with other labels, G(E_z(x), y').
@@ -295,31 +344,5 @@ class IcGAN(AdversarialModel):
             DataError: images or labels that do not fit the model.
         """
         latents = self.encode(images)
-        labels = self.read_labels(images) if labels is None else self.checked_labels(labels, len(latents))[0]
-        made = self.sampling_generator.predict([latents, self.label_space.encode(labels)], verbose=0)
-        return ops.convert_to_numpy(self.as_samples(made))
-
-    def paper_optimizers(self):
-        return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        networks = {name: getattr(self, name) for name in self.encoders}
-        return {
-            **super().get_config(),
-            **{name: network and keras.saving.serialize_keras_object(network) for name, network in networks.items()},
-        }
-
-
-class FitEncoders(keras.callbacks.Callback):
-    """Trains an IcGAN's encoders when `fit` ends: for recipes, whose runs are one `fit`.
-
-    Args:
-        dataset, options: see `IcGAN.fit_encoders`.
-    """
-
-    def __init__(self, dataset, **options):
-        super().__init__()
-        self.dataset, self.options = dataset, options
-
-    def on_train_end(self, logs=None):
-        self.model.fit_encoders(self.dataset, **self.options)
+        labels = self.read_labels(images) if labels is None else labels
+        return self.generate(noise=latents, labels=labels)  # the latents are the noise: the prior is normal

@@ -10,46 +10,50 @@ Objective, for K logits l, lse = log sum_k exp l_k, and the discriminator's feat
     generator:     mean over features of (E[f(x)] - E[f(G(z))])^2          over other unlabelled images
                    + adversarial_weight * E[softplus(-lse(G(z)))]          by default zero, the paper's
 
-Schedule: the discriminator is updated on a batch of labelled images, one of unlabelled images and fresh generated ones,
-each passed through it by itself; then the generator on fresh latents and a second batch of unlabelled images, drawn
-independently of the first. The discriminator's noise is on in both. With `discriminator_steps=k` the labelled and the
-unlabelled batch are dealt out to k discriminator updates, each with latents of its own.
+Schedule: the discriminator is updated on a batch of labelled images, a batch of unlabelled images and new generated
+images, each passed through it separately. Then the generator is updated on new latents and a second batch of unlabelled
+images, drawn independently of the first. The discriminator's noise is on in both updates. With `discriminator_steps=k`
+the labelled and the unlabelled batch are dealt out to k discriminator updates, each with its own latents.
 
 Departures from the paper:
-- the discriminator's scales start at one; `kg.layers.initialize_from_data` on 500 images is the authors' start;
-- the average of the discriminator's weights that classifies starts at the weights and forgets its start (see
-  `AdversarialModel`'s `ema_decay`); the authors' starts at zero, which a rate of 1e-4 forgets in tens of epochs;
-- Adam divides by sqrt(v) + 1e-4, the authors' code by sqrt(v + 1e-8): the same where v is small or large;
-- batch norm's variance for sampling is the biased one;
-- `adversarial_weight` above zero asks each image by itself to be one of the K classes, -log D(G(z)); features matched
-  on average leave many of the samples between two digits.
+- the discriminator's scales start at one; `kg.layers.initialize_from_data` on 500 images sets them as the authors do;
+- the average of the discriminator's weights, which classifies, starts at the weights and forgets them (see
+  `keras_gans.layers.Averages`); the authors' starts at zero, which a rate of 1e-4 forgets in tens of epochs;
+- Adam divides by sqrt(v) + 1e-4, the authors' code by sqrt(v + 1e-8): these agree where v is small or large;
+- batch norm uses the biased variance for sampling;
+- `adversarial_weight` above zero is ours: it adds -log D(G(z)), which asks each image separately to be one of the K
+  classes. Features that match on average leave many samples between two digits.
 
-On TensorFlow's replicas each matches the mean features of its own share of the batch.
+Each of TensorFlow's replicas matches the mean features of its own share of the batch.
 """
 
 import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.checks import check_image_shape, check_images, entry_of, is_number, labels_of
-from keras_gans.data.label_spaces import Classes, label_space_of
-from keras_gans.errors import ConfigurationError
-from keras_gans.images import to_float
+from keras_gans import engine
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import Classes, check_image_shape, label_space_of, noise_to_images, uniform_of
+from keras_gans.fitting import check_data
 from keras_gans.layers import FusedBatchNormalization, WeightNormalization
+from keras_gans.layers.averages import Averages
 from keras_gans.losses import (
     feature_matching_loss,
     non_saturating_generator_loss,
     semi_supervised_labelled_loss,
     semi_supervised_unlabelled_loss,
 )
-from keras_gans.model import AdversarialModel, uniform_of
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam
+from keras_gans_core.checks import is_number
 
 FEATURES = "features"  # the name of the layer whose means the generator matches
+BATCH = 256  # images that `classify` takes at once
 
 
 def build_generator(image_shape=(28, 28, 1), latent_dim=100, *, units=(500, 500)):
-    """The paper's generator for MNIST: softplus layers behind batch norm without a gain, then sigmoid pixels.
+    """The paper's generator for MNIST: dense layers with batch norm without a gain and softplus, then sigmoid pixels.
 
     Args:
         image_shape: (height, width, channels).
@@ -80,7 +84,7 @@ def build_discriminator(
     Args:
         image_shape: (height, width, channels).
         num_classes: K, how many logits.
-        units: widths of the hidden layers; the last one's outputs are the features.
+        units: widths of the hidden layers; the outputs of the last one are the features.
         input_noise: standard deviation of the noise on pixels in [0, 1].
         noise: standard deviation of the noise on hidden layers.
 
@@ -104,21 +108,29 @@ def build_discriminator(
     return keras.Model(images, layers.Activation("linear", dtype="float32", name="logits")(x), name="discriminator")
 
 
+class ClassNumbers(Classes):
+    """One class an image, which the loss takes as a whole number, int32 (N,)."""
+
+    def encode(self, labels):
+        return ops.reshape(ops.cast(labels, "int32"), (-1,))
+
+
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ImprovedGAN(AdversarialModel):
-    """Semi-supervised GAN: a classifier that learns from few labels, many images and a generator's.
+    """Semi-supervised GAN: a classifier that learns from few labels, many images and generated images.
 
-    Train it on what `kg.data.semi_supervised` returns; on (images, labels) all images are labelled and are the
-    unlabelled ones as well. `evaluate` also logs the accuracy where there are labels. The latents are uniform on
-    [0, 1]: z = (1 + erf(n / sqrt(2))) / 2 for normal noise n.
+    Train it on what `kg.data.semi_supervised` returns. With (images, labels), all images are labelled and the same
+    images are the unlabelled ones. `evaluate` needs no labels, and logs the accuracy where there are some. The latents
+    are uniform on [0, 1]: z = (1 + erf(n / sqrt(2))) / 2 for normal noise n.
 
     Args:
-        generator, discriminator: networks, the discriminator with K logits, K of 2 or more, and a layer named
-            "features"; with neither, the paper's for MNIST, for `image_shape`, `latent_dim` and `num_classes`.
+        generator, discriminator: networks. The discriminator has K logits, K of 2 or more, and a layer named
+            "features". With neither, the paper's for MNIST, for `image_shape`, `latent_dim` and `num_classes`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         num_classes: K of the default discriminator.
-        adversarial_weight: 0 or more, of the non-saturating loss beside the matched features: better samples.
+        adversarial_weight: weight of the non-saturating loss that is added to the matched features for better samples,
+            0 or more.
         discriminator_ema_decay: decay in [0, 1) of the average of the discriminator's weights that classifies.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
@@ -137,7 +149,8 @@ class ImprovedGAN(AdversarialModel):
     Reference: Salimans et al., 2016, https://arxiv.org/abs/1606.03498
     """
 
-    logits_per_image = None
+    evaluation_names = ("accuracy",)
+    optional_fields = ("labels", "labelled_images", "matched_images")
 
     def __init__(
         self,
@@ -160,17 +173,23 @@ class ImprovedGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim)
             discriminator = build_discriminator(image_shape, num_classes)
-        super().__init__(generator, discriminator, **kwargs)
-        self.adversarial_weight = adversarial_weight
-        self.discriminator_ema_decay = discriminator_ema_decay
-        self.trackers["accuracy"] = keras.metrics.Mean(name="accuracy")
+        check_networks(generator, discriminator, logits=None)
+        fields = noise_to_images(generator, uniform_of)
         if discriminator is not None:
             _check_classifier(discriminator)
+            images = fields["batch_fields"]["images"]
+            fields["batch_fields"] |= {
+                "labels": ClassNumbers(discriminator.output_shape[-1]),
+                "labelled_images": images,
+                "matched_images": images,
+            }
+        super().__init__(generator=generator, discriminator=discriminator, **fields, **kwargs)
+        self.adversarial_weight = adversarial_weight
+        self.discriminator_ema_decay = discriminator_ema_decay
+        if discriminator is not None:
             features = discriminator.get_layer(FEATURES).output
             self.features = keras.Model(discriminator.inputs[0], layers.Flatten(name="flat_features")(features))
-            self.ema_discriminator = keras.models.clone_model(discriminator)
-            self.ema_discriminator.set_weights(discriminator.get_weights())
-            self.ema_discriminator.trainable = False
+            self.discriminator_ema = Averages([discriminator], discriminator_ema_decay, name="discriminator_ema")
 
     @classmethod
     def for_data(cls, dataset, **options):
@@ -181,15 +200,24 @@ class ImprovedGAN(AdversarialModel):
 
     @property
     def num_classes(self):
-        """How many classes the discriminator tells apart; None without one."""
+        """How many classes the discriminator tells apart; None without a discriminator."""
         return None if self.discriminator is None else self.discriminator.output_shape[-1]
 
-    @property
-    def learned_labels(self):
-        return None if self.discriminator is None else Classes(self.num_classes)
+    def fit(self, x=None, y=None, **options):
+        """`AdversarialModel.fit` with labels.
 
-    def prior(self, noise):
-        return uniform_of(noise)
+        Raises:
+            DataError: also where there are no labels.
+        """
+        if self.compiled:
+            x, first = check_data(self, x, y)
+            if "labels" not in first:
+                raise DataError(
+                    f"Expected labels beside the images, {self.batch_fields['labels']}. Received: images alone. Pass "
+                    "fit(images, labels), batches of (images, labels), or kg.data.semi_supervised(dataset) or "
+                    "kg.data.SemiSupervisedBatches where few images have a label."
+                )
+        return super().fit(x, y, **options)
 
     def discriminator_loss(self, real, fake, labelled=None, labels=None, training=True):
         loss = semi_supervised_unlabelled_loss(self.score(real, training), self.score(fake, training))
@@ -205,42 +233,34 @@ class ImprovedGAN(AdversarialModel):
         return matched + self.adversarial_weight * non_saturating_generator_loss(real_logits)
 
     def train_step(self, data):
-        real, labelled, labels = self.real_images(data), self.labelled_images(data), self.enough(labels_of(data))
-        k = self.discriminator_steps
-        for i in range(k):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake, labelled[i::k], labels[i::k])
-            self.follow(self.ema_discriminator, self.discriminator, self.discriminator_ema_decay)
-        others = self.matched_images(data)
-        played = self.play(self.latents_like(others))
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, others), played)
+        batch = self.encode_batch(data)
+        images = batch["images"]
+        for real, labelled, labels in self.shares(images, batch.get("labelled_images", images), batch["labels"]):
+            fake = self.generator(self.latents_like(real), training=True)
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake, labelled, labels)
+            self.discriminator_ema.update(self.step)
+        matched = batch.get("matched_images", images)
+        fake = self.record(self.latents_like(matched))
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, matched), fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def labelled_images(self, data):
-        """The labelled images of a batch; where it has none of their own, all of its images."""
-        labelled = entry_of(data, "labelled_image")
-        return self.real_images(data) if labelled is None else self.enough(to_float(labelled))
-
-    def matched_images(self, data):
-        """The images whose features the generator matches; where the batch has none of their own, all of its images."""
-        matched = entry_of(data, "matched_image")
-        return self.real_images(data) if matched is None else to_float(matched)
-
-    def test_step(self, data):
-        real, labelled, labels = self.real_images(data), self.labelled_images(data), labels_of(data)
-        fake = self.generator(self.latents_like(real, training=False), training=False)
-        if labels is not None:
-            labels = self.enough(labels)
+    def batch_losses(self, images, labels=None, labelled_images=None, matched_images=None):
+        """The losses of an encoded batch in inference mode, and the accuracy where there are labels."""
+        labelled = images if labelled_images is None else labelled_images
+        fake = self.generator(self.latents_like(images, training=False), training=False)
         values = {
-            "d_loss": self.discriminator_loss(real, fake, labelled, labels, training=False),
-            "g_loss": self.generator_loss(fake, real, training=False),
+            "d_loss": self.discriminator_loss(images, fake, labelled, labels, training=False),
+            "g_loss": self.generator_loss(fake, images, training=False),
         }
         if labels is not None:
-            classes = ops.argmax(self.ema_discriminator(labelled, training=False), axis=-1)
-            right = ops.equal(ops.cast(classes, "int32"), ops.cast(ops.reshape(labels, (-1,)), "int32"))
-            values["accuracy"] = ops.mean(ops.cast(right, "float32"))
-        return self._averaged(values)
+            with self.discriminator_ema.in_use():
+                classes = ops.argmax(self.discriminator(labelled, training=False), axis=-1)
+            values["accuracy"] = ops.mean(ops.cast(ops.equal(ops.cast(classes, "int32"), labels), "float32"))
+        return values
+
+    def batch_scores(self, images, **others):
+        """The logits of "real" against "generated", whose logit is zero: the log-sum-exp of the classes' logits."""
+        return tuple(ops.logsumexp(logits, axis=-1, keepdims=True) for logits in super().batch_scores(images))
 
     def classify(self, images):
         """The probabilities of the classes, from the average of the discriminator's weights.
@@ -249,7 +269,7 @@ class ImprovedGAN(AdversarialModel):
             images: uint8 or floats in [-1, 1], an array (N, height, width, channels).
 
         Returns:
-            float32 (N, num_classes); each row's sum is 1: "generated" is no answer.
+            float32 (N, num_classes). Each row sums to 1: "generated" is not among the classes.
 
         Raises:
             ConfigurationError: a model without a discriminator, as in the zoo.
@@ -261,19 +281,19 @@ class ImprovedGAN(AdversarialModel):
                 "a training run, such as its checkpoint.keras."
             )
         images = np.asarray(images)
-        check_images(images, self.image_shape)
-        logits = self.ema_discriminator.predict(ops.convert_to_numpy(to_float(images)), batch_size=256, verbose=0)
-        return ops.convert_to_numpy(ops.softmax(logits, axis=-1))
+        self.batch_fields["images"].check(images)
+        if getattr(self, "_compiled_classify", None) is None:
+            self._compiled_classify = engine.function(self._probabilities)
+        parts = [self._compiled_classify({"images": images[i : i + BATCH]}) for i in range(0, len(images), BATCH)]
+        return np.concatenate([part["probabilities"] for part in parts])
+
+    def _probabilities(self, inputs):
+        with self.discriminator_ema.in_use():
+            logits = self.score(self.batch_fields["images"].encode(inputs["images"]), training=False)
+        return {"probabilities": ops.softmax(logits, axis=-1)}
 
     def paper_optimizers(self):
-        return {player: FusedAdam(3e-3, beta_1=0.5, epsilon=1e-4) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "adversarial_weight": self.adversarial_weight,
-            "discriminator_ema_decay": self.discriminator_ema_decay,
-        }
+        return {player: FusedAdam(3e-3, beta_1=0.5, epsilon=1e-4) for player in self.players}
 
 
 def _check_classifier(discriminator):

@@ -8,30 +8,32 @@ discriminator's features:
     generator:           E[softplus(-d(G(z, c)))] - I(c, Q(G(z, c)))
     I = categorical_weight sum (E[log Q(c | G(z, c))] + log K)              over categorical codes of K categories
         + continuous_weight E[sum (c^2 - (c - mean)^2) / 2]                 over continuous codes, whose Q is N(mean, 1)
-I, but for a constant a lower bound of the information that images hold about their codes, is maximised by both players,
-as in the authors' code, so that the features too are learned for it. Real images have no part in it.
+I is, up to a constant, a lower bound of the information that images hold about their codes. Both players maximise it,
+as in the authors' code, so that the features are learned for it too. It has no term of real images.
 
-Schedule: the discriminator and Q are one player with one optimizer. They are updated on real images and on ones
-generated from fresh latents, in two batches; then the generator on latents drawn anew. With `discriminator_steps=k` the
-batch is dealt out to k updates of the discriminator.
+Schedule: the discriminator and Q are one player with one optimizer. They are updated on real images and on images
+generated from fresh latents, in two batches. Then the generator is updated on other latents. With
+`discriminator_steps=k` the batch is dealt out to k updates of the discriminator.
 
 Latents: noise uniform on [-1, 1], then one-hot categorical codes, then continuous codes uniform on [-1, 1].
 
 Departures from the paper:
-- logarithms are of logits; the authors' code has log(D + 1e-8), and likewise for Q;
-- Q has one output for each continuous code; in the authors' code a second one, a deviation, is not used;
-- weights of both terms are 1, the published code's for MNIST (0.1 for continuous codes elsewhere: unconfirmed);
-- initial weights are Glorot's, uniform, where the published code draws from N(0, 0.02), and batch norm's gains start at
-  one, where the code's are from N(1, 0.02); its momentum of 0.9 and epsilon of 1e-5 are the code's;
-- the generator's smallest map is normalised per channel; in the published code each of its units is.
+- logarithms are computed from logits; the authors' code has log(D + 1e-8), and the same for Q;
+- Q has one output for each continuous code; the authors' code has a second one, a deviation, and does not use it;
+- the weights of both terms are 1, as in the published code for MNIST;
+- initial weights are Glorot's, uniform; the published code draws them from N(0, 0.02). Batch norm's gains start at one;
+  the code draws them from N(1, 0.02). The momentum of 0.9 and the epsilon of 1e-5 are the code's;
+- the generator's smallest map is normalised per channel; the published code normalises each of its units.
 """
+
+import functools
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import check_image_shape, check_images, is_number, is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape, noise_to_images, symmetric_uniform
 from keras_gans.images import to_float
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import (
@@ -41,7 +43,9 @@ from keras_gans.losses import (
     non_saturating_generator_loss,
 )
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_built, check_networks
 from keras_gans.optimizers import FusedAdam
+from keras_gans_core.checks import is_number, is_whole
 
 FEATURES = "features"  # the discriminator's layer that Q reads
 
@@ -68,7 +72,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=74, *, base_filters=64, 
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
 
     Raises:
-        ConfigurationError: sizes that are no multiples of 4.
+        ConfigurationError: sizes that are not multiples of 4.
     """
     check_image_shape(image_shape)
     height, width, channels = _checked(image_shape)
@@ -99,7 +103,7 @@ def build_discriminator(image_shape=(28, 28, 1), *, base_filters=64, units=1024)
         A Keras model, images to logits (N, 1), with a layer named "features".
 
     Raises:
-        ConfigurationError: sizes that are no multiples of 4.
+        ConfigurationError: sizes that are not multiples of 4.
     """
     check_image_shape(image_shape)
     images = keras.Input(_checked(image_shape), name="images")
@@ -133,14 +137,43 @@ def build_recognizer(features, outputs, *, units=128):
     return keras.Model(inputs, codes, name="recognizer")
 
 
+def latents_of(noise, *, categories, continuous):
+    """The latents that standard normal noise stands for: numbers, one-hot categorical codes, continuous codes.
+
+    A normal's distribution function makes numbers uniform on [-1, 1]. The place of the largest of K normal numbers is
+    uniform over K categories.
+
+    Args:
+        noise: standard normal (N, latent_dim); the last sum(categories) + continuous numbers are those of the codes.
+        categories: how many categories each categorical code has.
+        continuous: how many continuous codes there are.
+
+    Returns:
+        float32 (N, latent_dim).
+
+    Example:
+
+    >>> noise = np.array([[0.0, 0.5, 2.0, 0.0]], "float32")
+    >>> ops.convert_to_numpy(latents_of(noise, categories=(2,), continuous=1)).tolist()
+    [[0.0, 0.0, 1.0, 0.0]]
+    """
+    latents = symmetric_uniform(noise)
+    first = noise.shape[-1] - sum(categories) - continuous
+    parts = [latents[:, :first]]
+    for size in categories:
+        largest = ops.argmax(noise[:, first : first + size], axis=-1)
+        parts.append(ops.one_hot(largest, size, dtype=latents.dtype))
+        first += size
+    return ops.concatenate([*parts, latents[:, first:]], axis=-1)
+
+
 @keras.saving.register_keras_serializable(package="keras_gans")
 class InfoGAN(AdversarialModel):
-    """GAN some of whose latents are codes that the images must tell: categories and styles found without labels.
+    """GAN whose images must show some of their latents, the codes: categories and styles are found without labels.
 
-    The last of the latents are the codes: `categories[i]` numbers of a one-hot vector each, then `continuous` numbers
-    from -1 to 1. `prior` makes them of normal noise: the place of the largest of K numbers is uniform over K
-    categories, and the distribution function of a normal makes it uniform. `evaluate` also logs `information`, the
-    bound in nats without weights, above which it is by a constant: 0.39 for each continuous code.
+    The last of the latents are the codes: a one-hot vector of `categories[i]` numbers each, then `continuous` numbers
+    from -1 to 1; see `latents_of`. `evaluate` also logs `information`, in nats and without weights. It is above the
+    bound by a constant: 0.39 for each continuous code.
 
     Args:
         generator: see `AdversarialModel`.
@@ -155,7 +188,7 @@ class InfoGAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: numbers out of range, no code at all, or networks that do not fit each other and the codes.
+        ConfigurationError: numbers out of range, no code, or networks that do not fit each other and the codes.
 
     Example:
 
@@ -169,6 +202,9 @@ class InfoGAN(AdversarialModel):
 
     Reference: Chen et al., 2016, https://arxiv.org/abs/1606.03657
     """
+
+    players = {"generator": ("generator",), "discriminator": ("discriminator", "recognizer")}
+    evaluation_names = ("information",)
 
     def __init__(
         self,
@@ -193,17 +229,24 @@ class InfoGAN(AdversarialModel):
         if generator is None and discriminator is None and recognizer is None:
             generator, discriminator = build_generator(image_shape, noise_dim + codes), build_discriminator(image_shape)
             recognizer = build_recognizer(discriminator.get_layer(FEATURES).output.shape[-1], codes)
-        super().__init__(generator, discriminator, **kwargs)
-        if self.latent_dim < codes:
+        check_networks(generator, discriminator)
+        if generator.input_shape[-1] < codes:
             raise ConfigurationError(
-                f"Expected a generator of {codes} latents or more, for the codes. Received: {self.latent_dim}."
+                f"Expected a generator of {codes} latents or more, for the codes. Received: "
+                f"{generator.input_shape[-1]}."
             )
+        features = None if discriminator is None else _checked_features(discriminator, recognizer, codes)
+        prior = functools.partial(latents_of, categories=tuple(categories), continuous=continuous)
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            recognizer=None if discriminator is None else recognizer,  # which reads the discriminator's features
+            **noise_to_images(generator, prior),
+            **kwargs,
+        )
         self.categories, self.continuous = tuple(categories), continuous
         self.categorical_weight, self.continuous_weight = categorical_weight, continuous_weight
-        self.recognizer = None if discriminator is None else recognizer  # which reads its features
-        self.trackers["information"] = keras.metrics.Mean(name="information")
         if discriminator is not None:
-            features = _checked_features(discriminator, recognizer, codes)
             self.two_heads = keras.Model(discriminator.inputs[0], [discriminator.output, recognizer(features)])
 
     # The codes
@@ -219,15 +262,10 @@ class InfoGAN(AdversarialModel):
         """How many of the latents, the last ones, are codes."""
         return sum(self.categories) + self.continuous
 
-    def prior(self, noise):
-        latents = ops.erf(noise * 0.5**0.5)  # a normal's distribution function, from -1 to 1: uniform
-        first = self.latent_dim - self.code_dim
-        parts = [latents[:, :first]]
-        for size in self.categories:
-            largest = ops.argmax(noise[:, first : first + size], axis=-1)
-            parts.append(ops.one_hot(largest, size, dtype=latents.dtype))
-            first += size
-        return ops.concatenate([*parts, latents[:, first:]], axis=-1)
+    @property
+    def noise_dim(self):
+        """How many of the latents, the first ones, are noise alone."""
+        return self.latent_dim - self.code_dim
 
     def information(self, recognized, latents):
         """The terms of the information, of categorical and of continuous codes, without weights.
@@ -239,7 +277,7 @@ class InfoGAN(AdversarialModel):
         Returns:
             Two float32 scalars; 0 where there is no such code.
         """
-        codes, count = latents[:, self.latent_dim - self.code_dim :], sum(self.categories)
+        codes, count = latents[:, self.noise_dim :], sum(self.categories)
         categorical = [
             categorical_information(recognized[:, place], codes[:, place])
             for place in self.code_slices[: len(self.categories)]
@@ -247,10 +285,6 @@ class InfoGAN(AdversarialModel):
         return sum(categorical, 0.0), continuous_information(recognized[:, count:], codes[:, count:])
 
     # The game
-
-    def player_variables(self, player):
-        variables = super().player_variables(player)
-        return variables if player == "generator" else variables + self.recognizer.trainable_variables
 
     def judge(self, images, training=True):
         """The logits and Q's output, both float32, of one pass through the features."""
@@ -272,29 +306,22 @@ class InfoGAN(AdversarialModel):
         return non_saturating_generator_loss(logits) - self.weighted_information(recognized, latents)
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k):
-            share = real[i::k]
-            latents = self.latents_like(share)
+        for real in self.shares(self.encode_batch(data)["images"]):
+            latents = self.latents_like(real)
             fake = self.generator(latents, training=True)
-            d_loss = self.minimize("discriminator", self.discriminator_loss, share, fake, latents)
-        anew = self.latents_like(share)
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, anew), self.play(anew))
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake, latents)
+        latents = self.latents_like(real)
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, latents), self.record(latents))
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def test_step(self, data):
-        """The losses and the information of one batch with all networks in inference mode and noise of its own."""
-        real = self.real_images(data)
-        latents = self.latents_like(real, training=False)
+    def batch_losses(self, images):
+        latents = self.latents_like(images, training=False)
         fake = self.generator(latents, training=False)
-        return self._averaged(
-            {
-                "d_loss": self.discriminator_loss(real, fake, latents, training=False),
-                "g_loss": self.generator_loss(fake, latents, training=False),
-                "information": sum(self.information(self.judge(fake, training=False)[1], latents)),
-            }
-        )
+        return {
+            "d_loss": self.discriminator_loss(images, fake, latents, training=False),
+            "g_loss": self.generator_loss(fake, latents, training=False),
+            "information": sum(self.information(self.judge(fake, training=False)[1], latents)),
+        }
 
     def paper_optimizers(self):
         return {"generator": FusedAdam(1e-3, beta_1=0.5), "discriminator": FusedAdam(2e-4, beta_1=0.5)}
@@ -319,8 +346,7 @@ class InfoGAN(AdversarialModel):
                 "Expected a discriminator, whose features tell the codes. Received: a generator alone. Recognize with "
                 "the model of a training run, such as its checkpoint.keras."
             )
-        images = np.asarray(images)
-        check_images(images, self.image_shape)
+        images = self.batch_fields["images"].check(np.asarray(images))
         recognized = self.two_heads.predict(ops.convert_to_numpy(to_float(images)), batch_size=256, verbose=0)[1]
         recognized = np.array(recognized)
         for place in self.code_slices[: len(self.categories)]:
@@ -328,7 +354,7 @@ class InfoGAN(AdversarialModel):
         return recognized
 
     def traverse(self, code, values=None, rows=10, seed=None):
-        """Images along one code, all other latents being the same: what the code has come to mean.
+        """Images along one code, with all other latents the same: what the code has come to mean.
 
         Args:
             code: which one, from 0: first the categorical codes, then the continuous ones.
@@ -342,7 +368,7 @@ class InfoGAN(AdversarialModel):
             columns * width, channels).
 
         Raises:
-            ConfigurationError: no such code or category, or no value at all.
+            ConfigurationError: a code or category that does not exist, or no values.
 
         Example:
 
@@ -364,21 +390,11 @@ class InfoGAN(AdversarialModel):
         latents = ops.convert_to_numpy(self.prior(ops.convert_to_tensor(self.noise(rows, seed))))
         latents = np.repeat(latents[:, None], len(values), axis=1)  # (rows, columns, latent_dim)
         columns = np.eye(size)[list(values)] if categorical else np.asarray(values)[:, None]
-        first = self.latent_dim - self.code_dim
-        latents[..., first + place.start : first + place.stop] = columns
+        latents[..., self.noise_dim + place.start : self.noise_dim + place.stop] = columns
         made = self.predict(latents.reshape(-1, self.latent_dim), verbose=0)
-        images = ops.convert_to_numpy(self.as_samples(made))
-        return images.reshape(rows, len(values), *self.image_shape), self.picture(images, len(values))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "recognizer": self.recognizer and keras.saving.serialize_keras_object(self.recognizer),
-            "categories": list(self.categories),
-            "continuous": self.continuous,
-            "categorical_weight": self.categorical_weight,
-            "continuous_weight": self.continuous_weight,
-        }
+        field = self.output_fields["images"]
+        images = ops.convert_to_numpy(field.decode(made))
+        return images.reshape(rows, len(values), *self.image_shape), field.picture(images, len(values))
 
 
 def _checked(image_shape):
@@ -413,8 +429,7 @@ def _checked_features(discriminator, recognizer, codes):
             f"Received the layers: {', '.join(layer.name for layer in discriminator.layers)}. Name one of them so."
         )
     features = discriminator.get_layer(FEATURES).output
-    if not (isinstance(recognizer, keras.Model) and recognizer.built):
-        raise ConfigurationError(f"Expected recognizer to be a built Keras model. Received: {recognizer!r}.")
+    check_built("recognizer", recognizer)
     shapes = [tuple(shape[1:]) for shape in (recognizer.input_shape, recognizer.output_shape)]
     if shapes != [tuple(features.shape[1:]), (codes,)]:
         raise ConfigurationError(

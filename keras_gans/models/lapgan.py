@@ -1,94 +1,54 @@
 """LAPGAN and class-conditional LAPGAN: Denton, Chintala, Szlam and Fergus, 2015, "Deep generative image models using a
 Laplacian pyramid of adversarial networks", https://arxiv.org/abs/1506.05751; code: https://github.com/facebook/eyescream
 
-An image I_0 is halved to I_1, ..., I_K; level k < K has the residual h_k = I_k - l_k over the doubled coarser image
-l_k = u(I_{k+1}), and level K the coarsest image itself. Then I_k = l_k + h_k, exactly.
+An image I_0 is halved to I_1, ..., I_K. Level k < K has the residual h_k = I_k - l_k over the doubled coarser image
+l_k = u(I_{k+1}), and level K has the coarsest image itself. Then I_k = l_k + h_k, exactly.
 
-Objective of each level, with logits d_k; G_k makes a residual for a coarse image, and G_K an image of noise alone:
+Objective of each level, with logits d_k; G_k makes a residual for a coarse image, and G_K an image from noise alone:
     discriminator: E[softplus(-d_k(h_k, l_k))] + E[softplus(d_k(G_k(z_k, l_k), l_k))]
     generator:     E[softplus(-d_k(G_k(z_k, l_k), l_k))]                               (non-saturating)
-The losses shown are the sums over the levels that are trained, in training without those that rest. d_k sees the sum of
-residual and coarse image. No level has a gradient from another: each has networks of its own, and l_k is of a real
+The logged losses are sums over the trained levels, in training without those that rest. d_k sees the sum of residual
+and coarse image. No gradient goes from one level to another: each level has its own networks, and l_k comes from a real
 image.
 
 Sampling: I_K = G_K(z_K), then I_k = l_k + G_k(z_k, l_k) with l_k = u(I_{k+1}), from coarse to fine.
 
-Schedule: `discriminator_steps` updates of all levels' discriminators, each on fresh images and fresh noise, then one
-update of their generators on fresh noise. With `trained_levels` only those levels are updated. With `balance=m`, the
-rule of the paper's code for LSUN: at a level where the error of generated images, E[softplus(d_k)], is larger than that
-of real images plus m, the generator rests; otherwise the discriminator rests, unless its error of real images is above
-0.7. An optimizer with momentum moves a resting network on by what it has: the code's has none. Where
-several replicas share a batch, each goes by its own share of it.
+Schedule: `discriminator_steps` updates of all levels' discriminators, each on fresh images and fresh noise; then one
+update of their generators on fresh noise. With `trained_levels` only those levels are updated. `balance=m` is the rule
+of the paper's code for LSUN: at a level where the error of generated images, E[softplus(d_k)], is larger than that of
+real images plus m, the generator rests. Otherwise the discriminator rests, unless its error of real images is above
+0.7. An optimizer with momentum goes on moving a resting network; the code's optimizer has none. Where several replicas
+share a batch, each replica decides by its own share of it.
 
 Departures from the paper:
 - images are halved by the 5 x 5 binomial filter and doubled likewise (`keras_gans.pyramids`); the code resizes
-  bilinearly; the paper's chain 8, 14, 28 for CIFAR-10 (unconfirmed) is no exact halving;
+  bilinearly. Every level is half the next one, 32, 16, 8 for CIFAR-10;
 - images are in [-1, 1] and are not normalised pixel by pixel;
 - real and generated images pass the discriminator in two batches; the code mixes them in one;
+- the two means of the discriminator's loss are summed; the code's loss is one mean over both kinds, half of that;
 - the generator's coarse images are those of the last discriminator update; the code draws others;
 - `compile()`'s optimizer is the code's at its start, for all forms: there the rate is divided by 1.000004 an epoch
   (class-conditional: 1.00004) and the momentum raised by 0.0008 up to 0.7 (from 0 where class-conditional), and the
-  LSUN code, whose balance rule this is, has the rate 0.01 and no momentum;
-- the coarsest level's initial weights are Glorot's, in the place of N(0, 0.05) and N(0, 0.005);
-- no choice of an epoch by held-out nearest distances ("approximate Parzen").
+  LSUN code, which has the balance rule, uses the rate 0.01 and no momentum;
+- the coarsest level's initial weights are Glorot's, in place of N(0, 0.05) and N(0, 0.005);
+- no epoch is chosen by held-out nearest distances ("approximate Parzen").
 """
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.checks import check_image_shape, is_number, is_whole
-from keras_gans.data.label_spaces import check_label_space
+from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import Images, Noise, check_image_shape, check_label_space, uniform_of
+from keras_gans.images import grid
 from keras_gans.layers import seeded_dropout
-from keras_gans.model import AdversarialModel, uniform_of
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_built, check_discriminator
 from keras_gans.pyramids import double, halve
+from keras_gans_core.checks import is_number, is_whole
 
 REST = 0.7  # of the LSUN code: a discriminator with a larger error of real images always learns
-
-
-@keras.saving.register_keras_serializable(package="keras_gans")
-class Doubled(layers.Layer):
-    """`keras_gans.pyramids.double` as a layer.
-
-    Args:
-        size: (height, width) of the result.
-    """
-
-    def __init__(self, size, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
-        self.size = tuple(size)
-
-    def call(self, images):
-        return double(images, self.size)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], *self.size, input_shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "size": self.size}
-
-
-@keras.saving.register_keras_serializable(package="keras_gans")
-class Part(layers.Layer):
-    """The columns from `start` to `stop` of (N, features).
-
-    Args:
-        start, stop: whole numbers.
-    """
-
-    def __init__(self, start, stop, **kwargs):
-        super().__init__(**kwargs)
-        self.start, self.stop = start, stop
-
-    def call(self, inputs):
-        return inputs[:, self.start : self.stop]
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.stop - self.start)
-
-    def get_config(self):
-        return {**super().get_config(), "start": self.start, "stop": self.stop}
 
 
 def sizes_of(image_shape, levels):
@@ -149,7 +109,7 @@ def _coarsest_generator(image_shape, latent_dim, units, label_size, name):
     return keras.Model([latents, *labels] if labels else latents, images, name=name)
 
 
-def build_generator(
+def build_generators(
     image_shape=(32, 32, 3),
     levels=3,
     latent_dim=100,
@@ -159,7 +119,7 @@ def build_generator(
     units=1200,
     label_size=0,
 ):
-    """The paper's generators for CIFAR-10, one a level, as the network that samples: from coarse to fine.
+    """The paper's generators for CIFAR-10, one for each level.
 
     Args:
         image_shape: (height, width, channels).
@@ -171,29 +131,23 @@ def build_generator(
         label_size: width of the encoded labels, which every level sees; 0 without labels.
 
     Returns:
-        A Keras model, latents (N, latent_dim + pixels of the finer levels), or [latents, labels], to images. The level
-        k is its layer "level<k>", and what it adds up to "image<k>".
+        A list of Keras models, the finest level first: [noise (N, pixels), coarse images] to residuals; the last one
+        noise (N, latent_dim) to the coarsest images. With labels each takes them as its last input.
 
     Raises:
         ConfigurationError: more levels than the size can be halved for.
     """
     check_image_shape(image_shape)
-    *finer, coarsest = sizes = sizes_of(image_shape, levels)
+    *finer, coarsest = sizes_of(image_shape, levels)
     channels = image_shape[-1]
-    latents = keras.Input((latent_dim + sum(h * w for h, w in finer),), name="latents")
-    labels = [keras.Input((label_size,), name="labels")] if label_size else []
-    network = _coarsest_generator((*coarsest, channels), latent_dim, units, label_size, f"level{levels - 1}")
-    noise = Part(0, latent_dim, name=f"noise{levels - 1}")(latents)
-    images, used = network([noise, *labels] if labels else noise), latent_dim
-    images = layers.Identity(dtype="float32", name=f"image{levels - 1}")(images)
-    for k in reversed(range(levels - 1)):
-        pixels = sizes[k][0] * sizes[k][1]
-        noise = Part(used, used + pixels, name=f"noise{k}")(latents)
-        coarse = Doubled(sizes[k], name=f"coarse{k}")(images)
-        network = _level_generator(sizes[k], channels, filters, kernel_sizes, label_size, f"level{k}")
-        images = layers.Add(dtype="float32", name=f"image{k}")([coarse, network([noise, coarse, *labels])])
-        used += pixels
-    return keras.Model([latents, *labels] if labels else latents, images, name="generator")
+    last = _coarsest_generator((*coarsest, channels), latent_dim, units, label_size, f"level{levels - 1}")
+    return [
+        *(
+            _level_generator(size, channels, filters, kernel_sizes, label_size, f"level{k}")
+            for k, size in enumerate(finer)
+        ),
+        last,
+    ]
 
 
 def _level_discriminator(size, channels, filters, kernel_size, label_size, name):
@@ -225,19 +179,19 @@ def _coarsest_discriminator(image_shape, units, label_size, name):
     return keras.Model([*labels, images] if labels else images, logits, name=name)
 
 
-def build_discriminator(image_shape=(32, 32, 3), levels=3, *, filters=64, kernel_size=5, units=600, label_size=0):
-    """The paper's discriminators for CIFAR-10, one a level, as one network.
+def build_discriminators(image_shape=(32, 32, 3), levels=3, *, filters=64, kernel_size=5, units=600, label_size=0):
+    """The paper's discriminators for CIFAR-10, one for each level.
 
     Args:
-        image_shape, levels: see `build_generator`.
+        image_shape, levels: see `build_generators`.
         filters: of the convolutions.
         kernel_size: of the convolutions, which have no padding; the second has a stride of 2.
         units: width of the coarsest level's two hidden layers.
         label_size: width of the encoded labels, which every level sees; 0 without labels.
 
     Returns:
-        A Keras model, [labels, if there are any, then the residual and the doubled coarse image of each level, the
-        finest first, then the coarsest image] to logits (N, levels). The level k is its layer "level<k>".
+        A list of Keras models to logits (N, 1), the finest level first: [residuals, coarse images]; the last one takes
+        the coarsest images alone. With labels each takes them as its first input.
 
     Raises:
         ConfigurationError: more levels than the size can be halved for, or than the convolutions leave a pixel of.
@@ -251,40 +205,40 @@ def build_discriminator(image_shape=(32, 32, 3), levels=3, *, filters=64, kernel
             f"{kernel_size}x{kernel_size} leave a pixel of. Received: {levels} levels of {tuple(image_shape)}, one of "
             f"{finer[-1][0]}x{finer[-1][1]}. Ask for fewer levels, or pass a smaller kernel_size."
         )
-    labels = [keras.Input((label_size,), name="labels")] if label_size else []
-    inputs, logits = list(labels), []
-    for k, size in enumerate(finer):
-        network = _level_discriminator(size, channels, filters, kernel_size, label_size, f"level{k}")
-        pair = [keras.Input((*size, channels), name=f"{what}{k}") for what in ("residual", "coarse")]
-        inputs += pair
-        logits.append(network([*labels, *pair]))
-    network = _coarsest_discriminator((*coarsest, channels), units, label_size, f"level{levels - 1}")
-    images = keras.Input((*coarsest, channels), name=f"image{levels - 1}")
-    logits.append(network([*labels, images] if labels else images))
-    x = layers.Concatenate(dtype="float32", name="logits")(logits) if len(logits) > 1 else logits[0]
-    return keras.Model([*inputs, images] if len(inputs) else images, x, name="discriminator")
+    return [
+        *(
+            _level_discriminator(size, channels, filters, kernel_size, label_size, f"level{k}")
+            for k, size in enumerate(finer)
+        ),
+        _coarsest_discriminator((*coarsest, channels), units, label_size, f"level{levels - 1}"),
+    ]
+
+
+def symmetric(noise):
+    """Numbers from U[-1, 1] of standard normal ones."""
+    return 2.0 * uniform_of(noise) - 1.0
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class LAPGAN(AdversarialModel):
     """GANs on the levels of a Laplacian pyramid, sampled from coarse to fine; with a label space, of what labels ask.
 
-    All levels are trained by one `fit`; to train some alone, set `trained_levels` before `compile`:
+    One `fit` trains all levels. To train some alone, set `trained_levels` before `compile`:
 
         gan.trained_levels = (2,)
         gan.compile()
 
-    The noise is uniform on [-1, 1].
+    The noise is uniform on [-1, 1]: the coarsest level's numbers first, the finest level's last.
 
     Args:
-        generator, discriminator: networks as `build_generator` and `build_discriminator` make them; with neither, the
-            paper's for CIFAR-10, for `image_shape` and `levels`.
+        generators, discriminators: lists of networks, the finest level first, as `build_generators` and
+            `build_discriminators` make them; with neither, the paper's for CIFAR-10, for `image_shape` and `levels`.
         image_shape: (height, width, channels) of the default networks.
         levels: how many the default networks have.
-        latent_dim: numbers of the coarsest level's noise.
+        latent_dim: numbers of the coarsest level's noise in the default networks.
         label_space: of a class-conditional LAPGAN what the labels are, such as `kg.data.Classes(10)`; None without.
         trained_levels: the levels that `fit` is to train, 0 the finest; None for all.
-        balance: margin m of the rule that lets one player rest, 0.3 in the paper's code for LSUN; None for none.
+        balance: margin m of the rule that lets one player rest, 0.3 in the paper's code for LSUN; None for no rule.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -301,12 +255,13 @@ class LAPGAN(AdversarialModel):
     Reference: Denton et al., 2015, https://arxiv.org/abs/1506.05751
     """
 
-    logits_per_image = None
+    players = {"generator": ("generators",), "discriminator": ("discriminators",)}
+    averaged = kept = ("generators",)
 
     def __init__(
         self,
-        generator=None,
-        discriminator=None,
+        generators=None,
+        discriminators=None,
         *,
         image_shape=(32, 32, 3),
         levels=3,
@@ -316,14 +271,25 @@ class LAPGAN(AdversarialModel):
         balance=None,
         **kwargs,
     ):
-        if generator is None and discriminator is None:
-            size = 0 if label_space is None else check_label_space(label_space).size
-            generator = build_generator(image_shape, levels, latent_dim, label_size=size)
-            discriminator = build_discriminator(image_shape, levels, label_size=size)
-        super().__init__(generator, discriminator, label_space=label_space, **kwargs)
+        size = 0 if label_space is None else check_label_space(label_space).size
+        if generators is None and discriminators is None:
+            generators = build_generators(image_shape, levels, latent_dim, label_size=size)
+            discriminators = build_discriminators(image_shape, levels, label_size=size)
         if balance is not None and not is_number(balance, 0.0):
             raise ConfigurationError(f"Expected a balance of 0 or more, or None. Received: {balance!r}.")
-        self.balance = balance
+        _check_generators(generators, size)
+        _check_discriminators(discriminators, generators, size)
+        images = Images(generators[0].output_shape[1:])
+        labels = {} if label_space is None else {"labels": label_space}
+        super().__init__(
+            generators=generators,
+            discriminators=discriminators,
+            batch_fields={"images": images, **labels},
+            input_fields={"noise": Noise(sum(_noise_sizes(generators)), symmetric), **labels},
+            output_fields={"images": images},
+            **kwargs,
+        )
+        self.label_space, self.balance = label_space, balance
         self.trained_levels = range(self.levels) if trained_levels is None else trained_levels
 
     @classmethod
@@ -333,10 +299,12 @@ class LAPGAN(AdversarialModel):
         levels = 1 + (side >= 9) + (-(-side // 2) >= 9)
         return super().for_data(dataset, **{"levels": levels, **options})
 
+    # Levels
+
     @property
     def levels(self):
         """How many images the pyramid has."""
-        return _levels(self.generator)
+        return len(self.generators)
 
     @property
     def trained_levels(self):
@@ -353,64 +321,88 @@ class LAPGAN(AdversarialModel):
         self._trained_levels = tuple(int(k) for k in given)
         self.compiled = False  # the optimizers have the variables of other levels
 
-    def judged_shapes(self, generator):
-        levels = _levels(generator)
-        shapes = [generator.get_layer(f"image{k}").output.shape[1:] for k in range(levels)]
-        labels = [shape[1:] for shape in generator.input_shape[1:]] if isinstance(generator.input_shape, list) else []
-        judged = [*labels, *(shape for shape in shapes[:-1] for _ in range(2)), shapes[-1]]
-        return judged if len(judged) > 1 else judged[0]
-
-    def prior(self, noise):
-        return 2.0 * uniform_of(noise) - 1.0
-
     def player_variables(self, player):
-        network = getattr(self, player)
-        return [v for k in self.trained_levels for v in network.get_layer(f"level{k}").trainable_variables]
+        """The trainable variables that an update of `player` moves: those of the trained levels."""
+        (name,) = self.players[player]
+        return [v for k in self.trained_levels for v in getattr(self, name)[k].trainable_variables]
 
-    def real_pyramid(self, images, labels=()):
-        """What the discriminator judges of real images: [labels, if there are any, h_0, l_0, h_1, l_1, ..., I_K]."""
-        judged, images = list(labels), ops.convert_to_tensor(images)
+    # The pyramid
+
+    def real_pyramid(self, images):
+        """The residuals [h_0, h_1, ..., I_K] of images, and the coarse images [l_0, l_1, ...] that they add to."""
+        residuals, coarse, images = [], [], ops.convert_to_tensor(images)
         for _ in range(self.levels - 1):
             smaller = halve(images)
-            coarse = double(smaller, images.shape[1:3])
-            judged += [images - coarse, coarse]
+            coarse.append(double(smaller, images.shape[1:3]))
+            residuals.append(images - coarse[-1])
             images = smaller
-        return [*judged, images]
+        return [*residuals, images], coarse
 
-    def residuals(self, latents, real, training=True):
-        """What each level's generator makes of its noise over the coarse images of a real pyramid: h_0, h_1, ..., I_K.
+    def noise_of_levels(self, latents):
+        """The noise of each level, the finest first, that latents (N, latent_dim) hold."""
+        parts, start = [], 0
+        for size in reversed(_noise_sizes(self.generators)):
+            parts.append(latents[:, start : start + size])
+            start += size
+        return parts[::-1]
+
+    def residuals(self, latents, coarse, labels=(), training=True):
+        """What the generators make of noise over given coarse images: [h_0, h_1, ..., I_K].
 
         Args:
             latents: (N, latent_dim).
-            real: what `real_pyramid` returned.
+            coarse: [l_0, l_1, ...], such as those of `real_pyramid`.
+            labels: a list with the encoded labels of a conditional model.
             training: the networks' mode.
         """
-        labels, coarse = self._split(real)
-        made = []
-        for k in range(self.levels):
-            inputs = [self.generator.get_layer(f"noise{k}")(latents), *coarse[k : k + 1], *labels]
-            network = self.generator.get_layer(f"level{k}")
-            made.append(network(inputs if len(inputs) > 1 else inputs[0], training=training))
-        return made
+        return [
+            self.residual(k, noise, coarse[k : k + 1], labels, training)
+            for k, noise in enumerate(self.noise_of_levels(latents))
+        ]
 
-    def beside(self, made, real):
-        """What was made as the discriminator judges it, beside the real labels and coarse images."""
-        labels, coarse = self._split(real)
-        return [*labels, *(x for k, residual in enumerate(made) for x in (residual, *coarse[k : k + 1]))]
+    def residual(self, level, noise, coarse, labels, training):
+        """What one level's generator makes; `coarse` is a list of one coarse image, and of none at the last level."""
+        inputs = [noise, *coarse, *labels]
+        return self.generators[level](inputs if len(inputs) > 1 else inputs[0], training=training)
 
-    def _split(self, pyramid):
-        """The labels and the coarse images l_0, l_1, ... of what the discriminator judges."""
-        count = self.label_space is not None
-        return pyramid[:count], pyramid[count + 1 :: 2]
+    def stages(self, latents, *labels, training=False):
+        """The images I_K, ..., I_1, I_0 that latents stand for, from coarse to fine."""
+        *finer, noise = self.noise_of_levels(latents)
+        images = [self.residual(self.levels - 1, noise, [], labels, training)]
+        for k in reversed(range(self.levels - 1)):
+            coarse = double(images[-1], self.generators[k].output_shape[1:3])
+            images.append(coarse + self.residual(k, finer[k], [coarse], labels, training))
+        return images
 
-    def errors(self, pyramid, real, training=True):
-        """The cross-entropy of each level's verdict on a pyramid that is taken for real or for generated, (levels,)."""
-        logits = self.score(pyramid if len(pyramid) > 1 else pyramid[0], training)
-        return ops.mean(ops.softplus(-logits if real else logits), axis=0)
+    def compute_outputs(self, inputs, training=False):
+        inputs = map(ops.convert_to_tensor, sampling.in_order(inputs, self.input_fields))
+        return self.stages(*inputs, training=training)[-1]
+
+    # The game
+
+    def score(self, residuals, coarse, labels=(), training=True):
+        """The logits of each level's discriminator, float32 (N, levels)."""
+        judged = [[*labels, residual, *coarse[k : k + 1]] for k, residual in enumerate(residuals)]
+        logits = [
+            network(inputs if len(inputs) > 1 else inputs[0], training=training)
+            for network, inputs in zip(self.discriminators, judged)
+        ]
+        return ops.cast(ops.concatenate(logits, axis=1), "float32")
+
+    def errors(self, pyramid, is_real, training=True):
+        """The cross-entropy of each level's logits, (levels,), if the pyramid is to be taken for real or generated.
+
+        Args:
+            pyramid: (residuals, coarse) or (residuals, coarse, labels), arguments of `score`.
+            is_real: which of the two.
+            training: the networks' mode.
+        """
+        logits = self.score(*pyramid, training=training)
+        return ops.mean(ops.softplus(-logits if is_real else logits), axis=0)
 
     def learning(self, real, fake):
         """Whether each level's discriminator and generator learn from a batch, as 0 or 1: two tensors (levels,)."""
-        trained = ops.convert_to_tensor([float(k in self.trained_levels) for k in range(self.levels)])
+        trained = self.trained_as_numbers()
         if self.balance is None:
             return trained, trained
         of_real, of_fake = self.errors(real, True), self.errors(fake, False)
@@ -418,50 +410,61 @@ class LAPGAN(AdversarialModel):
         discriminator, generator = ops.logical_or(behind, of_real > REST), ops.logical_not(behind)
         return tuple(trained * ops.cast(learns, "float32") for learns in (discriminator, generator))
 
+    def trained_as_numbers(self):
+        """1 for each level that is trained and 0 for the others, a tensor (levels,)."""
+        return ops.convert_to_tensor([float(k in self.trained_levels) for k in range(self.levels)])
+
     def discriminator_loss(self, real, fake, learning=1.0, training=True):
-        """Summed over the levels that learn; of pyramids as `real_pyramid` and `beside` make them."""
+        """Summed over the levels that learn; of pyramids as `errors` takes them."""
         return ops.sum(learning * (self.errors(real, True, training) + self.errors(fake, False, training)))
 
     def generator_loss(self, fake, learning=1.0, training=True):
-        """Summed over the levels that learn; of a pyramid as `beside` makes it."""
+        """Summed over the levels that learn; of a pyramid as `errors` takes it."""
         return ops.sum(learning * self.errors(fake, True, training))
 
     def train_step(self, data):
-        images = self.real_images(data)
-        labels = [] if self.label_space is None else [self.conditions(data)]
-        k = self.discriminator_steps
-        for i in range(k):
-            real = self.real_pyramid(images[i::k], [x[i::k] for x in labels])
-            fake = self.beside(self.residuals(self.latents_like(images[i::k]), real), real)
-            learns, plays = self.learning(real, fake)
+        batch = tuple(self.encode_batch(data).values())
+        for share in self.shares(*batch):
+            images, *labels = share if len(batch) > 1 else [share]
+            real, coarse = self.real_pyramid(images)
+            fake = self.residuals(self.latents_like(images), coarse, labels)
+            d_learns, g_learns = self.learning((real, coarse, labels), (fake, coarse, labels))
 
-            def d_loss_of(real, fake, learns=learns):
-                return self.discriminator_loss(real, fake, learns)
+            def d_loss_of(real, fake, coarse=coarse, labels=labels, learning=d_learns):
+                return self.discriminator_loss((real, coarse, labels), (fake, coarse, labels), learning)
 
             d_loss = self.minimize("discriminator", d_loss_of, real, fake)
-        latents = self.latents_like(images[k - 1 :: k])
-        played = self.keep(lambda: self.residuals(latents, real))
-        g_loss = self.minimize("generator", lambda made: self.generator_loss(self.beside(made, real), plays), played)
+        latents = self.latents_like(images)
+        recorded = self.record_pass(lambda: self.residuals(latents, coarse, labels))
+        g_loss = self.minimize(
+            "generator", lambda made: self.generator_loss((made, coarse, labels), g_learns), recorded
+        )
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def test_step(self, data):
-        """The losses of one batch, of the trained levels, with both networks in inference mode and noise of its own."""
-        images = self.real_images(data)
-        real = self.real_pyramid(images, [] if self.label_space is None else [self.conditions(data)])
-        fake = self.beside(self.residuals(self.latents_like(images, training=False), real, training=False), real)
-        trained = ops.convert_to_tensor([float(k in self.trained_levels) for k in range(self.levels)])
-        return self._averaged(
-            {
-                "d_loss": self.discriminator_loss(real, fake, trained, training=False),
-                "g_loss": self.generator_loss(fake, trained, training=False),
-            }
-        )
+    def batch_losses(self, images, labels=None):
+        real, coarse = self.real_pyramid(images)
+        labels = [] if labels is None else [labels]
+        fake = self.residuals(self.latents_like(images, training=False), coarse, labels, training=False)
+        trained = self.trained_as_numbers()
+        return {
+            "d_loss": self.discriminator_loss((real, coarse, labels), (fake, coarse, labels), trained, training=False),
+            "g_loss": self.generator_loss((fake, coarse, labels), trained, training=False),
+        }
 
-    def scales(self, n=None, seed=None, labels=None):
-        """The images of `generate(n, seed, labels=labels)` as they become finer.
+    def batch_scores(self, images, **others):
+        """None: the discriminators judge residuals over coarse images, each level its own."""
+        return None
+
+    def paper_optimizers(self):
+        return {player: keras.optimizers.SGD(0.02, momentum=0.5) for player in self.players}
+
+    # Samples of all sizes
+
+    def scales(self, n=None, seed=None, **inputs):
+        """The images of `generate(n, seed, **inputs)` as they become finer.
 
         Args:
-            n, seed, labels: see `generate`.
+            n, seed, inputs: see `generate`.
 
         Returns:
             A list of uint8 arrays (n, height, width, channels), the coarsest level first, the images last.
@@ -469,35 +472,72 @@ class LAPGAN(AdversarialModel):
         Raises:
             ConfigurationError, DataError: see `generate`.
         """
-        network = self.sampling_generator
-        outputs = [network.get_layer(f"image{k}").output for k in reversed(range(self.levels))]
-        inner = keras.Model(network.inputs, outputs)
-        made = inner.predict(self.inputs_like(n, seed, labels), verbose=0)
-        return [ops.convert_to_numpy(self.as_samples(images)) for images in (made if self.levels > 1 else [made])]
+        complete = sampling.complete_inputs(self, n, seed, inputs)
+        images = self.output_fields["images"]
+
+        def stages_of(inputs):
+            with self.averages_in_use():
+                stages = self.stages(*sampling.encode_inputs(self, inputs).values())
+            return {f"stage{i}": images.decode(stage) for i, stage in enumerate(stages)}
+
+        made = engine.function(stages_of)(complete)
+        return [made[f"stage{i}"] for i in range(self.levels)]
 
     def picture_of_scales(self, scales):
-        """One picture of what `scales` returned: a row an image, all levels enlarged to the size of the finest."""
+        """One picture of what `scales` returned: a row for each image, all levels enlarged to the finest size."""
         height, width, _ = self.image_shape
         rows = []
         for images in scales:
             down = np.arange(height) * images.shape[1] // height
             across = np.arange(width) * images.shape[2] // width
             rows.append(images[:, down][:, :, across])
-        return self.picture(np.stack(rows, axis=1).reshape(-1, *self.image_shape), len(scales))
-
-    def paper_optimizers(self):
-        return {player: keras.optimizers.SGD(0.02, momentum=0.5) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        return {**super().get_config(), "trained_levels": list(self.trained_levels), "balance": self.balance}
+        return grid(np.stack(rows, axis=1).reshape(-1, *self.image_shape), len(scales))
 
 
-def _levels(generator):
-    names = {layer.name for layer in generator.layers} if isinstance(generator, keras.Model) else set()
-    levels = next(level for level in range(len(names) + 1) if f"level{level}" not in names)
-    if levels == 0 or not all(f"image{level}" in names for level in range(levels)):
+def _noise_sizes(generators):
+    """How many numbers each level's generator takes as noise."""
+    shapes = (network.input_shape for network in generators)
+    return [(shape[0] if isinstance(shape, list) else shape)[-1] for shape in shapes]
+
+
+def _check_generators(generators, label_size):
+    """Refuses generators that are not those of a pyramid's levels."""
+    networks = list(generators) if isinstance(generators, (list, tuple)) else []
+    if not networks:
         raise ConfigurationError(
-            "Expected a generator with the layers level0, image0, level1, ..., as "
-            "keras_gans.models.lapgan.build_generator makes it. Received: one without."
+            "Expected generators as a list of networks, the finest level first, as "
+            f"keras_gans.models.lapgan.build_generators makes it. Received: {generators!r}."
         )
-    return levels
+    for network in networks:
+        check_built("each of the generators", network)
+    labels = [(None, label_size)] if label_size else []
+    for k, network in enumerate(networks):
+        shapes, made = network.input_shape, tuple(network.output_shape)
+        shapes = [tuple(shape) for shape in (shapes if isinstance(shapes, list) else [shapes])]
+        coarse = [made] if k < len(networks) - 1 else []
+        finer = networks[k - 1].output_shape if k else None
+        half = finer and (None, *(-(-side // 2) for side in finer[1:3]), finer[3])
+        if len(made) != 4 or len(shapes[0]) != 2 or shapes[1:] != [*coarse, *labels] or (finer and made != half):
+            wanted = ["noise (N, pixels)", *(["images of its own size"] if coarse else [])]
+            wanted += [f"labels (N, {label_size})"] if labels else []
+            size = f"images of half the size of {tuple(finer[1:])}" if finer else "images"
+            raise ConfigurationError(
+                f"Expected the generator of level {k} of {len(networks)} to take {', '.join(wanted)} and to make "
+                f"{size}. Received: one from {network.input_shape} to {network.output_shape}."
+            )
+
+
+def _check_discriminators(discriminators, generators, label_size):
+    """Refuses discriminators that do not judge what the generators make; None is allowed, as in the zoo."""
+    if discriminators is None:
+        return
+    if not isinstance(discriminators, (list, tuple)) or len(discriminators) != len(generators):
+        count = len(discriminators) if isinstance(discriminators, (list, tuple)) else repr(discriminators)
+        raise ConfigurationError(
+            f"Expected a list of {len(generators)} discriminators, one for each level. Received: {count}."
+        )
+    for k, (generator, discriminator) in enumerate(zip(generators, discriminators)):
+        check_built("each of the discriminators", discriminator)
+        made = tuple(generator.output_shape[1:])
+        judged = [*([(label_size,)] if label_size else []), made, *([made] if k < len(generators) - 1 else [])]
+        check_discriminator(discriminator, judged if len(judged) > 1 else judged[0])

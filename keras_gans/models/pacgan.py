@@ -6,35 +6,40 @@ Objective, for packs of m = `packing` images that the discriminator judges toget
     generator:     E[softplus(-d(G(z_1), ..., G(z_m)))]                                     (non-saturating)
 The images of a pack are independent draws, so a generator that lost modes shows it: its packs hold too many alike.
 
-Schedule: as DCGAN's here, and as the published code's for the unrolled GAN's protocol: the discriminator on real and
-generated packs in two batches, then the generator on the same latents, scored by the updated discriminator. The images
-of a batch are packed in their order, and with `discriminator_steps=k` the packs are dealt out to k discriminator
-updates. A batch size of m * 64 gives the 64 packs an update of VEEGAN's protocol.
+Schedule: the same as DCGAN's here, and as the published code's for the unrolled GAN's protocol. The discriminator is
+updated on real and generated packs in two batches; then the generator is updated on the same latents, scored by the
+updated discriminator. The images of a batch are packed in their order. With `discriminator_steps=k` the packs are dealt
+out to k discriminator updates. A batch size of m * 64 gives each update 64 packs, as in VEEGAN's protocol.
 
 Departures from the paper:
-- a batch's images serve in one pack each, without replacement; the published code draws m times as many;
-- for VEEGAN's protocol the published code updates the generator twice a batch and draws latents from U(-1, 1); here it
-  is once, from a normal;
+- each image of a batch is in one pack; the published code draws m times as many images for a batch of packs;
+- for VEEGAN's protocol the published code updates the generator twice a batch and draws latents from U(-1, 1); here the
+  generator is updated once, and latents are normal;
 - for points the published code updates both players at once, from gradients at the same weights;
-- biases in front of batch norm, which takes them out again, are left out of the published networks.
+- the networks have no biases in front of batch norm, which removes them; the published ones have.
 """
 
 import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans.data.checks import check_batch_size, check_image_shape, is_whole
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import check_image_shape, noise_to_images
+from keras_gans.fitting import check_batch_size, named
 from keras_gans.images import pack
 from keras_gans.layers import FusedBatchNormalization, Maxout
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam
+from keras_gans_core.checks import is_whole
 
 
 def _sizes(image_shape, halvings):
-    """(height, width) from the image to the smallest map, halved at most so often and to no less than 2: 28, 14, 7, 4,
-    2."""
+    """(height, width) of the image and of each smaller map, halved at most so often and to no less than 2.
+
+    A side of 28 becomes 14, 7, 4 and 2.
+    """
     sizes = [tuple(image_shape[:2])]
     while len(sizes) <= halvings and max(sizes[-1]) > 2:
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
@@ -55,8 +60,10 @@ def _norm(x, momentum=0.9):
 
 
 def _doubled(x, filters, kernel_size, size, **options):
-    """A transposed convolution to exactly `size`: where that is odd, the first of its rows or columns goes, as in
-    TensorFlow's with an explicit output shape."""
+    """A transposed convolution to exactly `size`.
+
+    Where a side of `size` is odd, the first row or column is removed, as in TensorFlow with an explicit output shape.
+    """
     x = layers.Conv2DTranspose(
         filters, kernel_size, strides=2, padding="same", kernel_initializer=_normal(), **options
     )(x)
@@ -92,7 +99,7 @@ def _logits(features):
 def build_generator(image_shape=(28, 28, 3), latent_dim=100, *, base_filters=64):
     """The generator of VEEGAN's protocol for stacked MNIST: DCGAN's, from a 2x2 map by four doublings.
 
-    Trained there in batches of 64 packs with Adam at 2e-4 and a beta_1 of 0.5, as `compile()` has it.
+    The protocol trains it in batches of 64 packs with Adam at 2e-4 and a beta_1 of 0.5, as `compile()` does.
 
     Args:
         image_shape: (height, width, channels), a side above 2; the map is halved to 2x2 or four times.
@@ -142,8 +149,8 @@ def build_discriminator(image_shape=(28, 28, 3), packing=2, *, base_filters=64):
 def build_unrolled_generator(image_shape=(28, 28, 3), latent_dim=256, *, base_filters=8):
     """The generator of the unrolled GAN's protocol for stacked MNIST: from a 4x4 map by three doublings.
 
-    Trained there in batches of 128 packs with Adam at 1e-4, the discriminator at 2e-4, a beta_1 of 0.5 and a beta_2 of
-    0.99.
+    The protocol trains it in batches of 128 packs with Adam at 1e-4, the discriminator at 2e-4, a beta_1 of 0.5 and a
+    beta_2 of 0.99.
 
     Args:
         image_shape: (height, width, channels), a side above 2; the map is halved to 2x2 or three times.
@@ -198,16 +205,16 @@ def build_unrolled_discriminator(image_shape=(28, 28, 3), packing=2, *, base_fil
 def build_point_generator(latent_dim=2, *, units=400):
     """The paper's generator for points in the plane: four hidden layers, and an output without bounds.
 
-    Points are images of shape (1, 1, 2) in [-1, 1]: divide `kg.data.ring` by 1.1 and `kg.data.grid` by 4.5, and what
-    is measured with them, such as the radius of a mode, too. Take points as floats from `predict`, since `generate`
-    rounds to 256 levels:
+    Points are images of shape (1, 1, 2) in [-1, 1]: divide `kg.data.ring` by 1.1 and `kg.data.grid` by 4.5, and divide
+    lengths that are compared with them, such as the radius of a mode, by the same number. Take points as floats from
+    `predict`, because `generate` rounds to 256 levels:
 
     >>> gan = kg.PacGAN(build_point_generator(), build_point_discriminator(packing=3), packing=3)
     >>> points = 1.1 * gan.predict(gan.noise(2500, seed=0), verbose=0).reshape(-1, 2)
     >>> points.shape
     (2500, 2)
 
-    Trained there in batches of 100 packs with Adam at 1e-4 and a beta_1 of 0.8.
+    The published code trains it in batches of 100 packs with Adam at 1e-4 and a beta_1 of 0.8.
 
     Args:
         latent_dim: how many numbers a point is made from.
@@ -252,11 +259,11 @@ def _check_packing(packing):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class PacGAN(AdversarialModel):
-    """A GAN whose discriminator judges packs of images; with `packing=1` the plain one.
+    """A GAN whose discriminator judges packs of images; `packing=1` makes the plain GAN.
 
     Consecutive images of a batch make a real pack: shuffle data that has an order. `fit` refuses a batch size that
-    packs do not divide; of a smaller batch, the last one, images that fill no pack are left out of its step. Only the
-    last batch of a stream, or of `evaluate`, may have fewer images than a pack; its one pack repeats them.
+    is not a whole number of packs. Of a smaller last batch, images that do not fill a pack are left out of the step.
+    Only the last batch of a stream, or of `evaluate`, may have fewer images than a pack; its one pack repeats them.
 
     Args:
         generator, discriminator: networks, the discriminator for packs, `packing` times as many channels as an image;
@@ -286,42 +293,40 @@ class PacGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim)
             discriminator = build_discriminator(image_shape, packing)
-        self.packing = packing  # before the networks are checked, which asks for `judged_shapes`
-        super().__init__(generator, discriminator, **kwargs)
+
+        def packs_of_images(generator):
+            *size, channels = generator.output_shape[1:]
+            return (*size, packing * channels)
+
+        check_networks(generator, discriminator, judged=packs_of_images)
+        self.packing = packing
+        super().__init__(generator=generator, discriminator=discriminator, **noise_to_images(generator), **kwargs)
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
-    def judged_shapes(self, generator):
-        *size, channels = generator.output_shape[1:]
-        return (*size, self.packing * channels)
-
-    @property
-    def smallest_batch(self):
-        """How many images a batch must have at least: a pack for each discriminator update."""
-        return self.packing * self.discriminator_steps
-
-    def fit(self, x=None, y=None, **kwargs):
-        """`AdversarialModel.fit`, for batches that hold packs.
+    def fit(self, x=None, y=None, **options):
+        """`AdversarialModel.fit` for batches of whole packs.
 
         Raises:
-            DataError: also for batches, of a stream the first one, that are no whole number of packs, and for an array
-                whose batches, or the last of them, have fewer images than a pack.
+            DataError: also for arrays whose batches are not a whole number of packs, or whose last batch has fewer
+                images than a pack.
         """
-        if isinstance(x, (np.ndarray, list)) or ops.is_tensor(x):
-            size = kwargs.get("batch_size") or 32  # Keras's own
+        images = named(x, self.batch_fields)["images"] if isinstance(x, dict) else x
+        if isinstance(images, (np.ndarray, list)) or ops.is_tensor(images):
+            size = options.get("batch_size") or 32  # Keras's default
             check_batch_size(size, self.packing)
-            last = len(x) % size or size
-            if 0 < len(x) and last < self.packing:
+            last = len(images) % size or size
+            if 0 < len(images) and last < self.packing:
                 raise DataError(
-                    f"Expected batches of at least {self.packing} images, a pack. Received: {len(x)} images in batches "
-                    f"of {size}, the last of {last}. Choose another batch_size, or pass kg.data.Batches(images, "
-                    "batch_size=...), which leaves out the rest of each epoch."
+                    f"Expected batches of at least {self.packing} images, a pack. Received: {len(images)} images in "
+                    f"batches of {size}, the last of {last}. Choose another batch_size, or pass "
+                    "kg.data.Batches(images, batch_size=...), which leaves out the rest of each epoch."
                 )
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, **options)
 
-    def real_images(self, data):
-        """The images of a batch as float32 in [-1, 1]: whole packs, at least one for each discriminator update."""
-        images = super().real_images(data)
-        return images[: ops.shape(images)[0] // self.packing * self.packing]
+    def encode_batch(self, data):
+        """The batch as networks see it: whole packs of images, at least one for each discriminator update."""
+        images = super().encode_batch(data)["images"]
+        return {"images": images[: ops.shape(images)[0] // self.packing * self.packing]}
 
     def score(self, images, training=True):
         """The discriminator's logits of the images' packs, float32 (N / m, 1)."""
@@ -336,20 +341,13 @@ class PacGAN(AdversarialModel):
         return non_saturating_generator_loss(self.score(fake, training))
 
     def train_step(self, data):
-        packs = ops.reshape(self.real_images(data), (-1, self.packing, *self.image_shape))
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = ops.reshape(packs[i::k], (-1, *self.image_shape))
-            fake = self.generator(self.latents_like(share), training=True)
-            self.minimize("discriminator", self.discriminator_loss, share, fake)
-        share = ops.reshape(packs[k - 1 :: k], (-1, *self.image_shape))
-        played = self.play(self.latents_like(share))
-        d_loss = self.minimize("discriminator", self.discriminator_loss, share, played.images)
-        g_loss = self.minimize("generator", self.generator_loss, played)
+        images = self.encode_batch(data)["images"]
+        for packs in self.shares(ops.reshape(images, (-1, self.packing, *self.image_shape))):
+            real = ops.reshape(packs, (-1, *self.image_shape))
+            fake = self.record(self.latents_like(real))
+            d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs)
+        g_loss = self.minimize("generator", self.generator_loss, fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
     def paper_optimizers(self):
-        return {player: FusedAdam(2e-4, beta_1=0.5) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        return {**super().get_config(), "packing": self.packing}
+        return {player: FusedAdam(2e-4, beta_1=0.5) for player in self.players}

@@ -1,32 +1,32 @@
 """Projection discriminator: Miyato and Koyama, 2018, "cGANs with projection discriminator",
 https://arxiv.org/abs/1802.05637; code: https://github.com/pfnet-research/sngan_projection
 
-Objective, for the discriminator d(x, y) = psi(phi(x)) + <V y, phi(x)>, where phi are the features of an image, summed
-over the map, psi is linear and V embeds the label, every kernel spectrally normalized:
+Objective, for the discriminator d(x, y) = psi(phi(x)) + <V y, phi(x)>. phi are the features of an image, summed over
+the map; psi is linear, V embeds the label, and every kernel is spectrally normalized:
     discriminator: E[max(0, 1 - d(x, y))] + E[max(0, 1 + d(G(z, y), y))]
     generator:     -E[d(G(z, y), y)]
-The generator's batch normalization has gains and offsets that follow the label.
+The gains and offsets of the generator's batch normalization depend on the label.
 
-Schedule: as of SNGAN: `discriminator_steps` updates of the discriminator, each on fresh images and fresh noise, then
+Schedule: as SNGAN's: `discriminator_steps` updates of the discriminator, each on fresh images and fresh noise, then
 one update of the generator on fresh noise. Generated images have the labels of the real images of their batch.
 
 Departures from the paper:
-- the published code updates the generator at the first of an iteration's discriminator updates; here it comes last, on
-  as many images as one of those has;
-- generated images have their batch's labels; the published code draws theirs uniformly and apart;
+- the published code updates the generator at the first of an iteration's discriminator updates; here its update comes
+  last;
+- generated images have the labels of their batch; the published code draws labels uniformly for them;
 - the generator's batch is as large as the discriminator's; the published code's is 128;
 - images are x / 127.5 - 1; the published code has x / 128 - 1 with noise from U[0, 1 / 128];
 - sizes other than 32x32 keep one width in all blocks;
-- attributes, several classes at once and continuous labels are this library's: V y and the gains are linear in the
+- labels may also be attributes, several classes at once or continuous values; V y and the gains are linear in the
   encoded label.
 """
 
 import keras
 
-from keras_gans.data import label_space_of
-from keras_gans.data.label_spaces import TEN_CLASSES, check_label_space
+from keras_gans.fields import TEN_CLASSES, check_label_space, label_space_of, noise_to_images
 from keras_gans.losses import hinge_discriminator_loss, hinge_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks, labels_and_images
 from keras_gans.networks.residual import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
 
@@ -37,8 +37,8 @@ UPDATES = 50_000  # of the generator, over which the published code's learning r
 class ProjectionGAN(AdversarialModel):
     """Conditional GAN whose discriminator projects the label onto its features.
 
-    The rate of `compile()`'s optimizers falls linearly from 2e-4 to zero at the 50 000th update of the generator, as
-    SNGAN's: a longer run needs optimizers of its own.
+    The learning rate of `compile()`'s optimizers falls linearly from 2e-4 to zero at the 50 000th update of the
+    generator, as SNGAN's. Pass other optimizers for a longer run.
 
     Args:
         generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images];
@@ -80,16 +80,19 @@ class ProjectionGAN(AdversarialModel):
         if generator is None and discriminator is None:
             generator = build_generator(image_shape, latent_dim, label_size=size)
             discriminator = build_discriminator(image_shape, label_size=size)
+        check_networks(generator, discriminator, label_space=label_space, judged=labels_and_images)
         super().__init__(
-            generator, discriminator, label_space=label_space, discriminator_steps=discriminator_steps, **kwargs
+            generator=generator,
+            discriminator=discriminator,
+            discriminator_steps=discriminator_steps,
+            **noise_to_images(generator, label_space=label_space),
+            **kwargs,
         )
+        self.label_space = label_space
 
     @classmethod
     def for_data(cls, dataset, **options):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
-
-    def judged_shapes(self, generator):
-        return [generator.input_shape[1][1:], generator.output_shape[1:]]
 
     def discriminator_loss(self, real, fake, labels, training=True):
         """Of real and generated images with the same encoded labels."""
@@ -99,15 +102,24 @@ class ProjectionGAN(AdversarialModel):
         return hinge_generator_loss(self.score([labels, fake], training))
 
     def train_step(self, data):
-        images, asked = self.real_images(data), self.conditions(data)
-        k = self.discriminator_steps
-        for i in range(k):
-            real, labels = images[i::k], asked[i::k]
+        batch = self.encode_batch(data)
+        for real, labels in self.shares(batch["images"], batch["labels"]):
             fake = self.generator([self.latents_like(real), labels], training=True)
             d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake, labels)
-        played = self.play([self.latents_like(real), labels])
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), played)
+        fake = self.record([self.latents_like(real), labels])
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(fake, labels), fake)
         return self.log(d_loss=d_loss, g_loss=g_loss)
+
+    def batch_losses(self, images, labels):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return {
+            "d_loss": self.discriminator_loss(images, fake, labels, training=False),
+            "g_loss": self.generator_loss(fake, labels, training=False),
+        }
+
+    def batch_scores(self, images, labels):
+        fake = self.generator([self.latents_like(images, training=False), labels], training=False)
+        return self.score([labels, images], training=False), self.score([labels, fake], training=False)
 
     def paper_optimizers(self):
         updates = {"generator": UPDATES, "discriminator": UPDATES * self.discriminator_steps}

@@ -5,37 +5,40 @@ Objective, with logits d and the discriminator's weights w:
     L(G, w):       E[softplus(-d(x))] + E[softplus(d(G(z)))]
     discriminator: L(G, w)
     generator:     -L(G, w_K)
-where w_0 = w and w_(k+1) is w_k after an update of the discriminator's own optimizer on L(G, w_k), on the same images
-and latents: K = `unrolled_steps` updates with moments and bias correction, which start from the optimizer's. The
+where w_0 = w, and w_(k+1) is w_k after an update of the discriminator's optimizer on L(G, w_k), on the same images and
+latents. The K = `unrolled_steps` updates have moments and bias correction, which start from the optimizer's state. The
 generator's gradient passes through the images in L(G, w_K) and through all K updates, each a function of the images.
 
-Schedule: one step of both players, their gradients taken at the same weights on the same images and latents. The
-discriminator takes one ordinary step from w, not from w_K, and its optimizer's moments advance by that step alone. With
-`discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
+Schedule: one step of both players, with gradients at the same weights on the same images and latents. The discriminator
+takes one ordinary step from w, not from w_K, and only that step advances its optimizer's moments. With
+`discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
 
-The discriminator's state that is not trained stands still while it is unrolled: each of the K losses and the
-generator's starts from the same moving averages and the same seeds, so that L is one function, with one dropout mask,
-and the ordinary step alone moves them.
+Unrolling does not change the discriminator's non-trainable state. Each of the K losses and the generator's loss start
+from the same moving averages and the same seeds, so that L is one function with one dropout mask. Only the ordinary
+step moves that state.
 
-Departures from the paper: the objective, schedule and networks for points are those of the first author's published
-notebook; the paper's own settings for its two-dimensional mixture are unconfirmed. Beside it:
+Departures from the paper:
+- the objective, schedule and networks for points follow the first author's published notebook, not the paper's
+  appendix;
 - points are images of shape (1, 1, 2) in [-1, 1];
-- other images: the networks of DCGAN at half its width, a choice of this library;
+- the networks for other images are DCGAN's at half its width, which is our choice;
 - a learning rate that is a schedule is read once a step, not for each unrolled update;
-- callbacks' penalties enter the discriminator's ordinary step and not the unrolled ones;
-- on several replicas each unrolls on its own share of the batch.
+- callbacks' penalties enter the discriminator's ordinary step but not the unrolled ones;
+- each of several replicas unrolls on its own share of the batch.
 """
 
 import keras
 from keras import initializers, layers, ops
 
 from keras_gans import engine
-from keras_gans.data.checks import check_image_shape, is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape, noise_to_images
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks import dcgan
+from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam, optimizer_of
+from keras_gans_core.checks import is_whole
 
 
 def _dense(units, activation=None, **kwargs):
@@ -82,21 +85,21 @@ def build_discriminator(image_shape=(1, 1, 2), *, units=128):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class UnrolledGAN(AdversarialModel):
-    """GAN whose generator foresees `unrolled_steps` updates of the discriminator.
+    """GAN whose generator looks `unrolled_steps` updates of the discriminator ahead.
 
     `evaluate` and validation do not unroll: their g_loss is -d_loss.
 
     Args:
-        generator, discriminator: networks, the discriminator of operations that differentiate twice; with neither, the
-            notebook's for points where `image_shape` is one pixel, and else DCGAN's.
+        generator, discriminator: networks; the discriminator's operations must differentiate twice. With neither, the
+            notebook's for points where `image_shape` is one pixel, and DCGAN's otherwise.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
-        unrolled_steps: updates foreseen, K; 0 is the plain minimax game.
+        unrolled_steps: how many updates the generator looks ahead, K; 0 makes the plain minimax game.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: a number of steps below 0, or networks that do not fit each other; in `compile`, a
-            discriminator's optimizer whose update is not known as an expression.
+        ConfigurationError: a number of steps below 0, or networks that do not fit each other; in `compile`, an
+            optimizer of the discriminator whose update cannot be unrolled.
 
     Example:
 
@@ -128,7 +131,8 @@ class UnrolledGAN(AdversarialModel):
                 discriminator = dcgan.build_discriminator(image_shape, base_filters=32)
         if not is_whole(unrolled_steps, 0):
             raise ConfigurationError(f"Expected unrolled_steps of 0 or more. Received: {unrolled_steps!r}.")
-        super().__init__(generator, discriminator, **kwargs)
+        check_networks(generator, discriminator)
+        super().__init__(generator=generator, discriminator=discriminator, **noise_to_images(generator), **kwargs)
         self.unrolled_steps = unrolled_steps
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
@@ -147,7 +151,7 @@ class UnrolledGAN(AdversarialModel):
         return minimax_discriminator_loss(self.score(real, training), self.score(fake, training), self.real_target)
 
     def discriminator_loss_at(self, weights, real, fake):
-        """The discriminator's training loss as a function of its trainable weights, which moves no variable.
+        """The discriminator's training loss as a function of its trainable weights. No variable changes.
 
         Args:
             weights: tensors, one for each of the discriminator's trainable variables.
@@ -168,11 +172,11 @@ class UnrolledGAN(AdversarialModel):
             real, fake: images, the same for each update.
 
         Returns:
-            Tensors, one for each of the discriminator's trainable variables, which stay as they are.
+            Tensors, one for each of the discriminator's trainable variables, which do not change.
         """
         optimizer, variables = _inner(self.d_optimizer), self.discriminator.trainable_variables
         weights = [ops.convert_to_tensor(variable.value) for variable in variables]
-        if self.unrolled_steps == 0:  # any optimizer will do, also one whose update is none of those below
+        if self.unrolled_steps == 0:  # any optimizer will do, even one that cannot be unrolled
             return weights
         update, moments = _moments(optimizer, variables)
         scale = ops.cast(self.d_optimizer.scale_loss(1.0), "float32")  # float16's gradients need large losses here too
@@ -192,26 +196,22 @@ class UnrolledGAN(AdversarialModel):
         return -self.discriminator_loss_at(self.unrolled_weights(real, fake), real, fake)
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = real[i::k]
+        *earlier, real = self.shares(self.encode_batch(data)["images"])
+        for share in earlier:
             fake = self.generator(self.latents_like(share), training=True)
             self.minimize("discriminator", self.discriminator_loss, share, fake)
-        share = real[k - 1 :: k]
-        # The images are made before either player moves and the generator moves first, so that both gradients are
-        # those of the same weights.
-        played = self.play(self.latents_like(share))
-        g_loss = self.minimize("generator", lambda fake: self.generator_loss(share, fake), played)
-        d_loss = self.minimize("discriminator", self.discriminator_loss, share, played.images)
+        # Images are generated before either player moves, and the generator moves first: both gradients are at the
+        # same weights.
+        fake = self.record(self.latents_like(real))
+        g_loss = self.minimize("generator", lambda fake: self.generator_loss(real, fake), fake)
+        d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs)
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def test_step(self, data):
-        """The losses of one batch, networks in inference mode and the discriminator as it is."""
-        real = self.real_images(data)
-        fake = self.generator(self.latents_like(real, training=False), training=False)
-        d_loss = self.discriminator_loss(real, fake, training=False)
-        return self._averaged({"d_loss": d_loss, "g_loss": -d_loss})
+    def batch_losses(self, images):
+        """The losses of an encoded batch in inference mode, without unrolling."""
+        fake = self.generator(self.latents_like(images, training=False), training=False)
+        d_loss = self.discriminator_loss(images, fake, training=False)
+        return {"d_loss": d_loss, "g_loss": -d_loss}
 
     def paper_optimizers(self):
         return {
@@ -219,11 +219,8 @@ class UnrolledGAN(AdversarialModel):
             "discriminator": FusedAdam(1e-4, beta_1=0.5, epsilon=1e-8),
         }
 
-    def get_config(self):
-        return {**super().get_config(), "unrolled_steps": self.unrolled_steps}
 
-
-# Updates of an optimizer as expressions of the gradients: what is added to each weight, and the moments afterwards.
+# An optimizer's update as expressions of the gradients: what is added to each weight, and the moments afterwards.
 
 
 def _inner(optimizer):
@@ -231,7 +228,7 @@ def _inner(optimizer):
 
 
 def _moments(optimizer, variables):
-    """The optimizer's update, and its moments of `variables` as they are."""
+    """The optimizer's update function, and its present moments of `variables`."""
     if isinstance(optimizer, keras.optimizers.Adam):
         update, slots = _adam, [optimizer._momentums, optimizer._velocities]
     else:
@@ -251,7 +248,7 @@ def _adam(optimizer, k, slopes, moments):
 
 
 def _root(x):
-    """The square root, with a slope of 0 at 0: a weight that no image reaches would make NaN of the infinite one."""
+    """The square root with a slope of 0 at 0, where the infinite slope would make NaN of a weight without gradient."""
     positive = x > 0.0
     return ops.where(positive, ops.sqrt(ops.where(positive, x, 1.0)), 0.0)
 
@@ -267,7 +264,7 @@ def _sgd(optimizer, k, slopes, moments):
     return momenta, [momenta]
 
 
-# What would make an optimizer's update another one than the expressions above.
+# Options with which an optimizer's update differs from the expressions above.
 OPTIONS = (
     "amsgrad",
     "clipnorm",

@@ -12,29 +12,31 @@ first term does not contain F. The best d is log q(x|z) p0(z) / (p_F(z|x) p(x)).
 `generator_objective=notebook_generator_loss` is the authors' notebook for MNIST:
     generator:     E[d(z, G(z))] + MSE(z, F(G(z)))
     reconstructor: -E[d(F(x), x)] + MSE(z, F(G(z)))
-again as one loss. Its discriminator is trained with 1 for data: it is -d, and its losses have the opposite sign.
+again as one loss. Its discriminator is trained with 1 for data: it is -d, so that its losses have the opposite sign.
 
-Schedule (algorithm 1): one step of all three networks, their gradients taken at the same weights on the same images and
-latents. With `discriminator_steps=k` the batch is dealt out and k - 1 updates of the discriminator go before.
+Schedule (algorithm 1): one step of all three networks. Their gradients are taken at the same weights on the same images
+and latents. With `discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
 
 Departures from the paper:
-- optimizer: Adam at 1e-3 with beta_1 of 0.7, the notebook's; algorithm 1's figure has plain gradient descent;
-- the reconstructor is deterministic; whether the paper adds noise to it is unconfirmed;
-- the networks: one hidden layer under dropout of 0.5 in the discriminator is the notebook's; the other depths, all
-  widths and the latents' dimension are this library's choice (the notebook's and the paper's: unconfirmed);
-- MSE as the mean over all numbers is its usual meaning (the notebook's: unconfirmed).
+- the optimizer is the notebook's, Adam at 1e-3 with beta_1 of 0.7. The figure of algorithm 1 has plain gradient
+  descent;
+- the reconstructor is deterministic. Algorithm 1 allows it to draw its latents;
+- the discriminator's one hidden layer under dropout of 0.5 is the notebook's. The depths of the other networks, all
+  widths and the latents' dimension are this library's choice;
+- MSE is the mean over all numbers, which is its usual meaning.
 """
 
 import keras
 from keras import layers, ops
 
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import to_uint8
+from keras_gans.fields import check_image_shape, noise_to_images
 from keras_gans.layers import seeded_dropout
 from keras_gans.losses import minimax_discriminator_loss
 from keras_gans.losses.adversarial import float32
-from keras_gans.model import AdversarialModel, check_encoder
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_encoder, check_networks, latents_and_images
+from keras_gans.networks.encoding import encode_images
 from keras_gans.optimizers import FusedAdam
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
@@ -47,7 +49,7 @@ def _hidden(x, units):
 
 
 def build_generator(image_shape, latent_dim=100, *, units=256):
-    """A generator of two hidden layers; pixels leave through a tanh, points, which are one pixel, without bounds.
+    """A generator of two hidden layers, then a tanh; points, which are images of one pixel, have no bounds.
 
     Args:
         image_shape: (height, width, channels); (1, 1, 2) for points of the plane.
@@ -68,7 +70,7 @@ def build_generator(image_shape, latent_dim=100, *, units=256):
 
 
 def build_reconstructor(image_shape, latent_dim=100, *, units=256):
-    """The way back: two hidden layers, then latents without bounds.
+    """The reconstructor: two hidden layers, then latents without bounds.
 
     Args:
         image_shape: (height, width, channels).
@@ -100,7 +102,7 @@ def build_discriminator(image_shape, latent_dim=100, *, units=256, dropout=0.5):
     latents, images = keras.Input((latent_dim,), name="latents"), keras.Input(image_shape, name="images")
     x = layers.Concatenate(name="pair")([latents, layers.Flatten(name="flatten")(images)])
     x = layers.Dense(units, activation="relu", name="hidden")(x)
-    # With a seed of its own: PyTorch's masks follow no other, and could not be resumed.
+    # It has its own seed: PyTorch's masks follow no other, and a run could not be resumed.
     x = seeded_dropout(dropout, "dropout")(x)
     logits = layers.Dense(1, dtype="float32", name="logits")(x)
     return keras.Model([latents, images], logits, name="discriminator")
@@ -131,7 +133,7 @@ def algorithm_1_generator_loss(score, real, fake, reconstructed):
 
 @register
 def notebook_generator_loss(score, real, fake, reconstructed):
-    """The notebook's: E[d(z, G(z))] - E[d(F(x), x)] + MSE(z, F(G(z))): the reconstructor plays the game too.
+    """The notebook's: E[d(z, G(z))] - E[d(F(x), x)] + MSE(z, F(G(z))). The reconstructor is a part of the game.
 
     Args:
         score, real, fake, reconstructed: see `algorithm_1_generator_loss`.
@@ -165,7 +167,7 @@ class VEEGAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: networks that do not fit each other, or an objective that is no function.
+        ConfigurationError: networks that do not fit each other, or an objective that is not a function.
 
     Example:
 
@@ -178,7 +180,8 @@ class VEEGAN(AdversarialModel):
     Reference: Srivastava et al., 2017, https://arxiv.org/abs/1705.07761; code: https://github.com/akashgit/VEEGAN
     """
 
-    encoders = ("reconstructor",)
+    players = {"generator": ("generator", "reconstructor"), "discriminator": ("discriminator",)}
+    kept = ("generator", "reconstructor")
 
     def __init__(
         self,
@@ -195,22 +198,22 @@ class VEEGAN(AdversarialModel):
             generator = build_generator(image_shape, latent_dim)
             discriminator = build_discriminator(image_shape, latent_dim)
             reconstructor = build_reconstructor(image_shape, latent_dim)
-        super().__init__(generator, discriminator, **kwargs)
+        check_networks(generator, discriminator, judged=latents_and_images)
         if reconstructor is not None or discriminator is not None:
-            check_encoder("reconstructor", reconstructor, self.image_shape, self.latent_dim)
+            check_encoder("reconstructor", reconstructor, generator.output_shape[1:], generator.input_shape[-1])
         if not callable(generator_objective):
             raise ConfigurationError(
                 "Expected generator_objective to be a function such as "
                 f"keras_gans.models.veegan.notebook_generator_loss. Received: {generator_objective!r}."
             )
-        self.reconstructor, self.generator_objective = reconstructor, generator_objective
-
-    def judged_shapes(self, generator):
-        return [generator.input_shape[1:], generator.output_shape[1:]]
-
-    def player_variables(self, player):
-        variables = super().player_variables(player)
-        return variables if player == "discriminator" else variables + self.reconstructor.trainable_variables
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            reconstructor=reconstructor,
+            **noise_to_images(generator),
+            **kwargs,
+        )
+        self.generator_objective = generator_objective
 
     def discriminator_loss(self, real, fake, training=True):
         """Of the pairs [F(x), x] and [z, G(z)]; the generated ones are the positive ones."""
@@ -226,40 +229,33 @@ class VEEGAN(AdversarialModel):
         return [fake, self.reconstructor(fake, training=training), self.reconstructor(images, training=training)]
 
     def train_step(self, data):
-        images = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k - 1):
-            share = images[i::k]
+        *first, images = self.shares(self.encode_batch(data)["images"])
+        for share in first:
             latents = self.latents_like(share)
             fake, encoded = self.generator(latents, training=True), self.reconstructor(share, training=True)
             self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
-        share = images[k - 1 :: k]
-        latents = self.latents_like(share)
-        # What the discriminator learns from is made before any network moves, and the discriminator moves last, so that
-        # all three gradients are those of the same weights.
-        played = self.keep(lambda: self.pass_through(latents, share))
+        latents = self.latents_like(images)
+        # All gradients are those of the same weights: the discriminator's inputs are made before any network moves, and
+        # the discriminator moves last.
+        made = self.record_pass(lambda: self.pass_through(latents, images))
 
         def generator_loss(made):
             fake, reconstructed, encoded = made
-            return self.generator_loss([encoded, share], [latents, fake], reconstructed)
+            return self.generator_loss([encoded, images], [latents, fake], reconstructed)
 
-        g_loss = self.minimize("generator", generator_loss, played)
-        fake, _, encoded = played.images
-        d_loss = self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
+        g_loss = self.minimize("generator", generator_loss, made)
+        fake, _, encoded = made.outputs
+        d_loss = self.minimize("discriminator", self.discriminator_loss, [encoded, images], [latents, fake])
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
-    def test_step(self, data):
-        """The losses of one batch with all networks in inference mode and noise of its own."""
-        images = self.real_images(data)
+    def batch_losses(self, images):
         latents = self.latents_like(images, training=False)
         fake, reconstructed, encoded = self.pass_through(latents, images, training=False)
         real, fake = [encoded, images], [latents, fake]
-        return self._averaged(
-            {
-                "d_loss": self.discriminator_loss(real, fake, training=False),
-                "g_loss": self.generator_loss(real, fake, reconstructed, training=False),
-            }
-        )
+        return {
+            "d_loss": self.discriminator_loss(real, fake, training=False),
+            "g_loss": self.generator_loss(real, fake, reconstructed, training=False),
+        }
 
     def encode(self, images):
         """The latents that the reconstructor finds for images.
@@ -274,7 +270,7 @@ class VEEGAN(AdversarialModel):
             ConfigurationError: a model without a reconstructor.
             DataError: images that do not fit the model.
         """
-        return self.encoded("reconstructor", images)
+        return encode_images(self, "reconstructor", images)
 
     def reconstruct(self, images):
         """Images of the latents that the reconstructor finds for images, G(F(x)).
@@ -288,11 +284,11 @@ class VEEGAN(AdversarialModel):
         Raises:
             ConfigurationError, DataError: see `encode`.
         """
-        made = self.sampling_generator.predict(self.encode(images), verbose=0)
-        return ops.convert_to_numpy(to_uint8(made))
+        made = self.predict(self.encode(images), verbose=0)
+        return ops.convert_to_numpy(self.output_fields["images"].decode(made))
 
     def paper_optimizers(self):
-        return {player: FusedAdam(1e-3, beta_1=0.7) for player in ("generator", "discriminator")}
+        return {player: FusedAdam(1e-3, beta_1=0.7) for player in self.players}
 
     def get_config(self):
         return {

@@ -4,23 +4,23 @@ https://arxiv.org/abs/1704.00028
 Objective:
     critic:    E[f(G(z))] - E[f(x)] + gp_weight E[(|grad f(x')|_2 - 1)^2]     (eq. 3)
     generator: -E[f(G(z))]
-with x' = e x + (1 - e) G(z) and e ~ U[0, 1], one for each image.
+with x' = e x + (1 - e) G(z) and e ~ U[0, 1] once for each image.
 
 Schedule (algorithm 1): `discriminator_steps` updates of the critic, each on fresh images and fresh noise; then one
-update of the generator on fresh noise. A batch is dealt out among the critic's updates: a batch size of 5 * 64 is the
-paper's 64.
+update of the generator on fresh noise. A batch is split among the critic's updates, so the paper's batch size of 64 is
+5 * 64 here.
 
 Departures from the paper:
 - the published code updates the generator before the critic, and not in the first iteration;
-- optimizers: algorithm 1's; the published code has a beta_1 of 0.5 for MNIST and for CIFAR-10's convolutional networks,
-  and for the residual ones a rate of 2e-4 that falls linearly to 0;
-- images are in [-1, 1] and leave through a tanh; the published code for MNIST has [0, 1] and a sigmoid, which is the
-  same function of the weights up to a factor of two, and our slope of one is two there;
-- no noise smooths the grey levels; the published code of the residual networks adds U[0, 1/128] to each pixel;
-- kernels start from Keras's He uniform, whose fan of a transposed convolution counts the outputs: the last one is three
-  times the published code's for digits, and the first samples have saturated pixels;
-- the critic's last layer has no bias, which the difference of two means would cancel;
-- the residual networks: the generator's batch is as large as the critic's, where the published code doubles it; batch
+- optimizers: those of algorithm 1. The published code has a beta_1 of 0.5 for MNIST and for CIFAR-10's convolutional
+  networks, and for the residual ones a learning rate of 2e-4 that falls linearly to 0;
+- images are in [-1, 1] and the generator ends in tanh; the published code for MNIST has [0, 1] and a sigmoid, where the
+  same function of the pixels has twice the slope;
+- the images get no noise; the published code of the residual networks adds U[0, 1/128] to each pixel;
+- kernels start from Keras's He uniform. For a transposed convolution Keras counts its outputs as the fan, so the last
+  kernel for digits is three times the published code's, and the first samples have saturated pixels;
+- the critic's last layer has no bias, because the difference of two means would cancel it;
+- the residual networks: the generator's batch is as large as the critic's, while the published code doubles it; batch
   norm is Keras's, with a moving average for sampling.
 """
 
@@ -29,17 +29,19 @@ import math
 import keras
 from keras import layers, ops
 
-from keras_gans.data.checks import check_image_shape, is_number
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape, noise_to_images
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import gradient_penalty, refuse_batch_norm
+from keras_gans_core.checks import is_number
 
 
 def _sizes(image_shape):
-    """(height, width) of every map, from the image to the smallest, whose sides are 4 or less: 28, 14, 7, 4."""
+    """(height, width) of every map, from the image down to sides of 4 or less: 28, 14, 7, 4."""
     sizes = [tuple(image_shape[:2])]
     while max(sizes[-1]) > 4:
         sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
@@ -52,7 +54,7 @@ def _sizes(image_shape):
 
 
 def _scores(features):
-    """One number an image; without a bias, which the difference of two means would cancel."""
+    """One number for each image, without a bias, which the difference of two means would cancel."""
     return layers.Dense(1, use_bias=False, dtype="float32", name="scores")(features)
 
 
@@ -93,7 +95,7 @@ def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=
 
 
 def build_discriminator(image_shape, *, base_filters=64):
-    """The paper's critic of strided convolutions, without batch norm, which would mix images that are penalised apart.
+    """The paper's critic of strided convolutions. It has no batch norm, because each image is penalised by itself.
 
     Args:
         image_shape: (height, width, channels).
@@ -199,12 +201,13 @@ def _doublings(image_shape):
 class WGANGP(AdversarialModel):
     """Wasserstein GAN with gradient penalty.
 
-    While it trains, `d_loss` is the critic's whole loss at the last of a step's updates and `gp` the penalty in it
-    without its weight, so that -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
+    In the logs, `d_loss` is the critic's whole loss at the last of a step's updates, and `gp` is the penalty in it
+    before it is multiplied by its weight, so -(d_loss - gp_weight * gp) estimates the Wasserstein distance,
+    E[f(x)] - E[f(G(z))].
 
     Args:
-        generator, discriminator: networks, the discriminator a critic that ends in one number without bounds and has
-            no batch normalization; with neither, the paper's for MNIST in the size of `image_shape`.
+        generator, discriminator: networks; with neither, the paper's for MNIST in the size of `image_shape`. The
+            discriminator is a critic: it ends in one unbounded number and has no batch normalization.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         gp_weight: weight of the gradient penalty, 0 or more.
@@ -240,7 +243,14 @@ class WGANGP(AdversarialModel):
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
         if not is_number(gp_weight, 0.0):
             raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
-        super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
+        check_networks(generator, discriminator)
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            discriminator_steps=discriminator_steps,
+            **noise_to_images(generator),
+            **kwargs,
+        )
         if discriminator is not None:
             refuse_batch_norm(discriminator)
         self.gp_weight = gp_weight
@@ -259,17 +269,11 @@ class WGANGP(AdversarialModel):
         return wasserstein_generator_loss(self.score(fake, training))
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, share, fake))
-        g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
+        for real in self.shares(self.encode_batch(data)["images"]):
+            fake = self.generator(self.latents_like(real), training=True)
+            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, real, fake))
+        g_loss = self.minimize("generator", self.generator_loss, self.record(self.latents_like(real)))
         return self.log(d_loss=d_loss, g_loss=g_loss, gp=gp)
 
     def paper_optimizers(self):
-        return {player: FusedAdam(1e-4, beta_1=0.0, beta_2=0.9) for player in ("generator", "discriminator")}
-
-    def get_config(self):
-        return {**super().get_config(), "gp_weight": self.gp_weight}
+        return {player: FusedAdam(1e-4, beta_1=0.0, beta_2=0.9) for player in self.players}

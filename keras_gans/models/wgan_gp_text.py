@@ -1,34 +1,35 @@
 """WGAN-GP's language model, of characters: Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017, "Improved training
 of Wasserstein GANs", https://arxiv.org/abs/1704.00028
 
-Objective, x being the one-hot rows of a line's characters and G(z) rows of probabilities, which the critic sees as they
+Objective, where x are one-hot rows of a line's characters and G(z) rows of probabilities, which the critic sees as they
 are, neither sampled nor rounded:
     critic:    E[f(G(z))] - E[f(x)] + gp_weight E[(|grad f(x')|_2 - 1)^2]     (eq. 3)
     generator: -E[f(G(z))]
 with x' = e x + (1 - e) G(z) and e ~ U[0, 1], one for each line; the norm is over all places and characters of a line.
 
-Schedule: `discriminator_steps` updates of the critic, 10 in the published code, of which a comment says that 5 do as
-well; each on fresh lines and fresh noise; then one update of the generator on fresh noise. A batch is dealt out among
-the critic's updates: a batch size of 10 * 64 is the paper's 64.
+Schedule: `discriminator_steps` updates of the critic, each on fresh lines and fresh noise; then one update of the
+generator on fresh noise. The published code has 10 updates of the critic and says in a comment that 5 do as well. A
+batch is dealt out among the critic's updates: a batch size of 10 * 64 is the paper's 64.
 
 Departures from the paper:
 - the published code updates the generator before the critic, and not in the first iteration;
 - the critic has no bias in its last two layers, where the difference of two means cancels it;
-- initial weights are He's and Glorot's, uniform (the published code's: unconfirmed);
+- initial weights are our choice: He's in the blocks and Glorot's elsewhere, both uniform;
 - characters are ids of one byte, 256 at most, where the published code keeps the 2048 most frequent.
 """
 
 import keras
 from keras import layers, ops
 
-from keras_gans.data.checks import check_tokens, is_number
-from keras_gans.data.text import ALPHABET, check_alphabet, decode_text, load_text
-from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.images import text_grid
+from keras_gans.data.text import load_text
+from keras_gans.errors import ConfigurationError
+from keras_gans.fields import ALPHABET, Noise, Tokens, check_alphabet
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import gradient_penalty, refuse_batch_norm
+from keras_gans_core.checks import is_number
 
 
 def _residual_block(x, width, *, bias=True):
@@ -81,10 +82,10 @@ def build_discriminator(length, vocabulary, *, width=512, blocks=5):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class WGANGPText(AdversarialModel):
-    """Wasserstein GAN with gradient penalty for lines of text, made whole, not character by character.
+    """Wasserstein GAN with gradient penalty for lines of text, made as a whole, not character by character.
 
-    What the base says of images holds for lines here: `fit` and `evaluate` take character ids (N, length), as
-    `kg.data.load_text` makes them, and `generate` returns ids, uint8 (n, length), of the most probable characters.
+    `fit` and `evaluate` take character ids (N, length), as `kg.data.load_text` makes them. `generate` returns ids,
+    uint8 (n, length), of the most probable characters, and `generate_text` lines.
 
     While it trains, `d_loss` is the critic's whole loss at the last of a step's updates and `gp` the penalty in it
     without its weight, so that -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
@@ -124,7 +125,6 @@ class WGANGPText(AdversarialModel):
     """
 
     log_names = ("d_loss", "g_loss", "gp")
-    samples_name = "tokens"
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class WGANGPText(AdversarialModel):
             discriminator = build_discriminator(length, len(alphabet))
         if not is_number(gp_weight, 0.0):
             raise ConfigurationError(f"Expected a gp_weight of 0 or more. Received: {gp_weight!r}.")
-        super().__init__(generator, discriminator, discriminator_steps=discriminator_steps, **kwargs)
+        check_networks(generator, discriminator)
         if generator.output_shape[2:] != (len(alphabet),):
             raise ConfigurationError(
                 "Expected a generator of rows (N, length, vocabulary) for an alphabet of as many characters. Received: "
@@ -152,7 +152,17 @@ class WGANGPText(AdversarialModel):
             )
         if discriminator is not None:
             refuse_batch_norm(discriminator)
-        self.alphabet, self.gp_weight = alphabet, gp_weight
+        tokens = Tokens(generator.output_shape[1], alphabet)
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            discriminator_steps=discriminator_steps,
+            batch_fields={"tokens": tokens},
+            input_fields={"noise": Noise(generator.input_shape[-1])},
+            output_fields={"tokens": tokens},
+            **kwargs,
+        )
+        self.length, self.alphabet, self.gp_weight = tokens.length, alphabet, gp_weight
 
     # The game
 
@@ -170,56 +180,35 @@ class WGANGPText(AdversarialModel):
         return wasserstein_generator_loss(self.score(fake, training))
 
     def train_step(self, data):
-        real = self.real_images(data)
-        k = self.discriminator_steps
-        for i in range(k):
-            share = real[i::k]
-            fake = self.generator(self.latents_like(share), training=True)
-            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, share, fake))
-        g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(share)))
+        for real in self.shares(self.encode_batch(data)["tokens"]):
+            fake = self.generator(self.latents_like(real), training=True)
+            d_loss, gp = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, real, fake))
+        g_loss = self.minimize("generator", self.generator_loss, self.record(self.latents_like(real)))
         return self.log(d_loss=d_loss, g_loss=g_loss, gp=gp)
 
-    def paper_optimizers(self):
-        return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in ("generator", "discriminator")}
+    def batch_losses(self, tokens):
+        return super().batch_losses(tokens)
 
-    # Text in the place of images
+    def batch_scores(self, tokens):
+        return super().batch_scores(tokens)
+
+    def paper_optimizers(self):
+        return {player: FusedAdam(1e-4, beta_1=0.5, beta_2=0.9) for player in self.players}
+
+    # Lines
 
     @property
-    def example_shape(self):
-        """(length,) of a row of ids."""
-        return self.image_shape[:1]
-
-    def check_examples(self, examples, shape):
-        check_tokens(examples, shape, len(self.alphabet))
-
-    def _checked(self, x, y=None, **options):
-        given = getattr(x, "about", {}).get("alphabet", self.alphabet)
-        if given != self.alphabet:
-            raise DataError(
-                f"Expected ids by the model's alphabet, {self.alphabet!r}. Received: ids by {given!r}. Pass one "
-                "alphabet to kg.data.load_text and to the model, or build it with for_data."
-            )
-        return super()._checked(x, y, **options)
-
-    def as_real(self, examples):
-        """Ids (N, length) as one-hot rows, float32 (N, length, vocabulary)."""
-        return ops.one_hot(ops.cast(examples, "int32"), len(self.alphabet), dtype="float32")
-
-    def as_samples(self, generated):
-        """The ids of the most probable characters, uint8 (N, length)."""
-        return ops.cast(ops.argmax(generated, axis=-1), "uint8")
+    def image_shape(self):
+        """(length, characters) of the rows that the networks see: what a card says of the size."""
+        return self.length, len(self.alphabet)
 
     def text(self, tokens):
         """The lines that ids (N, length) stand for, a list of strings."""
-        return decode_text(tokens, self.alphabet)
+        return self.output_fields["tokens"].text(tokens)
 
     def generate_text(self, n=None, seed=None):
         """New lines: `text(generate(n, seed))`."""
         return self.text(self.generate(n, seed))
-
-    def picture(self, samples, columns=None):
-        """One picture of many lines, one below the other whatever `columns` says; see `kg.images.text_grid`."""
-        return text_grid(self.text(samples), self.example_shape[0])
 
     @classmethod
     def load_data(cls, source, *, image_size=None, labels=False, **options):
@@ -234,9 +223,6 @@ class WGANGPText(AdversarialModel):
     def for_data(cls, dataset, **options):
         """The paper's networks for the length and the alphabet of what `load_data` returned."""
         return cls(length=dataset.about["length"], alphabet=dataset.about["alphabet"], **options)
-
-    def get_config(self):
-        return {**super().get_config(), "alphabet": self.alphabet, "gp_weight": self.gp_weight}
 
     @property
     def hyper_parameters(self):

@@ -32,14 +32,14 @@ class TestACGAN(ConditionalContract):
         ]
         for discriminator, message in cases:
             with pytest.raises(ConfigurationError, match=message):
-                self.rebuilt(one, one.generator, discriminator)
+                self.rebuilt(one, discriminator=discriminator)
         with pytest.raises(ConfigurationError, match="generator"):
-            self.rebuilt(one, None, one.discriminator)
+            self.rebuilt(one, generator=None)
 
     def test_weights_below_zero_are_refused(self, one):
         for name in ("fake_label_weight", "generator_label_weight"):
             with pytest.raises(ConfigurationError, match=name):
-                self.rebuilt(one, one.generator, one.discriminator, **{name: -1.0})
+                self.rebuilt(one, **{name: -1.0})
 
     def test_the_losses_by_hand(self, one):
         real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 6, *self.shape)).astype("float32")
@@ -47,25 +47,32 @@ class TestACGAN(ConditionalContract):
         encoded = ops.convert_to_numpy(SPACE.encode(labels))
 
         def heads(images):
-            logits = one.discriminator.predict(images, verbose=0).astype("float64")
+            logits = ops.convert_to_numpy(one.discriminator(images, training=False)).astype("float64")
             exp = np.exp(logits[:, 1:])
             return logits[:, 0], -np.log(exp[np.arange(6), labels] / exp.sum(1)).mean()
 
         (d, real_labels), (g, fake_labels) = heads(real), heads(fake)
-        game = np.log1p(np.exp(-d)).mean() + np.log1p(np.exp(g)).mean()
+        adversarial = np.log1p(np.exp(-d)).mean() + np.log1p(np.exp(g)).mean()
         for v, w in ((1.0, 1.0), (0.0, 0.1)):
-            gan = self.rebuilt(one, one.generator, one.discriminator, fake_label_weight=v, generator_label_weight=w)
+            gan = self.rebuilt(one, fake_label_weight=v, generator_label_weight=w)
             assert number(gan.discriminator_loss(real, fake, encoded, training=False)) == pytest.approx(
-                game + real_labels + v * fake_labels, rel=1e-5
+                adversarial + real_labels + v * fake_labels, rel=1e-5
             )
             assert number(gan.generator_loss(fake, encoded, training=False)) == pytest.approx(
                 np.log1p(np.exp(-g)).mean() + w * fake_labels, rel=1e-5
             )
 
+    def test_scores_are_of_the_first_logit(self, one):
+        rows = self.encoded(one, self.rows())
+        scores = one.batch_scores(**rows)
+        logits = one.discriminator(rows["images"], training=False)
+        np.testing.assert_array_equal(*map(ops.convert_to_numpy, (scores[0], logits[:, :1])))
+        assert scores[1].shape == (self.batch_size, 1)
+
     @pytest.mark.parametrize("weight, moves", [(0.0, False), (1.0, True)])
     def test_generated_images_teach_the_labels_only_if_asked(self, one, weight, moves):
-        """The gradient of the class head: with v = 0 it is the same whatever was generated."""
-        gan = self.rebuilt(one, one.generator, one.discriminator, fake_label_weight=weight)
+        """The gradient of the label logits: with v = 0 it does not depend on what was generated."""
+        gan = self.rebuilt(one, fake_label_weight=weight)
         real, fake, other = np.random.default_rng(0).uniform(-1, 1, (3, 6, *self.shape)).astype("float32")
         labels = SPACE.encode(np.arange(6) % 3)
         kernel = gan.discriminator.get_layer("logits").kernel
@@ -75,11 +82,11 @@ class TestACGAN(ConditionalContract):
                 lambda images=images: gan.discriminator_loss(real, images, labels, training=False), [kernel]
             )
             slopes.append(ops.convert_to_numpy(slope))
-        assert not np.allclose(slopes[0][:, 0], slopes[1][:, 0], atol=1e-7)  # the verdict's always does
+        assert not np.allclose(slopes[0][:, 0], slopes[1][:, 0], atol=1e-7)  # of real or generated: always
         assert np.allclose(slopes[0][:, 1:], slopes[1][:, 1:], atol=1e-7) != moves
 
-    def test_the_generator_is_to_be_understood(self, one):
-        """With the verdict's weights at zero only the labels' loss moves the generator."""
+    def test_the_loss_of_labels_moves_the_generator(self):
+        """With the weights of the logit of real or generated at zero it is the only one."""
         gan = self.gan(compile={"run_eagerly": True})
         head = gan.discriminator.get_layer("logits")
         kernel = ops.convert_to_numpy(head.kernel).copy()
@@ -87,6 +94,6 @@ class TestACGAN(ConditionalContract):
         head.kernel.assign(kernel)
         before = values(gan.player_variables("generator"))
         labels = SPACE.encode(np.arange(8) % 3)
-        played = gan.play([gan.latents_like(np.zeros((8, *self.shape))), labels])
-        gan.minimize("generator", lambda fake: gan.generator_loss(fake, labels), played)
+        fake = gan.record([gan.latents_like(np.zeros((8, *self.shape))), labels])
+        gan.minimize("generator", lambda images: gan.generator_loss(images, labels), fake)
         assert not equal(before, values(gan.player_variables("generator")))

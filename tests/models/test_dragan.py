@@ -80,7 +80,7 @@ class TestDRAGAN(VariantContract):
             return drawn[-1]
 
         monkeypatch.setattr(gan, "latents_like", watched)
-        gan.fit(self.arrays()[0][:8], batch_size=8, verbose=0)
+        gan.fit(self.rows(8)["images"], batch_size=8, verbose=0)
         assert len(drawn) == 2
         if keras.backend.backend() != "jax":  # where they are tracers
             assert not np.array_equal(*(ops.convert_to_numpy(latents) for latents in drawn))
@@ -101,7 +101,7 @@ class TestDRAGAN(VariantContract):
         assert normed == [True, False]
         assert (gan.gp_weight, gan.discriminator_steps) == (10.0, 1)
 
-    def test_a_weight_that_is_none_is_refused(self):
+    def test_a_weight_below_zero_is_refused(self):
         for weight in (-1.0, float("nan")):
             with pytest.raises(ConfigurationError, match="gp_weight"):
                 self.make(gp_weight=weight)

@@ -37,7 +37,7 @@ class TestFGAN(VariantContract):
     def test_both_gradients_are_those_of_the_same_weights(self, monkeypatch):
         """Plain descent: one step moves each player by its own gradient at the weights before."""
         gan = self.gan(compile={"g_optimizer": keras.optimizers.SGD(0.1), "d_optimizer": keras.optimizers.SGD(0.1)})
-        real = (self.arrays()[0][: self.batch_size] / 127.5 - 1).astype("float32")
+        real = keras.ops.convert_to_numpy(self.seen(self.rows()["images"]))
         latents = np.random.default_rng(3).uniform(-1, 1, (self.batch_size, 4)).astype("float32")
         monkeypatch.setattr(gan, "latents_like", lambda images: keras.ops.convert_to_tensor(latents))
         moved = {}

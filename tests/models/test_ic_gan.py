@@ -1,15 +1,15 @@
-"""IcGAN: the contract with labels, the three terms of the discriminator, and encoders that find latents and labels."""
+"""IcGAN: the contract with labels, the three terms of the discriminator, and the phase of the encoders."""
 
 import keras
 import numpy as np
 import pytest
 from conditional import SPACE, ConditionalContract
-from contract import equal, number, values
+from contract import equal, number, training_state, values
 from keras import ops
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.models.ic_gan import FitEncoders, IcGAN, build_encoder
+from keras_gans.models.ic_gan import IcGAN, build_encoder
 from keras_gans.networks.dcgan import build_discriminator, build_generator
 
 
@@ -25,26 +25,8 @@ class TestIcGAN(ConditionalContract):
             **options,
         )
 
-    def rebuilt(self, one, generator, discriminator, **options):
-        encoders = {} if discriminator is None else {name: getattr(one, name) for name in one.encoders}
-        return super().rebuilt(one, generator, discriminator, **encoders, **options)
-
     def judged(self, gan, images):
         return [SPACE.encode(np.arange(len(images)) % 3), images]
-
-    def discriminator_ending_in(self, gan, *last, shape=None):
-        inputs = [keras.Input((3,)), keras.Input(self.shape if shape is None else shape)]
-        x = keras.layers.Concatenate()([keras.layers.Flatten()(x) for x in inputs])
-        for layer in last:
-            x = layer(x)
-        return keras.Model(inputs, x)
-
-    def losses_of(self, gan, real, fake, conditions):
-        wrong = gan.wrong_labels(conditions, training=False)
-        return (
-            gan.discriminator_loss(real, fake, conditions, wrong, training=False),
-            gan.generator_loss(fake, conditions, training=False),
-        )
 
     # The conditional GAN
 
@@ -72,21 +54,79 @@ class TestIcGAN(ConditionalContract):
 
     # The encoders
 
+    def encoders(self, gan, rate=3e-3):
+        """The model of the second phase, compiled."""
+        gan = gan.for_encoders()
+        gan.compile(*(keras.optimizers.Adam(rate, beta_1=0.1) for _ in range(2)))
+        return gan
+
     def test_each_phase_moves_its_own_networks(self):
-        gan = self.gan(compile={"g_optimizer": "adam", "d_optimizer": "adam"})
+        gan = self.gan(compile={"g_optimizer": "adam", "d_optimizer": "adam"}, ema_decay=0.9)
         networks = [gan.generator, gan.discriminator, gan.latent_encoder, gan.label_encoder]
         before = [values(network.weights) for network in networks]
         gan.fit(self.batches(), steps_per_epoch=2, verbose=0)
         between = [values(network.weights) for network in networks]
-        gan.fit_encoders(self.batches(), epochs=1, batch_size=8, verbose=0)
+        images = gan.generate(3, seed=0)
+        gan = self.encoders(gan)
+        np.testing.assert_array_equal(gan.generate(3, seed=0), images)  # with the same averages
+        gan.fit(gan.encoder_data(self.batches()), verbose=0)
         after = [values(network.weights) for network in networks]
         assert [equal(a, b) for a, b in zip(before, between)] == [False, False, True, True]
         assert not any(equal([a], [b]) for i in (2, 3) for a, b in zip(between[i], after[i]))
         assert all(equal(between[i], after[i]) for i in range(2))
+        np.testing.assert_array_equal(gan.generate(3, seed=0), images)
+        assert int(gan.step) == 2 + self.batches_per_epoch
+
+    def test_the_second_phase_compiles_as_the_code(self, one):
+        gan = one.for_encoders()
+        gan.compile()
+        assert list(gan.players) == ["latent_encoder", "label_encoder"]
+        for optimizer, encoder in ((gan.g_optimizer, gan.latent_encoder), (gan.d_optimizer, gan.label_encoder)):
+            config = optimizer.get_config()
+            assert [config[key] for key in ("learning_rate", "beta_1")] == pytest.approx([1e-4, 0.1])
+            assert len(optimizer.variables) == 2 + 2 * len(encoder.trainable_variables)
+
+    def test_the_encoders_data(self, one):
+        """Every image once, with its label, and for each a generated image of the same label, with its latents."""
+        images, labels = self.arrays().values()
+        data = one.encoder_data(self.batches(), seed=3)
+        assert len(data) == self.batches_per_epoch and data.batch_size == self.batch_size
+        np.testing.assert_array_equal(data.arrays["images"], images)
+        np.testing.assert_array_equal(data.arrays["labels"], labels)
+        np.testing.assert_array_equal(data.arrays["latents"], one.noise(len(images), seed=3))
+        made = one.generate(noise=data.arrays["latents"], labels=labels)
+        np.testing.assert_array_equal(data.arrays["generated"], made)
+
+    def test_the_encoders_losses(self, one):
+        gan = self.encoders(one)
+        data = gan.encoder_data(kg.data.Batches(**self.rows(), batch_size=8))
+        logs = gan.evaluate(data, return_dict=True, verbose=0)
+        found = gan.encode(data.arrays["generated"])
+        assert logs["latent_loss"] == pytest.approx(np.square(found - data.arrays["latents"]).mean(), rel=1e-4)
+        logits = gan.label_encoder.predict(self.seen(data.arrays["images"]), verbose=0)
+        expected = SPACE.loss(logits, SPACE.encode(data.arrays["labels"]))
+        assert logs["label_loss"] == pytest.approx(number(expected), rel=1e-4)
+        history = gan.fit(data, verbose=0).history
+        assert set(history) == {"latent_loss", "label_loss"} == set(gan.log_names)
+
+    def test_a_resumed_second_phase_equals_an_uninterrupted_one(self, tmp_path):
+        class Save(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 0:
+                    self.model.save(tmp_path / "gan.keras")
+
+        whole = self.encoders(self.gan(ema_decay=0.9))
+        whole.fit(whole.encoder_data(self.batches()), epochs=2, verbose=0, callbacks=[Save()])
+        resumed = keras.saving.load_model(tmp_path / "gan.keras")
+        assert resumed.encoder_phase and list(resumed.players) == list(whole.players)
+        resumed.fit(resumed.encoder_data(self.batches()), initial_epoch=1, epochs=2, verbose=0)
+        assert equal(training_state(resumed), training_state(whole))
+        images = self.rows(3)["images"]
+        np.testing.assert_array_equal(resumed.edit(images, labels=1), whole.edit(images, labels=1))
 
     def test_the_encoders_find_latents_and_labels_of_generated_images(self):
         """A linear generator whose latents and labels can be read off its pixels: error below a tenth of the variance,
-        every label found. An edit is read off its pixels, by no encoder: the latents stay, the label changes."""
+        every label found. An edit is read off its pixels, without an encoder: the latents stay, the label changes."""
         keras.utils.set_random_seed(0)
         latents, asked = keras.Input((4,)), keras.Input((3,))
         x = keras.layers.Concatenate()([latents, asked])
@@ -95,10 +135,10 @@ class TestIcGAN(ConditionalContract):
         mix = np.linalg.qr(np.random.default_rng(0).normal(size=(64, 7)))[0].T
         mix[4:] *= 2.0
         generator.get_layer("mix").kernel.assign(mix)
-        gan = self.rebuilt(self.make(), generator, self.make().discriminator)
+        gan = self.encoders(self.rebuilt(self.make(), generator))
         labels = np.arange(600) % 3
-        data = kg.data.Batches(gan.generate(600, seed=1, labels=labels), labels, batch_size=50)
-        gan.fit_encoders(data, epochs=12, batch_size=20, learning_rate=3e-3, verbose=0)
+        data = kg.data.Batches(gan.generate(600, seed=1, labels=labels), labels, batch_size=20)
+        gan.fit(gan.encoder_data(data), epochs=12, verbose=0)
         images = gan.generate(100, seed=9, labels=labels[:100])
         error = np.square(gan.encode(images) - gan.noise(100, 9)).mean()
         assert error < 0.1
@@ -124,52 +164,59 @@ class TestIcGAN(ConditionalContract):
     def test_labels_are_learned_from_the_real_images(self):
         """E_z learns from generated images, E_y does not: those of an untrained generator show no label."""
         keras.utils.set_random_seed(0)
-        gan, labels = self.make(), np.arange(300) % 3
+        gan, labels = self.encoders(self.make()), np.arange(300) % 3
         images = np.zeros((300, *self.shape), "uint8")
         images[np.arange(300), :, 2 * labels] = 255  # a column of each label's own
-        gan.fit_encoders(kg.data.Batches(images, labels, batch_size=50), epochs=8, learning_rate=3e-3, verbose=0)
+        gan.fit(gan.encoder_data(kg.data.Batches(images, labels, batch_size=50)), epochs=8, verbose=0)
         assert (gan.read_labels(images) == labels).all()
         made = gan.generate(300, seed=0, labels=labels)
         assert (gan.read_labels(made) == labels).mean() < 0.9
 
     def test_an_edit_is_the_generator_on_the_encoded_latents(self, one):
-        images, _ = (array[:5] for array in self.arrays())
+        images = self.rows(5)["images"]
         latents, own = one.encode(images), one.read_labels(images)
         assert latents.shape == (5, 4) and own.shape == (5,)
         made = one.generate(noise=latents, labels=[2] * 5)
         assert np.abs(one.edit(images, labels=2).astype(int) - made).max() <= 1
         assert np.abs(one.edit(images).astype(int) - one.generate(noise=latents, labels=own)).max() <= 1
 
-    def test_a_recipe_fits_the_encoders_at_the_end(self, tmp_path):
-        gan = self.gan()
-        before = values(gan.latent_encoder.weights)
-        gan.fit(self.batches(), verbose=0, callbacks=[FitEncoders(self.batches(), epochs=1, batch_size=8, verbose=0)])
-        assert not equal(before, values(gan.latent_encoder.weights))
+    def test_the_phases_of_a_recipe(self):
+        gan = self.gan(ema_decay=0.9)
+        first, second = gan.phases(self.batches(), epochs=25)
+        assert (first.epochs, second.epochs) == (25, 15) and gan.phases(self.batches(), epochs=1)[1].epochs == 1
+        assert first.prepare is None and second.prepare(gan).encoder_phase
+        assert list(second.data(gan).arrays) == ["images", "labels", "generated", "latents"]
+
+    def test_a_preset_keeps_the_encoders(self, tmp_path):
+        gan = self.encoders(self.gan(ema_decay=0.9))
+        gan.fit(gan.encoder_data(self.batches()), verbose=0)
         kg.zoo.write_preset(gan, tmp_path / "tiny", {})
         loaded = kg.load(str(tmp_path / "tiny"))
-        images = self.arrays()[0][:3]
+        assert loaded.discriminator is None
+        images = self.rows(3)["images"]
         np.testing.assert_allclose(loaded.encode(images), gan.encode(images), atol=0.05)  # stored as float16
 
     def test_what_cannot_be_encoded_or_edited_is_refused(self, one):
-        images, labels = self.arrays()
+        images, labels = self.arrays().values()
         with pytest.raises(ConfigurationError, match="two classes or more"):
             self.make(label_space=kg.data.Classes(1, 1))
         with pytest.raises(DataError, match="shape"):
             one.encode(images[:, :6])
         with pytest.raises(DataError, match="from 0 to 2"):
             one.edit(images[:2], labels=3)
-        with pytest.raises(ConfigurationError, match="3 labels for 2 images"):
+        with pytest.raises(ConfigurationError, match="2 noise and 3 labels"):
             one.edit(images[:2], labels=[0, 1, 2])
         for data in (kg.data.Batches(images, batch_size=8), (images, np.zeros(len(images), int))):
             with pytest.raises(DataError, match="Batches with labels"):
-                one.fit_encoders(data)
-        for options in ({"epochs": 0}, {"learning_rate": -1.0}, {"learning_rate": "1"}):
-            with pytest.raises(ConfigurationError, match="epochs of 1 or more and a learning_rate above 0"):
-                one.fit_encoders(self.batches(), **options)
-        alone = self.rebuilt(one, one.generator, None)
+                one.encoder_data(data)
+        with pytest.raises(DataError, match="from 0 to 2"):
+            one.encoder_data(kg.data.Batches(images, labels + 1, batch_size=8))
+        with pytest.raises(DataError, match="generated in each batch"):
+            self.encoders(one).fit(self.batches(), verbose=0)
+        alone = IcGAN(one.generator, label_space=SPACE)
         with pytest.raises(ConfigurationError, match="latent_encoder"):
             alone.edit(images[:2])
         with pytest.raises(ConfigurationError, match="latent_encoder"):
-            alone.fit_encoders(self.batches())
+            alone.for_encoders()
         with pytest.raises(ConfigurationError, match="label_encoder to map images"):
-            IcGAN(one.generator, one.discriminator, one.latent_encoder, one.latent_encoder, label_space=SPACE)
+            self.rebuilt(one, label_encoder=one.latent_encoder)

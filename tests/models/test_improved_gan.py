@@ -9,7 +9,6 @@ from contract import (
     VariantContract,
     equal,
     largest_difference,
-    needs_tensorflow,
     number,
     slow_on_jax,
     training_state,
@@ -18,14 +17,13 @@ from contract import (
 from keras import layers, ops
 
 import keras_gans as kg
-from keras_gans import engine
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
 from keras_gans.models.improved_gan import ImprovedGAN, build_discriminator, build_generator
 
 
 class TestImprovedGAN(VariantContract):
-    """Its batches are the semi-supervised ones, and everything else that it trains on has labels."""
+    """Its batches are semi-supervised; arrays are images and labels."""
 
     logits = 3
     # Two last places of numbers near two, as Adam's averages of the gradients of the classes' weights are.
@@ -35,42 +33,45 @@ class TestImprovedGAN(VariantContract):
         generator = build_generator(self.shape, latent_dim=4, units=(8,))
         return ImprovedGAN(generator, build_discriminator(self.shape, 3, units=(8,)), **options)
 
+    def arrays(self):
+        arrays = super().arrays()
+        return {name: arrays[name] for name in ("images", "labels")}
+
     def batches(self, seed=2):
         return kg.data.semi_supervised(super().batches(seed), labels_per_class=2)
 
-    def _fitted(self, kind):
-        return super()._fitted("labels" if kind == "array" else kind)
+    def packings(self, arrays):
+        """A tuple is of images and labels: what comes next in the fields' order are labelled images."""
+        packings, size = super().packings(arrays), self.batch_size
+        packings["tuples"] = lambda: ({"x": Rows(arrays, size, lambda batch: tuple(batch.values()))}, {})
+        packings["tf tuples"] = packings["tf values"]
+        return packings
 
-    @pytest.mark.parametrize("kind", ["pairs", "dicts"])
-    def test_fit_takes_images_in_many_packings(self, kind, after_the_array):
-        super().test_fit_takes_images_in_many_packings(kind, after_the_array)
-
-    @needs_tensorflow
-    @pytest.mark.parametrize("kind", ["tf pairs", "tf dicts"])
-    def test_fit_takes_tensorflow_datasets(self, kind, after_the_array):
-        super().test_fit_takes_images_in_many_packings(kind, after_the_array)
-
-    def test_evaluate_is_the_loss_in_inference_mode(self):
-        gan = self.trained()
-        images, labels = (array[:8] for array in self.arrays())
-        before, seed = training_state(gan), gan.evaluation_seeds.state
+    def test_evaluate_needs_no_labels(self, one):
+        images, labels = self.rows().values()
+        seed = one.evaluation_seeds.state
         start = values([seed])[0]
-        plain = gan.evaluate(images, batch_size=8, return_dict=True, verbose=0)
-        assert not np.array_equal(start, values([seed])[0])
+        plain = one.evaluate(images, batch_size=8, return_dict=True, verbose=0)
         seed.assign(start)
-        with_labels = gan.evaluate(images, labels, batch_size=8, return_dict=True, verbose=0)
-        assert equal(before, training_state(gan))
+        with_labels = one.evaluate(images, labels, batch_size=8, return_dict=True, verbose=0)
         seed.assign(start)
-        fake = gan.generator(gan.prior(engine.normal((8, gan.latent_dim), gan.evaluation_seeds)), training=False)
         real = to_float(images)
+        fake = one.generator(one.latents_like(real, training=False), training=False)
         expected = {
-            "d_loss": number(gan.discriminator_loss(real, fake, training=False)),
-            "g_loss": number(gan.generator_loss(fake, real, training=False)),
+            "d_loss": number(one.discriminator_loss(real, fake, training=False)),
+            "g_loss": number(one.generator_loss(fake, real, training=False)),
         }
         assert plain == pytest.approx(expected, rel=1e-4)
-        expected["d_loss"] = number(gan.discriminator_loss(real, fake, real, labels, training=False))
-        expected["accuracy"] = (gan.classify(images).argmax(1) == labels).mean()
+        expected["d_loss"] = number(one.discriminator_loss(real, fake, real, labels, training=False))
+        expected["accuracy"] = (one.classify(images).argmax(1) == labels).mean()
         assert with_labels == pytest.approx(expected, rel=1e-4)
+
+    def test_the_scores_are_of_real_against_generated(self, one):
+        images = to_float(self.rows()["images"])
+        real, _ = one.batch_scores(images)
+        exp = np.exp(np.asarray(ops.convert_to_numpy(one.discriminator(images, training=False)), "float64"))
+        probabilities = 1.0 / (1.0 + np.exp(-np.asarray(ops.convert_to_numpy(real), "float64")))
+        np.testing.assert_allclose(probabilities[:, 0], exp.sum(1) / (1.0 + exp.sum(1)), rtol=1e-5)
 
     def test_networks_that_do_not_fit_are_refused(self, one):
         def network(*last, shape=self.shape):
@@ -152,9 +153,9 @@ class TestImprovedGAN(VariantContract):
         for step in range(2):
             batch = batches.at(step)
             real, _, labelled, labels = given[step]
-            for own, key in ((real, "image"), (labelled, "labelled_image"), (matched[step], "matched_image")):
+            for own, key in ((real, "images"), (labelled, "labelled_images"), (matched[step], "matched_images")):
                 np.testing.assert_array_equal(own, ops.convert_to_numpy(to_float(batch[key])))
-            np.testing.assert_array_equal(labels, batch["label"])
+            np.testing.assert_array_equal(labels, batch["labels"])
         latents = np.concatenate([ops.convert_to_numpy(z) for z in drawn])
         assert len(np.unique(latents, axis=0)) == 4 * self.batch_size  # the generator's are not the discriminator's
 
@@ -183,46 +184,44 @@ class TestImprovedGAN(VariantContract):
         gan = self.gan(discriminator_ema_decay=0.5, compile={"run_eagerly": True})
         trained, path = gan.discriminator.trainable_variables, []
         averages = [a.astype("float64") for a in values(trained)]
-        gan.after_update["discriminator"]["record"] = lambda: path.append(values(trained))
+        gan.after_step["discriminator"]["record"] = lambda: path.append(values(trained))
         gan.fit(self.batches(), epochs=3, verbose=0)
         for step, weights in enumerate(path):
             rate = min(0.5, (1 + step) / (10 + step))  # reached at step 8, the last
             averages = [rate * average + (1 - rate) * weight for average, weight in zip(averages, weights)]
-        place = {id(weight): i for i, weight in enumerate(gan.discriminator.weights)}
-        kept = values([gan.ema_discriminator.weights[place[id(weight)]] for weight in trained])
-        assert len(path) == 9 and largest_difference(averages, kept) < 1e-6
+        assert len(path) == 9 and largest_difference(averages, values(gan.discriminator_ema.weights)) < 1e-6
         gan.save(tmp_path / "gan.keras")
         loaded = keras.saving.load_model(tmp_path / "gan.keras")
-        images = self.arrays()[0]
+        images = self.arrays()["images"]
         np.testing.assert_array_equal(loaded.classify(images), gan.classify(images))
         assert loaded.discriminator_ema_decay == 0.5
 
     def test_classify_gives_probabilities_from_the_average(self, one):
-        images, _ = self.arrays()
+        images = self.arrays()["images"]
         probabilities = one.classify(images)
         assert probabilities.shape == (len(images), 3) and probabilities.dtype == "float32"
-        logits = np.asarray(one.ema_discriminator.predict(images / np.float32(127.5) - 1, verbose=0), "float64")
+        with one.discriminator_ema.in_use():
+            logits = one.discriminator(images / np.float32(127.5) - 1, training=False)
+        logits = np.asarray(ops.convert_to_numpy(logits), "float64")
         expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(one.classify((images / 127.5 - 1).astype("float32")), probabilities, atol=1e-5)
         with pytest.raises(DataError, match="shape"):
             one.classify(images[:, :6])
-        with pytest.raises(ConfigurationError, match="a generator alone"):
+        with pytest.raises(ConfigurationError, match="generator alone"):
             ImprovedGAN(one.generator, None).classify(images)
 
-    def test_classifying_and_validating_with_labels_change_no_training(self, after_two_epochs):
-        class Classify(keras.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):
-                self.model.classify(images)
-
-        images, labels = (array[:8] for array in self.arrays())
-        gan = self.gan()
+    def test_classifying_and_validating_with_labels_change_no_training(self, plain):
+        images, labels = self.rows().values()
+        gan, found = self.gan(discriminator_steps=2), []
+        classify = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: found.append(gan.classify(images)))
         history = gan.fit(
-            self.batches(), epochs=2, validation_data=(images, labels), callbacks=[Classify()], verbose=0
+            self.batches(), epochs=2, validation_data=(images, labels), callbacks=[classify], verbose=0
         ).history
-        assert history["val_accuracy"][-1] == pytest.approx((gan.classify(images).argmax(1) == labels).mean())
+        assert history["val_accuracy"] == pytest.approx([(p.argmax(1) == labels).mean() for p in found])
+        assert not np.array_equal(*found)  # what is compiled once follows the average
         assert "accuracy" not in history
-        assert equal(training_state(gan), after_two_epochs)
+        assert equal(training_state(gan), plain.states[1])
 
     @pytest.mark.skipif(BACKEND != "tensorflow", reason="250 steps, whose mathematics other tests prove")
     def test_it_learns_three_classes_from_six_labels(self):
@@ -239,7 +238,7 @@ class TestImprovedGAN(VariantContract):
         assert (gan.classify(dataset.images).argmax(1) == labels).mean() > 0.9
 
     def test_the_data_name_the_classes(self):
-        images, labels = self.arrays()
+        images, labels = self.arrays().values()
         for batches in (kg.data.Batches(images, labels, batch_size=8), self.batches()):
             assert ImprovedGAN.for_data(batches).num_classes == 3
         with pytest.raises(ConfigurationError, match="Expected one class for each image.*2 columns"):
@@ -250,7 +249,7 @@ class TestImprovedGAN(VariantContract):
     # What is refused
 
     def test_training_needs_labels_of_its_classes(self, one):
-        images, labels = self.arrays()
+        images, labels = self.arrays().values()
         cases = [
             (None, "images alone.*kg.data.semi_supervised"),
             (labels + 1, "from 0 to 2. Received: labels from 1 to 3"),
@@ -260,7 +259,10 @@ class TestImprovedGAN(VariantContract):
         for wrong, message in cases:
             with pytest.raises(DataError, match=message):
                 one.fit(images, wrong, verbose=0)
-            dataset = Rows(images, images if wrong is None else wrong, 8, lambda x, y: x if wrong is None else (x, y))
+            rows = {"images": images, **({} if wrong is None else {"labels": wrong})}
+            with pytest.raises(DataError, match=message):
+                one.fit(Rows(rows, 8), verbose=0)
+            dataset = Rows(rows, 8, lambda batch: tuple(batch.values()))
             with pytest.raises(DataError, match=message):
                 one.fit(dataset, verbose=0)
             if wrong is not None:
@@ -270,12 +272,18 @@ class TestImprovedGAN(VariantContract):
                     one.fit(images, labels, validation_data=(images, wrong), verbose=0)
 
     def test_labels_are_looked_at_beyond_the_first_batch(self, one):
-        images, labels = self.arrays()
+        images, labels = self.arrays().values()
         labels[-1] = 7
         batches = kg.data.SemiSupervisedBatches(images, labels, batch_size=8, seed=0)
-        assert batches[0]["label"].max() < 3
+        assert batches[0]["labels"].max() < 3
         with pytest.raises(DataError, match="labels from 0 to 7"):
             one.fit(batches, verbose=0)
+
+    def test_labelled_images_that_do_not_fit_are_refused(self, one):
+        rows = self.rows()
+        rows["labelled_images"] = rows["images"][:, :6]
+        with pytest.raises(DataError, match="shape"):
+            one.fit(rows, batch_size=8, verbose=0)
 
     @pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan"), "0.9", None])
     def test_an_average_out_of_range_is_refused(self, decay):

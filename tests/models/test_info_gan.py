@@ -30,13 +30,6 @@ class TestInfoGAN(VariantContract):
             **{"categorical_weight": 0.1, "continuous_weight": 0.1, **options},
         )
 
-    def losses(self, gan, real, latents):
-        fake = gan.generator(latents, training=False)
-        return (
-            gan.discriminator_loss(real, fake, latents, training=False),
-            gan.generator_loss(fake, latents, training=False),
-        )
-
     def test_networks_and_codes_that_do_not_fit_are_refused(self, one):
         def make(recognizer=one.recognizer, **options):
             return InfoGAN(one.generator, one.discriminator, recognizer, **options)
@@ -86,7 +79,7 @@ class TestInfoGAN(VariantContract):
     def test_evaluate_logs_the_information(self, one):
         """The sum of both terms without their weights, for the latents that `evaluate` draws."""
         gan = self.gan(categorical_weight=3.0, continuous_weight=0.1)
-        images = self.arrays()[0][:8]
+        images = self.arrays()["images"][:8]
         logged = gan.evaluate(images, return_dict=True, verbose=0)["information"]
         gan.evaluation_seeds.state.assign(self.gan().evaluation_seeds.state)
         latents = gan.latents_like(images, training=False)
@@ -133,7 +126,7 @@ class TestInfoGAN(VariantContract):
     # What was learned
 
     def test_recognize(self, one):
-        images = self.arrays()[0][:5]
+        images = self.arrays()["images"][:5]
         floats = (images / 127.5 - 1.0).astype("float32")
         found = one.recognize(images)
         assert found.shape == (5, 12) and found.dtype == np.float32
@@ -148,7 +141,7 @@ class TestInfoGAN(VariantContract):
             InfoGAN(one.generator).recognize(images)
 
     def test_one_pass_gives_what_both_heads_give(self, one):
-        floats = ops.convert_to_tensor(self.seen(self.arrays()[0][:6]))
+        floats = ops.convert_to_tensor(self.seen(self.arrays()["images"][:6]))
         logits, recognized = one.judge(floats, training=False)
         features = keras.Model(one.discriminator.inputs[0], one.discriminator.get_layer("features").output)
         np.testing.assert_allclose(*map(ops.convert_to_numpy, (logits, one.score(floats, training=False))), atol=1e-6)
@@ -172,7 +165,7 @@ class TestInfoGAN(VariantContract):
         for row, column in ((0, 0), (2, 7)):
             wanted = latents[row : row + 1].copy()
             wanted[:, place] = steps[column]
-            expected = self.made(one.sampling_generator(wanted, training=False))
+            expected = self.made(one(wanted, training=False))
             assert np.abs(ops.convert_to_numpy(expected)[0].astype(int) - images[row, column]).max() <= 1
 
     def test_traversals_of_given_values(self, one):
@@ -269,8 +262,8 @@ def slope_of_q(recognized, latents, categorical_weight, continuous_weight):
 
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (2.0, 0.5)])
 def test_both_players_gradients_by_hand(weights):
-    """The discriminator's step on the latents of its images; the generator's, at the moved weights, on those drawn
-    anew: codes of another batch, or of another order, would show."""
+    """The discriminator's step is on the latents of its images; the generator's, at the moved weights, on fresh ones.
+    Codes of another batch or in another order would give other gradients."""
     n, options = numbers(), {"categorical_weight": weights[0], "continuous_weight": weights[1]}
     gan = linear(**options)
     fake = n["z"] @ n["G"].T

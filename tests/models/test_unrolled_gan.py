@@ -29,9 +29,14 @@ class TestUnrolledGAN(VariantContract):
     def schedule(self, discriminator_steps):
         return ["discriminator"] * (discriminator_steps - 1) + ["generator", "discriminator"]
 
-    def losses(self, gan, real, latents):
-        d_loss = gan.discriminator_loss(real, gan.generator(latents, training=False), training=False)
-        return d_loss, -d_loss
+    def test_evaluation_does_not_unroll(self, one):
+        images = self.encoded(one, self.rows())["images"]
+        start = values([one.evaluation_seeds.state])[0]
+        losses = one.batch_losses(images)
+        one.evaluation_seeds.state.assign(start)
+        fake = one.generator(one.latents_like(images, training=False), training=False)
+        d_loss = number(one.discriminator_loss(images, fake, training=False))
+        assert [number(losses["d_loss"]), number(losses["g_loss"])] == pytest.approx([d_loss, -d_loss], rel=1e-6)
 
     def test_compile_alone_is_the_notebook(self):
         gan = self.gan()

@@ -1,15 +1,15 @@
-"""VEEGAN: the contract, each network's gradient, the signs of both objectives, and the way back."""
+"""VEEGAN: the contract, each network's gradient, and the signs of both objectives."""
 
 import functools
 
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, equal, number, slow_on_jax, values
+from contract import equal, number, slow_on_jax, values
+from joint import JointContract
 from keras import layers, ops
 
-from keras_gans import zoo
-from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.errors import ConfigurationError
 from keras_gans.models.veegan import (
     VEEGAN,
     algorithm_1_generator_loss,
@@ -22,7 +22,9 @@ from keras_gans.models.veegan import (
 OBJECTIVES = [algorithm_1_generator_loss, notebook_generator_loss]
 
 
-class TestVEEGAN(VariantContract):
+class TestVEEGAN(JointContract):
+    encoder = "reconstructor"
+
     def make(self, **options):
         return VEEGAN(
             build_generator(self.shape, 4, units=8),
@@ -31,42 +33,10 @@ class TestVEEGAN(VariantContract):
             **options,
         )
 
-    def schedule(self, discriminator_steps):
-        return ["discriminator"] * (discriminator_steps - 1) + ["generator", "discriminator"]
+    def build_encoder(self, shape, outputs):
+        return build_reconstructor(shape, outputs, units=8)
 
-    def judged(self, gan, images):
-        return [ops.zeros((len(images), gan.latent_dim)), images]
-
-    def losses(self, gan, real, latents):
-        fake = gan.generator(latents, training=False)
-        pairs = [gan.reconstructor(real, training=False), real], [latents, fake]
-        reconstructed = gan.reconstructor(fake, training=False)
-        return (
-            gan.discriminator_loss(*pairs, training=False),
-            gan.generator_loss(*pairs, reconstructed, training=False),
-        )
-
-    def discriminator_ending_in(self, gan, *last, shape=None):
-        latents, images = keras.Input((4,)), keras.Input(shape or self.shape)
-        x = layers.Concatenate()([latents, layers.Flatten()(images)])
-        for layer in last:
-            x = layer(x)
-        return keras.Model([latents, images], x)
-
-    def test_a_discriminator_of_images_alone_is_refused(self, one):
-        alone = keras.Sequential([keras.Input(self.shape), layers.Flatten(), layers.Dense(1)])
-        with pytest.raises(ConfigurationError, match="takes what the generator makes"):
-            VEEGAN(one.generator, alone, one.reconstructor)
-
-    def test_reconstructors_that_do_not_fit_are_refused(self, one):
-        for reconstructor, message in (
-            (None, "built"),
-            (keras.Sequential([layers.Dense(4)]), "built"),
-            (build_reconstructor(self.shape, 5, units=4), "to map images"),
-            (build_reconstructor((6, 6, 1), 4, units=4), "to map images"),
-        ):
-            with pytest.raises(ConfigurationError, match=message):
-                VEEGAN(one.generator, one.discriminator, reconstructor)
+    def test_an_objective_that_is_not_a_function_is_refused(self):
         with pytest.raises(ConfigurationError, match="function"):
             self.make(generator_objective="notebook")
 
@@ -76,32 +46,6 @@ class TestVEEGAN(VariantContract):
             config = optimizer.get_config()
             assert isinstance(optimizer, keras.optimizers.Adam)
             assert [config[key] for key in ("learning_rate", "beta_1")] == pytest.approx([1e-3, 0.7])
-
-    # The way back
-
-    def test_encode_and_reconstruct(self, one):
-        images = self.arrays()[0][:5]
-        floats = (images / 127.5 - 1.0).astype("float32")
-        latents = one.encode(images)
-        assert latents.shape == (5, 4) and latents.dtype == np.float32
-        np.testing.assert_allclose(latents, ops.convert_to_numpy(one.reconstructor(floats)), atol=1e-5)
-        np.testing.assert_allclose(one.encode(floats), latents, atol=1e-5)
-        again = one.reconstruct(images)
-        assert again.shape == images.shape and again.dtype == np.uint8
-        made = ops.convert_to_numpy(one.sampling_generator(latents))
-        assert np.abs(np.round((made + 1) * 127.5) - again).max() <= 1  # a grey level, by rounding
-        with pytest.raises(DataError, match="shape"):
-            one.encode(images[:, :6])
-        with pytest.raises(ConfigurationError, match="reconstructor"):
-            VEEGAN(one.generator).encode(images)
-
-    def test_the_zoo_keeps_the_reconstructor(self, one):
-        images = self.arrays()[0][:5]
-        small = zoo.sampler(one)
-        assert small.discriminator is None
-        np.testing.assert_array_equal(small.encode(images), one.encode(images))
-        np.testing.assert_array_equal(small.reconstruct(images), one.reconstruct(images))
-        assert zoo.sampler(VEEGAN(one.generator)).reconstructor is None
 
     def test_the_objective_survives_a_save(self, tmp_path):
         gan = self.gan(generator_objective=notebook_generator_loss)

@@ -63,7 +63,7 @@ class TestWGANGP(VariantContract):
     def test_evaluating_changes_no_training(self):
         gan = self.gan()
         before = values([gan.latent_seeds.state])
-        gan.evaluate(self.arrays()[0], verbose=0)
+        gan.evaluate(self.arrays()["images"], verbose=0)
         assert equal(before, values([gan.latent_seeds.state]))
 
     def test_points_between_are_uniform_and_one_an_image(self):

@@ -15,7 +15,7 @@ The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFD
 import keras
 
 import keras_gans as kg
-from keras_gans.models.lapgan import build_discriminator, build_generator
+from keras_gans.models.lapgan import build_discriminators, build_generators
 from keras_gans.training import Recipe
 
 SHAPE = (32, 32, 3)
@@ -35,8 +35,8 @@ def recipe(smoke=False):
     filters = (4, 8) if smoke else (32, 64)
     sizes = {"units": 16 if smoke else 600, "label_size": hair.size}
     model = kg.LAPGAN(
-        build_generator(SHAPE, levels=3, filters=filters[0], kernel_sizes=(5, 5, 5), **sizes),
-        build_discriminator(SHAPE, levels=3, filters=filters[1], **sizes),
+        build_generators(SHAPE, levels=3, filters=filters[0], kernel_sizes=(5, 5, 5), **sizes),
+        build_discriminators(SHAPE, levels=3, filters=filters[1], **sizes),
         label_space=hair,
         ema_decay=0.999,
     )

@@ -7,7 +7,7 @@ As lapgan_cifar10, with the kind as the class. Budget: 200 epochs, for a GPU; no
 """
 
 import keras_gans as kg
-from keras_gans.models.lapgan import build_discriminator, build_generator
+from keras_gans.models.lapgan import build_discriminators, build_generators
 from keras_gans.training import Recipe
 
 SHAPE = (32, 32, 3)
@@ -16,8 +16,8 @@ SHAPE = (32, 32, 3)
 def recipe(smoke=False):
     sizes = {"label_size": 10, **({"filters": 4, "units": 16} if smoke else {})}
     model = kg.LAPGAN(
-        build_generator(SHAPE, levels=3, **sizes),
-        build_discriminator(SHAPE, levels=3, **sizes),
+        build_generators(SHAPE, levels=3, **sizes),
+        build_discriminators(SHAPE, levels=3, **sizes),
         label_space=kg.data.Classes(10),
         ema_decay=0.999,
     )

@@ -14,9 +14,9 @@ The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFD
 import keras
 
 import keras_gans as kg
-from keras_gans.models.ic_gan import FitEncoders, build_encoder
+from keras_gans.models.ic_gan import build_encoder
 from keras_gans.networks.dcgan import build_discriminator, build_generator
-from keras_gans.training import Recipe
+from keras_gans.training import Phase, Recipe
 
 SHAPE = (32, 32, 3)
 
@@ -47,10 +47,17 @@ def recipe(smoke=False):
     model.compile(adam(4e-4, beta_1=0.5), adam(1e-4, beta_1=0.5))
     return Recipe(
         title="Drawn faces whose attributes can be edited, 32x32 in colour",
-        dataset=dataset,
         model=model,
-        epochs=1 if smoke else 80,
-        callbacks=[kg.callbacks.LabelSmoothing(0.9), FitEncoders(dataset, epochs=1 if smoke else 15, verbose=2)],
+        phases=[
+            Phase(dataset, epochs=1 if smoke else 80, title="conditional GAN"),
+            Phase(
+                lambda model: model.encoder_data(dataset),
+                epochs=1 if smoke else 15,
+                prepare=lambda model: model.for_encoders(),
+                title="encoders",
+            ),
+        ],
+        callbacks=[kg.callbacks.LabelSmoothing(0.9)],
         limits="Small networks, trained for a quarter of an hour: faces are rough, and some edits are not seen by the "
         "classifier. The encoder of latents has seen as many generated faces as there are real ones, and of new ones "
         "it misses most of the latents: copies of real faces may change hair and clothes.",

@@ -13,7 +13,7 @@ The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFD
 import keras
 
 import keras_gans as kg
-from keras_gans.models.lapgan import build_discriminator, build_generator
+from keras_gans.models.lapgan import build_discriminators, build_generators
 from keras_gans.training import Recipe
 
 SHAPE = (32, 32, 3)
@@ -31,7 +31,7 @@ def recipe(smoke=False):
     )
     sizes = {"filters": 4 if smoke else 32, "units": 16 if smoke else 600}
     model = kg.LAPGAN(
-        build_generator(SHAPE, levels=3, **sizes), build_discriminator(SHAPE, levels=3, **sizes), ema_decay=0.999
+        build_generators(SHAPE, levels=3, **sizes), build_discriminators(SHAPE, levels=3, **sizes), ema_decay=0.999
     )
     adam = kg.optimizers.FusedAdam
     model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5))

@@ -7,7 +7,7 @@ moving average of the generators. Budget: 200 epochs, for a GPU; not trained yet
 """
 
 import keras_gans as kg
-from keras_gans.models.lapgan import build_discriminator, build_generator
+from keras_gans.models.lapgan import build_discriminators, build_generators
 from keras_gans.training import Recipe
 
 SHAPE = (32, 32, 3)
@@ -16,7 +16,7 @@ SHAPE = (32, 32, 3)
 def recipe(smoke=False):
     sizes = {"filters": 4, "units": 16} if smoke else {}
     model = kg.LAPGAN(
-        build_generator(SHAPE, levels=3, **sizes), build_discriminator(SHAPE, levels=3, **sizes), ema_decay=0.999
+        build_generators(SHAPE, levels=3, **sizes), build_discriminators(SHAPE, levels=3, **sizes), ema_decay=0.999
     )
     adam = kg.optimizers.FusedAdam
     model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5))

@@ -52,7 +52,7 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=1 if smoke else 75,
-        callbacks=[Divergences(dataset.images)],
+        callbacks=[Divergences(dataset.arrays["tokens"])],
         limits="An eighth of the paper's channels, three of its five blocks, and an hour: many words are "
         "none, and none is chosen for its sense.",
         not_good_for="Sentences: it spells common words and many that are none, and knows nothing of what it says.",
