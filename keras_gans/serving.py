@@ -6,52 +6,60 @@ import os
 import re
 import shutil
 import uuid
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_gans import engine
-from keras_gans.data import Values
+from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
+from keras_gans.fields import Images, Tokens
 from keras_gans.model import AdversarialModel
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
+ANY_SIZE = 64  # of a side that may have any length, in the requests that warm a server up
 
 
 def export(model, folder):
     """Writes the sampling half of `model` as the next version in `folder`, for TensorFlow Serving.
 
-    The version is a SavedModel that needs TensorFlow alone to run. Its signatures, each for any number of examples:
+    The version is a SavedModel that needs TensorFlow alone to run. Its signatures follow from the model's fields; each
+    takes any number of examples. Of a model that makes images of noise they are:
 
-    - `serving_default`: {"latents": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}. Latents
-      are what the generator takes, that is `model.prior(noise)` of standard normal noise.
+    - `serving_default`: {"noise": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}, the
+      images of `model.generate(noise=noise)`. Before the model's fields it took "latents", which was
+      `model.prior(noise)`.
     - `from_seed`: {"seeds": int64 (N,)} to {"images": ...}, the images of `model.generate(seed=seeds)`.
-    - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files. Left out where
-      images have more than the 4 channels that PNG can hold.
+    - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files.
 
-    A conditional model takes {"labels": ...} beside them in each signature: one label of its `label_space` for each
-    example, int64 or, of `Values`, float32. The server does not check that they are.
+    In general `serving_default` takes all of the model's inputs by name and gives all of its outputs, and `from_seed`
+    takes seeds in the place of noise and the other inputs beside them: labels, int64 or, of `Values`, float32, and
+    images, uint8. The server does not check their values. A model without noise has no `from_seed`. Where inputs may
+    be left out, each of the model's `ways` has a signature as well.
 
-    A model of text has {"tokens": uint8 (N, length)}, the ids of characters, in the place of images, and in the place
-    of `png`:
+    `png` is there where the only output is images of the 1 to 4 channels that PNG can hold. Where it is tokens, there
+    is in its place:
 
-    - `text`: {"seeds": int64 (N,)} to {"text": string (N,)}, the same lines in UTF-8, without the padding at the end.
+    - `text`: {"seeds": int64 (N,)} to {"text": string (N,)}, the lines in UTF-8, without the padding at the end.
 
-    The generator is the moving average where the model keeps one. A version appears whole, by renaming a hidden folder
-    beside it once the disk holds it; if that fails, what was written is removed again and older versions stay as they
-    are. Of several exports into one folder at the same time each becomes a version of its own.
+    Both take what `from_seed` takes; without noise, what `serving_default` takes.
 
-    `assets.extra/tf_serving_warmup_requests` in it holds one request to each signature, for one example, the latents of
-    `model.noise(1, seed=0)` or the seed 0. TensorFlow Serving answers them before it serves the version, so that no
-    client waits for what the first run sets up. They name the model as `folder` is named; the server does not look.
+    The networks compute with the moving averages of their weights where the model keeps them. A version appears whole,
+    by renaming a hidden folder beside it once the disk holds it; if that fails, what was written is removed and older
+    versions stay as they are. Several exports into one folder at the same time become a version each.
+
+    `assets.extra/tf_serving_warmup_requests` in it holds one request to each signature, for one example, of what is
+    drawn from the seed 0. An input that cannot be drawn is the first example that `fit` was given, or zeros. TensorFlow
+    Serving answers the requests before it serves the version, so that no client waits for what the first run sets up.
+    They name the model as `folder` is named; the server ignores the name.
 
     Args:
         model: an `AdversarialModel`, compiled or not.
-        folder: the served model's folder; made where it does not exist.
+        folder: the served model's folder; created if needed.
 
     Returns:
-        The `Path` of the version, `folder/<n>`: n is one more than the largest version there, at first 1.
+        The `Path` of the version, `folder/<n>`: n is one more than the largest version there, 1 for the first.
 
     Raises:
         UnsupportedError: the Keras backend is not TensorFlow.
@@ -118,44 +126,9 @@ def _flush(folder):
 def _save(model, path, name):
     import tensorflow as tf
 
-    space = model.label_space
-
-    def from_latents(latents, labels=None):
-        inputs = latents if labels is None else [latents, space.encode(labels)]
-        return {model.samples_name: model.as_samples(model.sampling_generator(inputs, training=False))}
-
-    def from_seed(seeds, labels=None):
-        # One at a time, as `generate` does for a list of seeds: see there.
-        noise = engine.seeded_normal(seeds, model.latent_dim)
-        rows = noise if labels is None else (noise, space.encode(labels))
-        spec = tf.TensorSpec(model.example_shape, "uint8")
-
-        def one_of(row):
-            return model.images_of_noise(*(part[None] for part in tf.nest.flatten(row)))[0]
-
-        return {model.samples_name: tf.map_fn(one_of, rows, fn_output_signature=spec)}
-
-    def png(seeds, labels=None):
-        return {"png_bytes": tf.io.encode_png(from_seed(seeds, labels)["images"])}
-
-    def text(seeds):
-        padding = re.escape(model.alphabet[0])
-        characters = tf.gather(list(model.alphabet), tf.cast(from_seed(seeds)["tokens"], "int32"))
-        return {"text": tf.strings.regex_replace(tf.strings.reduce_join(characters, axis=-1), f"(?:{padding})+$", "")}
-
-    latents = tf.TensorSpec((None, model.latent_dim), "float32", name="latents")
-    seeds = tf.TensorSpec((None,), "int64", name="seeds")
-    labels = [] if space is None else [tf.TensorSpec((None, *space.shape), _label_dtype(space), name="labels")]
-    signatures = {
-        "serving_default": tf.function(from_latents, input_signature=[latents, *labels]),
-        "from_seed": tf.function(from_seed, input_signature=[seeds, *labels]),
-    }
-    if model.samples_name == "tokens":
-        signatures["text"] = tf.function(text, input_signature=[seeds])
-    elif model.image_shape[-1] in PNG_CHANNELS:
-        signatures["png"] = tf.function(png, input_signature=[seeds, *labels])
+    signatures = {key: _traced(function, inputs) for key, (function, inputs) in _signatures(model).items()}
     module = tf.Module()
-    module.variables_ = [variable.value for variable in model.sampling_variables]
+    module.variables_ = list({id(v): v for traced in signatures.values() for v in traced.graph.variables}.values())
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)  # TensorFlow announces every file
@@ -168,6 +141,90 @@ def _save(model, path, name):
         logger.setLevel(level)
 
 
+def _traced(function, inputs):
+    """`function` from {name: tensor} to {name: tensor} as a graph, for any number of examples."""
+    import tensorflow as tf
+
+    specs = {name: tf.TensorSpec((None, *shape), dtype, name=name) for name, (shape, dtype) in inputs.items()}
+    return tf.function(lambda **tensors: function(tensors)).get_concrete_function(**specs)
+
+
+def _signatures(model):
+    """{name: (function from {name: tensor} to {name: tensor}, {input: (shape, dtype) of one example})}."""
+    fields = {name: (field.shape, field.dtype) for name, field in model.input_fields.items()}
+    noise = [name for name, field in model.input_fields.items() if field.is_noise]
+
+    def sample(inputs):
+        return sampling.outputs_of(model, inputs)
+
+    signatures = {"serving_default": (sample, fields)}
+    for way, names in model.ways.items():
+        signatures[way] = sample, {name: fields[name] for name in names}
+    by_hand = sample, fields
+    if noise:
+        others = {name: about for name, about in fields.items() if name not in noise}
+        by_hand = signatures["from_seed"] = partial(_from_seed, model), {"seeds": ((), "int64"), **others}
+    if len(model.output_fields) == 1:
+        ((output, field),) = model.output_fields.items()
+        for kind, (signature, name, file_of) in FILES.items():
+            if isinstance(field, kind) and (written := file_of(field)) is not None:
+                signatures[signature] = _as_files(by_hand[0], output, name, written), by_hand[1]
+    return signatures
+
+
+def _from_seed(model, inputs):
+    """What the model makes of noise that is drawn from inputs["seeds"], and of the other inputs."""
+    import tensorflow as tf
+
+    inputs = dict(inputs)
+    seeds = inputs.pop("seeds")
+    for name, field in model.input_fields.items():
+        if field.is_noise:
+            stream = tf.constant(sampling.stream_of(name), "int64")
+            normals = engine.seeded_normal(tf.bitwise.bitwise_xor(seeds, stream), field.num_normals)
+            inputs[name] = field.from_normals(normals)
+
+    def one_of(row):  # one at a time, as `generate` does for a list of seeds: see there
+        made = sampling.outputs_of(model, {name: values[None] for name, values in row.items()})
+        return {name: values[0] for name, values in made.items()}
+
+    specs = {name: tf.TensorSpec(field.shape, field.dtype) for name, field in model.output_fields.items()}
+    return tf.map_fn(one_of, inputs, fn_output_signature=specs)
+
+
+# Outputs as files
+
+
+def _as_files(function, output, name, file_of):
+    return lambda inputs: {name: file_of(function(inputs)[output])}
+
+
+def _png_of(field):
+    """The function from images to PNG files, or None where PNG cannot hold them."""
+    import tensorflow as tf
+
+    return tf.io.encode_png if field.shape[-1] in PNG_CHANNELS else None
+
+
+def _text_of(field):
+    """The function from tokens to lines in UTF-8."""
+    import tensorflow as tf
+
+    def text(tokens):
+        characters = tf.gather(list(field.alphabet), tf.cast(tokens, "int32"))
+        padding = re.escape(field.alphabet[0])
+        return tf.strings.regex_replace(tf.strings.reduce_join(characters, axis=-1), f"(?:{padding})+$", "")
+
+    return text
+
+
+# {class of an output's field: (signature, its output, function from the field to that from values to files)}
+FILES = {Images: ("png", "png_bytes", _png_of), Tokens: ("text", "text", _text_of)}
+
+
+# Requests that warm a server up
+
+
 def _save_requests(model, path, name, signatures):
     """Writes the requests that warm a server up: PredictionLogs of TensorFlow Serving's prediction_log.proto.
 
@@ -175,18 +232,18 @@ def _save_requests(model, path, name, signatures):
     """
     import tensorflow as tf
 
-    examples = {"latents": np.asarray(model.prior(model.noise(1, seed=0)), "float32"), "seeds": np.zeros(1, "int64")}
-    if model.label_space is not None:
-        examples["labels"] = model.labels(1, seed=0).astype(_label_dtype(model.label_space))
+    example = _example(model)
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:
         for signature_name, signature in signatures.items():
-            # PredictRequest's inputs, a map: key = 1, value = 2
-            inputs = [
-                _field(1, spec.name.encode()) + _field(2, tf.make_tensor_proto(examples[spec.name]).SerializeToString())
-                for spec in signature.input_signature
-            ]
+            inputs = []
+            for spec in signature.structured_input_signature[1].values():
+                of_generate = spec.name == "seeds" and spec.dtype == tf.int64  # a field of that name is int32
+                value = np.zeros(1, "int64") if of_generate else example[spec.name]
+                proto = tf.make_tensor_proto(value, spec.dtype).SerializeToString()
+                # PredictRequest's inputs, a map: key = 1, value = 2
+                inputs.append(_field(1, spec.name.encode()) + _field(2, proto))
             # ModelSpec: name = 1, signature_name = 3
             model_spec = _field(1, name.encode(errors="replace")) + _field(3, signature_name.encode())
             # PredictRequest: model_spec = 1, inputs = 2
@@ -195,8 +252,15 @@ def _save_requests(model, path, name, signatures):
             writer.write(_field(6, _field(1, request)))
 
 
-def _label_dtype(space):
-    return "float32" if isinstance(space, Values) else "int64"
+def _example(model):
+    """{name: values} of one example of the model's inputs."""
+    zeros = {
+        name: np.zeros((1, *(ANY_SIZE if side is None else side for side in field.shape)), field.dtype)
+        for name, field in model.input_fields.items()
+    }
+    return sampling.complete_inputs(
+        model, 1, 0, sampling.given_inputs(model, 1, {**zeros, **(model.shown_examples or {})})
+    )
 
 
 def _field(number, content):

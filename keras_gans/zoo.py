@@ -10,16 +10,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans.data import Classes
+from keras_gans import sampling
 from keras_gans.errors import CorruptPresetError
 from keras_gans.files import WEIGHTS, read_model
-from keras_gans.images import replacing, save, to_float
+from keras_gans.images import atomic_write, save, to_float
 from keras_gans.model import AdversarialModel
-from keras_gans_cli import cards
-from keras_gans_cli.errors import shown
+from keras_gans.saving import older_structure, parameters
+from keras_gans_core import cards
+from keras_gans_core.errors import format_error
 
-# Grey levels that storing weights in half the bytes may change an image by; no character of a text may change.
-LARGEST_CHANGE = {"images": 1, "tokens": 0}
+GOLDEN, GOLDEN_SEED = 16, 2014  # golden examples of a preset, and the seed of what is drawn for them
+SHOWN = 64  # examples in samples.png, or a few less where they do not fill its rows
 
 
 def presets():
@@ -55,11 +56,12 @@ def load(name):
         name: one of `presets()`.
 
     Returns:
-        An `AdversarialModel` with a generator alone: it samples and exports, and does not train.
+        An `AdversarialModel` with the networks that sampling needs: it samples and exports, and does not train.
 
     Raises:
         UnknownPresetError: no such preset, and the message gives the close names; or a classifier.
-        CorruptPresetError: a file that is not the one its card describes, or not a model of this library.
+        CorruptPresetError: a file that is not the one its card describes, that an older version of this library saved,
+            or that holds no model of it.
 
     Example:
 
@@ -82,14 +84,15 @@ def load_file(path):
         An `AdversarialModel`.
 
     Raises:
-        CorruptPresetError: no file, one that holds anything but a model, or no model of this library.
+        CorruptPresetError: no file, one that holds anything but a model, that an older version of this library saved,
+            or that holds no model of it.
 
     Example:
 
     >>> load_file("missing.keras")
     Traceback (most recent call last):
         ...
-    keras_gans_cli.errors.CorruptPresetError: Expected a Keras model in missing.keras. ...
+    keras_gans_core.errors.CorruptPresetError: Expected a Keras model in missing.keras. ...
     """
     model = load_network(path)
     if not isinstance(model, AdversarialModel):
@@ -147,30 +150,37 @@ def load_network(path):
     try:
         return read_model(path)
     except Exception as error:  # zip, HDF5 and Keras each have their own for a damaged file
+        older = older_structure(path)
+        if older:
+            raise CorruptPresetError(f"Expected a model of this version in {path}. Received: {older}") from error
         raise CorruptPresetError(
-            f"Expected a Keras model in {path}. Received: {shown(error)} Fetch it again, or save it with model.save."
+            f"Expected a Keras model in {path}. Received: {format_error(error)} Fetch it again, or save it with "
+            "model.save."
         ) from error
 
 
 def sampler(model):
-    """A copy of `model` that holds what sampling needs: the sampling generator in float32, nothing to train with.
+    """A copy of `model` that holds what sampling needs: the networks in `kept`, in float32, and nothing to train with.
 
-    Networks that encode images stay with it.
+    Where the model keeps averages of the weights, they are the copy's weights.
     """
-    config = {
-        **model.get_config(),
-        "generator": keras.saving.serialize_keras_object(model.sampling_generator),
-        "discriminator": None,
-        "ema_decay": None,
-        "slots": {},
-    }
+    networks = [name for name in parameters(type(model)) if any(map(_is_network, model.networks(name)))]
+    dropped = {name: None for name in networks if name not in model.kept}
+    config = {**model.get_config(), **dropped, "ema_decay": None, "slots": {}}
     copy = type(model).from_config(_in_float32(config))
-    copy.generator.trainable = True  # the moving average was frozen
-    copy.generator.set_weights(model.sampling_generator.get_weights())
-    for name in model.encoders:
-        if getattr(model, name) is not None:
-            getattr(copy, name).set_weights(getattr(model, name).get_weights())
+    with model.averages_in_use():
+        weights = [ops.convert_to_numpy(variable.value) for variable in _kept_weights(model)]
+    for variable, value in zip(_kept_weights(copy), weights, strict=True):
+        variable.assign(value)
     return copy
+
+
+def _is_network(value):
+    return isinstance(value, keras.Model)
+
+
+def _kept_weights(model):
+    return [variable for network in model.networks(*model.kept) for variable in network.weights]
 
 
 def _in_float32(config):
@@ -182,53 +192,91 @@ def _in_float32(config):
     return [_in_float32(value) for value in config] if isinstance(config, (list, tuple)) else config
 
 
-def write_preset(model, folder, card):
+def write_preset(model, folder, card, examples=None):
     """Writes `model.keras`, `golden.npz`, `samples.png` and `card.json` into `folder`, the card last.
 
-    The weights are stored as float16 if that changes no golden image by more than one grey level, and no character of a
-    golden text.
+    `golden.npz` holds the inputs and outputs of a few examples, "inputs/noise", "outputs/images" and so on. The weights
+    are stored as float16 if that changes no golden image by more than one grey level and no character of a golden text.
 
     Args:
         model: a trained model.
         folder: the preset's folder; its name is the preset's.
         card: what the card is to say beside the facts of the file.
+        examples: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was given
+            last.
 
     Raises:
         OutputError: a file that cannot be written.
+        ConfigurationError: an input that cannot be drawn, and no examples of it.
     """
     folder = Path(folder)
-    small = sampler(model)
-    noise = small.noise(16, seed=2014)
-    chosen = {} if small.label_space is None else {"labels": small.labels(16, seed=2014)}
-    images = small.generate(noise=noise, **chosen)
-    with replacing(folder / "model.keras") as path:
+    small, examples = sampler(model), model.shown_examples if examples is None else examples
+    given = sampling.given_inputs(small, GOLDEN, examples)
+    inputs = sampling.complete_inputs(small, GOLDEN, GOLDEN_SEED, given)
+    outputs = small.sample(**inputs)
+    with atomic_write(folder / "model.keras") as path:
         small.save(path)
         full = path.read_bytes()
         path.write_bytes(_in_half(full))
-        change = np.abs(read_model(path).generate(noise=noise, **chosen).astype(int) - images).max()
-        half = bool(change <= LARGEST_CHANGE[model.samples_name])
+        changes = differences(read_model(path).sample(**inputs), outputs)
+        half = all(change.max() <= small.output_fields[name].tolerance for name, change in changes.items())
         if not half:
             path.write_bytes(full)
-        images = read_model(path).generate(noise=noise, **chosen)
-    with replacing(folder / "golden.npz") as path:
-        np.savez_compressed(path, noise=noise, images=images, **chosen)
+        outputs = read_model(path).sample(**inputs)
+    with atomic_write(folder / "golden.npz") as path:
+        write_golden(path, inputs, outputs)
     stored = read_model(folder / "model.keras")
-    columns = 10 if stored.label_space == Classes(10) else 8
-    save(stored.picture(stored.sheet(64 // columns, columns, seed=0), columns), folder / "samples.png")
+    columns = max(field.grid_columns for field in stored.input_fields.values())
+    save(sampling.sheet(stored, SHOWN // columns, columns, seed=0, given=examples), folder / "samples.png")
     facts = {
         "preset": folder.name,
         "variant": type(model).__name__,
         "image_shape": list(model.image_shape),
-        "latent_dim": model.latent_dim,
-        **({} if model.label_space is None else {"labels": str(model.label_space)}),
+        **({"latent_dim": model.latent_dim} if "noise" in model.input_fields else {}),
+        **({"labels": str(model.input_fields["labels"])} if "labels" in model.input_fields else {}),
         "hyper_parameters": model.hyper_parameters,
-        "generator_parameters": int(small.generator.count_params()),
+        "generator_parameters": sum(int(network.count_params()) for network in small.networks(*small.averaged)),
         "stored_as": "float16" if half else "float32",
         "size": (folder / "model.keras").stat().st_size,
         "sha256": cards.sha256(folder / "model.keras"),
     }
-    with replacing(folder / "card.json") as path:
+    with atomic_write(folder / "card.json") as path:
         path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
+
+
+def write_golden(path, inputs, outputs):
+    """Writes golden examples, two {name: values}, as arrays "inputs/name" and "outputs/name" of an npz file."""
+    parts = {"inputs": inputs, "outputs": outputs}
+    arrays = {f"{part}/{name}": values for part, named in parts.items() for name, values in named.items()}
+    np.savez_compressed(path, **arrays)
+
+
+def golden_parts(arrays):
+    """The inputs and the outputs, two {name: values}, in the arrays of a `golden.npz`.
+
+    Raises:
+        CorruptPresetError: there are none.
+
+    Example:
+
+    >>> golden_parts({"inputs/noise": 1, "outputs/images": 2})
+    ({'noise': 1}, {'images': 2})
+    """
+    inputs, outputs = (
+        {name.removeprefix(part): values for name, values in arrays.items() if name.startswith(part)}
+        for part in ("inputs/", "outputs/")
+    )
+    if not inputs or not outputs:
+        raise CorruptPresetError(
+            f"Expected golden samples under the names inputs/... and outputs/.... Received: {', '.join(arrays)}. Fetch "
+            "the preset again, or write it anew with kg.zoo.write_preset."
+        )
+    return inputs, outputs
+
+
+def differences(made, wanted):
+    """{name: how far apart two {name: outputs} are}, number by number."""
+    return {name: np.abs(made[name].astype("float64") - wanted[name]) for name in wanted}
 
 
 def write_classifier(model, folder, images, card, attributes=False):
@@ -247,9 +295,9 @@ def write_classifier(model, folder, images, card, attributes=False):
     folder = Path(folder)
     small = type(model).from_config(model.get_config())  # not compiled: without the optimizer's moments
     small.set_weights(model.get_weights())
-    with replacing(folder / "model.keras") as path:
+    with atomic_write(folder / "model.keras") as path:
         small.save(path)
-    with replacing(folder / "golden.npz") as path:
+    with atomic_write(folder / "golden.npz") as path:
         np.savez_compressed(path, images=images, logits=ops.convert_to_numpy(small(to_float(images), training=False)))
     facts = {
         "preset": folder.name,
@@ -261,7 +309,7 @@ def write_classifier(model, folder, images, card, attributes=False):
         "size": (folder / "model.keras").stat().st_size,
         "sha256": cards.sha256(folder / "model.keras"),
     }
-    with replacing(folder / "card.json") as path:
+    with atomic_write(folder / "card.json") as path:
         path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
 
 

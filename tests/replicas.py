@@ -55,10 +55,11 @@ def made(contract):
 
 
 def trained(contract, gan):
-    networks = [*gan.generator.weights, *gan.discriminator.weights, *gan.ema_generator.weights]
-    before = values(networks)
+    networks = gan.networks(*(name for names in gan.players.values() for name in names))
+    variables = [*(variable for network in networks for variable in network.weights), *gan.ema.weights]
+    before = values(variables)
     history = gan.fit(contract.batches(), epochs=1, verbose=0).history
-    return before, values(networks), np.array([losses[-1] for losses in history.values()])
+    return before, values(variables), np.array([losses[-1] for losses in history.values()])
 
 
 def saved(gan):

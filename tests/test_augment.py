@@ -1,4 +1,4 @@
-"""Differentiable augmentation, pixel by pixel, and what is drawn."""
+"""Differentiable augmentation, pixel by pixel, and its random numbers."""
 
 import keras
 import numpy as np
@@ -168,7 +168,7 @@ def test_equal_images_differ_afterwards_and_calls_differ():
 def test_the_gradient_reaches_the_images():
     images, weights = keras.Variable(0.3 * normal(3, 8, 8, 3)), normal(3, 8, 8, 3, seed=1)
 
-    def value(x):  # linear in the images, but for what is drawn: the same each time
+    def value(x):  # linear in the images; the random numbers are the same each time
         return ops.sum(ops.multiply(DiffAugment(seed=3)(x), weights))
 
     _, (slope,) = value_and_grad(lambda: value(ops.convert_to_tensor(images)), [images])
@@ -225,7 +225,7 @@ def test_anything_but_one_float_tensor_of_images_is_refused(images, received):
 class AugmentedDCGAN(kg.DCGAN):
     def __init__(self, *networks, policy=(translation, cutout), **options):
         super().__init__(*networks, **options)
-        self.augment = DiffAugment(policy, seed=self.seed)
+        self.policy, self.augment = policy, DiffAugment(policy, seed=self.seed)
 
     def score(self, images, training=True):
         return super().score(self.augment(images) if training else images, training)
@@ -262,7 +262,7 @@ def test_a_variant_augments_real_and_fake_images_for_both_players(images, monkey
     (_, real), (_, fake), (_, last) = seen
     np.testing.assert_allclose(numpy(real), numpy(to_float(images[:8])), atol=1e-6)
     np.testing.assert_array_equal(numpy(fake), numpy(judged[0][1]))
-    assert tuple(last.shape) == (8, 8, 8, 1)  # on JAX it has no numbers here: the gradient is taken for it
+    assert tuple(last.shape) == (8, 8, 8, 1)  # on JAX it has no values here, because it is traced for the gradient
     gan.generate(3, seed=0)
     gan.evaluate(images, verbose=0)
     assert len(seen) == 3
@@ -305,7 +305,7 @@ LABELLED = [kg.CGAN, kg.ProjectionGAN, kg.IcGAN]
 
 @slow_on_jax
 @pytest.mark.parametrize("variant", [*LABELLED, kg.VEEGAN, kg.BiGAN])  # BiGAN has ALI's, and smaller networks
-def test_where_images_are_judged_beside_something_they_come_last(variant, monkeypatch):
+def test_where_images_are_judged_with_something_else_they_come_last(variant, monkeypatch):
     """What DiffAugment's docstring says of these variants' `score`."""
     images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
     options = {"label_space": kg.data.Classes(3)} if variant in LABELLED else {}

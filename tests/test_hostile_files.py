@@ -20,8 +20,8 @@ import keras_gans as kg
 from keras_gans import evaluation
 from keras_gans.errors import CheckpointError, ConfigurationError, CorruptPresetError, KerasGansError
 from keras_gans.files import CONFIG
-from keras_gans_cli import cards
 from keras_gans_cli.app import app
+from keras_gans_core import cards
 
 FUZZING = Path(__file__).with_name("fuzzing.py")
 # MiB: what `read_model` promises for small files; of a picture, 15 bytes for each of the 89 million pixels that may be,
@@ -95,10 +95,10 @@ def test_every_door_is_guarded(door, hostile, members, tmp_path):
 
 def test_a_checkpoint_that_is_none_is_not_resumed(members, tmp_path):
     path = packed(tmp_path / "checkpoint.keras", members)
-    with pytest.raises(CheckpointError, match="checkpoint.keras is no training's, but a Functional"):
+    with pytest.raises(CheckpointError, match="checkpoint.keras holds a Functional without optimizers, not a training"):
         kg.callbacks.resume(tmp_path)
     shutil.copy(cards.find("gan_mnist") / "model.keras", path)
-    with pytest.raises(CheckpointError, match="checkpoint.keras is no training's, but a GAN"):
+    with pytest.raises(CheckpointError, match="checkpoint.keras holds a GAN without optimizers, not a training"):
         kg.callbacks.resume(tmp_path)
     packed(path, {**members, "../../out.txt": b""})
     with pytest.raises(CheckpointError, match="checkpoint.keras cannot be read .*Expected the members"):
@@ -115,7 +115,9 @@ def test_a_model_that_is_no_classifier_is_no_judge(tmp_path):
 
 def test_only_one_place_reads_model_files():
     """Elsewhere Keras would read them unchecked."""
-    sources = [*Path(kg.__file__).parent.rglob("*.py"), *Path(cards.__file__).parent.glob("*.py")]
+    root = Path(kg.__file__).parents[1]
+    folders = ("keras_gans", "keras_gans_cli", "keras_gans_core")
+    sources = [path for folder in folders for path in (root / folder).rglob("*.py")]
     found = [path.name for path in sources if "saving.load_model(" in path.read_text(encoding="utf-8")]
     assert found == ["files.py"]
 
@@ -220,7 +222,7 @@ def preset(tmp_path):
 @pytest.mark.parametrize(
     "stated",
     [{"samples": 10**12}, {"samples": 0}, {"samples": "10"}, {"seed": 1.5}, {"metrics": 5}, {"metrics": [5]},
-     {"source": ["mnist"]}, {"features": 5}, {"unknown": 1}],
+     {"source": ["mnist"]}, {"features": 5}, {"sides": [5]}, {"unknown": 1}],
 )  # fmt: skip
 def test_settings_that_no_run_states_are_said_to_be_wrong(stated, preset):
     card = cards.read_card(preset)
@@ -243,7 +245,27 @@ def test_golden_samples_that_are_none_are_refused(preset):
         list(evaluation.verify(str(preset)))
 
 
-@pytest.mark.parametrize("golden", [{}, {"noise": np.zeros((16, 64))}, {"noise": "x", "images": 5}])
+@pytest.mark.parametrize("golden", [{}, {"noise": np.zeros((16, 64))}, {"inputs/noise": np.zeros((16, 64))}])
+def test_golden_samples_without_names_of_inputs_and_outputs_are_refused(golden, preset):
+    np.savez(preset / "golden.npz", **golden)
+    with pytest.raises(CorruptPresetError, match="Expected golden samples under the names inputs/... and outputs/"):
+        list(evaluation.verify(str(preset)))
+
+
+IMAGES = np.zeros((16, 28, 28, 1), "uint8")
+
+
+@pytest.mark.parametrize(
+    "golden",
+    [
+        {"inputs/noise": "x", "outputs/images": IMAGES},
+        {"inputs/noise": np.zeros((16, 3)), "outputs/images": IMAGES},
+        {"inputs/codes": np.zeros((16, 64)), "outputs/images": IMAGES},
+        {"inputs/noise": np.zeros((16, 64)), "outputs/faces": IMAGES},
+        {"inputs/noise": np.zeros((16, 64)), "outputs/images": IMAGES[:2, :3]},
+        {"inputs/noise": np.zeros((16, 64)), "outputs/images": "x"},
+    ],
+)
 def test_other_golden_samples_are_said_to_be_wrong(golden, preset):
     np.savez(preset / "golden.npz", **golden)
     *_, last = evaluation.verify(str(preset))

@@ -1,4 +1,4 @@
-"""Grey levels and floats, grids, and files that are whole or not there."""
+"""Grey levels and floats, grids, and files that are complete or absent."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import ConfigurationError, DataError, OutputError
-from keras_gans.images import grid, pack, replacing, save, to_float, to_pillow, to_uint8
+from keras_gans.images import atomic_write, grid, pack, save, side_by_side, to_float, to_pillow, to_uint8
 
 
 def numpy(tensor):
@@ -71,7 +71,7 @@ def test_grid_places_images_row_by_row():
     assert grid(images).shape == (4, 9, 1)  # as square as possible: three columns
     assert grid(images, columns=9).shape == (2, 15, 1)  # no empty columns
     assert grid(images[:1]).shape == (2, 3, 1)
-    # An image is not torn apart: one with all pixels different comes back whole.
+    # Images stay intact: one with all pixels different comes back unchanged.
     one = np.random.default_rng(0).integers(0, 255, (4, 3, 2, 3)).astype("uint8")
     np.testing.assert_array_equal(grid(one, columns=2)[3:, 2:], one[3])
 
@@ -86,14 +86,14 @@ def test_pillow_shows_any_number_of_channels(channels, mode):
 
 
 @pytest.mark.parametrize("image", [np.zeros((2, 4, 4, 1), "uint8"), np.zeros((4, 4, 1), "float32"), [1, 2], None])
-def test_what_is_no_image_is_not_saved(image, tmp_path):
+def test_only_images_are_saved(image, tmp_path):
     with pytest.raises(DataError, match="Expected one image, uint8.*model.picture"):
         save(image, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("shape, dtype", [((0, 4, 4, 1), "uint8"), ((4, 4, 1), "uint8"), ((2, 4, 4, 1), "float32")])
-def test_a_grid_is_of_images(shape, dtype):
+def test_a_grid_needs_images(shape, dtype):
     with pytest.raises(DataError, match="Expected one image or more, uint8"):
         grid(np.zeros(shape, dtype))
 
@@ -109,7 +109,7 @@ def test_a_png_holds_the_image(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["image", "image.txt", "image.psd"])
-def test_endings_that_are_no_image_format_are_refused(name, tmp_path):
+def test_endings_that_are_not_image_formats_are_refused(name, tmp_path):
     with pytest.raises(OutputError, match="ending"):
         save(np.zeros((2, 2, 3), "uint8"), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
@@ -127,11 +127,11 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path):
 
 def test_replacing_lets_other_errors_through_and_cleans_up(tmp_path):
     path = tmp_path / "file.txt"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         assert temporary.parent == tmp_path and temporary.suffix == ".txt"
         temporary.write_text("first")
         assert not path.exists()
-    with pytest.raises(KeyError), replacing(path) as temporary:
+    with pytest.raises(KeyError), atomic_write(path) as temporary:
         temporary.write_text("second")
         raise KeyError
     assert path.read_text() == "first"
@@ -142,3 +142,14 @@ def test_a_folder_that_is_a_file_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Choose a folder"):
         save(np.zeros((2, 2, 3), "uint8"), tmp_path / "file" / "image.png")
+
+
+@pytest.mark.parametrize("kinds, channels", [((1, 1), 1), ((1, 3), 3), ((1, 2), 2), ((2, 3), 4), ((4, 1), 4)], ids=str)
+def test_pictures_side_by_side_get_the_channels_that_all_need(kinds, channels):
+    pictures = [np.full((2, 2, kind), 7, "uint8") for kind in kinds]
+    both = side_by_side(pictures, gap=0)
+    assert both.shape == (2, 4, channels)
+    for i, kind in enumerate(kinds):
+        part = both[:, 2 * i : 2 * i + 2]
+        opaque = channels in (2, 4) and kind in (1, 3)
+        assert (part[..., : channels - opaque] == 7).all() and (not opaque or (part[..., -1] == 255).all())

@@ -8,6 +8,7 @@ from keras import ops
 from keras_gans import engine, losses, penalties
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import noise_to_images
 from keras_gans.model import AdversarialModel
 
 
@@ -65,7 +66,7 @@ def test_a_linear_critic_of_slope_five(name, count):
 
 
 @pytest.mark.parametrize("slope, two_sided, one_sided", [(0.2, 0.64, 0.0), (1.0, 0.0, 0.0), (3.0, 4.0, 4.0)])
-def test_one_side_lets_a_flat_critic_be(slope, two_sided, one_sided):
+def test_the_one_sided_penalty_ignores_a_flat_critic(slope, two_sided, one_sided):
     images = draw(4, 1, 2, 1)
     critic = linear(slope * FIVE / 5.0)
     assert number(penalties.gradient_penalty(critic, images, -images, 0.5)) == pytest.approx(two_sided, abs=1e-5)
@@ -138,7 +139,7 @@ def test_a_flat_critic_has_a_finite_gradient(name):
 
 @every_penalty
 def test_no_gradient_reaches_the_images(name):
-    """The penalties hold the discriminator; the generator that made the images does not see them."""
+    """The penalties are for the discriminator; they give the generator no gradient."""
     shift, weight = keras.Variable(np.float32(0.5)), keras.Variable(np.float32(2.0))
 
     def penalty(factor):
@@ -176,9 +177,9 @@ def test_dragan_moves_images_up_by_half_a_deviation_at_most():
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (1, 2, 1), (3, 1, 2, 1), (3, 1, 1, 3)])
 def test_an_epsilon_that_is_not_one_an_image_is_refused(shape):
-    """(3, 1) would broadcast against the images' width and channels without a complaint."""
+    """(3, 1) would broadcast against the images' width and channels without an error."""
     images = draw(3, 1, 2, 3)
-    with pytest.raises(DataError, match="one number an image"):
+    with pytest.raises(DataError, match="one number per image"):
         penalties.gradient_penalty(linear(np.ones((1, 2, 3), "float32")), images, images, np.full(shape, 0.5))
 
 
@@ -306,7 +307,7 @@ def test_the_papers_layer_norm_is_one_group():
     np.testing.assert_allclose(together, (x - mean) / np.sqrt(variance + 1e-5), atol=1e-5)
     others = np.concatenate([images[:1], 100.0 * draw(2, 4, 4, 2, seed=1)])
     np.testing.assert_allclose(numpy(norm(others))[0], together[0], atol=1e-6)
-    # So the penalty takes each image by itself, which is what batch normalization would spoil.
+    # So the penalty treats each image independently, which batch normalization would prevent.
     critic = keras.Sequential([keras.Input((4, 4, 2)), norm, keras.layers.Flatten(), keras.layers.Dense(1)])
     slopes = [numpy(engine.input_gradient(critic, ops.convert_to_tensor(batch)))[0] for batch in (images, others)]
     np.testing.assert_allclose(*slopes, atol=1e-6)
@@ -326,7 +327,7 @@ def test_clipping_by_hand():
 
 
 @pytest.mark.parametrize("limit", [0.0, -0.01, float("nan"), None, True])
-def test_limits_that_are_none_are_refused(limit):
+def test_invalid_limits_are_refused(limit):
     with pytest.raises(ConfigurationError, match="above 0"):
         penalties.clip_weights([], limit)
 
@@ -350,7 +351,8 @@ class Penalised(AdversarialModel):
     """A Wasserstein GAN with everything of this module in its discriminator's loss."""
 
     def __init__(self, generator, discriminator, **kwargs):
-        super().__init__(generator, discriminator, **kwargs)
+        fields = noise_to_images(generator)
+        super().__init__(generator=generator, discriminator=discriminator, **fields, **kwargs)
         self.anchors = penalties.LeCamAnchors()
 
     def discriminator_loss(self, real, fake, training=True):
@@ -370,11 +372,11 @@ class Penalised(AdversarialModel):
         return losses.wasserstein_generator_loss(self.score(fake))
 
     def train_step(self, data):
-        real = self.real_images(data)
+        real = self.encode_batch(data)["images"]
         fake = self.generator(self.latents_like(real), training=True)
         d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake)
         penalties.clip_weights(self.player_variables("discriminator"), 0.3)
-        g_loss = self.minimize("generator", self.generator_loss, self.play(self.latents_like(real)))
+        g_loss = self.minimize("generator", self.generator_loss, self.record(self.latents_like(real)))
         return self.log(d_loss=d_loss, g_loss=g_loss)
 
 

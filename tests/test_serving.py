@@ -55,16 +55,34 @@ def make_gan():
 
 
 def make_dcgan_with_average():
-    """A DCGAN whose moving average is another generator than the one that trains."""
+    """A DCGAN whose averages differ from the weights that train."""
     generator = dcgan.build_generator((8, 8, 3), 4, base_filters=4)
     model = kg.DCGAN(generator, dcgan.build_discriminator((8, 8, 3), base_filters=4), ema_decay=0.9)
-    enlarge(model.ema_generator, 8)
+    enlarge(model.ema, 8)
     return model
 
 
 def make_generator(channels):
     """A GAN without a discriminator, of images 4 high and 6 wide."""
     return kg.GAN(enlarge(gan.build_generator((4, 6, channels), 4, units=8), 8))
+
+
+def translating(**options):
+    """A Pix2Pix of a tiny generator, 8x8 sources to 8x8 images."""
+    source = keras.Input((8, 8, options.get("source_classes", 1)))
+    seeds = keras.Input((), dtype="int32")
+    number = keras.layers.Reshape((1,))(keras.ops.cast(seeds, "float32") / 2.0**31)
+    noise = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(number))
+    made = keras.layers.Conv2D(1, 3, padding="same", activation="tanh")(source + noise)
+    return kg.Pix2Pix(keras.Model([source, seeds], made), seed=0, **options)
+
+
+class ToSameSize(kg.AdversarialModel):
+    """A generator from images to images of the same size, which may be any."""
+
+    def __init__(self, generator):
+        fields = {"images": kg.fields.Images(generator.input_shape[1:])}
+        super().__init__(generator=generator, batch_fields=fields, input_fields=fields, output_fields=fields)
 
 
 def signatures_of(version):
@@ -127,12 +145,12 @@ def test_an_image_does_not_depend_on_its_batch(tmp_path, policy):
 
 @needs_tensorflow
 @pytest.mark.parametrize("count", [1, 5])
-def test_the_default_signature_takes_what_the_generator_takes(model, tmp_path, count):
+def test_the_default_signature_takes_the_inputs(model, tmp_path, count):
     import tensorflow as tf
 
     noise = model.noise(count, seed=1)
     serve = signatures_of(kg.export(model, tmp_path))["serving_default"]
-    images = serve(latents=tf.convert_to_tensor(model.prior(noise)))["images"]  # float32, or it is refused
+    images = serve(noise=tf.convert_to_tensor(noise))["images"]
     np.testing.assert_array_equal(images.numpy(), model.generate(noise=noise))
 
 
@@ -186,7 +204,7 @@ def test_signatures_are_as_documented(tmp_path):
     }
     seeds, images = {"seeds": (tf.int64, [None])}, {"images": (tf.uint8, [None, 4, 6, 3])}
     assert found == {
-        "serving_default": [{"latents": (tf.float32, [None, 4])}, images],
+        "serving_default": [{"noise": (tf.float32, [None, 4])}, images],
         "from_seed": [seeds, images],
         "png": [seeds, {"png_bytes": (tf.string, [None])}],
     }
@@ -254,8 +272,46 @@ def test_a_request_to_each_signature_in_the_folders_name(tmp_path, policy):
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(file))]
     for record, signature in zip(records, [b"serving_default", b"from_seed", b"png"], strict=True):
         assert b"\n\x06digits\x1a" + bytes([len(signature)]) + signature in record
-    latents = tf.make_tensor_proto(make_gan().prior(make_gan().noise(1, seed=0)), "float32")
-    assert latents.SerializeToString() in records[0]
+    noise = tf.make_tensor_proto(make_gan().noise(1, seed=0), "float32")
+    assert noise.SerializeToString() in records[0]
+
+
+@needs_tensorflow
+def test_a_model_that_translates_exports_what_it_takes_and_gives(tmp_path):
+    """Label maps to images, with dropout by seeds, which `from_seed` draws as `generate` does."""
+    import tensorflow as tf
+
+    model = translating(source_classes=3)
+    signatures = signatures_of(kg.export(model, tmp_path))
+    assert sorted(signatures) == ["from_seed", "png", "serving_default"]
+    maps, seeds = np.random.default_rng(0).integers(0, 3, (3, 8, 8)).astype("uint8"), [5, 0, -1]
+    wanted = model.generate(seed=seeds, sources=maps)
+    assert (wanted[0] != wanted[1]).any()
+    asked = {"sources": tf.constant(maps), "seeds": tf.constant(seeds, "int64")}
+    np.testing.assert_array_equal(signatures["from_seed"](**asked)["targets"], wanted)
+    (first, *_) = signatures["png"](**asked)["png_bytes"]
+    np.testing.assert_array_equal(tf.io.decode_png(first), wanted[0])
+    drawn = {"sources": maps, "seeds": model.draw("seeds", seed=seeds)}
+    asked = {name: tf.constant(values) for name, values in drawn.items()}
+    served = signatures["serving_default"](**asked)["targets"]
+    np.testing.assert_array_equal(served, model.sample(**drawn)["targets"])
+
+
+@needs_tensorflow
+def test_images_of_any_size_are_served_and_examples_of_the_data_warm_up(tmp_path):
+    import tensorflow as tf
+
+    generator = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 3, padding="same")])
+    model = ToSameSize(generator)
+    serve = signatures_of(kg.export(model, tmp_path))["serving_default"]
+    for size in ((4, 6), (9, 5)):
+        images = np.random.default_rng(0).integers(0, 256, (2, *size, 1)).astype("uint8")
+        found = serve(images=tf.constant(images))["images"]
+        np.testing.assert_array_equal(found, model.sample(images=images)["images"])
+    model.shown_examples = {"images": images}
+    version = kg.export(model, tmp_path)
+    (record, *_) = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    assert images[:1].tobytes() in record.numpy()
 
 
 # The folder

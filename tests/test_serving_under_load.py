@@ -42,7 +42,7 @@ class Expected:
 
     def __init__(self, model, batches):
         self.of_seeds = model.generate(seed=list(range(SEEDS)))
-        self.of_batches = [model.generate(noise=noise) for noise in batches]
+        self.of_batches = [model.generate(noise=batch) for batch in batches]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def seeds(*values):
     return np.array(values, "int64")
 
 
-def latents(*shape):
+def noise(*shape):
     return np.zeros(shape, "float32")
 
 
@@ -89,32 +89,32 @@ def images_of(response):
 
 
 def half_a_tensor():
-    tensor = tf.make_tensor_proto(latents(2, LATENT_DIM))
+    tensor = tf.make_tensor_proto(noise(2, LATENT_DIM))
     tensor.tensor_content = tensor.tensor_content[:-1]
     return tensor
 
 
 def nameless():
-    made = request(latents=latents(1, LATENT_DIM))
+    made = request(noise=noise(1, LATENT_DIM))
     made.ClearField("model_spec")
     return made
 
 
 # What a client may do wrong, and the status that it gets.
 MISTAKES = {
-    "unknown model": (request(model="dcgan", latents=latents(1, LATENT_DIM)), "NOT_FOUND"),
-    "unknown version": (request(version=99, latents=latents(1, LATENT_DIM)), "NOT_FOUND"),
+    "unknown model": (request(model="dcgan", noise=noise(1, LATENT_DIM)), "NOT_FOUND"),
+    "unknown version": (request(version=99, noise=noise(1, LATENT_DIM)), "NOT_FOUND"),
     "no model": (nameless(), "INVALID_ARGUMENT"),
     "unknown signature": (request("tokens", seeds=seeds(0)), "FAILED_PRECONDITION"),
     "no input": (request("from_seed"), "INVALID_ARGUMENT"),
-    "wrong input": (request("from_seed", latents=latents(1, LATENT_DIM)), "INVALID_ARGUMENT"),
+    "wrong input": (request("from_seed", noise=noise(1, LATENT_DIM)), "INVALID_ARGUMENT"),
     "one input more": (request("png", seeds=seeds(0), n=seeds(1)), "INVALID_ARGUMENT"),
     "wrong dtype": (request("from_seed", seeds=np.array([0], "int32")), "INVALID_ARGUMENT"),
-    "wrong dtype, latents": (request(latents=np.zeros((1, LATENT_DIM))), "INVALID_ARGUMENT"),
-    "wrong shape": (request(latents=latents(3, LATENT_DIM + 1)), "INVALID_ARGUMENT"),
+    "wrong dtype, noise": (request(noise=np.zeros((1, LATENT_DIM))), "INVALID_ARGUMENT"),
+    "wrong shape": (request(noise=noise(3, LATENT_DIM + 1)), "INVALID_ARGUMENT"),
     "wrong rank": (request("png", seeds=np.zeros((2, 1), "int64")), "INVALID_ARGUMENT"),
     "one seed without a batch": (request("png", seeds=np.int64(0)), "INVALID_ARGUMENT"),
-    "bytes missing": (request(latents=half_a_tensor()), "INVALID_ARGUMENT"),
+    "bytes missing": (request(noise=half_a_tensor()), "INVALID_ARGUMENT"),
     "no protocol buffer": (b"\xff not one", "INTERNAL"),
 }
 
@@ -160,7 +160,7 @@ def test_the_metadata_are_the_signatures(stub):
         if signature.method_name == "tensorflow/serving/predict"
     }
     assert inputs == {
-        "serving_default": [("latents", tf.float32.as_datatype_enum, [-1, LATENT_DIM])],
+        "serving_default": [("noise", tf.float32.as_datatype_enum, [-1, LATENT_DIM])],
         "from_seed": [("seeds", tf.int64.as_datatype_enum, [-1])],
         "png": [("seeds", tf.int64.as_datatype_enum, [-1])],
     }
@@ -186,9 +186,8 @@ def test_the_requests_of_the_warm_up_are_answered(served, stub):
 
 def test_a_thousand_requests_while_a_new_version_appears(tmp_path):
     models = {1: make_gan(0), 2: make_gan(1)}
-    noises = [models[1].noise(size, seed=size) for size in (1, 2, 3, 8, 32)]
-    batches = [np.asarray(models[1].prior(noise)) for noise in noises]
-    expected = {version: Expected(model, noises) for version, model in models.items()}
+    batches = [models[1].noise(size, seed=size) for size in (1, 2, 3, 8, 32)]
+    expected = {version: Expected(model, batches) for version, model in models.items()}
     assert (expected[1].of_seeds != expected[2].of_seeds).any()
 
     def client(seed, requests, newest):
@@ -208,7 +207,7 @@ def test_a_thousand_requests_while_a_new_version_appears(tmp_path):
                 asked = 1 if rng.random() < 0.2 else None
                 if kind == "serving_default":
                     batch = rng.integers(len(batches))
-                    response = stub.Predict(request(version=asked, latents=batches[batch]))
+                    response = stub.Predict(request(version=asked, noise=batches[batch]))
                 else:
                     batch = rng.integers(SEEDS, size=rng.integers(9))
                     response = stub.Predict(request(kind, version=asked, seeds=batch))

@@ -17,12 +17,13 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 from keras_gans.files import read_model
-from keras_gans.images import remove_unfinished, replacing
+from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.model import AdversarialModel
-from keras_gans_cli.errors import shown
+from keras_gans.saving import older_structure
+from keras_gans_core.checks import is_number, is_whole
+from keras_gans_core.errors import format_error
 
 NEWEST, PREVIOUS = "checkpoint.keras", "checkpoint-previous.keras"
 KEY = "checkpoint"
@@ -36,21 +37,21 @@ class Checkpoint(keras.callbacks.Callback):
 
     The state is all that the next step depends on: weights, moving averages, both optimizers and their loss scales, the
     noise's seeds, the step count, the running means of the logs and what callbacks keep on the model. With data from
-    `kg.data.load`, whose order follows from the step count, a resumed run is the uninterrupted one, bit for bit; on
-    PyTorch, dropout must have a seed of its own for that, `Dropout(rate, seed=...)`. List it last, after callbacks that
+    `kg.data.load`, whose order follows from the step count, a resumed run equals the uninterrupted one bit for bit. On
+    PyTorch dropout needs a seed of its own for that, `Dropout(rate, seed=...)`. List it last, after callbacks that
     change the model.
 
-    A file is written whole or not at all and read back before it takes the place of the one before: a process that is
-    killed while it writes leaves a checkpoint to go on with. Where Ctrl-C or SIGTERM ends the training, the state is
-    saved once more, when the step that runs is done; a second signal ends it at once. Several machines save at epochs'
-    ends and by steps alone.
+    A file is written whole or not at all, and read back before it replaces the one before: a process that is killed
+    while it writes leaves a checkpoint to go on with. Where Ctrl-C or SIGTERM ends the training, the state is saved
+    once more when the current step is done; a second signal ends it at once. Several machines save at the ends of
+    epochs and by steps only.
 
     Args:
-        folder: for `checkpoint.keras` and `checkpoint-previous.keras`; made if need be. One run at a time.
+        folder: for `checkpoint.keras` and `checkpoint-previous.keras`; created if needed. One run at a time.
         every_steps: save also when so many steps have been taken since the last time, 1 or more.
         every_minutes: the same by the clock, more than 0.
         keep: Keras's callbacks whose best value and counts a resumed run goes on with: `ModelCheckpoint`,
-            `EarlyStopping`, `ReduceLROnPlateau`. Without it they begin anew.
+            `EarlyStopping`, `ReduceLROnPlateau`. Without it they start from nothing.
 
     Raises:
         ConfigurationError: numbers out of range.
@@ -161,7 +162,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _write(self, model):
         newest = self.folder / NEWEST
-        with replacing(newest) as path:
+        with atomic_write(newest) as path:
             model.save(path)
             with zipfile.ZipFile(path) as file:
                 if file.testzip() is not None:
@@ -214,7 +215,7 @@ def resume(folder):
     except CheckpointError as previous:
         raise CheckpointError(
             f"Expected a checkpoint in {folder}. Received: {newest}; {previous}. Give the folder of a Checkpoint "
-            "callback, or start the training anew."
+            "callback, or start the training again."
         ) from newest
     warnings.warn(f"{newest}: going on with the checkpoint before it, {folder / PREVIOUS}.", stacklevel=2)
     return model
@@ -226,7 +227,10 @@ def _read(path):
     try:
         model = read_model(path, compile=True)
     except Exception as error:  # zip, HDF5 and Keras each have their own for a damaged file
-        raise CheckpointError(f"{path.name} cannot be read ({shown(error)})") from error
+        older = older_structure(path)
+        if older:
+            raise CheckpointError(f"{path.name} holds {older}") from error
+        raise CheckpointError(f"{path.name} cannot be read ({format_error(error)})") from error
     if not isinstance(model, AdversarialModel) or model.g_optimizer is None:
-        raise CheckpointError(f"{path.name} is no training's, but a {type(model).__name__} without optimizers")
+        raise CheckpointError(f"{path.name} holds a {type(model).__name__} without optimizers, not a training")
     return model

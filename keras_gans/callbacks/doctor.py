@@ -1,8 +1,8 @@
 """A training's health: signs of the known sicknesses of adversarial training, with what to change."""
 
+import contextlib
 import dataclasses
 import enum
-import inspect
 import logging
 import types
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans import engine
+from keras_gans import engine, fitting, sampling
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.files import read_model
-from keras_gans.images import replacing
+from keras_gans.images import atomic_write
+from keras_gans_core.checks import is_number, is_whole
 
 KEY = "doctor"
 WINDOW = 5  # evaluations whose means of the samples tell oscillation from a straight way
@@ -128,18 +128,18 @@ class Verdict:
 class GANDoctor(keras.callbacks.Callback):
     """Says what is wrong with a training, on what evidence, and what to change.
 
-    At the ends of epochs it looks at a small fixed batch and at the samples of fixed latents, both in inference mode;
-    the training stays the same, bit for bit. What it measures is in the logs, for callbacks that stand after it in the
-    list:
+    At the ends of epochs it looks at a small fixed batch and at what the model makes of fixed noise, both in inference
+    mode and with the weights that train, not their averages. The training stays the same, bit for bit. What it measures
+    is in the logs, for callbacks that come after it in the list:
 
     - "doctor/finite": 1, or 0 where losses, logits or samples are not finite;
-    - "doctor/diversity": the root of the samples' variance over that of real images, around 1 in a healthy run;
-    - "doctor/oscillation": how far the samples' mean moves to and fro between evaluations, over the spread of real
-      images; a straight way counts nothing; below 0.6;
+    - "doctor/diversity": the root of the samples' variance over that of the real examples, around 1 in a healthy run;
+    - "doctor/oscillation": how far the samples' mean moves to and fro between evaluations, over the spread of the real
+      examples; a straight way counts nothing; below 0.6;
     - "doctor/real_accuracy", "doctor/fake_accuracy", "doctor/held_out_accuracy": the shares of logits on the right side
-      of the midpoint between the mean logits of real and generated images;
+      of the midpoint between the mean logits of real and generated examples;
     - "doctor/separation": the distance of these means in standard deviations, below 10;
-    - "doctor/steepness": the standard deviation of all these logits over the spread of real images, below 100;
+    - "doctor/steepness": the standard deviation of all these logits over the spread of the real examples, below 100;
     - "doctor/overfitting": (mean real - mean held-out) / (mean real - mean generated) of the logits, r_v of Karras et
       al.; 0, as in a healthy run, where the first difference is within three standard errors;
     - "doctor/g_gradient": the norm of the gradient of the generator's loss for its weights;
@@ -163,14 +163,15 @@ class GANDoctor(keras.callbacks.Callback):
       hinge losses are straight, so that only a generator whose output is saturated has it.
     - discriminator overfitting: it holds unseen images for generated ones. Needs `held_out`.
 
-    The last three, and divergence by logits, need logits of single inputs (VEEGAN's are of pairs, GLO has none; K class
-    logits count by their logsumexp, as in ImprovedGAN). A vanishing gradient also needs one logit and a generator's
-    loss of generated and real images alone with the argument `training` (neither UnrolledGAN's nor InfoGAN's). Where
-    signals cannot be had, the others are used.
+    Samples are compared with the field of the batch that has the output's name or, failing that, its shape. Signals
+    come from the model's `batch_losses` and `batch_scores`; where a model has no scores, or `real` lacks a field that
+    every batch must have, such as the labels of a conditional model, the other signals are used. Where an example has
+    several logits, each counts.
 
     Args:
-        real: training images, as `fit` takes them: 64 to 512 of those that are trained on, two or more.
-        held_out: as many images or so of the same kind that are not trained on; None leaves overfitting out.
+        real: 64 to 512 of the training examples, as `fit` takes them, two or more: an array of the batch's first field,
+            or {name: values}.
+        held_out: about as many examples of the same kind that are not trained on; None leaves overfitting out.
         period: epochs from one evaluation to the next, 1 or more, counted from the first epoch of all, which is one.
             Between them the logs repeat the last.
         patience: evaluations in a row that a verdict takes, 1 or more.
@@ -187,7 +188,7 @@ class GANDoctor(keras.callbacks.Callback):
     Raises:
         ConfigurationError: numbers out of range, or a rollback that is neither True nor the name of a `.keras` file;
             when training begins, a rate_factor beside a learning rate that follows a schedule.
-        DataError: when training begins, images that the model cannot take.
+        DataError: when training begins, examples that the model cannot take.
         OutputError: when training begins, a file name in a folder that cannot be written to.
 
     Example:
@@ -218,9 +219,14 @@ class GANDoctor(keras.callbacks.Callback):
         self.verdicts = []
 
     def set_model(self, model):
-        # Slots are made here and not when training begins, where another callback may want to load them already.
         super().set_model(model)
-        size = int(np.prod(model.generator.output_shape[1:]))
+        self._given, self._real = self._batch(self.real, "real")
+        self._held_out = None if self.held_out is None else self._batch(self.held_out, "held_out")[1]
+        self._alike = _alike(model, self._real)
+        real = [_as_made(model.batch_fields[like], self._real[like]) for like in self._alike.values()]
+        size = sum(rows.shape[1] for rows in real)
+        self._spread = _spread(np.concatenate(real, axis=1)) if real else np.nan
+        # Slots are made here and not when training begins, where another callback may want to load them already.
         with engine.scope_of(model):
             for name, shape, dtype in (
                 ("evaluations", (), "int32"),
@@ -239,19 +245,11 @@ class GANDoctor(keras.callbacks.Callback):
                 f"Expected learning rates that can be lowered. Received: rate_factor={self.rate_factor} and an "
                 "optimizer with a schedule. Give it a number, or leave rate_factor out."
             )
-        self._real = self._images(self.real, "real")
-        self._held_out = None if self.held_out is None else self._images(self.held_out, "held_out")
-        self._spread = _spread(_flat(model.as_real(model.as_samples(self._real))))
         if self._spread == 0.0:
-            raise DataError("Expected real to be images that differ. Received: copies of one. Give a mixed batch.")
-        self._takes = set(inspect.signature(model.generator_loss).parameters)
-        judged = model.judged_shapes(model.generator)
-        self._has_logits = bool(judged) and not isinstance(judged, list)
-        self._has_slope = (
-            self._has_logits
-            and model.logits_per_image == 1
-            and {"fake", "training"} <= self._takes <= {"real", "fake", "training"}
-        )
+            raise DataError("Expected real to be examples that differ. Received: copies of one. Give a mixed batch.")
+        self._has_losses = all(name in self._real or name in model.optional_fields for name in model.batch_fields)
+        self._has_scores = self._has_losses and self._scores(self._real) is not None
+        self._has_slope = self._has_scores and "g_loss" in model.log_names
         self._names = [name for name in SIGNALS if name not in self._missing()]
         if not self._get("evaluations"):  # until the first, which a `period` may put off
             self._put("signals", np.full(len(SIGNALS), np.nan))
@@ -282,55 +280,71 @@ class GANDoctor(keras.callbacks.Callback):
     def _examine(self, logs):
         """{signal: value} of the model as it is; NaN for all that cannot be computed of values that are not finite."""
         model = self.model
-        self._inputs = model.inputs_like(len(self._real), seed=0)  # anew, since a prior may be learned
-        fake = model.generator(self._inputs, training=False)
-        batches = [self._real, fake] if self._held_out is None else [self._real, fake, self._held_out]
-        logits = [self._logits(batch) for batch in batches] if self._has_logits else []
+        made = self._samples()
+        batches = [self._real] if self._held_out is None else [self._real, self._held_out]
+        scores = [self._scores(batch) for batch in batches] if self._has_scores else []
         losses = [logs[name] for name in model.log_names if name in logs]
-        finite = all(np.isfinite(values).all() for values in (_flat(fake), losses, *logits))
+        if self._has_losses:
+            with _same_noise(model):
+                losses += map(ops.convert_to_numpy, model.batch_losses(**self._real).values())
+        seen = [*map(_flat, made.values()), *losses, *(values for pair in scores for values in pair)]
+        finite = all(np.isfinite(values).all() for values in seen)
         signals = {**dict.fromkeys(self._names, np.nan), "finite": float(finite)}
         if not finite:
             return signals
-        samples = _flat(model.as_real(model.as_samples(fake)))
-        signals["diversity"] = _spread(samples) / self._spread
-        signals["oscillation"] = self._oscillation(samples.mean(axis=0) / self._spread)
-        if logits:
-            signals.update(_of_logits(*logits))
-            signals["steepness"] = float(np.std(np.concatenate(logits[:2]))) / self._spread
+        if self._alike:
+            samples = np.concatenate([_as_made(model.output_fields[name], made[name]) for name in self._alike], axis=1)
+            signals["diversity"] = _spread(samples) / self._spread
+            signals["oscillation"] = self._oscillation(samples.mean(axis=0) / self._spread)
+        if scores:
+            (real, fake), *others = scores
+            signals.update(_of_logits(real, fake, *(held_out for held_out, _ in others)))
+            signals["steepness"] = float(np.std(np.concatenate([real, fake]))) / self._spread
         if self._has_slope:
-            signals["g_gradient"] = self._gradient(self._generator_loss)
-            raw = self._gradient(lambda fake: ops.mean(model.score(fake, training=False)))
+            signals["g_gradient"] = self._gradient(lambda: model.batch_losses(**self._real)["g_loss"])
+            raw = self._gradient(lambda: ops.mean(ops.cast(model.batch_scores(**self._real)[1], "float32")))
             signals["g_slope"] = signals["g_gradient"] / raw if raw > 0.0 else 0.0
         return signals
 
     def _missing(self):
-        """The signals that cannot be had of this model, or without held-out images."""
-        missing = []
-        if not self._has_logits:
+        """The signals that this model does not have, or not without held-out examples."""
+        missing = [] if self._alike else ["diversity", "oscillation", "steepness"]
+        if not self._has_scores:
             missing += ["real_accuracy", "fake_accuracy", "separation", "steepness"]
-        if not self._has_logits or self._held_out is None:
+        if not self._has_scores or self._held_out is None:
             missing += ["held_out_accuracy", "overfitting"]
         if not self._has_slope:
             missing += ["g_gradient", "g_slope"]
         return missing
 
-    def _images(self, images, name):
-        """A batch as the discriminator sees it."""
-        model = self.model
-        images = np.asarray(images)
-        model.check_examples(images, model.example_shape)
-        if len(images) < max(2, model.smallest_batch):
-            raise DataError(
-                f"Expected {name} to be {max(2, model.smallest_batch)} images or more. Received: {len(images)}."
-            )
-        return model.real_images(images)
+    def _batch(self, examples, what):
+        """Examples as users give them and as networks see them, {name: values}."""
+        model, first = self.model, next(iter(self.model.batch_fields))
+        given = examples if isinstance(examples, dict) else {first: np.asarray(examples)}
+        given = fitting.named(given, model.batch_fields)
+        for name, values in given.items():
+            model.batch_fields[name].check(values)
+        fitting.check_counts(given)
+        count, least = len(given[first]), max(2, model.smallest_batch)
+        if count < least:
+            raise DataError(f"Expected {what} to be {least} examples or more. Received: {count}.")
+        whole = count // model.packing * model.packing
+        given = {name: values[:whole] for name, values in given.items()}
+        return given, model.encode_batch(given)
 
-    def _logits(self, images):
-        """The logits, float64; of K class logits that of "real" against "generated", whose logit is zero."""
-        score = self.model.score(images, training=False)
-        if self.model.logits_per_image is None:
-            score = ops.logsumexp(score, axis=-1)
-        return ops.convert_to_numpy(score).astype("float64").ravel()
+    def _samples(self):
+        """{name: tensor} of what networks make of the noise of seed 0, and of real examples for what is not drawn."""
+        model, n = self.model, len(next(iter(self._given.values())))
+        given = sampling.given_inputs(model, n, self._given)
+        inputs = sampling.encode_inputs(model, sampling.complete_inputs(model, n, 0, given))
+        made = model.compute_outputs(inputs, training=False)
+        return made if isinstance(made, dict) else {next(iter(model.output_fields)): made}
+
+    def _scores(self, batch):
+        """The logits of real and of generated examples, each a float64 vector, or None."""
+        with _same_noise(self.model):
+            scores = self.model.batch_scores(**batch)
+        return None if scores is None else [_flat(logits).ravel() for logits in scores]
 
     def _oscillation(self, mean):
         """The mean length of the last steps of the samples' mean beyond that of the straight way."""
@@ -343,16 +357,11 @@ class GANDoctor(keras.callbacks.Callback):
         steps = np.linalg.norm(np.diff(means, axis=0), axis=1)
         return float(np.sum(steps) - np.linalg.norm(means[-1] - means[0])) / len(steps)
 
-    def _generator_loss(self, fake):
-        real = {"real": self._real} if "real" in self._takes else {}
-        return self.model.generator_loss(fake=fake, training=False, **real)
-
-    def _gradient(self, loss_of):
-        """The norm of the gradient of a loss of the samples for the generator's weights."""
+    def _gradient(self, loss):
+        """The norm of the gradient of `loss()` for the generator's weights."""
         model, scale = self.model, self.model.g_optimizer.scale_loss  # float16 needs large losses here too
-        _, gradients = engine.value_and_grad(
-            lambda: loss_of(model.generator(self._inputs, training=False)), model.generator.trainable_variables, scale
-        )
+        with _same_noise(model):
+            _, gradients = engine.value_and_grad(loss, model.player_variables(next(iter(model.players))), scale)
         norms = [np.linalg.norm(ops.convert_to_numpy(slope)) for slope in gradients if slope is not None]
         return float(np.linalg.norm(norms) / float(scale(1.0)))
 
@@ -394,7 +403,7 @@ class GANDoctor(keras.callbacks.Callback):
         if self.rollback is True:
             self._kept = _values(self.model)
             return
-        with replacing(self.rollback) as path:
+        with atomic_write(self.rollback) as path:
             self.model.save(path)
 
     def _roll_back(self, epoch):
@@ -417,6 +426,35 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _put(self, name, values):
         self.model.slots.get(f"{KEY}/{name}").assign(values)
+
+
+@contextlib.contextmanager
+def _same_noise(model):
+    """A context in which the model evaluates with the same noise each time; later evaluations go on as without it."""
+    state = model.evaluation_seeds.state
+    before = np.array(ops.convert_to_numpy(state), copy=True)
+    state.assign(np.zeros_like(before))
+    try:
+        yield
+    finally:
+        state.assign(before)
+
+
+def _alike(model, batch):
+    """{name of an output: name of the field in the batch that it is compared with}."""
+    found = {}
+    targets = sorted(batch, key=lambda name: name in model.input_fields)  # stable: what is also an input comes last
+    for name, field in model.output_fields.items():
+        same = [other for other in targets if type(model.batch_fields[other]) is type(field)]
+        shaped = [other for other in same if model.batch_fields[other].shape == field.shape]
+        if name in same or shaped:
+            found[name] = name if name in same else shaped[0]
+    return found
+
+
+def _as_made(field, encoded):
+    """Float64 (N, numbers of one) of what networks make or see, as they see it again: with whole grey levels."""
+    return _flat(field.encode(field.decode(encoded)))
 
 
 def _signs(signals):
@@ -442,7 +480,7 @@ def _signs(signals):
 
 
 def _of_logits(real, fake, held_out=None):
-    """The signals of the logits of real, generated and, if there are any, held-out images."""
+    """The signals of the logits of real, generated and, if there are any, held-out examples."""
     gap, middle = real.mean() - fake.mean(), (real.mean() + fake.mean()) / 2
     width = np.sqrt((real.var() + fake.var()) / 2)
     signals = {

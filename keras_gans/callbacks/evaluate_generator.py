@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_gans import engine
-from keras_gans.data.checks import is_whole
+from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 KEY = "evaluate_generator"
 
@@ -13,11 +13,11 @@ KEY = "evaluate_generator"
 class EvaluateGenerator(keras.callbacks.Callback):
     """Measures generated images every few epochs and logs `val_fid`, ... in every epoch.
 
-    The images are those of `model.generate(samples, seed)`: the same noise each time, and the moving average of the
-    generator where the model keeps one. Measuring changes no training. Epochs in between log the last number again, so
-    that a callback that looks for an improvement finds none there. The last of the epochs that `fit` is asked for is
-    measured in any case, and the first, but not of a resumed run. Where another callback ends the run before, its last
-    epoch may be one in between.
+    The images are those of `model.generate(samples, seed, **inputs)`: the same noise each time, and the moving averages
+    of the weights where the model keeps them. Measuring changes no training. Epochs in between log the last number
+    again, so that a callback that looks for an improvement finds none there. The last of the epochs that `fit` is asked
+    for is always measured; the first is too, unless the run is resumed. Where another callback ends the run early, its
+    last epoch may be one in between.
 
     List it before the callbacks that read its numbers:
 
@@ -33,12 +33,15 @@ class EvaluateGenerator(keras.callbacks.Callback):
         samples: how many images, 2 or more: part of the numbers' protocol.
         every: epochs from one measurement to the next, 1 or more, counted from the first epoch of all.
         seed: whole number, names the noise.
+        inputs: {name: values} of what cannot be drawn, such as `samples` images to translate.
+        output: the name of the output to measure; None for the first.
 
     Attributes:
         measurements: a list of (epoch, {name: `Measurement`}) of this run, epochs counted from 1.
 
     Raises:
-        ConfigurationError: numbers out of range.
+        ConfigurationError: numbers out of range; when training begins, an input that cannot be drawn and is not given,
+            or an output that the model does not have.
         DataError: when training begins, a reference of another shape than the model's images.
 
     Example:
@@ -52,7 +55,7 @@ class EvaluateGenerator(keras.callbacks.Callback):
     ['d_loss', 'g_loss', 'val_kid']
     """
 
-    def __init__(self, evaluator, *, samples=1000, every=1, seed=0):
+    def __init__(self, evaluator, *, samples=1000, every=1, seed=0, inputs=None, output=None):
         super().__init__()
         for name, number, least in (("samples", samples, 2), ("every", every, 1)):
             if not is_whole(number, least):
@@ -60,6 +63,7 @@ class EvaluateGenerator(keras.callbacks.Callback):
                     f"Expected {name} to be a whole number, {least} or more. Received: {number!r}."
                 )
         self.evaluator, self.samples, self.every, self.seed = evaluator, samples, every, seed
+        self.inputs, self.output = inputs, output
         self.measurements = []
 
     def set_model(self, model):
@@ -70,13 +74,18 @@ class EvaluateGenerator(keras.callbacks.Callback):
             self._kept = {name: model.slots.get(f"{KEY}/{name}") for name in self.evaluator.names}
 
     def on_train_begin(self, logs=None):
-        self.evaluator.check(self.model.example_shape)
+        fields = self.model.output_fields
+        self._output = next(iter(fields)) if self.output is None else self.output
+        if self._output not in fields:
+            raise ConfigurationError(f"Expected an output out of {', '.join(fields)}. Received: {self.output!r}.")
+        self.evaluator.check(fields[self._output].shape)
+        self._inputs = sampling.complete_inputs(self.model, self.samples, self.seed, self.inputs)
         self.measurements, self._measured = [], int(ops.convert_to_numpy(self._count)) > 0
         self._last = {name: float(ops.convert_to_numpy(variable)) for name, variable in self._kept.items()}
 
     def on_epoch_end(self, epoch, logs=None):
         if not self._measured or (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
-            found = self.evaluator(self.model.generate(self.samples, seed=self.seed))
+            found = self.evaluator(self.model.sample(**self._inputs)[self._output])
             self.measurements.append((epoch + 1, found))
             self._measured = True
             self._count.assign_add(1)

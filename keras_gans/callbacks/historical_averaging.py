@@ -7,7 +7,6 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError
-from keras_gans.model import PLAYERS
 
 KEY = "historical_averaging"
 
@@ -30,10 +29,10 @@ class HistoricalAveraging(keras.callbacks.Callback):
 
     Args:
         weight: of the penalty, 0 or more; the paper states none.
-        players: whom to penalise: "generator", "discriminator" or, as in the paper, both.
+        players: names of the players to penalise, such as ("generator",); None for all, as in the paper.
 
     Raises:
-        ConfigurationError: a weight out of range or unknown players.
+        ConfigurationError: a weight out of range; in `fit`, players that the model does not have.
 
     Example:
 
@@ -44,15 +43,22 @@ class HistoricalAveraging(keras.callbacks.Callback):
     Reference: Salimans et al., 2016, https://arxiv.org/abs/1606.03498
     """
 
-    def __init__(self, weight=1.0, players=PLAYERS):
+    def __init__(self, weight=1.0, players=None):
         super().__init__()
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0.0 <= weight < math.inf:
             raise ConfigurationError(f"Expected a weight that is a number, 0 or more. Received: {weight!r}.")
-        if isinstance(players, str) or not players or not set(players) <= set(PLAYERS):
-            raise ConfigurationError(f"Expected players from {PLAYERS}, in a tuple. Received: {players!r}.")
-        self.weight, self.players = float(weight), tuple(players)
+        if players is not None and (isinstance(players, str) or not players):
+            raise ConfigurationError(f"Expected the names of players in a tuple, or None. Received: {players!r}.")
+        self.weight, self.asked = float(weight), players
 
     def set_model(self, model):
+        players = tuple(model.players if self.asked is None else self.asked)
+        if not set(players) <= set(model.players):
+            raise ConfigurationError(
+                f"Expected players from {', '.join(model.players)}, those of {type(model).__name__}. Received: "
+                f"{players}."
+            )
+        self.players = players
         # Slots are made here and not when training begins, where another callback may want to load them already.
         super().set_model(model)
         with engine.scope_of(model):
@@ -68,7 +74,7 @@ class HistoricalAveraging(keras.callbacks.Callback):
         """Called by `fit` however it ends: takes the penalty away."""
         for player in self.players:
             self.model.penalties[player].pop(KEY, None)
-            self.model.after_update[player].pop(KEY, None)
+            self.model.after_step[player].pop(KEY, None)
         self.model.make_train_function(force=True)
 
     def _history(self, player):
@@ -92,4 +98,4 @@ class HistoricalAveraging(keras.callbacks.Callback):
                 mean.assign_add((ops.cast(variable, "float32") - mean) * share)
 
         self.model.penalties[player][KEY] = penalty
-        self.model.after_update[player][KEY] = remember
+        self.model.after_step[player][KEY] = remember

@@ -6,17 +6,18 @@ from pathlib import Path
 import keras
 from PIL import Image
 
-from keras_gans import engine, images
+from keras_gans import engine, images, sampling
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 
 class SampleGrid(keras.callbacks.Callback):
     """Writes a grid of generated images as `epoch_0001.png`, ... and, if asked, all of them as one animation.
 
-    The images are those of `model.sheet(rows, columns, seed)`: the same noise each time, and the moving average of
-    the generator where the model keeps one. Sampling changes no training.
+    The images are made of the same noise each time, by the moving averages of the weights where the model keeps them.
+    A conditional model shows one class a column where there is room. What cannot be drawn, such as the image to
+    translate, is taken from the first examples of the data, and stands beside the output. Sampling changes no training.
 
     Args:
         folder: where the files go; made if need be.
@@ -77,8 +78,8 @@ class SampleGrid(keras.callbacks.Callback):
             self._animate()
 
     def _draw(self):
-        pictures = self.model.sheet(self.rows, self.columns, self.seed)
-        images.save(self.model.picture(pictures, self.columns), self.folder / f"epoch_{self._last:04d}.png")
+        picture = sampling.sheet(self.model, self.rows, self.columns, self.seed)
+        images.save(picture, self.folder / f"epoch_{self._last:04d}.png")
         self._drawn = self._last
 
     def _animate(self):
@@ -89,7 +90,7 @@ class SampleGrid(keras.callbacks.Callback):
                 numbered[int(name[1])] = path
         pictures = [_read(path) for _, path in sorted(numbered.items())]
         first, *others = [picture for picture in pictures if picture.size == pictures[-1].size]
-        options = {"duration": self.milliseconds, "loop": 0}  # for ever
+        options = {"duration": self.milliseconds, "loop": 0}  # without end
         if first.mode == "RGBA" and Path(self.timelapse).suffix.lower() == ".gif":
             options["disposal"] = 2  # a picture is taken away before the next, which would not cover it
         images.save(first, self.folder / self.timelapse, save_all=True, append_images=others, **options)

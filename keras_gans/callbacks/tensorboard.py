@@ -4,16 +4,16 @@ from pathlib import Path
 
 import keras
 
-from keras_gans.data.checks import is_whole
+from keras_gans import sampling
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's `TensorBoard`, which writes the logs, and a grid of samples as the image "samples".
 
-    The images are those of `model.sheet(rows, rows, seed)`: the same noise each time, and the moving average of the
-    generator where the model keeps one. List it after callbacks that add to the logs, such as `EvaluateGenerator`,
-    whose "val_fid" then is a curve of the validation's.
+    The grid is that of `SampleGrid` with as many columns as rows. List it after callbacks that add to the logs, such as
+    `EvaluateGenerator`: its "val_fid" is then a curve beside those of the validation.
 
     It needs the packages tensorboard and tensorflow: pip install "keras-gans[tensorboard]".
 
@@ -49,7 +49,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
             return
         if self._samples is None:
             self._samples = self.summary.create_file_writer(str(Path(self.log_dir) / "samples"))
-        picture = self.model.picture(self.model.sheet(self.rows, self.rows, self.seed), self.rows)
+        picture = sampling.sheet(self.model, self.rows, self.rows, self.seed)
         with self._samples.as_default():
             self.summary.image("samples", picture[None], step=epoch)
 

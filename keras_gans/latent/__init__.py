@@ -1,8 +1,8 @@
 """What can be done with the latents of a trained model: paths, arithmetic, directions, inversion.
 
-All work on the standard normal noise that `generate(noise=...)` takes, float32 (N, latent_dim), for any variant: where
-a variant's prior is another distribution, `model.prior` makes its latents of the noise, so that no result leaves the
-prior's support.
+All tools work on the standard normal noise that `generate(noise=...)` takes, float32 (N, latent_dim). Where a variant's
+prior is another distribution, `model.prior` turns the noise into latents, so that no result leaves the prior's support.
+A tool takes any model with an input field named "noise"; those that look at images also need a single output, images.
 """
 
 from keras_gans.latent.arithmetic import add, evaluate, rescale

@@ -5,15 +5,15 @@ import re
 import numpy as np
 
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.latent.checks import as_latents
+from keras_gans.latent.checks import as_latents, check_noise
 
 EXPRESSION = re.compile(r"\s*[+-]?\s*\d+(\s*,\s*\d+)*(\s*[+-]\s*\d+(\s*,\s*\d+)*)*\s*")
 
 
 def rescale(latents, norm=None):
-    """Latents of one norm: by default sqrt(d), about which all Gaussian latents of d numbers lie.
+    """Latents of one norm, by default sqrt(d): Gaussian latents of d numbers have about that norm.
 
-    The zero vector has no direction and stays zero, the prior's mean.
+    The zero vector has no direction and stays zero, which is the prior's mean.
 
     Args:
         latents: (..., d).
@@ -39,8 +39,8 @@ def rescale(latents, norm=None):
 def add(terms):
     """The sum of signed averages, with the norm of a latent (`rescale`).
 
-    An average of m independent latents is 1 / sqrt(m) as long as one of them, so a sum of averages lies where the
-    generator was not trained: only its direction is kept.
+    The norm of an average of m independent latents is 1 / sqrt(m) times that of one latent. A sum of averages therefore
+    lies where the generator was not trained, so only its direction is kept.
 
     Args:
         terms: list of (sign, latents): 1 or -1, and (m, d) to average.
@@ -69,26 +69,28 @@ def add(terms):
 def evaluate(model, expression):
     """The latents of an expression over seeds: "3,5,8 - 1,2 + 4,9" is mean(3, 5, 8) - mean(1, 2) + mean(4, 9).
 
-    Each seed stands for the noise of `model.generate(seed=[seed])`. The paper averages three a concept.
+    Each seed stands for the noise of `model.generate(seed=[seed])`. The paper averages three for each concept.
 
     Args:
-        model: an `AdversarialModel`.
-        expression: seeds with commas between, whole numbers from 0 on; + and - between terms.
+        model: an `AdversarialModel` with noise as an input.
+        expression: seeds separated by commas, whole numbers from 0 on; + and - between terms.
 
     Returns:
-        The sum, float32 (1, latent_dim), of norm sqrt(latent_dim); and the terms, float32 (terms, latent_dim), likewise
-        rescaled and without their signs, for showing.
+        The sum, float32 (1, latent_dim), of norm sqrt(latent_dim); and the terms, float32 (terms, latent_dim), also
+        rescaled, without their signs, for pictures.
 
     Raises:
-        ConfigurationError: what is no such expression.
+        ConfigurationError: another kind of expression.
+        UnsupportedError: a model without noise.
 
     Reference: Radford, Metz and Chintala, 2015, "Unsupervised representation learning with deep convolutional
     generative adversarial networks", section 6.3.2, https://arxiv.org/abs/1511.06434
     """
+    check_noise(model)
     if not EXPRESSION.fullmatch(expression):
         raise ConfigurationError(
-            f'Expected seeds, such as "3,5,8 - 1,2 + 4,9". Received: {expression!r}. Write whole numbers with commas '
-            "between for an average, and + or - between averages."
+            f'Expected seeds, such as "3,5,8 - 1,2 + 4,9". Received: {expression!r}. Separate the seeds of an average '
+            "by commas, and averages by + or -."
         )
     terms = [
         (-1 if sign == "-" else 1, model.noise(seed=[int(seed) for seed in seeds.split(",")]))

@@ -1,8 +1,9 @@
-"""What the tools look at before they compute with latents."""
+"""What the tools check before they compute: latents, and models that make images of noise."""
 
 import numpy as np
 
-from keras_gans.errors import DataError
+from keras_gans.errors import DataError, UnsupportedError
+from keras_gans.fields import Images
 
 SHAPES = {None: "(..., d)", 1: "(d,)", 2: "(N, d)"}
 
@@ -20,3 +21,45 @@ def as_latents(latents, rank=None):
     if array.ndim == 0 or rank not in (None, array.ndim):
         raise DataError(f"Expected latents {SHAPES[rank]}, numbers. Received: an array {array.shape}.")
     return array
+
+
+def check_noise(model):
+    """Raises an `UnsupportedError` unless a model has noise as an input."""
+    if "noise" not in model.input_fields:
+        raise UnsupportedError(f"Expected a model with noise as an input. Received: {_described(model)}.")
+
+
+def images_of(model):
+    """The field of the images of a model that makes them of noise.
+
+    Raises:
+        UnsupportedError: a model without noise, with several outputs, or with another output than images.
+    """
+    check_noise(model)
+    fields = list(model.output_fields.values())
+    if len(fields) != 1 or not isinstance(fields[0], Images):
+        raise UnsupportedError(
+            f"Expected a model of images: one image for each row of noise. Received: {_described(model)}. Take a model "
+            "that makes single images."
+        )
+    return fields[0]
+
+
+def _described(model):
+    outputs, inputs = " and ".join(model.output_fields), " and ".join(model.input_fields)
+    return f"{type(model).__name__}, which makes {outputs} of {inputs}"
+
+
+def generator_of(model):
+    """The one network that makes a model's images.
+
+    Raises:
+        UnsupportedError: a model of several generators.
+    """
+    networks = model.networks(*model.averaged)
+    if len(networks) != 1:
+        raise UnsupportedError(
+            f"Expected a model with one generator. Received: {type(model).__name__}, with {len(networks)}. Interpolate "
+            "or invert instead, which works with any model of noise."
+        )
+    return networks[0]

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from keras_gans import engine
-from keras_gans.data.checks import check_images, is_number, is_whole
+from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError, UnsupportedError
+from keras_gans.fields import normal
 from keras_gans.images import to_float
-from keras_gans.latent.checks import as_latents
+from keras_gans.latent.checks import as_latents, images_of
 from keras_gans.latent.priors import elementwise_places, latents_of
-from keras_gans.model import AdversarialModel
+from keras_gans_core.checks import is_number, is_whole
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 BATCH = 256  # seeds at once
-MARGIN = 2.0  # over sqrt(d): 0.2 to 0.3 % of normal draws of d numbers are longer, of any d
-WIDEST = 4.0  # noise that an encoder finds where the prior has ends: beyond it float32 tells few latents apart
+MARGIN = 2.0  # over sqrt(d): for any d, 0.2 to 0.3 % of normal draws of d numbers are longer
+WIDEST = 4.0  # the largest noise that an encoder finds under a bounded prior: beyond it float32 tells few latents apart
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Inversion:
 
     Attributes:
         noise: float32 (N, latent_dim), for `generate(noise=...)`.
-        first_loss, loss: float32 (N,), of the start and of `noise`, each image's own.
+        first_loss, loss: float32 (N,), each image's loss at the start and at `noise`.
     """
 
     noise: np.ndarray
@@ -45,37 +45,38 @@ def invert(
     feature_weight=1.0,
     seed=0,
 ):
-    """The noise whose images come closest to given ones, by Adam on the noise; the model stays as it is.
+    """The noise whose images come closest to given ones, found by Adam on the noise. The model does not change.
 
-    The loss of an image is mean (G(z) - x)^2 over its pixels in [-1, 1], plus, given `features`, feature_weight times
-    mean (f(G(z)) - f(x))^2 over features. The generator is the one that samples, in inference mode, so that each image
-    is inverted by itself, and no weight and no statistic of batch normalization changes. The learning rate rises from 0
-    in the first twentieth of the steps and falls to 0 as a cosine in the last quarter, as in StyleGAN2's projector;
-    unlike it, noise is not added to the latents. Each step ends within |z| <= sqrt(latent_dim) + 2, beyond which two or
-    three of a thousand draws lie, or within the start's own norm where that is more: further out images may fit better,
-    but the generator was not trained there. The categories of an InfoGAN stay those of the start, since the argmax that
-    makes them of noise has no gradient.
+    The loss of an image is mean (G(z) - x)^2 over its pixels in [-1, 1], plus, with `features`, feature_weight times
+    mean (f(G(z)) - f(x))^2 over features. The model samples in inference mode, with the averages of its weights where
+    it keeps them. So each image is inverted separately, and no weight and no statistic of batch normalization changes.
+    The learning rate rises from 0 in the first twentieth of the steps and falls to 0 as a cosine in the last quarter,
+    as in StyleGAN2's projector; unlike there, no noise is added to the latents.
+
+    After each step |z| is limited to sqrt(latent_dim) + 2, which two or three of a thousand draws exceed, or to the
+    start's norm where that is larger. Noise further out may fit better, but the generator was not trained there. The
+    categories of an InfoGAN stay those of the start, because the argmax that makes them has no gradient.
 
     Args:
-        model: an `AdversarialModel` of images.
+        model: an `AdversarialModel` that makes images of noise.
         images: uint8, or floats in [-1, 1], (N, height, width, channels) of the model's image_shape.
-        labels: of a conditional model what the images show, one for all or one an image.
+        labels: what the images of a conditional model show, one label for all or one for each image.
         start: noise (N, latent_dim) to start from, such as `nearest` or `encode` finds; None for that of `seed`. The
-            loss has many minima: a start from `nearest` ends lower than one at random.
-        steps: of Adam, 1 or more.
-        learning_rate: the largest, more than 0.
+            loss has many minima: a start from `nearest` ends lower than a random one.
+        steps: steps of Adam, 1 or more.
+        learning_rate: the largest learning rate, more than 0.
         features: `kg.metrics.FeatureExtractor` for images of the model's shape; None for pixels alone.
         feature_weight: 0 or more.
-        seed: whole number, names the start.
+        seed: whole number that names the start.
 
     Returns:
-        An `Inversion`, no worse than the start for any image. The same arguments give the same.
+        An `Inversion`, no worse than the start for any image. The same arguments give the same result.
 
     Raises:
         DataError: images of another shape than the model's, or a start of rows of several lengths.
         ConfigurationError: numbers out of range, features of images of another shape, or labels that are not one for
             each image of a conditional model.
-        UnsupportedError: a model of other examples than images.
+        UnsupportedError: a model that does not make single images of noise.
 
     Example:
 
@@ -104,13 +105,11 @@ def invert(
 
     wanted = None if features is None else features(target)
     network = None if features is None else features.network
-
-    conditions = [] if labels is None else [model.label_space.encode(labels)]
+    inputs = sampling.complete_inputs(model, len(target), seed, {"labels": labels})
+    conditions = sampling.encode_inputs(model, {name: inputs[name] for name in inputs if name != "noise"})
 
     def losses(noise):
-        latents = model.prior(noise)
-        made = model.sampling_generator([latents, *conditions] if conditions else latents, training=False)
-        made = ops.cast(made, "float32")
+        made = ops.cast(model({"noise": model.prior(noise), **conditions}, training=False), "float32")
         loss = ops.mean(ops.square(ops.subtract(made, target)), axis=(1, 2, 3))
         if network is not None:
             found = network(made, training=False)
@@ -120,15 +119,18 @@ def invert(
             )
         return loss
 
-    variables = [*model.sampling_generator.variables, *(network.variables if network is not None else [])]
-    losses_of = engine.function(losses, variables)
-    # Each image's loss depends on its own row alone: the gradient of their sum is each one's own.
-    slopes_of = engine.function(lambda noise: engine.input_gradient(losses, noise), variables)
+    compiled_losses = engine.function(lambda inputs: {"losses": losses(inputs["noise"])})
+    # Each image's loss depends on its own row alone, so the gradient of their sum has each image's gradient in its row.
+    compiled_slopes = engine.function(lambda inputs: {"slopes": engine.input_gradient(losses, inputs["noise"])})
+
+    def losses_of(noise):
+        return compiled_losses({"noise": noise})["losses"]
+
     begun, first = noise, losses_of(noise)
     farthest = np.maximum(np.sqrt(model.latent_dim) + MARGIN, np.linalg.norm(begun, axis=1, keepdims=True))
     mean, square = np.zeros_like(noise), np.zeros_like(noise)
     for step in range(1, steps + 1):
-        slope = slopes_of(noise)
+        slope = compiled_slopes({"noise": noise})["slopes"]
         mean = BETA_1 * mean + (1.0 - BETA_1) * slope
         square = BETA_2 * square + (1.0 - BETA_2) * slope**2
         update = mean / (1.0 - BETA_1**step) / (np.sqrt(square / (1.0 - BETA_2**step)) + EPSILON)
@@ -136,7 +138,7 @@ def invert(
         norms = np.linalg.norm(noise, axis=1, keepdims=True)
         noise = (noise * np.minimum(1.0, farthest / np.maximum(norms, EPSILON))).astype("float32")
     last = losses_of(noise)
-    worse = last > first  # from next to a minimum the first steps, all of one length, may lead away
+    worse = last > first  # Adam's first steps have one length and may lead away from a minimum nearby
     return Inversion(np.where(worse[:, None], begun, noise), first, np.minimum(first, last))
 
 
@@ -150,10 +152,10 @@ def ramp(t):
 
 
 def encode(model, images):
-    """The noise that the model's own encoder finds for images, for variants that have one.
+    """The noise that the model's encoder finds for images, for variants that have one.
 
-    Latents that a rising function makes of the noise, such as BiGAN's uniform ones, are brought back by its inverse,
-    and those beyond its range by that of the range's ends: noise of -4 or 4.
+    Where a rising function makes latents of the noise, as for BiGAN's uniform ones, its inverse makes noise of the
+    encoder's latents. Latents beyond the function's range become noise of -4 or 4.
 
     Args:
         model: an `AdversarialModel` with `encode(images)`.
@@ -164,7 +166,8 @@ def encode(model, images):
 
     Raises:
         DataError: images of another shape than the model's.
-        UnsupportedError: a model without an encoder, or whose prior is of another kind.
+        UnsupportedError: a model without an encoder, one that does not make single images of noise, or another kind of
+            prior.
 
     Example:
 
@@ -174,16 +177,16 @@ def encode(model, images):
     """
     if not hasattr(model, "encode"):
         raise UnsupportedError(
-            f"Expected a model with an encoder. Received: {type(model).__name__}. Find its latents by optimisation, "
-            "which needs none: kg.latent.invert, or on the command line no --encoder."
+            f"Expected a model with an encoder. Received: {type(model).__name__}. Find its latents by optimisation: "
+            "kg.latent.invert, or the command without --encoder."
         )
     _target(model, images)
-    if type(model).prior is AdversarialModel.prior:
+    if model.input_fields["noise"].distribution is normal:
         return np.asarray(model.encode(images), "float32")
     if len(elementwise_places(model)) < model.latent_dim:
         raise UnsupportedError(
-            "Expected a prior that makes each latent of its own number of the noise, which can be undone. Received: "
-            f"that of {type(model).__name__}. Use invert, which goes no way back."
+            "Expected a prior that makes each latent of its own number of the noise, which can be inverted. Received: "
+            f"that of {type(model).__name__}. Use invert, which needs no inverse."
         )
     table = np.linspace(-WIDEST, WIDEST, 8001)
     made = latents_of(model, np.repeat(table[:, None], model.latent_dim, axis=1))[:, 0]
@@ -191,13 +194,13 @@ def encode(model, images):
 
 
 def nearest(model, images, seeds=1000, labels=None):
-    """The seeds, of many, whose images come closest to given ones in pixels.
+    """Of many seeds, those whose images come closest to given ones in pixels.
 
     Args:
-        model: an `AdversarialModel` of images.
+        model: an `AdversarialModel` that makes images of noise.
         images: uint8, or floats in [-1, 1], (N, height, width, channels).
-        seeds: how many to look at, from 0 on, 1 or more; or a list of them.
-        labels: of a conditional model what the images show, one for all or one an image.
+        seeds: how many to try, from 0 on, 1 or more; or a list of seeds.
+        labels: what the images of a conditional model show, one label for all or one for each image.
 
     Returns:
         int64 (N,): seeds, for `generate(seed=[...], labels=labels)`; and the mean squared distances in [-1, 1], float32
@@ -206,7 +209,7 @@ def nearest(model, images, seeds=1000, labels=None):
     Raises:
         DataError: images of another shape than the model's.
         ConfigurationError: no seeds, or labels that are not one for each image of a conditional model.
-        UnsupportedError: a model of other examples than images.
+        UnsupportedError: a model that does not make single images of noise.
 
     Example:
 
@@ -239,21 +242,15 @@ def nearest(model, images, seeds=1000, labels=None):
 
 def _labels_of(model, images, labels):
     """Labels of a conditional model, one for each image; None where the model takes none."""
-    if model.label_space is None and labels is None:
-        return None
-    if labels is None:
+    if labels is None and "labels" in model.input_fields:
         raise ConfigurationError(
-            f"Expected labels, {model.label_space}: {type(model).__name__} makes images of what labels ask for. "
-            "Received: none. Pass what the images show."
+            f"Expected labels, {model.input_fields['labels']}: {type(model).__name__} makes images of what labels ask "
+            "for. Received: no labels. Pass what the images show."
         )
-    return model.checked_labels(labels, len(images))[0]
+    return sampling.complete_inputs(model, len(images), 0, {"labels": labels}).get("labels")
 
 
 def _target(model, images):
     """Images of the model's shape as float32 in [-1, 1]."""
-    if model.example_shape != model.image_shape:
-        made = model.samples_name if model.samples_name != "images" else f"several at once, {model.example_shape}"
-        raise UnsupportedError(f"Expected a model of images. Received: one of {made}.")
-    images = np.asarray(images)
-    check_images(images, model.image_shape)
-    return ops.convert_to_numpy(to_float(images))
+    field = images_of(model)
+    return ops.convert_to_numpy(field.encode(field.check(np.asarray(images))))

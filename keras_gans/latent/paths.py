@@ -4,23 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import save, to_pillow
 from keras_gans.latent.checks import as_latents
+from keras_gans_core.checks import is_whole
 
-PARALLEL = 1e-6  # sines below it: the arc between two vectors is a line, or is not defined
+PARALLEL = 1e-6  # where the sine is below it, the arc between two vectors is a line, or is not defined
 
 
 def lerp(a, b, t):
     """(1 - t) a + t b.
 
-    Right for latents of a space without a preferred norm. Between two Gaussian latents the norm sinks midway, to where
-    the prior has next to no mass: see `slerp`.
+    Use it for latents of a space without a preferred norm. Between two Gaussian latents the norm falls midway to values
+    that the prior almost never has: see `slerp`.
 
     Args:
         a, b: (..., d).
-        t: (...), 0 at a and 1 at b; shapes are broadcast.
+        t: (...), 0 at a and 1 at b. Shapes are broadcast.
 
     Returns:
         float32 (..., d).
@@ -38,15 +38,15 @@ def lerp(a, b, t):
 
 
 def slerp(a, b, t):
-    """sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, w the angle between a and b, of each row by itself.
+    """sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, where w is the angle between a and b, for each row separately.
 
-    Norms are interpolated between: of vectors of one norm the path stays on the sphere. Where no arc is defined, that
-    is, where one of the vectors is zero or both are parallel or opposite (|sin w| < 1e-6), it is `lerp`, which is the
-    limit for parallel vectors; between opposite ones it leads through the middle.
+    Norms are interpolated too: between vectors of one norm the path stays on the sphere. Where no arc is defined, that
+    is, where one of the vectors is zero or both are parallel or opposite (|sin w| < 1e-6), the path is `lerp`. That is
+    the limit for parallel vectors; between opposite ones the path passes through zero.
 
     Args:
         a, b: (..., d).
-        t: (...), 0 at a and 1 at b; shapes are broadcast, so that t (T,) makes (T, d) of two vectors (d,).
+        t: (...), 0 at a and 1 at b. Shapes are broadcast, so that t (T,) makes (T, d) of two vectors (d,).
 
     Returns:
         float32 (..., d), finite for finite inputs.
@@ -78,7 +78,7 @@ def strips(a, b, steps, between=slerp):
 
     Args:
         a, b: (N, d).
-        steps: latents a path, 2 or more.
+        steps: latents in each path, 2 or more.
         between: `slerp` or `lerp`.
 
     Returns:
@@ -94,7 +94,7 @@ def strips(a, b, steps, between=slerp):
 
 
 def loop(points, steps, between=slerp):
-    """A closed path through points in their order and back to the first, which comes once.
+    """A closed path through points in their order and back to the first, which is in it once.
 
     Args:
         points: (K, d), K of 2 or more.
@@ -124,15 +124,15 @@ def loop(points, steps, between=slerp):
 
 
 def animate(pictures, path, milliseconds=80):
-    """Writes pictures as an animation that goes on for ever.
+    """Writes pictures as an animation that repeats forever.
 
     Args:
         pictures: uint8 (T, height, width, channels), T of 1 or more.
         path: file name that ends in .gif, .apng or .png (an animated PNG, in which colours are exact).
-        milliseconds: how long each is shown, 1 or more; GIF counts in tens.
+        milliseconds: how long each is shown, 1 or more; GIF rounds to tens.
 
     Raises:
-        ConfigurationError: another ending, no pictures or no time.
+        ConfigurationError: another ending, no pictures, or a time below 1.
         OutputError: the file cannot be written.
     """
     ending = Path(path).suffix.lower()
@@ -143,9 +143,9 @@ def animate(pictures, path, milliseconds=80):
             f"Expected pictures, shown 1 millisecond or more. Received: {len(pictures)} and {milliseconds!r}."
         )
     first, *others = [to_pillow(np.asarray(picture)) for picture in pictures]
-    options = {"duration": milliseconds, "loop": 0}  # for ever
+    options = {"duration": milliseconds, "loop": 0}  # 0: forever
     if first.mode in ("LA", "RGBA") and ending == ".gif":
-        options["disposal"] = 2  # a picture is taken away before the next, which would not cover it
+        options["disposal"] = 2  # each picture is removed before the next, which may not cover it
     save(first, path, save_all=True, append_images=others, **options)
 
 

@@ -1,19 +1,19 @@
-"""What a model's prior makes of its noise, measured: tools that know the latents alone work on the noise by it."""
+"""What a model's prior makes of noise, found by trying: it lets tools for latents work on the noise."""
 
 import numpy as np
 from keras import ops
 
-SAMPLES = 256  # rows of noise by which a prior is judged
-TOLERANCE = 1e-6  # latents that differ by less are the same
+SAMPLES = 256  # rows of noise that a prior is tried on
+TOLERANCE = 1e-6  # latents that differ by less count as equal
 
 
 def latents_of(model, noise):
-    """`model.prior` of an array, as an array float64 (N, latent_dim)."""
+    """The latents of an array of noise, an array float64 (N, latent_dim)."""
     return ops.convert_to_numpy(model.prior(ops.convert_to_tensor(noise, "float32"))).astype("float64")
 
 
 def affine_kernel(model):
-    """K of a prior noise K + b, such as GLO's, float64 (latent_dim, latent_dim); None of any other prior.
+    """K of a prior noise K + b, such as GLO's, float64 (latent_dim, latent_dim); None for any other prior.
 
     Example:
 
@@ -24,16 +24,16 @@ def affine_kernel(model):
     origin = latents_of(model, np.zeros((1, model.latent_dim)))
     kernel = latents_of(model, np.eye(model.latent_dim)) - origin
     moved = latents_of(model, noise) - origin
-    # The tolerance is wide for GPUs, whose products have three digits; curved priors miss it by far.
+    # The tolerance is wide because products on GPUs have three digits. Priors that are not affine miss it by far.
     return kernel if np.abs(noise @ kernel - moved).max() <= 0.01 * np.abs(moved).max() else None
 
 
 def elementwise_places(model):
-    """The places in the noise of the numbers that each make the latent at the same place, and it alone, all by one
-    rising function.
+    """The places where a number of the noise makes the latent at the same place and no other latent.
 
-    Of a uniform prior these are all; of InfoGAN's all but those that an argmax makes categories of. None are found
-    where the function differs, as where the noise is scaled to norm 1.
+    All of them must do it by one rising function. In a uniform prior these are all places. In InfoGAN's prior they are
+    all but those that an argmax turns into categories. There are none where the function differs between rows, for
+    instance where noise is scaled to norm 1.
 
     Returns:
         int64 (count,), ascending.
@@ -49,5 +49,5 @@ def elementwise_places(model):
     places = np.flatnonzero(np.diag(changed) & (changed.sum(axis=1) == 1))
     noise = model.noise(SAMPLES, seed=0)
     latents = latents_of(model, noise)[:, places].ravel()
-    rising = latents[np.argsort(noise[:, places].ravel())]  # in order, only if no other number has a part in a latent
+    rising = latents[np.argsort(noise[:, places].ravel())]  # in order only if each latent depends on its own number
     return places if (np.diff(rising) > -TOLERANCE).all() else places[:0]

@@ -1,13 +1,22 @@
-"""How good a model's samples are: numbers with the protocol that they need."""
+"""Metrics of the quality of a model's samples, each with its protocol."""
 
 from keras_gans.metrics.agreement import pixel_agreement
 from keras_gans.metrics.battle import Battle, generative_adversarial_metric
 from keras_gans.metrics.classes import predict_attributes, predict_classes, stacked_classes
-from keras_gans.metrics.evaluator import METRICS, Evaluator, Measurement, Protocol, StackedEvaluator, TextEvaluator
+from keras_gans.metrics.evaluator import (
+    METRICS,
+    Evaluator,
+    MapEvaluator,
+    Measurement,
+    Protocol,
+    StackedEvaluator,
+    TextEvaluator,
+)
 from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
 from keras_gans.metrics.inception_score import InceptionScore, inception_score
 from keras_gans.metrics.kernel import KernelDistance, kernel_distance
+from keras_gans.metrics.label_maps import confusion, segmentation_scores
 from keras_gans.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from keras_gans.metrics.memorization import (
     BirthdaySupport,
@@ -34,6 +43,7 @@ __all__ = [
     "FeatureStatistics",
     "InceptionScore",
     "KernelDistance",
+    "MapEvaluator",
     "Measurement",
     "Memorization",
     "ModeCoverage",
@@ -46,6 +56,7 @@ __all__ = [
     "birthday_support",
     "class_coverage",
     "classifier_features",
+    "confusion",
     "density_coverage",
     "frechet_distance",
     "frechet_distance_at_infinity",
@@ -67,6 +78,7 @@ __all__ = [
     "predict_attributes",
     "predict_classes",
     "psnr",
+    "segmentation_scores",
     "slerp",
     "sliced_wasserstein_distance",
     "ssim",

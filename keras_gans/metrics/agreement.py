@@ -1,4 +1,4 @@
-"""Whether the two images of a generated pair show the same thing, where it is known how one is made of the other."""
+"""How well the two images of a generated pair match, if it is known how one follows from the other."""
 
 import numpy as np
 
@@ -6,23 +6,24 @@ from keras_gans.errors import ConfigurationError, DataError
 
 
 def pixel_agreement(*, fake, change):
-    """CoGAN's pixel agreement ratio: how many pixels of the second image are those of the first, changed.
+    """CoGAN's pixel agreement ratio: the share of pixels in which the second image is the changed first one.
 
-    Both are rounded to black and white at half the brightness, level 128 being the first white one; the ratio is the
-    mean over pixels and pairs. Compare it with that of the same images paired at random: where most of a picture is
-    black, that is high too, and blank pictures, whose edges are blank, agree fully.
+    Both are rounded to black and white at half the brightness; level 128 is the first white one. The ratio is the mean
+    over pixels and pairs. Compare it with the ratio of the same images paired at random: if most of a picture is black,
+    that is high too, and blank pictures, whose edges are blank, agree fully.
 
     Args:
-        fake: pairs (N, 2, height, width, channels), uint8, as `kg.CoGAN.generate` makes them.
-        change: how the second domain is made of the first, a function from uint8 images to as many, such as
-            `kg.data.edges`.
+        fake: pairs (N, 2, height, width, channels), uint8; from the outputs of `kg.CoGAN.generate`,
+            np.stack([made["first"], made["second"]], axis=1).
+        change: how the second domain follows from the first, a function from uint8 images to the same number of images,
+            such as `kg.data.edges`.
 
     Returns:
         A float from 0 to 1, 1 for pairs that agree in every pixel.
 
     Raises:
-        DataError: anything else than uint8 pairs.
-        ConfigurationError: a change that is no function, or one that returns anything else than such images.
+        DataError: anything but uint8 pairs.
+        ConfigurationError: a change that is not a function, or one that does not return such images.
 
     Example:
 
@@ -38,8 +39,8 @@ def pixel_agreement(*, fake, change):
     fake = np.asarray(fake)
     if fake.ndim != 5 or fake.shape[1] != 2 or fake.size == 0 or fake.dtype != "uint8":
         raise DataError(
-            f"Expected uint8 pairs (N, 2, height, width, channels). Received: {fake.dtype} {fake.shape}. Put images of "
-            "both domains together with np.stack([first, second], axis=1)."
+            f"Expected uint8 pairs (N, 2, height, width, channels). Received: {fake.dtype} {fake.shape}. Combine the "
+            "images of both domains with np.stack([first, second], axis=1)."
         )
     if not callable(change):
         raise ConfigurationError(

@@ -1,12 +1,13 @@
-"""GAM, the generative adversarial metric: two trained models, each one's discriminator judging the other's images."""
+"""GAM, the generative adversarial metric: of two trained models, each discriminator judges the other's images."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_number, is_whole
+from keras_gans import sampling
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_number, is_whole
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,9 @@ class Battle:
     Args:
         test_errors: (of the first discriminator, of the second one): the share of test images that it takes for
             generated ones, 0 to 1.
-        sample_errors: the same two: the share of the other model's images that it takes for real ones.
-        tolerance: how far the ratio of the test errors may be from 1 for a verdict: the larger error may be that much
-            more than the smaller one, 0 or more.
+        sample_errors: the same pair for the other model's images: the share that it takes for real ones.
+        tolerance: how far the ratio of the test errors may be from 1 for there to be a winner: the larger error may
+            exceed the smaller one by this share of it, 0 or more.
 
     Example:
 
@@ -40,13 +41,15 @@ class Battle:
 
     @property
     def sample_ratio(self):
-        """r_sample, the first discriminator's error on the second's images over the second's on the first's; NaN where
-        neither errs."""
+        """r_sample, the first discriminator's error on the second's images over the second's on the first's.
+
+        NaN where neither errs.
+        """
         return _ratio(*self.sample_errors)
 
     @property
     def winner(self):
-        """1 or 2; or None: a tie, or no verdict where the discriminators differ on test images or the ratio is NaN."""
+        """1 or 2; None for a tie, and where the discriminators differ on test images or the ratio is NaN."""
         least, most = sorted(self.test_errors)
         comparable = 0.0 < most <= (1.0 + self.tolerance) * least
         first, second = self.sample_errors
@@ -56,21 +59,20 @@ class Battle:
 
 
 def generative_adversarial_metric(*, first, second, real, n=1000, seed=0, tolerance=0.1):
-    """A battle of two trained models: the winner's images deceive the other's discriminator more often than the other
-    way round.
+    """A battle of two trained models. The winner's images deceive the other's discriminator more often.
 
-    An error is a logit on the wrong side of 0, that is of the probability 1/2. The verdict asks for discriminators that
-    err about as often on test images: one that is weak, or overfitted to its training images, says nothing. It is not
-    transitive: of three models each may beat the next.
+    An error is a logit on the wrong side of 0, that is, of the probability 1/2. There is a winner only where both
+    discriminators err about equally often on test images: a discriminator that is weak, or overfitted to its training
+    images, says nothing. Winning is not transitive: of three models each may beat the next.
 
     Args:
-        first, second: models with their discriminators of single images, one logit each, positive for real; both for
-            images of one shape, and trained by a loss that puts the border at 0, as cross-entropy and hinge do; the
-            border of LSGAN's scores is 1/2, and a critic's have none. Those that sample alone, as in the zoo, have
-            no discriminator. They judge in inference mode.
+        first, second: models with discriminators of single images, one logit each, positive for real. Both make images
+            of one shape, and are trained with a loss that puts the border at 0, as cross-entropy and hinge do. LSGAN's
+            scores have their border at 1/2, and a critic's have none. Models for sampling, as in the zoo, have no
+            discriminator. The networks run in inference mode.
         real: test images, which neither model was trained on, uint8 or floats in [-1, 1].
         n: how many images each generator makes, 1 or more.
-        seed: names them; see `kg.DCGAN.generate`.
+        seed: names these images; see `kg.DCGAN.generate`.
         tolerance: see `Battle`. The paper says "about 1"; 0.1 is this library's choice.
 
     Returns:
@@ -88,34 +90,44 @@ def generative_adversarial_metric(*, first, second, real, n=1000, seed=0, tolera
     >>> battle.winner in (None, 1, 2)
     True
 
-    Reference: Im et al., 2016, section 4, https://arxiv.org/abs/1602.05110, where a ratio above 1 is a victory of the
-    first in the published code, whose ratios are of shares that are right.
+    Reference: Im et al., 2016, section 4, https://arxiv.org/abs/1602.05110. The published code has ratios of the shares
+    that are right, so there the first model wins where the ratio is above 1.
     """
     for name, model in (("first", first), ("second", second)):
-        judge = model.discriminator
-        if judge is None or judge.input_shape[1:] != model.example_shape or judge.output_shape[1:] != (1,):
+        judge = getattr(model, "discriminator", None)
+        if judge is None or len(model.output_fields) > 1 or not _judges(judge, model.image_shape):
             received = "a generator alone" if judge is None else f"one from {judge.input_shape} to {judge.output_shape}"
             raise ConfigurationError(
                 f"Expected {name} to have a discriminator of single images with one logit. Received: {received}. Take "
                 "the model of a training run, such as its checkpoint.keras."
             )
-    if first.example_shape != second.example_shape:
+    if first.image_shape != second.image_shape:
         raise ConfigurationError(
-            f"Expected two models of images of one shape. Received: {first.example_shape} and {second.example_shape}."
+            f"Expected two models of images of one shape. Received: {first.image_shape} and {second.image_shape}."
         )
     if not is_whole(n, 1) or not is_number(tolerance, 0.0):
         raise ConfigurationError(
             f"Expected n of 1 or more and a tolerance of 0 or more. Received: {n!r}, {tolerance!r}."
         )
-    real = np.asarray(real)
-    first.check_examples(real, first.example_shape)
-    real = ops.convert_to_numpy(first.as_real(real))
-    made = [model.predict(model.inputs_like(n, seed), verbose=0) for model in (first, second)]
+    (field,) = first.output_fields.values()
+    real = ops.convert_to_numpy(field.encode(field.check(np.asarray(real))))
+    made = [_made(model, n, seed) for model in (first, second)]
     return Battle(
         test_errors=tuple(1.0 - _taken_for_real(model, real) for model in (first, second)),
         sample_errors=(_taken_for_real(first, made[1]), _taken_for_real(second, made[0])),
         tolerance=tolerance,
     )
+
+
+def _judges(network, image_shape):
+    """Whether a network gives one logit for a single image."""
+    return network.input_shape == (None, *image_shape) and network.output_shape == (None, 1)
+
+
+def _made(model, n, seed):
+    """The images of `generate(n, seed)` as floats."""
+    inputs = sampling.encode_inputs(model, sampling.complete_inputs(model, n, seed))
+    return model.predict({name: ops.convert_to_numpy(tensor) for name, tensor in inputs.items()}, verbose=0)
 
 
 def _taken_for_real(model, images):

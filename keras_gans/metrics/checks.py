@@ -1,4 +1,4 @@
-"""What the metrics of features look at before they compute, so that bad features are an error with a remedy."""
+"""Checks of features before a metric is computed, so that bad features give an error with a remedy."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from keras_gans.errors import ConfigurationError, DataError
 
 
 def check_rows(name, rows, meaning):
-    """Rows of numbers, refused where no number can come of them.
+    """Checks rows of numbers; refuses those that give no metric.
 
     Args:
-        name: the argument's, for the message.
+        name: the argument's name, for the message.
         rows: array (N, d).
         meaning: what a row is, for the message.
 
@@ -17,7 +17,7 @@ def check_rows(name, rows, meaning):
         The rows as an array, in their own type.
 
     Raises:
-        DataError: of another rank or type, without rows, or with numbers that are not finite.
+        DataError: rows of another rank or type, no rows, or numbers that are not finite.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.size == 0 or rows.dtype.kind not in "fiu":
@@ -35,10 +35,10 @@ def check_rows(name, rows, meaning):
 
 
 def check_pair(real, fake):
-    """Both sets of features as arrays of finite numbers, of the same dimension.
+    """Checks that both sets of features are finite and of the same dimension; returns arrays.
 
     Raises:
-        DataError: they are not.
+        DataError: features that are not, or that are not rows of numbers.
     """
     real, fake = check_rows("real", real, "features"), check_rows("fake", fake, "features")
     check_dimensions(real.shape[1], fake.shape[1])
@@ -46,10 +46,10 @@ def check_pair(real, fake):
 
 
 def check_dimensions(real, fake):
-    """Refuses two dimensions that differ.
+    """Refuses two different dimensions.
 
     Raises:
-        DataError: they do.
+        DataError: they differ.
     """
     if real != fake:
         raise DataError(
@@ -59,14 +59,14 @@ def check_dimensions(real, fake):
 
 
 def check_neighbors(neighbors, **sets):
-    """Refuses a count of neighbors that a set does not have.
+    """Refuses more neighbors than a set has.
 
     Raises:
-        ConfigurationError: not a whole number from 1 to the rows less one.
+        ConfigurationError: not a whole number from 1 to the number of rows minus one.
     """
     for name, rows in sets.items():
         if not isinstance(neighbors, int) or not 1 <= neighbors < len(rows):
             raise ConfigurationError(
-                f"Expected neighbors from 1 to {len(rows) - 1}: {name} has {len(rows)} rows, and a row is no neighbor "
-                f"of itself. Received: neighbors={neighbors!r}. Give more rows, or ask for fewer neighbors."
+                f"Expected neighbors from 1 to {len(rows) - 1}: {name} has {len(rows)} rows, and a row is not its "
+                f"own neighbor. Received: neighbors={neighbors!r}. Give more rows, or ask for fewer neighbors."
             )

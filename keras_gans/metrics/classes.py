@@ -1,26 +1,27 @@
-"""The classes that a classifier sees in images."""
+"""The classes that a classifier predicts for images."""
 
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import check_images
+from keras_gans.fields import check_images
 from keras_gans.images import to_float
 
-BATCH = 500  # images that are classified at once: divides the protocols' 10 000 and 26 000
+BATCH = 500  # images per batch; divides the protocols' 10 000 and 26 000
 
 
 def predict_classes(classifier, images):
-    """The class of each image: the place of its largest logit.
+    """The class of each image: the index of its largest logit.
 
     Args:
         classifier: Keras model, images in [-1, 1] to logits (N, classes), such as `kg.zoo.load_classifier` returns.
-        images: (N, height, width, channels), uint8 or floats in [-1, 1]. Floats in [0, 1] would be grey and misread.
+        images: (N, height, width, channels), uint8 or floats in [-1, 1]. Floats in [0, 1] would look grey and be
+            misclassified.
 
     Returns:
         int64 (N,).
 
     Raises:
-        DataError: images of another shape or range, or none.
+        DataError: images of another shape or range, or no images.
 
     Example:
 
@@ -32,7 +33,7 @@ def predict_classes(classifier, images):
 
 
 def predict_attributes(classifier, images):
-    """Which attributes each image has: those whose logit is above zero.
+    """The attributes of each image: those whose logit is above zero.
 
     Args:
         classifier: Keras model, images in [-1, 1] to logits (N, attributes), such as
@@ -43,7 +44,7 @@ def predict_attributes(classifier, images):
         bool (N, attributes).
 
     Raises:
-        DataError: images of another shape or range, or none.
+        DataError: images of another shape or range, or no images.
     """
     return _logits(classifier, images) > 0.0
 
@@ -59,12 +60,12 @@ def stacked_classes(classifier, images):
         int64 (N,) in 0..999.
 
     Raises:
-        DataError: images of another shape or range, or none.
+        DataError: images of another shape or range, or no images.
 
     Example:
 
-    >>> images, codes = kg.data.stacked_mnist(kg.data.digits(100), count=64, batch_size=2)[0]
-    >>> kg.metrics.stacked_classes(kg.zoo.load_classifier("classifier_mnist"), images).shape
+    >>> batch = kg.data.stacked_mnist(kg.data.digits(100), count=64, batch_size=2)[0]
+    >>> kg.metrics.stacked_classes(kg.zoo.load_classifier("classifier_mnist"), batch["images"]).shape
     (2,)
 
     Reference: Srivastava et al., 2017, https://arxiv.org/abs/1705.07761

@@ -1,4 +1,4 @@
-"""Measuring a generator: real and generated images, features, and numbers that know how they came about."""
+"""Measuring a generator: real and generated images, features, and numbers with their protocol."""
 
 import hashlib
 import zipfile
@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError, DataError, ProtocolError
-from keras_gans.images import replacing
+from keras_gans.fields import check_images
+from keras_gans.images import atomic_write
 from keras_gans.metrics.classes import stacked_classes
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
 from keras_gans.metrics.inception_score import inception_score
 from keras_gans.metrics.kernel import kernel_distance
+from keras_gans.metrics.label_maps import segmentation_scores
 from keras_gans.metrics.manifold import density_coverage, precision_recall
 from keras_gans.metrics.modes import class_coverage
 from keras_gans.metrics.similarity import ms_ssim_diversity
@@ -25,14 +26,14 @@ from keras_gans.metrics.text import ngram_divergence
 
 @dataclass(frozen=True)
 class Protocol:
-    """All that two numbers must have in common to be compared.
+    """Everything that two numbers must have in common to be comparable.
 
     Args:
         metric: its name and settings.
-        features: what the images were compared by, with its digest.
-        resize: how images came to the features' size.
+        features: the features used for the comparison, with their digest.
+        resize: how images were resized to the features' size.
         real: the reference's data, split, count and digest.
-        fake_count: how many generated images.
+        fake_count: number of generated images.
     """
 
     metric: str
@@ -52,7 +53,7 @@ class Measurement:
     Args:
         name: such as "fid".
         value: the number.
-        error: its standard error, or None where it is not known.
+        error: its standard error, or None if it is not known.
         protocol: a `Protocol`.
 
     Example:
@@ -62,7 +63,7 @@ class Measurement:
     >>> second < first
     Traceback (most recent call last):
         ...
-    keras_gans.errors.ProtocolError: Expected numbers of one protocol. Received: ...
+    keras_gans_core.errors.ProtocolError: Expected numbers of one protocol. Received: ...
     """
 
     name: str
@@ -79,10 +80,10 @@ class Measurement:
         return self.value > other.value
 
     def better(self, other):
-        """Whether this is the better number of the two.
+        """Whether this number is better than the other.
 
         Raises:
-            ProtocolError: they are of different protocols.
+            ProtocolError: the protocols differ.
         """
         return self > other if self.name in HIGHER_IS_BETTER else self < other
 
@@ -95,7 +96,7 @@ class Measurement:
 
 
 class Examples:
-    """Images with what the measures ask of them, each computed once.
+    """Images and what the metrics need from them, each computed once.
 
     Args:
         images: (N, height, width, channels), uint8 or floats in [-1, 1].
@@ -132,7 +133,7 @@ def _fid(real, fake):
 
 
 def _fid_infinity(real, fake):
-    smallest = max(1 + fake.features.shape[1], len(fake.images) // 10)  # fewer would be biased otherwise
+    smallest = max(1 + fake.features.shape[1], len(fake.images) // 10)  # fewer would add another bias
     found = frechet_distance_at_infinity(real=real.statistics, fake=fake.features, smallest=smallest, points=10)
     return {"fid_infinity": (found, None)}
 
@@ -140,7 +141,7 @@ def _fid_infinity(real, fake):
 def _kid(real, fake):
     size = min(1000, len(real.images), len(fake.images))
     found = kernel_distance(real=real.features, fake=fake.features, subset_size=size)
-    every = size == len(real.images) == len(fake.images)  # each subset is the whole: their spread says nothing
+    every = size == len(real.images) == len(fake.images)  # every subset is the whole set: the spread is 0
     return {"kid": (found.value, None if every else found.error)}
 
 
@@ -168,7 +169,7 @@ def _ms_ssim(real, fake):
     return {"ms_ssim": (ms_ssim_diversity(fake=fake.images), None)}
 
 
-# What `Evaluator` can be asked for: two `Examples` to the numbers, each with its error or None.
+# What `Evaluator` can measure: functions of two `Examples` that return numbers, each with its error or None.
 METRICS = {
     "fid": _fid,
     "fid_infinity": _fid_infinity,
@@ -180,7 +181,7 @@ METRICS = {
     "ms_ssim": _ms_ssim,
 }
 NUMBERS = {"precision_recall": ("precision", "recall"), "density_coverage": ("density", "coverage")}
-# The settings under which each is taken: a part of the protocol.
+# The settings of each number, a part of its protocol.
 SETTINGS = {
     "fid": "Frechet distance",
     "fid_infinity": "Frechet distance at infinity, by 10 sizes from a tenth or the features' number",
@@ -195,6 +196,7 @@ SETTINGS = {
 }
 HIGHER_IS_BETTER = {
     "agreement",
+    "class_accuracy",
     "classes",
     "labels",
     "is",
@@ -205,25 +207,29 @@ HIGHER_IS_BETTER = {
     "kept",
     "edited",
     "stayed",
+    "mean_iou",
+    "pixel_accuracy",
+    "psnr",
+    "ssim",
 }
 
 
 class Evaluator:
     """Measures generated images against one reference, always by the same protocol.
 
-    `fid` is the Frechet distance in the features given: comparable with another number of the same `Protocol` and with
-    no other, a paper's FID least of all.
+    `fid` is the Frechet distance in the given features. It is comparable only with numbers of the same `Protocol`, and
+    not with the FID of a paper.
 
     Args:
         real: the reference: `kg.data.load`'s batches, or images (N, height, width, channels).
         extractor: a `FeatureExtractor`.
         metrics: names in `kg.metrics.METRICS`.
         name: what the protocol calls the reference; by default its data set's name and split.
-        cache: folder where the reference's features are kept, by the digest of images and network; None for none.
+        cache: folder that keeps the reference's features, by the digest of images and network; None for no cache.
 
     Raises:
         ConfigurationError: an unknown metric.
-        DataError: images of a wrong shape or range, or none.
+        DataError: images of a wrong shape or range, or no images.
 
     Example:
 
@@ -259,7 +265,7 @@ class Evaluator:
             A dict from names to `Measurement`s; "precision_recall" gives two, "precision" and "recall".
 
         Raises:
-            DataError: images of another shape or range, or none.
+            DataError: images of another shape or range, or no images.
         """
         fake = Examples(fake, self.extractor)
         self.check(fake.images.shape[1:])
@@ -305,14 +311,14 @@ class TextEvaluator:
     """Measures generated lines against a reference: the Jensen-Shannon divergences of n-grams, "js1" to "js4", in bits.
 
     Args:
-        real: the reference: `kg.data.load_text`'s batches, by the model's own alphabet. The paper compares 640 lines
-            that were generated with all lines.
+        real: the reference: `kg.data.load_text`'s batches, in the model's alphabet. The paper compares 640 generated
+            lines with all lines.
         name: what the protocol calls it; by default its data set's name and split.
 
     Example:
 
     >>> lines = kg.data.load_text(["a cat", "a dog", "a hen", "a pig"], length=5, batch_size=2)
-    >>> found = TextEvaluator(lines)(lines.images)
+    >>> found = TextEvaluator(lines)(lines.arrays["tokens"])
     >>> found["js2"].value
     0.0
 
@@ -322,7 +328,8 @@ class TextEvaluator:
     names = ["js1", "js2", "js3", "js4"]
 
     def __init__(self, real, *, name=None):
-        self.real, self.name, self.fingerprint = real.images, name or _name(real), real.fingerprint()
+        self.real = next(iter(real.arrays.values()))
+        self.name, self.fingerprint = name or _name(real), real.fingerprint()
 
     def __call__(self, fake):
         """Measures lines.
@@ -334,7 +341,7 @@ class TextEvaluator:
             A dict from names to `Measurement`s.
 
         Raises:
-            DataError: something else than ids, or another length.
+            DataError: not ids, or another length.
         """
         fake = np.asarray(fake)
         self.check(fake.shape[1:])
@@ -358,7 +365,7 @@ class TextEvaluator:
         """Refuses lines of another length than the reference's.
 
         Raises:
-            DataError: they are.
+            DataError: the length differs.
         """
         if tuple(shape) != self.real.shape[1:]:
             raise DataError(
@@ -377,7 +384,7 @@ class StackedEvaluator:
 
     Example:
 
-    >>> digits = kg.data.stacked_mnist(kg.data.digits(100), count=64, batch_size=64)[0][0]
+    >>> digits = kg.data.stacked_mnist(kg.data.digits(100), count=64, batch_size=64)[0]["images"]
     >>> found = StackedEvaluator(kg.zoo.load_classifier("classifier_mnist"), "classifier_mnist")(digits)
     >>> list(found)
     ['classes', 'class_kl']
@@ -412,14 +419,68 @@ class StackedEvaluator:
         }
 
     def check(self, image_shape):
-        """Refuses images that are not three digits' size.
+        """Refuses images that do not have the size of three stacked digits.
 
         Raises:
-            DataError: they are.
+            DataError: the shape differs.
         """
         expected = (*self.classifier.input_shape[1:3], 3)
         if tuple(image_shape) != expected:
             raise DataError(f"Expected images of shape {expected}. Received: {tuple(image_shape)}.")
+
+
+class MapEvaluator:
+    """Measures label maps against the true maps of the same examples, in their order: "pixel_accuracy",
+    "class_accuracy" and "mean_iou"; see `kg.metrics.segmentation_scores`.
+
+    Args:
+        real: the reference: batches whose `images` are label maps (N, height, width), or these.
+        classes: how many classes there are.
+        name: what the protocol calls the reference; by default its data set's name and split.
+
+    Example:
+
+    >>> maps = np.array([[[0, 0, 0, 1]]])
+    >>> MapEvaluator(maps, 2)(maps)["mean_iou"].value
+    1.0
+    """
+
+    names = ["pixel_accuracy", "class_accuracy", "mean_iou"]
+
+    def __init__(self, real, classes, *, name=None):
+        batches = real if isinstance(real, Batches) else Batches(np.asarray(real), batch_size=1)
+        self.real, self.classes = batches.images, classes
+        self.name, self.fingerprint = name or _name(batches), batches.fingerprint()
+
+    def __call__(self, fake):
+        """Measures label maps.
+
+        Args:
+            fake: (N, height, width), of the first N examples of the reference.
+
+        Returns:
+            A dict from names to `Measurement`s.
+
+        Raises:
+            DataError: another shape, values that are no class, or more maps than the reference has.
+        """
+        fake = np.asarray(fake)
+        scores = segmentation_scores(real=self.real[: len(fake)], fake=fake, classes=self.classes)
+        protocol = {
+            "features": f"label maps of {self.classes} classes",
+            "resize": "none",
+            "real": f"{self.name}, {len(self.real)} maps, sha256 {self.fingerprint[:12]}",
+            "fake_count": len(fake),
+        }
+        metrics = {
+            "pixel_accuracy": "share of pixels whose class is right",
+            "class_accuracy": "share of each class's pixels that are right, mean over classes",
+            "mean_iou": "intersection over union, mean over classes",
+        }
+        return {
+            name: Measurement(name, scores[name], None, Protocol(metric=metrics[name], **protocol))
+            for name in self.names
+        }
 
 
 def _name(batches):
@@ -427,13 +488,13 @@ def _name(batches):
 
 
 def _cached(examples, path):
-    """What the extractor makes of examples, from the file where it was kept, or written to it."""
+    """The examples' features and probabilities, read from the cache file, or computed and written to it."""
     try:
         with open(path, "rb") as file, np.load(file) as stored:
             return stored["features"], stored.get("probabilities")
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # none there, or damaged
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # missing or damaged
         features, probabilities = examples.extracted
     arrays = {"features": features} if probabilities is None else {"features": features, "probabilities": probabilities}
-    with replacing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         np.savez(unfinished, **arrays)
     return features, probabilities

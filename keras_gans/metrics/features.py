@@ -1,5 +1,4 @@
-"""What metrics compare images by: the outputs of a network, and the name by which two numbers are known to be of one
-kind."""
+"""Features for metrics: the outputs of a network, and the name that shows whether two numbers are comparable."""
 
 import hashlib
 
@@ -9,18 +8,18 @@ from keras import layers, ops
 from PIL import Image
 
 from keras_gans import engine
-from keras_gans.data.checks import check_images
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans.fields import check_images
 from keras_gans.images import to_float
 
-BATCH = 250  # images at once
+BATCH = 250  # images per batch
 
 
 class FeatureExtractor:
-    """Images to features, and to the probabilities of classes where the network is a classifier.
+    """Maps images to features and, if the network is a classifier, to the probabilities of classes.
 
     Images of another size than the network's are resized as in clean-fid: bicubic with antialiasing, each channel as
-    float32, clipped to [0, 255], not rounded. Grey images become three equal channels where the network takes colours.
+    float32, clipped to [0, 255], not rounded. Grey images become three equal channels if the network takes colours.
 
     Args:
         network: built Keras model, images (N, height, width, channels) in [-1, 1] to features (N, d), or to
@@ -29,8 +28,8 @@ class FeatureExtractor:
 
     Attributes:
         name, image_shape, size: the name; (height, width, channels) of the network; d.
-        classes: how many there are, or None.
-        sha256: of the network's layers and weights, hexadecimal.
+        classes: number of classes, or None.
+        sha256: digest of the network's layers and weights, hexadecimal.
 
     Raises:
         ConfigurationError: a network with other inputs or outputs.
@@ -62,7 +61,7 @@ class FeatureExtractor:
         self.size, self.classes = outputs[0][1], outputs[1][1] if len(outputs) == 2 else None
         self.sha256 = _digest(network)
         # Not `predict`, which gives each row once for every replica of the strategy that a network was made under.
-        self._apply = engine.function(lambda images: network(images, training=False), network.variables)
+        self._apply = engine.function(self._named_outputs)
 
     def __str__(self):
         return f"{self.name} ({self.size} features, sha256 {self.sha256[:12]})"
@@ -77,7 +76,7 @@ class FeatureExtractor:
             float32 (N, size).
 
         Raises:
-            DataError: no images, or of another range, or with channels that the network does not take.
+            DataError: no images, or images of another range or with channels that the network does not take.
         """
         return self.extract(images)[0]
 
@@ -105,7 +104,7 @@ class FeatureExtractor:
         return features, probabilities[0] if probabilities else None
 
     def resizing(self, image_shape):
-        """What a protocol says of how images of a shape come to the network's: "none" or "bicubic to HxW"."""
+        """How images of a shape are resized for the network, for the protocol: "none" or "bicubic to HxW"."""
         height, width = self.image_shape[:2]
         return "none" if image_shape[:2] == (height, width) else f"bicubic to {height}x{width}"
 
@@ -113,19 +112,23 @@ class FeatureExtractor:
         images = resized(images, self.image_shape[:2])
         if images.shape[3] != self.image_shape[2]:
             images = np.repeat(images, self.image_shape[2], axis=3)
-        outputs = self._apply(ops.convert_to_numpy(to_float(images)))
-        return outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        return list(self._apply({"images": ops.convert_to_numpy(to_float(images))}).values())
+
+    def _named_outputs(self, inputs):
+        outputs = self.network(inputs["images"], training=False)
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        return dict(zip(("features", "probabilities"), outputs))
 
 
 def resized(images, size):
-    """Images in a size: bicubic with antialiasing, each channel as float32, clipped, not rounded.
+    """Resizes images: bicubic with antialiasing, each channel as float32, clipped, not rounded.
 
     Args:
         images: (N, h, w, channels), uint8 or floats in [-1, 1].
         size: (height, width).
 
     Returns:
-        float32 (N, height, width, channels) in [-1, 1]; images that have the size already as they are.
+        float32 (N, height, width, channels) in [-1, 1]; images that already have the size are returned unchanged.
 
     Example:
 
@@ -144,7 +147,7 @@ def resized(images, size):
 
 
 def pixels(image_shape):
-    """The pixels themselves as features: no network's taste, and no sense for what an image shows.
+    """The pixels themselves as features: independent of any network, but blind to what an image shows.
 
     Args:
         image_shape: (height, width, channels).
@@ -166,8 +169,8 @@ def classifier_features(classifier, name, classes=True):
     Args:
         classifier: Keras model, images in [-1, 1] to logits, with a layer "features": see `kg.zoo.load_classifier`.
         name: what a protocol calls it, such as the preset's name.
-        classes: whether an image has one of the classes; False where the logits stand for attributes, of which it may
-            have several: there are no probabilities of classes then.
+        classes: whether each image has exactly one class; False if the logits are attributes, of which an image may
+            have several: then there are no probabilities of classes.
 
     Returns:
         A `FeatureExtractor`.
@@ -196,12 +199,12 @@ def classifier_features(classifier, name, classes=True):
 def inception_v3(weights="imagenet"):
     """Keras's InceptionV3: 2048 features at 299x299 and 1000 classes.
 
-    These are not the weights of the graph of 2015 that the published FIDs use: compare its numbers with each other, not
-    with a paper's.
+    These are not the weights of the 2015 graph that published FIDs use: compare its numbers with each other, not with
+    those of a paper.
 
     Args:
-        weights: as in `keras.applications.InceptionV3`: "imagenet", which downloads 92 MB when it is first asked for, a
-            file, or None for random ones.
+        weights: as in `keras.applications.InceptionV3`: "imagenet", which downloads 92 MB on first use, a file, or None
+            for random weights.
 
     Returns:
         A `FeatureExtractor`.
@@ -212,8 +215,8 @@ def inception_v3(weights="imagenet"):
     Reference: https://keras.io/api/applications/inceptionv3/
     """
     try:
-        network = keras.applications.InceptionV3(weights=weights, input_shape=(299, 299, 3))  # takes [-1, 1], as we do
-    except Exception as error:  # Keras's own, of no narrower class, where the file cannot be fetched
+        network = keras.applications.InceptionV3(weights=weights, input_shape=(299, 299, 3))  # takes [-1, 1] too
+    except Exception as error:  # Keras raises a plain Exception if the download fails
         if "URL fetch failure" not in str(error):
             raise
         raise DatasetNotFoundError(
@@ -225,7 +228,7 @@ def inception_v3(weights="imagenet"):
 
 
 def _digest(network):
-    """SHA-256 of the shapes, the kinds of layers in order, and the weights: the same in another process or backend."""
+    """SHA-256 of the shapes, the kinds of layers in order, and the weights: the same in every process and backend."""
     digest = hashlib.sha256()
     digest.update(repr([tuple(tensor.shape[1:]) for tensor in (*network.inputs, *network.outputs)]).encode())
     digest.update(" ".join(type(layer).__name__ for layer in network.layers).encode())

@@ -1,7 +1,7 @@
-"""The Fréchet distance of two sets of features: FID, where they are those of the Inception network.
+"""The Fréchet distance between two sets of features: FID, if they come from the Inception network.
 
-Numbers of one protocol (network and its weights, resize, sample counts) are comparable with each other only. Of other
-features than Inception's of 2015-12-05 it is no FID: name the network with the number.
+Numbers are comparable only within one protocol (network and its weights, resize, sample counts). With features other
+than Inception's of 2015-12-05 it is not an FID: name the network with the number.
 """
 
 import math
@@ -12,24 +12,24 @@ import numpy as np
 from keras_gans.errors import ConfigurationError, DataError, FewSamplesWarning
 from keras_gans.metrics.checks import check_dimensions, check_rows
 
-ROWS = 4096  # features that are centred at once: 64 MiB of 2048 dimensions
-LOST = 1e-8  # share of tr (S1 S2)^(1/2) that rounding may hide
+ROWS = 4096  # features per block: 64 MiB for 2048 dimensions
+LOST = 1e-8  # share of tr (S1 S2)^(1/2) that rounding may lose
 
 
 class FeatureStatistics:
-    """Count, mean and covariance of features, which may come in batches.
+    """Count, mean and covariance of features, also from batches.
 
-    Batches are merged by Chan's formula in float64: with n rows of mean m and scatter S = sum (x - m) (x - m)^T so far,
-    and n', m', S' of a batch, d = m' - m,
+    Batches are merged with Chan's formula in float64. With n rows, mean m and scatter S = sum (x - m) (x - m)^T so far,
+    n', m' and S' for a batch, and d = m' - m, the new scatter and mean are
 
-        S + S' + d d^T n n' / (n + n'),     m + d n' / (n + n'),
+        S + S' + d d^T n n' / (n + n'),     m + d n' / (n + n').
 
-    which loses no digits to a mean that is large beside the deviations, as raw sums of squares do.
+    Unlike raw sums of squares, this loses no digits if the mean is large compared to the deviations.
 
     Attributes:
         count: rows so far.
         mean: float64 (d,).
-        covariance: float64 (d, d), unbiased: the scatter by count - 1.
+        covariance: float64 (d, d), unbiased: the scatter divided by count - 1.
 
     Example:
 
@@ -38,7 +38,7 @@ class FeatureStatistics:
     ...     statistics.update(batch)
     >>> statistics.count, statistics.mean
     (3, array([2., 1.]))
-    >>> statistics.covariance           # deviations (-2, -1), (0, -1), (2, 2): sums 8, 6 and 6, by 2
+    >>> statistics.covariance           # deviations (-2, -1), (0, -1), (2, 2): sums 8, 6 and 6, divided by 2
     array([[4., 3.],
            [3., 3.]])
 
@@ -51,7 +51,7 @@ class FeatureStatistics:
 
     @classmethod
     def of(cls, features):
-        """The statistics of features that are at hand.
+        """The statistics of features.
 
         Args:
             features: (N, d).
@@ -60,7 +60,7 @@ class FeatureStatistics:
             A `FeatureStatistics`.
 
         Raises:
-            DataError: none, not (N, d), or not finite.
+            DataError: features that are empty, not (N, d), or not finite.
 
         Example:
 
@@ -72,13 +72,13 @@ class FeatureStatistics:
         return statistics
 
     def update(self, features):
-        """Takes a batch in.
+        """Adds a batch.
 
         Args:
-            features: (N, d), of the same d each time.
+            features: (N, d), with the same d each time.
 
         Raises:
-            DataError: none, not (N, d), of another d than before, or not finite.
+            DataError: features that are empty, not (N, d), of another d than before, or not finite.
         """
         features = check_rows("features", features, "features")
         dimension = features.shape[1]
@@ -94,7 +94,7 @@ class FeatureStatistics:
             count, mean = self.count + len(rows), rows.mean(axis=0)
             rows -= mean
             shift = mean - self.mean
-            # The shift between the means is one more row, so that one product makes S' + d d^T n n' / (n + n').
+            # The shift between the means is appended as a row, so that one product gives S' + d d^T n n' / (n + n').
             rows = np.vstack([rows, shift * math.sqrt(self.count * len(rows) / count)])
             self._scatter += rows.T @ rows
             self.mean += shift * (len(rows) - 1) / count
@@ -112,15 +112,16 @@ def frechet_distance(*, real, fake):
 
         |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
 
-    with unbiased covariances. It falls as samples are added, by about c / N for N samples: compare numbers of the same
-    counts only, 10 000 or 50 000 by custom. The distance between two halves of the data is the least to hope for.
+    with unbiased covariances. The distance falls as samples are added, by about c / N for N samples: compare only
+    numbers of the same counts, usually 10 000 or 50 000. The distance between two halves of the data is a lower limit
+    in practice.
 
     With any factors S1 = A A^T and S2 = B B^T the last trace is the sum of the singular values of A^T B, because
-    their squares are the eigenvalues of S1 S2. So all is real, and a set that lies in a subspace (a generator that
-    collapsed, fewer samples than dimensions) is no special case.
+    their squares are the eigenvalues of S1 S2. So everything is real, and a set that lies in a subspace (a collapsed
+    generator, fewer samples than dimensions) needs no special case.
 
     Args:
-        real, fake: features (N, d) and (M, d), 2 rows or more each; or a `FeatureStatistics` in the place of either.
+        real, fake: features (N, d) and (M, d), 2 rows or more each; or a `FeatureStatistics` instead of either.
 
     Returns:
         A float, 0 or more, in the features' units squared.
@@ -129,7 +130,7 @@ def frechet_distance(*, real, fake):
         DataError: features that are not (N, d), of fewer than 2 rows, of different d, or not finite.
 
     Warns:
-        FewSamplesWarning: N or M is not above d.
+        FewSamplesWarning: N or M is d or less.
 
     Example:
 
@@ -148,32 +149,32 @@ def frechet_distance(*, real, fake):
 
 
 def frechet_distance_at_infinity(*, real, fake, smallest=5000, points=15, seed=0):
-    """The Fréchet distance that infinitely many fakes would have: a line through distances over 1/N, at 1/N = 0.
+    """The Fréchet distance for infinitely many fakes: a line fitted to the distances over 1/N, at 1/N = 0.
 
-    Random subsets of the fakes, `points` sizes evenly from `smallest` to all, each drawn anew without repetition, are
-    held against all reals; the line is that of least squares. It takes out the bias of the fakes' count alone: that of
-    the reals' count stays, so give the same reals, and as many as there are. The bias is in proportion to 1/N only
-    where N is well above the features' dimension.
+    Random subsets of the fakes, in `points` evenly spaced sizes from `smallest` to all, are drawn independently without
+    repetition and compared with all reals. The line is fitted by least squares. This removes only the bias of the
+    number of fakes; that of the number of reals remains, so always use the same reals, and all of them. The bias is
+    proportional to 1/N only if N is well above the features' dimension.
 
-    The paper also draws the latents from a scrambled Sobol sequence, for less variance; here the fakes are what they
-    are, and those of `generate` are plain random samples.
+    The paper also draws the latents from a scrambled Sobol sequence, for less variance. Here the fakes are given, and
+    those of `generate` are plain random samples.
 
     Args:
         real: features (N, d), or a `FeatureStatistics`.
         fake: features (M, d), M above `smallest`: 50 000 in the paper's code.
-        smallest: rows of the smallest subset, 2 or more.
-        points: how many sizes, from 2 to M - smallest + 1.
-        seed: of the draws.
+        smallest: number of rows of the smallest subset, 2 or more.
+        points: number of sizes, from 2 to M - smallest + 1.
+        seed: seed of the draws.
 
     Returns:
-        A float: near 0 it may be negative.
+        A float; near 0 it may be negative.
 
     Raises:
         DataError: features that are not (N, d), of fewer than 2 rows, of different d, or not finite.
         ConfigurationError: numbers out of range.
 
     Warns:
-        FewSamplesWarning: the reals' count or `smallest` is not above d.
+        FewSamplesWarning: the number of reals or `smallest` is d or less.
 
     Example:
 
@@ -191,7 +192,7 @@ def frechet_distance_at_infinity(*, real, fake, smallest=5000, points=15, seed=0
     check_dimensions(_dimension(real), fake.shape[1])
     if not 2 <= smallest < len(fake) or not 2 <= points <= len(fake) - smallest + 1:
         raise ConfigurationError(
-            f"Expected smallest from 2 to the {len(fake)} fakes less one, and points from 2 to the sizes between them. "
+            f"Expected smallest from 2 to the {len(fake)} fakes minus one, and points from 2 to the sizes in between. "
             f"Received: smallest={smallest!r}, points={points!r}. Give more fakes, or a tenth of them as smallest."
         )
     _warn_of_few("real", real.count if isinstance(real, FeatureStatistics) else len(real), fake.shape[1])
@@ -205,7 +206,7 @@ def frechet_distance_at_infinity(*, real, fake, smallest=5000, points=15, seed=0
 
 
 def _given(name, features):
-    """The statistics, or the features as an array, of two rows or more."""
+    """The statistics, or the features as an array; refuses fewer than two rows."""
     if isinstance(features, FeatureStatistics):
         count = features.count
     else:
@@ -224,7 +225,7 @@ def _warn_of_few(name, count, dimension):
     if count <= dimension:
         warnings.warn(
             f"{name} has {count} rows of {dimension} features: its covariance is singular, and the distance biased "
-            f"upwards. Give more than {dimension} rows, by custom 10 000 or more, or take kg.metrics.kernel_distance, "
+            f"upwards. Give more than {dimension} rows, usually 10 000 or more, or use kg.metrics.kernel_distance, "
             "which has no bias.",
             FewSamplesWarning,
             stacklevel=3,
@@ -232,16 +233,16 @@ def _warn_of_few(name, count, dimension):
 
 
 def _mean_and_factor(given):
-    """The mean m (d,) and an F (d, rank or more) with F F^T the covariance."""
+    """The mean m (d,) and a factor F (d, rank or more) with F F^T = covariance."""
     if not isinstance(given, FeatureStatistics):
-        if len(given) <= given.shape[1]:  # the features are a thinner factor than a covariance's, and an exact one
+        if len(given) <= given.shape[1]:  # the features are a thinner factor, and an exact one
             mean = given.mean(axis=0, dtype="float64")
             return mean, (given - mean).T / math.sqrt(len(given) - 1)
         given = FeatureStatistics.of(given)
     covariance = given.covariance
     try:
         return given.mean, np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:  # singular, or so near to it that rounding makes it indefinite
+    except np.linalg.LinAlgError:  # singular, or so close to it that rounding makes it indefinite
         values, vectors = np.linalg.eigh(covariance)
         kept = values > len(values) * np.finfo("float64").eps * values[-1]
         return given.mean, vectors[:, kept] * np.sqrt(values[kept])
@@ -255,10 +256,10 @@ def _distance(real, fake):
 
 
 def _sum_of_singular_values(product):
-    """The sum of the roots of the eigenvalues of P P^T: of 2048 dimensions in a third of the singular values' time.
+    """The sum of the square roots of P P^T's eigenvalues; for 2048 dimensions three times faster than an SVD.
 
-    Rounding moves an eigenvalue by about eps times the largest one, and so hides the roots that are below 1e-8 of the
-    largest. Where that could be seen in the sum, it is that of the singular values, which lose nothing.
+    Rounding moves an eigenvalue by about eps times the largest one, so it hides roots below 1e-8 of the largest. If
+    that could affect the sum, the singular values are computed instead, which lose nothing.
     """
     if product.shape[0] > product.shape[1]:
         product = product.T

@@ -1,4 +1,4 @@
-"""The Inception Score: how sure a classifier is of each sample's class, and how evenly the classes come."""
+"""The Inception Score: how certain a classifier is of each sample's class, and how evenly the classes occur."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ class InceptionScore:
     """What `inception_score` returns.
 
     Args:
-        mean: over the splits, from 1 to the number of classes.
-        deviation: standard deviation over the splits, divisor `splits`, as papers give it. 0 for one split.
+        mean: mean over the splits, from 1 to the number of classes.
+        deviation: standard deviation over the splits, with divisor `splits`, as in papers. 0 for one split.
     """
 
     mean: float
@@ -22,24 +22,24 @@ class InceptionScore:
 
 
 def inception_score(*, probabilities, splits=10):
-    """exp(mean KL(p(y | x) || p(y))), p(y) the mean of p(y | x): 1 where all are alike, K for K classes, sure and even.
+    """exp(mean KL(p(y | x) || p(y))), p(y) the mean of p(y | x): 1 if all are equal, K for K classes, certain and even.
 
-    The mean is over the samples of a split; the splits are consecutive, and differ by one row at most. Samples that are
-    sorted by class must be shuffled first, or no split has all classes. The score rises with the size of a split:
-    50 000 samples in 10 splits are the protocol.
+    The mean is over the samples of a split; the splits are consecutive, and differ by one row at most. Shuffle samples
+    that are sorted by class first, or no split has all classes. The score rises with the size of a split: the protocol
+    has 50 000 samples in 10 splits.
 
-    Published scores are of the Inception network of 2015-12-05, the softmax of 1008 logits without their bias. Real
-    CIFAR-10 images have 11.24. Of another classifier it is a score of its own: name the classifier with the number.
+    Published scores use the Inception network of 2015-12-05 and the softmax of its 1008 logits without their bias. Real
+    CIFAR-10 images have 11.24. Scores of another classifier are not comparable: name the classifier with the number.
 
     Args:
-        probabilities: (N, classes), rows of 0 or more that sum to 1: a softmax's, not logits.
+        probabilities: (N, classes), rows of 0 or more that sum to 1: outputs of a softmax, not logits.
         splits: 1 to N.
 
     Returns:
         An `InceptionScore`.
 
     Raises:
-        DataError: other rows than probabilities, or none.
+        DataError: rows that are not probabilities, or no rows.
         ConfigurationError: splits out of range.
 
     Example:
@@ -52,7 +52,7 @@ def inception_score(*, probabilities, splits=10):
     probabilities = check_rows("probabilities", probabilities, "probabilities of classes").astype("float64")
     sums = probabilities.sum(axis=1)
     worst = np.abs(sums - 1.0).argmax()
-    if probabilities.min() < 0.0 or abs(sums[worst] - 1.0) > 1e-3:  # float16 rounds each by up to 2^-11 of itself
+    if probabilities.min() < 0.0 or abs(sums[worst] - 1.0) > 1e-3:  # float16 rounds each by up to 2^-11 of its value
         raise DataError(
             "Expected probabilities of 0 or more, in rows that sum to 1. Received: a smallest of "
             f"{probabilities.min():.4g}, and a row that sums to {sums[worst]:.4g}. Apply keras.ops.softmax to logits."
@@ -63,7 +63,7 @@ def inception_score(*, probabilities, splits=10):
     scores = []
     for part in range(splits):
         p = probabilities[part * count // splits : (part + 1) * count // splits]
-        # The mean KL is the entropy of the mean less the mean entropy.
+        # The mean KL is the entropy of the mean minus the mean entropy.
         scores.append(np.exp(_negative_entropy(p).mean() - _negative_entropy(p.mean(axis=0))))
     return InceptionScore(mean=float(np.mean(scores)), deviation=float(np.std(scores)))
 

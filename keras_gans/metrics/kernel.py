@@ -1,4 +1,4 @@
-"""The kernel distance of two sets of features: KID, where they are those of the Inception network."""
+"""The kernel distance between two sets of features: KID, if they come from the Inception network."""
 
 import math
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class KernelDistance:
 
     Args:
         value: mean of the squared MMD over the subsets. It has no bias, so near 0 it may be negative.
-        error: standard error of that mean, deviation / sqrt(subsets - 1): how far it is from the mean over all subsets
-            of these features. Subsets overlap, so what other samples would change is not in it.
-        deviation: standard deviation over the subsets, divisor `subsets`: the number that papers give beside KID. It is
-            that of a distance of `subset_size` samples, and more subsets do not make it smaller.
+        error: standard error of that mean, deviation / sqrt(subsets - 1): its distance from the mean over all subsets
+            of these features. Subsets overlap, so it does not include the variation between samples.
+        deviation: standard deviation over the subsets, with divisor `subsets`: the number that papers give with KID. It
+            is that of the distance of `subset_size` samples; more subsets do not make it smaller.
     """
 
     value: float
@@ -29,18 +29,18 @@ class KernelDistance:
 def kernel_distance(*, real, fake, subset_size=1000, subsets=100, seed=0):
     """The squared maximum mean discrepancy with the kernel k(x, y) = (x . y / d + 1)^3, averaged over random subsets.
 
-    Of m rows x of the reals and m rows y of the fakes,
+    For m rows x of the reals and m rows y of the fakes it is
 
         [sum_{i != j} k(x_i, x_j) + sum_{i != j} k(y_i, y_j)] / (m (m - 1)) - 2 sum_{i, j} k(x_i, y_j) / m^2
 
-    which has the same expectation for any m. KID is often shown times 1000.
+    with the same expectation for any m. KID is often multiplied by 1000.
 
     Args:
         real, fake: features (N, d) and (M, d), 2 rows or more each.
-        subset_size: m, 2 or more, drawn without repetition. At most the rows of the smaller set: where neither has
+        subset_size: m, 2 or more, drawn without repetition; at most the rows of the smaller set. If neither set has
             more, every subset is the same, and `error` and `deviation` are 0.
-        subsets: how many, 2 or more.
-        seed: of the draws.
+        subsets: number of subsets, 2 or more.
+        seed: seed of the draws.
 
     Returns:
         A `KernelDistance`.

@@ -1,16 +1,16 @@
-"""Images as numbers to measure: checked, and in grey levels from 0 to 255 in float64."""
+"""Prepares images for metrics: checks them and gives grey levels from 0 to 255 in float64."""
 
 import numpy as np
 
-from keras_gans.data.checks import check_images
 from keras_gans.errors import DataError
+from keras_gans.fields import check_images
 
 
 def checked_images(images):
-    """The array (N, height, width, channels) of a set of images.
+    """Checks a set of images; returns an array (N, height, width, channels).
 
     Raises:
-        DataError: no image, something else than images, values that are not finite or out of range.
+        DataError: no images, not images, or values that are not finite or out of range.
     """
     images = np.asarray(images)
     if images.ndim != 4 or 0 in images.shape[1:]:
@@ -23,16 +23,16 @@ def checked_images(images):
 
 
 def checked_pairs(real, fake):
-    """The arrays of two sets of as many images of the same size.
+    """Checks two sets of images with the same count and size; returns arrays.
 
     Raises:
-        DataError: see `checked_images`; or two shapes.
+        DataError: see `checked_images`; or shapes that differ.
     """
     real, fake = checked_images(real), checked_images(fake)
     if real.shape != fake.shape:
         raise DataError(
-            f"Expected as many real images as fake ones, of the same size. Received: {real.shape} and {fake.shape}. "
-            "Leave out those that are too many, and resize the images of one set."
+            f"Expected the same number of real and fake images, of one size. Received: {real.shape} and {fake.shape}. "
+            "Leave out the extra images, and resize the images of one set."
         )
     return real, fake
 

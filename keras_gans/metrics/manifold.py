@@ -1,7 +1,8 @@
-"""How much of the fakes lies where the reals are, and how much of the reals the fakes reach, by nearest neighbors.
+"""How many fakes lie where the reals are, and how many reals the fakes cover, with nearest neighbors.
 
-A set's manifold is the union of balls around its points, each as large as the distance to the k-th nearest other. The
-features are VGG16's second dense layer (4096, after its ReLU) in both papers; of others, name the network.
+A set's manifold is the union of balls around its points; the radius is the distance to the k-th nearest other point.
+Both papers use the features of VGG16's second dense layer (4096, after its ReLU); with other features, name the
+network.
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import numpy as np
 
 from keras_gans.metrics.checks import check_neighbors, check_pair
 
-BLOCK = 2**23  # distances at once: 64 MiB
-# Squared distances that differ by less than this share are the same: products of the same rows in blocks of other
-# shapes differ in their last digits, and a copy's distance would fall on either side of its ball's edge.
+BLOCK = 2**23  # distances per block: 64 MiB
+# Squared distances that differ by less than this share count as equal: products of the same rows in blocks of other
+# shapes differ in their last digits, so a copy could fall on either side of its ball's edge.
 TIE = 1e-9
 
 
@@ -34,9 +35,9 @@ class DensityCoverage:
     """What `density_coverage` returns.
 
     Args:
-        density: how many reals' balls hold a fake on average, by k: 0 or more, 1 in expectation for the same
-            distribution, more where fakes crowd where reals are dense.
-        coverage: share of the reals whose ball holds a fake, 0 to 1.
+        density: the mean number of reals' balls that contain a fake, divided by k: 0 or more, 1 in expectation for
+            equal distributions, more if fakes crowd where reals are dense.
+        coverage: share of the reals whose ball contains a fake, 0 to 1.
     """
 
     density: float
@@ -44,12 +45,12 @@ class DensityCoverage:
 
 
 def precision_recall(*, real, fake, neighbors=3):
-    """Precision and recall of the fakes, where a point is within a manifold if any of its balls holds it.
+    """Precision and recall of the fakes; a point is within a manifold if any of its balls contains the point.
 
-    A ball holds its edge. Balls around outliers are large, so that either number can be too high; `density_coverage` is
-    less easily misled. Compare numbers of the same counts only: 50 000 each in the paper.
+    A ball includes its edge. Balls around outliers are large, so both numbers can be too high; `density_coverage` is
+    more robust. Compare only numbers of the same counts: 50 000 each in the paper.
 
-    Memory is that of both sets in float64 and of a few blocks of 64 MiB.
+    The memory needed is both sets in float64 and a few blocks of 64 MiB.
 
     Args:
         real, fake: features (N, d) and (M, d), more than `neighbors` rows each.
@@ -82,15 +83,15 @@ def precision_recall(*, real, fake, neighbors=3):
 
 
 def density_coverage(*, real, fake, neighbors=5):
-    """Density and coverage of the fakes, both by the reals' balls alone.
+    """Density and coverage of the fakes; both use only the reals' balls.
 
         density = 1 / (k M) sum_j sum_i [|y_j - x_i| < r_i],     coverage = 1 / N sum_i [min_j |y_j - x_i| < r_i]
 
-    for the reals x_i with distance r_i to the k-th nearest other, and the fakes y_j. A ball does not hold its edge, so
-    that one around a real with k copies is empty. For fakes of the reals' own distribution coverage has the expectation
+    for the reals x_i with distance r_i to the k-th nearest other, and the fakes y_j. A ball excludes its edge, so the
+    ball around a real with k copies is empty. For fakes from the reals' distribution the expected coverage is
     1 - (N - 1) ... (N - k) / ((N + M - 1) ... (N + M - k)), for N = M about 1 - 2^-k: 0.969 for k = 5.
 
-    Memory is that of both sets in float64 and of a few blocks of 64 MiB.
+    The memory needed is both sets in float64 and a few blocks of 64 MiB.
 
     Args:
         real: features (N, d), more than `neighbors` rows: 10 000 in the paper.
@@ -126,7 +127,7 @@ def density_coverage(*, real, fake, neighbors=5):
 
 
 def _centred(real, fake):
-    """Both in float64, around the reals' mean: a large mean would cost the distances' digits."""
+    """Both in float64, around the reals' mean: a large mean would cost the distances precision."""
     mean = real.mean(axis=0, dtype="float64")
     return real - mean, fake - mean
 
@@ -134,7 +135,7 @@ def _centred(real, fake):
 def _squared_distances(rows, others):
     """Yields (slice of the rows, their squared distances to all others) block by block.
 
-    |a|^2 + |b|^2 - 2 a b has an error of up to d eps (|a|^2 + |b|^2). What is below it is 0, as for copies.
+    |a|^2 + |b|^2 - 2 a b has an error of up to d eps (|a|^2 + |b|^2). Anything below that is set to 0, as for copies.
     """
     norms, other_norms = np.einsum("ij,ij->i", rows, rows), np.einsum("ij,ij->i", others, others)
     error = rows.shape[1] * np.finfo("float64").eps
@@ -151,7 +152,7 @@ def _squared_distances(rows, others):
 
 
 def _squared_radii(rows, neighbors):
-    """The squared distance of each row to its k-th nearest other: itself is the first of k + 1, at 0."""
+    """The squared distance of each row to its k-th nearest other: the row itself is the first of k + 1, at 0."""
     radii = np.empty(len(rows))
     for block, squares in _squared_distances(rows, rows):
         squares.partition(neighbors, axis=1)

@@ -1,8 +1,8 @@
-"""Whether a model has learnt few images, or those that it was trained on: duplicates and nearest neighbors.
+"""Whether a model makes only few different images, or copies of its training images: duplicates and nearest neighbors.
 
-All distances are Euclid's: of images in grey levels from 0 to 255, over all pixels and channels, and of features,
-arrays (N, numbers), in their own units. Pixels tell exact copies; a copy that is shifted by one pixel is found with
-features of a network alone.
+All distances are Euclidean: for images in grey levels from 0 to 255, over all pixels and channels; for features, arrays
+(N, numbers), in their own units. Pixels only find exact copies; to find a copy that is shifted by one pixel, use the
+features of a network.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.metrics.levels import checked_images, grey_levels
 
-BLOCK = 1000  # items of each set whose distances are in memory at once
+BLOCK = 1000  # items of each set per block of distances
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class BirthdaySupport:
     """What `birthday_support` returns.
 
     Args:
-        support: estimate of how many different items the model makes; infinite where no batch has a duplicate.
-        interval: (lower, upper) bound of it, from the 95 % interval of `probability`.
+        support: estimated number of different items that the model makes; infinite if no batch has a duplicate.
+        interval: its (lower, upper) bounds, from the 95 % interval of `probability`.
         probability: share of the batches with a duplicate, 0 to 1.
-        pairs: int64 (batches, 2), the closest pair of each batch, as places in `fake`; the closest of all first.
-        distances: float64 (batches,), of `pairs`.
+        pairs: int64 (batches, 2), the closest pair of each batch, as indices into `fake`; the closest of all first.
+        distances: float64 (batches,), the distances of `pairs`.
     """
 
     support: float
@@ -39,7 +39,7 @@ class NearestNeighbors:
     """What `nearest_neighbors` returns.
 
     Args:
-        indices: int64 (N,), the nearest item's place in `among`.
+        indices: int64 (N,), the nearest item's index in `among`.
         distances: float64 (N,).
     """
 
@@ -52,13 +52,13 @@ class Memorization:
     """What `memorization` returns.
 
     Args:
-        fake_median: of the distances from the samples to their nearest training items.
-        held_out_median: of those from held-out items to theirs.
+        fake_median: median distance from the samples to their nearest training items.
+        held_out_median: median distance from the held-out items to theirs.
         threshold: the percentile of the held-out items' distances.
-        share: of the samples that are closer than that, 0 to 1.
-        expected: that share of a model whose samples are as new as held-out items.
-        samples: int64, which samples are closer, as places in `fake`; the closest first.
-        nearest: int64, their nearest training items, as places in `train`.
+        share: share of the samples that are closer than `threshold`, 0 to 1.
+        expected: the same share for a model whose samples are as new as held-out items.
+        samples: int64, the samples that are closer, as indices into `fake`; the closest first.
+        nearest: int64, their nearest training items, as indices into `train`.
     """
 
     fake_median: float
@@ -71,28 +71,28 @@ class Memorization:
 
 
 def birthday_support(*, fake, batch_size, threshold):
-    """How many different items a model makes, from how often a batch of its samples has a duplicate.
+    """Estimates how many different items a model makes from how often a batch of its samples has a duplicate.
 
-    As with birthdays, a batch of s samples, each one of n equally likely items, has two of the same with probability
-    P = 1 - exp(-s (s - 1) / (2 n)), to first order in s / n; so n = s (s - 1) / (-2 log(1 - P)), about 0.7 s^2 where
-    half of the batches have one. Where the items are not equally likely, n is about 1 / (sum of their squared
-    probabilities), and there are more of them.
+    As with birthdays, a batch of s samples, each one of n equally likely items, has a duplicate with probability
+    P = 1 - exp(-s (s - 1) / (2 n)), to first order in s / n. So n = s (s - 1) / (-2 log(1 - P)), about 0.7 s^2 if half
+    of the batches have one. If the items are not equally likely, n is about 1 / (sum of their squared probabilities),
+    and the true number is larger.
 
-    Two samples are duplicates where their distance is at most `threshold`. What distance that is depends on the data:
-    look at `pairs`, as the paper's authors did, before the number is believed, and compare with held-out real items.
-    Choose `batch_size` so that about half of the batches have a duplicate.
+    Two samples are duplicates if their distance is at most `threshold`. The right threshold depends on the data: look
+    at `pairs`, as the paper's authors did, before you trust the number, and compare with held-out real items. Choose
+    `batch_size` so that about half of the batches have a duplicate.
 
     Args:
         fake: samples in random order: images (N, height, width, channels), uint8 or floats in [-1, 1], or features
-            (N, numbers). They are cut into N / batch_size batches, the rest is left out.
-        batch_size: samples a batch, s, 2 or more; memory is 8 s^2 bytes.
-        threshold: 0 or more. 0 is for images in uint8, where the distance of equal ones is 0.
+            (N, numbers). They are split into N / batch_size batches; the rest is left out.
+        batch_size: samples per batch, s, 2 or more; memory is 8 s^2 bytes.
+        threshold: 0 or more. 0 works for images in uint8, where equal images have distance 0.
 
     Returns:
         A `BirthdaySupport`.
 
     Raises:
-        DataError: fewer samples than a batch, or such as are no images or features.
+        DataError: fewer samples than a batch, or samples that are not images or features.
         ConfigurationError: numbers out of range.
 
     Example:
@@ -113,8 +113,8 @@ def birthday_support(*, fake, batch_size, threshold):
         )
     if len(fake) < batch_size:
         raise DataError(
-            f"Expected at least one batch of {batch_size} samples. Received: {len(fake)}. Generate more; the interval "
-            "needs a hundred batches to be narrow."
+            f"Expected at least one batch of {batch_size} samples. Received: {len(fake)}. Generate more; a narrow "
+            "interval needs a hundred batches."
         )
     starts = range(0, len(fake) - batch_size + 1, batch_size)
     found = [(start, *_closest_pair(_rows(fake[start : start + batch_size]))) for start in starts]
@@ -133,17 +133,17 @@ def birthday_support(*, fake, batch_size, threshold):
 
 
 def nearest_neighbors(*, fake, among):
-    """The nearest of other items, of the training set say, for each sample.
+    """The nearest of other items, for example of the training set, for each sample.
 
     Args:
         fake: (N, height, width, channels), uint8 or floats in [-1, 1], or features (N, numbers).
-        among: (M, ...) of the same kind. The memory that is needed besides does not grow with N or M.
+        among: (M, ...) of the same kind. The additional memory does not grow with N or M.
 
     Returns:
-        `NearestNeighbors`; of items at the same distance, the first.
+        `NearestNeighbors`; of several items at the same distance, the first.
 
     Raises:
-        DataError: sets that are empty, of two shapes, or no images or features.
+        DataError: sets that are empty, of different shapes, or not images or features.
 
     Example:
 
@@ -163,7 +163,7 @@ def nearest_neighbors(*, fake, among):
             place = np.where(least < best, j + nearest, place)
             best = np.minimum(least, best)
         indices[i : i + BLOCK] = place
-        # From the differences: what is left of |a|^2 + |b|^2 - 2 a b for a copy is rounding.
+        # From the differences: for a copy |a|^2 + |b|^2 - 2 a b is only rounding error.
         distances[i : i + BLOCK] = np.linalg.norm(rows - _rows(among[place]), axis=1)
     return NearestNeighbors(indices=indices, distances=distances)
 
@@ -171,9 +171,9 @@ def nearest_neighbors(*, fake, among):
 def memorization(*, fake, train, held_out, percentile=1.0):
     """Whether samples are closer to the training items than other real items are.
 
-    The distances from held-out items to their nearest training items say how close new items come by chance. A sample
-    that is closer than their 1st percentile is suspicious; a model that makes new items has about 1 % of those. A much
-    larger share means copies; look at `samples` beside `nearest`. A small one does not prove that there are none.
+    The distances from held-out items to their nearest training items show how close new items come by chance. A sample
+    that is closer than their 1st percentile is suspicious; a model that makes new items has about 1 % of them. A much
+    larger share means copies; compare `samples` with `nearest`. A small share does not prove that there are no copies.
 
     Args:
         fake: samples (N, ...).
@@ -181,14 +181,14 @@ def memorization(*, fake, train, held_out, percentile=1.0):
         held_out: items of the same distribution that it was not trained on and that are not in `train`, 100 /
             percentile or more. All three are images (N, height, width, channels), uint8 or floats in [-1, 1], or
             features (N, numbers).
-        percentile: of the held-out items' distances, between 0 and 100.
+        percentile: percentile of the held-out items' distances, between 0 and 100.
 
     Returns:
         A `Memorization`.
 
     Raises:
-        DataError: sets that are empty, of other shapes, or no images or features; too few held-out items, or too many
-            that are in the training set.
+        DataError: sets that are empty, of different shapes, or not images or features; too few held-out items, or too
+            many that are in the training set.
         ConfigurationError: a percentile out of range.
 
     Example:
@@ -270,7 +270,7 @@ def _squares(one, other):
 
 def _closest_pair(rows):
     squares = _squares(rows, rows)
-    squares[np.tri(len(rows), dtype=bool)] = np.inf  # each pair once, and none with itself
+    squares[np.tri(len(rows), dtype=bool)] = np.inf  # each pair once, without pairs of an item with itself
     i, j = np.unravel_index(squares.argmin(), squares.shape)
     return i, j, np.linalg.norm(rows[i] - rows[j])
 
@@ -283,7 +283,7 @@ def _support(probability, batch_size):
 
 
 def _interval(share, count):
-    """Wilson's 95 % interval of a probability, from the share that came true of so many trials."""
+    """Wilson's 95 % interval of a probability, from the share of successes in `count` trials."""
     z = 1.96
     center = (share + z**2 / (2.0 * count)) / (1.0 + z**2 / count)
     half = z / (1.0 + z**2 / count) * np.sqrt(share * (1.0 - share) / count + z**2 / (4.0 * count**2))

@@ -1,15 +1,15 @@
 """How much of the data a generator covers: modes of a mixture of Gaussians, and classes of labelled data.
 
-Numbers of one protocol (data, sample count, classifier) are comparable with each other only. The count of modes or
-classes is of those that any sample hits: more samples find more.
+Numbers are comparable only within one protocol (data, sample count, classifier). A mode or class counts if any sample
+hits it, so more samples find more.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans_core.checks import is_number, is_whole
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ModeCoverage:
     """What `mode_coverage` returns.
 
     Args:
-        modes: how many modes have a sample of high quality, 0 to the number of centers.
+        modes: number of modes with a sample of high quality, 0 to the number of centers.
         high_quality: share of the samples that are of high quality, 0 to 1.
         reverse_kl: nats, 0 to log(number of centers).
     """
@@ -32,7 +32,7 @@ class ClassCoverage:
     """What `class_coverage` returns.
 
     Args:
-        classes: how many classes the samples have, 0 to `num_classes`.
+        classes: number of classes among the samples, 0 to `num_classes`.
         kl: nats, 0 or more.
     """
 
@@ -41,17 +41,17 @@ class ClassCoverage:
 
 
 def mode_coverage(*, fake, centers, std, within=3.0):
-    """Modes of a mixture of Gaussians that the samples cover, how many samples are near one, and how evenly.
+    """How many modes of a mixture of Gaussians the samples cover, how many samples are near one, and how evenly.
 
-    A sample is of high quality where its distance to the nearest center is at most `within` standard deviations; it
-    then belongs to that mode. The reverse KL is KL(histogram of these over the modes || uniform) =
-    log(modes) - entropy, in nats; where there are none it is log(modes), as of samples that all are at one mode.
+    A sample is of high quality if its distance to the nearest center is at most `within` standard deviations; it then
+    belongs to that mode. The reverse KL is KL(histogram of these over the modes || uniform) = log(modes) - entropy, in
+    nats; without samples of high quality it is log(modes), the value for samples that are all at one mode.
 
-    True data in two dimensions has 1 - exp(-9 / 2) = 98.89 % of high quality.
+    Of true data in two dimensions 1 - exp(-9 / 2) = 98.89 % are of high quality.
 
     Args:
-        fake: samples (N, ...), each as many numbers as a center has; 2500 is the protocol. Samples that are not finite
-            are of no high quality.
+        fake: samples (N, ...), each with as many numbers as a center; the protocol has 2500. Samples that are not
+            finite are not of high quality.
         centers: (modes, dimensions), in the samples' scale.
         std: standard deviation of each mode along each axis, in the samples' scale, above 0.
         within: standard deviations, above 0: 3, or 10 for the 1200-dimensional data of VEEGAN.
@@ -60,8 +60,8 @@ def mode_coverage(*, fake, centers, std, within=3.0):
         A `ModeCoverage`.
 
     Raises:
-        DataError: no samples, or of another dimension than the centers.
-        ConfigurationError: centers, std or within that are no finite numbers, or out of range.
+        DataError: no samples, or samples of another dimension than the centers.
+        ConfigurationError: centers, std or within that are not finite numbers, or out of range.
 
     Example:
 
@@ -87,9 +87,9 @@ def mode_coverage(*, fake, centers, std, within=3.0):
     if len(fake) == 0 or fake[0].size != centers.shape[1]:
         raise DataError(f"Expected samples of {centers.shape[1]} numbers. Received: samples of shape {fake.shape}.")
     points = fake.reshape(len(fake), -1)
-    with np.errstate(invalid="ignore"):  # infinity less infinity
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         distances = np.stack([np.linalg.norm(points - center, axis=1) for center in centers], axis=1)
-    near = distances.min(axis=1) <= within * std  # false for what is not a number
+    near = distances.min(axis=1) <= within * std  # false for NaN
     counts = np.bincount(distances[near].argmin(axis=1), minlength=len(centers))
     return ModeCoverage(
         modes=int((counts > 0).sum()),
@@ -101,21 +101,21 @@ def mode_coverage(*, fake, centers, std, within=3.0):
 def class_coverage(*, fake_classes, num_classes=1000, real_classes=None):
     """Classes that the samples have, and KL(their histogram || uniform, or || the data's histogram) in nats.
 
-    One class alone has KL log(num_classes), 6.908 for 1000. N samples of the uniform distribution itself have about
+    A single class has KL log(num_classes), 6.908 for 1000. N samples of the uniform distribution have about
     (num_classes - 1) / (2 N): 0.0192 for 26 000 samples of 1000 classes.
 
     Args:
-        fake_classes: whole numbers in 0..num_classes - 1, (N,): of 26 000 stacked digits in VEEGAN's protocol.
-        num_classes: how many classes there are, 1 or more.
-        real_classes: the data's classes (M,); None for the uniform distribution. Where a sample is of a class that the
-            data does not have, the KL is infinite.
+        fake_classes: whole numbers in 0..num_classes - 1, (N,): those of 26 000 stacked digits in VEEGAN's protocol.
+        num_classes: number of classes, 1 or more.
+        real_classes: the data's classes (M,); None for the uniform distribution. If a sample has a class that the data
+            does not have, the KL is infinite.
 
     Returns:
         A `ClassCoverage`.
 
     Raises:
-        DataError: no classes, or ones that are not whole numbers from 0 to num_classes - 1.
-        ConfigurationError: a num_classes that is no whole number of 1 or more.
+        DataError: no classes, or classes that are not whole numbers from 0 to num_classes - 1.
+        ConfigurationError: a num_classes that is not a whole number of 1 or more.
 
     Example:
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_gans.errors import ConfigurationError, DataError
 
-PARALLEL = 1e-8  # sine of the angle below which two directions, or one and the other's opposite, are the same
+PARALLEL = 1e-8  # sine of the angle below which two directions count as equal or opposite
 
 
 def lerp(start, end, t):
@@ -28,13 +28,13 @@ def lerp(start, end, t):
 
 
 def slerp(start, end, t):
-    """Points on the shortest arc from `start` to `end`, whose directions turn at an even pace.
+    """Points on the shortest arc from `start` to `end`, with a direction that turns at constant speed.
 
-    With the angle w between the two, the direction is that of start cos(t w) + c sin(t w), c being the unit vector
-    orthogonal to `start` in their plane; the length goes evenly from that of `start` to that of `end`. So Gaussian
-    latents of many dimensions, which all have about the same length, keep it; those of a straight line would be shorter
-    on the way. For unit vectors it is the interpolation of StyleGAN. Opposite vectors have no shortest arc: they are
-    joined by one of the half circles, always the same.
+    With the angle w between the two, the direction is that of start cos(t w) + c sin(t w), where `start` is scaled to
+    length one and c is the unit vector orthogonal to it in their plane. The length changes linearly from that of
+    `start` to that of `end`. So Gaussian latents of many dimensions, which all have about the same length, keep it; on
+    a straight line they would become shorter. For unit vectors this is StyleGAN's interpolation. Opposite vectors have
+    no shortest arc: they are joined by one of the half circles, always the same one.
 
     Args:
         start, end: (N, latent_dim), latent_dim 2 or more, none of them zero.
@@ -63,7 +63,7 @@ def slerp(start, end, t):
     cosine = np.sum(a * b, axis=-1, keepdims=True)
     rest = b - cosine * a
     sine = np.linalg.norm(rest, axis=-1, keepdims=True)
-    # Where the two are parallel, any direction orthogonal to a: the axis farthest from it, less the part along a.
+    # If the two are parallel, any direction orthogonal to a: the axis farthest from it, minus the part along a.
     axis = np.eye(a.shape[-1])[np.abs(a).argmin(axis=-1)]
     rest = np.where(sine > PARALLEL, rest, axis - np.sum(axis * a, axis=-1, keepdims=True) * a)
     rest /= np.linalg.norm(rest, axis=-1, keepdims=True)
@@ -74,33 +74,33 @@ def slerp(start, end, t):
 def perceptual_path_length(generate, features, *, start, end, interpolate=slerp, at=None, epsilon=1e-4, batch_size=100):
     """The mean squared speed of an image's features along paths between latents, without the extreme 1 % on each side.
 
-    For each pair of latents it is |f(G(z(t + epsilon))) - f(G(z(t)))|^2 / epsilon^2, where z(t) is the path and f(G)
-    are the features of the image. Values below the 1st percentile (of the values themselves, the next lower) or above
-    the 99th (the next higher) are dropped. The smaller, the smoother; a collapsed generator has 0, so read it beside a
-    measure of diversity.
+    For each pair of latents the value is |f(G(z(t + epsilon))) - f(G(z(t)))|^2 / epsilon^2, where z(t) is the path and
+    f(G) are the features of the image. Values below the 1st percentile (of the values themselves, the next lower) or
+    above the 99th (the next higher) are dropped. Smaller is smoother. A collapsed generator has 0, so read it together
+    with a measure of diversity.
 
-    Published numbers are of 50 000 pairs, epsilon 1e-4, and LPIPS, the squared distance of features of a VGG16,
-    normalised and weighted; numbers of other features are comparable with each other only. In float32 rounding adds
-    about (1e-7 |f| / epsilon)^2: halve epsilon and look whether the number stays; 1e-3 or 1e-2 may be needed.
+    Published numbers use 50 000 pairs, epsilon 1e-4 and LPIPS, the squared distance of normalised, weighted VGG16
+    features. Numbers of other features are comparable only with each other. In float32 rounding adds about
+    (1e-7 |f| / epsilon)^2: halve epsilon and check that the number stays the same; 1e-3 or 1e-2 may be needed.
 
     Args:
         generate: function of latents (n, latent_dim), float64, to images as floats. The same latents must give the same
             image: noise inputs fixed, batch normalisation in inference.
-        features: function of what `generate` returns to floats (n, numbers), the images flattened for one.
-        start, end: latents of the paths' ends, (N, latent_dim).
-        interpolate: function of (start, end, t), such as `slerp` for Gaussian latents and `lerp` for a latent space
-            that a network has mapped them to.
-        at: where on the paths, (N,) numbers from 0 to 1, such as `np.random.default_rng(0).random(N)` for the
+        features: function of what `generate` returns to floats (n, numbers), for example the flattened images.
+        start, end: latents at the ends of the paths, (N, latent_dim).
+        interpolate: function of (start, end, t), such as `slerp` for Gaussian latents and `lerp` for a mapped latent
+            space.
+        at: positions on the paths, (N,) numbers from 0 to 1, such as `np.random.default_rng(0).random(N)` for the
             published "full"; None for 0, the published "end".
         epsilon: the step along the path, above 0 and at most 1.
-        batch_size: pairs at once, 1 or more.
+        batch_size: pairs per batch, 1 or more.
 
     Returns:
         A float, 0 or more.
 
     Raises:
-        DataError: latents that are none, of two shapes or not finite, images in uint8 or features that are no finite
-            (n, numbers).
+        DataError: latents that are empty, of two shapes or not finite, images in uint8, or features that are not finite
+            or not (n, numbers).
         ConfigurationError: numbers out of range.
 
     Example:
@@ -154,7 +154,7 @@ def _features(images, features):
     values = np.asarray(ops.convert_to_numpy(features(images)), "float64")
     if values.ndim != 2 or len(values) != len(images):
         raise DataError(
-            f"Expected features ({len(images)}, numbers). Received: {values.shape}. Flatten them to one row an image."
+            f"Expected features ({len(images)}, numbers). Received: {values.shape}. Flatten them to one row per image."
         )
     if not np.isfinite(values).all():
         raise DataError(

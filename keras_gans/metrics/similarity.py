@@ -1,7 +1,7 @@
-"""How alike two images are, pixel by pixel (PSNR) and in structure (SSIM), and how alike a model's samples are.
+"""How similar two images are, pixel by pixel (PSNR) and in structure (SSIM), and how similar a model's samples are.
 
-A pair is one real and one generated image at the same place of their arrays, as for reconstructions and translations.
-Of samples that have no counterpart, `ms_ssim_diversity` compares pairs among themselves.
+A pair is one real and one generated image at the same index of their arrays, as for reconstructions and translations.
+For samples without a counterpart, `ms_ssim_diversity` compares pairs of samples.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ WINDOW = np.exp(-(np.arange(-5.0, 6.0) ** 2) / (2.0 * 1.5**2))  # 11 pixels, sta
 WINDOW /= WINDOW.sum()
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])  # of the scales, the finest first
-BATCH = 64  # pairs that are compared at once
+BATCH = 64  # pairs per batch
 
 
 def psnr(*, real, fake):
@@ -24,10 +24,10 @@ def psnr(*, real, fake):
         real, fake: pairs of images, (N, height, width, channels), uint8 or floats in [-1, 1].
 
     Returns:
-        float64 (N,); infinite where the two images are equal.
+        float64 (N,); infinite if the two images are equal.
 
     Raises:
-        DataError: images that are none, of two shapes, or of another range.
+        DataError: no images, or images of two shapes or of another range.
 
     Example:
 
@@ -43,8 +43,8 @@ def ssim(*, real, fake):
 
     In a window around each pixel, with means m, variances v and covariance c of the two images' grey levels,
     SSIM = (2 m1 m2 + C1) (2 c + C2) / ((m1^2 + m2^2 + C1) (v1 + v2 + C2)), C1 = (0.01 255)^2, C2 = (0.03 255)^2.
-    The windows are Gaussian, 11 x 11 pixels, of standard deviation 1.5, at the places where they are whole; the result
-    is the mean over these and over the channels.
+    The windows are Gaussian, 11 x 11 pixels, of standard deviation 1.5, at all positions where they fit in the image.
+    The result is the mean over these positions and over the channels.
 
     Args:
         real, fake: pairs of images, (N, height, width, channels) of 11 pixels or more a side, uint8 or floats in
@@ -54,7 +54,7 @@ def ssim(*, real, fake):
         float64 (N,) in [-1, 1].
 
     Raises:
-        DataError: images that are none, of two shapes, of another range, or smaller than the window.
+        DataError: no images, or images of two shapes, of another range, or smaller than the window.
 
     Example:
 
@@ -80,9 +80,9 @@ def ms_ssim(*, real, fake):
     windows and channels (see `ssim`), 0 where it is negative, to the power of the scale's weight: 0.0448, 0.2856,
     0.3001, 0.2363, 0.1333.
 
-    Images whose smaller side has 176 pixels have five scales; 88 have four, 44 three, 22 two and 11 one, with as many
-    of the weights divided by their sum. (The published code of ProGAN shrinks the window instead: below 176 pixels its
-    numbers are others.) Compare numbers of one image size only.
+    Images whose smaller side has 176 pixels have five scales; with 88 there are four, with 44 three, with 22 two and
+    with 11 one. The weights of these scales are divided by their sum. (ProGAN's published code shrinks the window
+    instead, so its numbers differ below 176 pixels.) Compare only numbers of one image size.
 
     Args:
         real, fake: pairs of images, (N, height, width, channels) of 11 pixels or more a side, uint8 or floats in
@@ -92,7 +92,7 @@ def ms_ssim(*, real, fake):
         float64 (N,) in [0, 1].
 
     Raises:
-        DataError: images that are none, of two shapes, of another range, or smaller than the window.
+        DataError: no images, or images of two shapes, of another range, or smaller than the window.
 
     Example:
 
@@ -110,21 +110,21 @@ def ms_ssim(*, real, fake):
 
 
 def ms_ssim_diversity(*, fake, pairs=10_000, seed=0):
-    """The mean MS-SSIM of random pairs of different samples: the higher, the less diverse.
+    """The mean MS-SSIM of random pairs of different samples; higher is less diverse.
 
-    The number means something beside that of as many real images of the same kind: above it, the samples are more alike
-    than the data, as where a generator collapses. It is meant for samples of one class.
+    Compare the number with that of the same number of real images: above it, the samples are more alike than the data,
+    as when a generator collapses. It is meant for samples of one class.
 
     Args:
         fake: samples (N, height, width, channels), two or more of 11 pixels or more a side, uint8 or floats in [-1, 1].
-        pairs: how many, 1 or more; a pair may come more than once.
-        seed: whole number, names the pairs.
+        pairs: number of pairs, 1 or more; a pair may be drawn more than once.
+        seed: whole number that determines the pairs.
 
     Returns:
         A float in [0, 1].
 
     Raises:
-        DataError: fewer than two images, or such as `ms_ssim` refuses.
+        DataError: fewer than two images, or images that `ms_ssim` refuses.
         ConfigurationError: no pairs.
 
     Example:
@@ -155,11 +155,11 @@ def _of_pairs(measure, real, fake):
 
 
 def _scales(images):
-    """How many scales have room for a window."""
+    """The number of scales at which a window fits."""
     side = min(images.shape[1:3])
     if side < len(WINDOW):
         raise DataError(
-            f"Expected images of {len(WINDOW)} pixels or more a side, the window's. Received: {images.shape[1:3]}. "
+            f"Expected images of {len(WINDOW)} pixels or more a side, like the window. Received: {images.shape[1:3]}. "
             "Use psnr, or enlarge the images."
         )
     return sum(side // 2**scale >= len(WINDOW) for scale in range(len(WEIGHTS)))
@@ -185,7 +185,7 @@ def _ms_ssim(real, fake, weights):
 
 
 def _terms(real, fake):
-    """SSIM's two factors at each place of a window: luminance; contrast and structure."""
+    """SSIM's two factors at each position of the window: luminance, and contrast and structure."""
     mean1, mean2 = _window(real), _window(fake)
     variances = (_window(real**2) - mean1**2) + (_window(fake**2) - mean2**2)
     covariance = _window(real * fake) - mean1 * mean2
@@ -194,7 +194,7 @@ def _terms(real, fake):
 
 
 def _window(images):
-    """The Gaussian mean around each place that has a whole window."""
+    """The Gaussian mean around each position where the window fits."""
     height, width = (side - len(WINDOW) + 1 for side in images.shape[1:3])
     images = sum(weight * images[:, k : k + height] for k, weight in enumerate(WINDOW))
     return sum(weight * images[:, :, k : k + width] for k, weight in enumerate(WINDOW))

@@ -1,7 +1,7 @@
 """The sliced Wasserstein distance between patches of images, on each level of their Laplacian pyramids.
 
-It compares the textures of two sets of images at each scale without a feature network, so it can be computed anywhere
-and on images of any channels. The numbers depend on how many images there are: compare with those of as many held-out
+It compares the textures of two sets of images at each scale without a feature network, so it works everywhere and for
+any number of channels. The numbers depend on the number of images: compare with those of the same number of held-out
 real images.
 """
 
@@ -15,9 +15,9 @@ from keras_gans.metrics.levels import checked_pairs, grey_levels
 BINOMIAL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 SMALLEST = 16  # pixels of the coarsest level's smaller side
 PATCH = 7  # pixels of a patch's side
-BATCH = 250  # images whose pyramids are in memory at once
-GROUP = 16  # directions that all patches are projected on at once
-FLAT = 1e-4  # grey levels of standard deviation below which a channel is constant but for float32's rounding
+BATCH = 250  # images per batch of pyramids
+GROUP = 16  # directions per batch of projections
+FLAT = 1e-4  # standard deviation in grey levels below which a channel is constant up to float32 rounding
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class SlicedWasserstein:
 
     Args:
         sizes: (height, width) of each level in pixels, the finest first.
-        distances: of each level, times 1000 as published, 0 or more.
-        mean: of `distances`.
+        distances: the distance of each level, times 1000 as in the paper, 0 or more.
+        mean: mean of `distances`.
     """
 
     sizes: tuple
@@ -38,29 +38,30 @@ class SlicedWasserstein:
 def sliced_wasserstein_distance(*, real, fake, patches=128, directions=512, seed=0):
     """How far the patches of generated images are from those of real ones, scale by scale.
 
-    Each image becomes a Laplacian pyramid down to 16 pixels. From each level come random patches of 7 x 7 pixels, which
-    are normalised to mean 0 and standard deviation 1 in each channel over all patches of their set. The distance of two
-    sets of patches is that of their projections on a line, the mean of |difference| of the sorted values, averaged
-    over random directions.
+    Each image becomes a Laplacian pyramid down to 16 pixels. Random patches of 7 x 7 pixels are taken from each level
+    and normalised to mean 0 and standard deviation 1 in each channel over all patches of their set. The distance
+    between two sets of patches is the mean |difference| of their sorted projections on a line, averaged over random
+    directions.
 
-    Since each set is normalised by itself, a shift or a contrast that all images of one set share changes nothing.
-    A channel that is constant in a whole set, as in a collapse to one color, is all 0.
+    Each set is normalised separately, so a shift or a contrast that all images of a set share has no effect. A channel
+    that is constant in a whole set, as in a collapse to one color, becomes 0.
 
     Published numbers use 16 384 images of each set in uint8, as `generate` returns them, and 4 repeats of 128
-    directions; their mean is that of 512. Memory is that of one level's patches in float64: 8 x 49 `patches` channels
-    bytes an image, of both sets.
+    directions; their mean is that of 512. The memory needed is one level's patches of both sets in float64: 8 x 49 x
+    `patches` x channels bytes per image.
 
     Args:
-        real, fake: as many images (N, height, width, channels) of 16 pixels or more a side, uint8 or floats in [-1, 1].
-        patches: of each image and level, 1 or more.
-        directions: 1 or more.
-        seed: whole number, names the places of the patches and the directions.
+        real, fake: the same number of images (N, height, width, channels), 16 pixels or more a side, uint8 or floats in
+            [-1, 1].
+        patches: number of patches per image and level, 1 or more.
+        directions: number of directions, 1 or more.
+        seed: whole number that determines the positions of the patches and the directions.
 
     Returns:
         A `SlicedWasserstein`.
 
     Raises:
-        DataError: images that are none, of two shapes, of another range, or smaller than 16 pixels.
+        DataError: no images, or images of two shapes, of another range, or smaller than 16 pixels.
         ConfigurationError: no patches or no directions.
 
     Example:
@@ -88,7 +89,7 @@ def sliced_wasserstein_distance(*, real, fake, patches=128, directions=512, seed
 
 
 def pyramid_down(images):
-    """Images of half the size: the 5 x 5 binomial filter with mirrored borders, and of that every second pixel.
+    """Images of half the size: the 5 x 5 binomial filter with mirrored borders, then every second pixel.
 
     Args:
         images: floats (N, height, width, channels), 3 pixels or more a side.
@@ -104,7 +105,7 @@ def pyramid_up(images, size):
 
     Args:
         images: floats (N, height, width, channels).
-        size: (height, width) of the result; `pyramid_down` of it has the images' size.
+        size: (height, width) of the result; `pyramid_down` of it gives the images' size.
 
     Returns:
         (N, *size, channels).
@@ -121,7 +122,7 @@ def laplacian_pyramid(images, levels):
 
     Args:
         images: floats (N, height, width, channels).
-        levels: how many, 1 or more.
+        levels: number of levels, 1 or more.
 
     Returns:
         A list of arrays, the finest first, each half the size of the one before.
@@ -135,11 +136,11 @@ def laplacian_pyramid(images, levels):
 
 
 def projected_distance(real, fake, directions, rng):
-    """The mean over random directions of the distance, |difference| of sorted values, of two sets' projections.
+    """The mean |difference| of two sets' sorted projections, averaged over random directions.
 
     Args:
-        real, fake: (N, numbers), as many rows.
-        directions: how many.
+        real, fake: (N, numbers), with the same number of rows.
+        directions: number of directions.
         rng: NumPy generator of the directions, uniform on the sphere.
 
     Returns:
@@ -167,7 +168,7 @@ def _sizes(size):
 
 
 def _descriptors(images, level, sizes, patches, rng):
-    """Normalised patches of one level, (N patches, channels 49)."""
+    """Normalised patches of one level, (N * patches, channels * 49)."""
     count, channels = len(images), images.shape[-1]
     height, width = sizes[level]
     rows = rng.integers(height - PATCH + 1, size=(count, patches))

@@ -1,28 +1,28 @@
-"""Measures of generated text."""
+"""Metrics of generated text."""
 
 import numpy as np
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans_core.checks import is_whole
 
 
 def ngram_divergence(*, real, fake, n):
     """The Jensen-Shannon divergence, in bits, between the n-grams of two sets of lines.
 
-    JS = KL(p | m) / 2 + KL(q | m) / 2 with m = (p + q) / 2, p and q the frequencies of all runs of n characters within
-    a line, the padding included. It is 0 for the same frequencies, and 1 where no n-gram is in both sets. The paper
-    reports n = 1 to 4 for 640 generated lines against all lines of the data; the number depends on how many lines there
-    are, so compare it with that of as many held-out lines.
+    JS = KL(p | m) / 2 + KL(q | m) / 2 with m = (p + q) / 2, where p and q are the frequencies of all runs of n
+    characters within a line, including the padding. It is 0 for equal frequencies, and 1 if no n-gram is in both sets.
+    The paper reports n = 1 to 4 for 640 generated lines against all lines of the data. The number depends on the number
+    of lines, so compare it with that of the same number of held-out lines.
 
     Args:
-        real, fake: ids of characters, integers from 0 on, (N, length) and (M, length of its own).
-        n: characters a run, 1 or more.
+        real, fake: ids of characters, integers from 0 on, (N, length) and (M, length); the lengths may differ.
+        n: characters per run, 1 or more.
 
     Returns:
         A float in [0, 1].
 
     Raises:
-        DataError: no lines, or something else than ids.
+        DataError: no lines, or lines that are not ids.
         ConfigurationError: n below 1, longer than a line, or too large to count with 63 bits: above 7 for 256
             characters.
 

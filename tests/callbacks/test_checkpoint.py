@@ -1,9 +1,12 @@
+import io
 import math
 import os
 import shutil
 import signal
 import time
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -37,6 +40,19 @@ def all_four(folder, **options):
         SampleGrid(folder / "samples", rows=2, timelapse="timelapse.png"),
         Checkpoint(folder, **options),
     ]
+
+
+def as_before(content):
+    """A .keras file whose averages are named as version 0.1.0 named them."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            weights = io.BytesIO(source.read(name))
+            if name.endswith(".h5"):
+                with h5py.File(weights, "r+") as file:
+                    file.move("ema", "ema_generator")
+            copy.writestr(name, weights.getvalue())
+    return target.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +302,16 @@ def test_without_a_readable_checkpoint_there_is_an_error(two_epochs, tmp_path):
     for missing in (tmp_path / "nowhere", tmp_path / "checkpoint.keras"):
         with pytest.raises(CheckpointError, match="Expected.*Received: checkpoint.keras is not.*Give the"):
             resume(missing)
+
+
+def test_a_checkpoint_of_version_0_1_0_says_that_it_is_one(make, two_epochs):
+    """Its average of the weights was a network; here its name alone is."""
+    make(ema_decay=0.9).save(two_epochs / "checkpoint.keras")
+    shutil.copy(two_epochs / "checkpoint.keras", two_epochs / "checkpoint-previous.keras")
+    for path in two_epochs.glob("*.keras"):
+        path.write_bytes(as_before(path.read_bytes()))
+    with pytest.raises(CheckpointError, match="holds a DCGAN with a moving average that is a network.*Train it again"):
+        resume(two_epochs)
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_training(make, tmp_path):

@@ -10,7 +10,7 @@ from keras import layers, ops
 import keras_gans as kg
 from keras_gans import engine
 from keras_gans.callbacks import Checkpoint, GANDoctor, HistoricalAveraging, Sickness, resume
-from keras_gans.callbacks.doctor import SIGNALS, WINDOW, _of_logits, _signs
+from keras_gans.callbacks.doctor import SIGNALS, WINDOW, _of_logits, _same_noise, _signs
 from keras_gans.errors import ConfigurationError, DataError, OutputError
 from keras_gans.images import to_float
 
@@ -31,6 +31,13 @@ class Scripted(GANDoctor):
 
     def _examine(self, logs):
         return {**dict.fromkeys(self._names, 0.0), **next(self.signals)}
+
+
+class Scores(GANDoctor):
+    """A doctor that asks for no gradients."""
+
+    def _gradient(self, loss):
+        return 1.0
 
 
 class Record(keras.callbacks.Callback):
@@ -116,9 +123,12 @@ def test_the_signals_of_a_model_by_hand(make, batches):
     def array(tensor):
         return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
-    real, fake = to_float(REAL), gan.generator(gan.noise(8, seed=0), training=False)
+    real, made = to_float(REAL), gan.generator(gan.noise(8, seed=0), training=False)
+    with _same_noise(gan):
+        latents = gan.latents_like(REAL, training=False)
+    fake = gan.generator(latents, training=False)
     logits = [array(gan.discriminator(images, training=False))[:, 0] for images in (real, fake, to_float(HELD_OUT))]
-    rounded = np.round((array(fake) + 1) * 127.5) / 127.5 - 1
+    rounded = np.round((array(made) + 1) * 127.5) / 127.5 - 1
     expected = {
         "finite": 1.0,
         "oscillation": 0.0,
@@ -129,9 +139,8 @@ def test_the_signals_of_a_model_by_hand(make, batches):
 
     def gradient(of_logits):
         variables = gan.generator.trainable_variables
-        fakes = gan.noise(8, seed=0)
         loss = engine.value_and_grad(
-            lambda: ops.mean(of_logits(gan.discriminator(gan.generator(fakes, training=False)))), variables
+            lambda: ops.mean(of_logits(gan.discriminator(gan.generator(latents, training=False)))), variables
         )
         return np.sqrt(sum(np.square(array(slope)).sum() for slope in loss[1]))
 
@@ -293,7 +302,7 @@ def test_a_verdict_may_roll_back(in_a_file, make, batches, tmp_path):
 
     def restored(gan):
         optimizers = [v for o in (gan.g_optimizer, gan.d_optimizer) for v in o.variables if v.name != "learning_rate"]
-        return values([*gan.generator.weights, *gan.discriminator.weights, *gan.ema_generator.weights, *optimizers])
+        return values([*gan.generator.weights, *gan.discriminator.weights, *gan.ema.weights, *optimizers])
 
     def slower(epoch, logs):
         gan.g_optimizer.learning_rate.assign(1e-4 / (1 + epoch))
@@ -399,10 +408,25 @@ def tiny(variant):
     if variant is kg.CoGAN:
         networks = kg.models.cogan
         return kg.CoGAN(
-            networks.build_generator((8, 8, 1), 4, filters=(4, 4)),
-            networks.build_discriminator((8, 8, 1), filters=(4, 4), units=8, kernel_size=2),
+            networks.build_generators((8, 8, 1), 4, filters=(4, 4)),
+            networks.build_discriminators((8, 8, 1), filters=(4, 4), units=8, kernel_size=2),
             seed=5,
         )
+    if variant is kg.CGAN:
+        networks = kg.models.cgan
+        return kg.CGAN(
+            networks.build_generator((8, 8, 1), 4, 3, units=(4, 4, 8)),
+            networks.build_discriminator((8, 8, 1), 3, units=(4, 4, 4), pieces=(2, 2, 2)),
+            label_space=kg.data.Classes(3),
+            seed=5,
+        )
+    if variant is kg.Pix2Pix:
+        source, seeds, target = keras.Input((8, 8, 1)), keras.Input((), dtype="int32"), keras.Input((8, 8, 1))
+        number = layers.Reshape((1,))(ops.cast(seeds, "float32") / 2.0**31)
+        noise = layers.Reshape((8, 8, 1))(layers.Dense(64)(number))
+        made = layers.Conv2D(1, 3, padding="same", activation="tanh")(source + noise)
+        logits = layers.Conv2D(1, 3)(layers.Concatenate()([source, target]))
+        return kg.Pix2Pix(keras.Model([source, seeds], made), keras.Model([source, target], logits), seed=5)
     if variant is kg.GRAN:
         networks = kg.models.gran
         return kg.GRAN(
@@ -411,11 +435,11 @@ def tiny(variant):
             seed=5,
         )
     if variant in (kg.ALI, kg.BiGAN):
-        networks = kg.models.ali
+        networks = kg.models.bi_gan
         return variant(
-            networks.build_dense_generator((8, 8, 1), 4, units=8),
-            networks.build_dense_discriminator((8, 8, 1), 4, units=8),
-            networks.build_dense_encoder((8, 8, 1), 4, units=8),
+            networks.build_generator((8, 8, 1), 4, units=8),
+            networks.build_discriminator((8, 8, 1), 4, units=8),
+            networks.build_encoder((8, 8, 1), 4, units=8),
             seed=5,
         )
     if variant is kg.GLO:
@@ -440,41 +464,68 @@ def tiny(variant):
 
 VARIANTS = [kg.GAN, kg.WGAN, kg.WGANGP, kg.WGANGPText, kg.LSGAN, kg.FGAN, kg.DRAGAN, kg.SNGAN, kg.PacGAN]
 VARIANTS += [kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN, kg.VEEGAN, kg.GLO, kg.CoGAN, kg.GRAN, kg.ALI, kg.BiGAN]
+VARIANTS += [kg.CGAN, kg.Pix2Pix]
 SAMPLES = {"finite", "diversity", "oscillation"}
+
+
+def examples(variant):
+    """What the variant learns from, and as many again or fewer that it does not see."""
+    classes = np.arange(8) % 3
+    if variant is kg.WGANGPText:
+        return [np.random.default_rng(n).integers(0, 5, (n, 8)).astype("uint8") for n in (8, 6)]
+    named = {
+        kg.CoGAN: lambda images: {"first": images, "second": images[::-1]},
+        kg.CGAN: lambda images: {"images": images, "labels": classes[: len(images)]},
+        kg.ImprovedGAN: lambda images: {"images": images, "labels": classes[: len(images)]},
+        kg.GLO: lambda images: {"images": images, "indices": np.arange(len(images))},
+        kg.Pix2Pix: lambda images: {"sources": images[::-1], "targets": images},
+    }.get(variant, lambda images: images)
+    return [named(images) for images in (REAL, HELD_OUT)]
 
 
 @slow_on_jax
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_examines_every_variant_and_changes_nothing(variant):
     watched, plain = tiny(variant), tiny(variant)
-    images, held_out, labels = REAL, HELD_OUT, np.arange(8) % 3
-    if variant is kg.WGANGPText:
-        images, held_out = (np.random.default_rng(n).integers(0, 5, (n, 8)).astype("uint8") for n in (8, 6))
-    if variant is kg.CoGAN:
-        images, held_out = (np.stack([x, x[::-1]], axis=1) for x in (images, held_out))
+    real, held_out = examples(variant)
     histories = []
-    for gan, callbacks in ((watched, [GANDoctor(images, held_out)]), (plain, [])):
+    for gan, callbacks in ((watched, [GANDoctor(real, held_out)]), (plain, [])):
         gan.compile()
-        histories.append(gan.fit(images, labels, batch_size=8, epochs=2, shuffle=False, verbose=0, callbacks=callbacks))
+        histories.append(gan.fit(real, batch_size=8, epochs=2, shuffle=False, verbose=0, callbacks=callbacks))
     assert equal(state(watched), state(plain))
     signals = {name[len("doctor/") :] for name in histories[0].history if name.startswith("doctor/")}
     missing = set(SIGNALS) - SAMPLES if variant in (kg.VEEGAN, kg.ALI, kg.BiGAN, kg.GLO) else set()
-    without_slope = (kg.UnrolledGAN, kg.ImprovedGAN, kg.InfoGAN, kg.CoGAN)
-    missing |= {"g_gradient", "g_slope"} if variant in without_slope else set()
     assert signals == set(SIGNALS) - missing
     assert all(np.isfinite(histories[0].history[f"doctor/{name}"]).all() for name in signals)
     if variant in (kg.WGAN, kg.WGANGP, kg.WGANGPText):
         assert histories[0].history["doctor/g_slope"] == pytest.approx([1.0, 1.0])  # the loss is the mean score
 
 
-def test_each_of_cogans_logits_counts():
-    """Half of them are right where one domain's are, however large the other's."""
-    images = keras.Input((2, 8, 8, 1))
-    logits = keras.layers.Dense(2, kernel_initializer="zeros", bias_initializer=lambda *_, **__: [9.0, -1.0])
-    gan = kg.CoGAN(tiny(kg.CoGAN).generator, keras.Model(images, logits(keras.layers.Flatten()(images))), seed=0)
+def test_without_the_labels_of_a_conditional_model_the_samples_are_judged(batches):
+    gan = tiny(kg.CGAN)
     gan.compile()
-    pairs = np.stack([REAL, REAL[::-1]], axis=1)
-    history = gan.fit(pairs, batch_size=8, verbose=0, callbacks=[GANDoctor(pairs)], steps_per_epoch=1).history
+    labelled = kg.data.Batches(batches.images, np.arange(len(batches.images)) % 3, batch_size=8)
+    history = fit(gan, labelled, [GANDoctor(REAL, HELD_OUT)]).history
+    assert {name for name in SIGNALS if f"doctor/{name}" in history} == SAMPLES
+    with pytest.raises(DataError, match="Received: 8 images and 3 labels"):
+        fit(gan, labelled, [GANDoctor({"images": REAL, "labels": [0, 1, 2]})])
+
+
+def test_a_translations_samples_are_compared_with_the_targets():
+    gan = tiny(kg.Pix2Pix)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    pairs = {"sources": REAL, "targets": REAL // 2}
+    history = gan.fit(pairs, batch_size=8, verbose=0, callbacks=[GANDoctor(pairs)]).history
+    made = gan.sample(sources=REAL, seeds=gan.draw("seeds", 8, seed=0))["targets"]
+    spreads = [np.sqrt(images.astype("float64").var(axis=0).sum()) for images in (made, pairs["targets"])]
+    assert history["doctor/diversity"][0] == pytest.approx(spreads[0] / spreads[1], rel=1e-4)
+
+
+def test_each_logit_of_an_example_counts(make, batches):
+    """Half of them are right where one's are, however large the other's."""
+    gan = make()
+    gan.batch_scores = lambda images: (np.tile([[9.0, -1.0]], (8, 1)), np.tile([[9.0, -1.0]], (8, 1)))
+    history = fit(gan, batches, [Scores(REAL)]).history
     assert history["doctor/real_accuracy"] == history["doctor/fake_accuracy"] == [0.5]
 
 
@@ -514,8 +565,8 @@ def test_arguments_that_cannot_be_are_refused(options):
     "options, message",
     [
         ({"real": REAL[:, :4]}, "shape"),
-        ({"real": REAL[:1]}, "Expected real to be 2 images or more. Received: 1"),
-        ({"real": np.repeat(REAL[:1], 4, axis=0)}, "images that differ"),
+        ({"real": REAL[:1]}, "Expected real to be 2 examples or more. Received: 1"),
+        ({"real": np.repeat(REAL[:1], 4, axis=0)}, "examples that differ"),
         ({"real": REAL, "held_out": REAL[:0]}, "at least one image"),
     ],
 )

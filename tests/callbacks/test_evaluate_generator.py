@@ -118,3 +118,22 @@ def test_a_reference_of_another_shape_is_refused_before_training(make, batches):
     evaluator = kg.metrics.Evaluator(other, kg.metrics.pixels((16, 16, 1)), "kid")
     with pytest.raises(DataError, match="reference's shape"):
         make().fit(batches, callbacks=[EvaluateGenerator(evaluator)], verbose=0)
+
+
+def test_inputs_that_cannot_be_drawn_are_given_and_an_output_is_chosen(batches, images):
+    """A network that returns its sources, whose pairs are measured against themselves."""
+    sources, seeds = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    nothing = keras.layers.Reshape((1, 1, 1))(0.0 * keras.ops.cast(seeds, "float32"))
+    made = keras.layers.Conv2D(1, 1, kernel_initializer="ones")(sources) + nothing
+    target = keras.Input((8, 8, 1))
+    logits = keras.layers.Conv2D(1, 3)(keras.layers.Concatenate()([sources, target]))
+    gan = kg.Pix2Pix(keras.Model([sources, seeds], made), keras.Model([sources, target], logits))
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    pairs = {"sources": images[:8], "targets": images[:8]}
+    evaluator = kg.metrics.Evaluator(images, kg.metrics.pixels(images.shape[1:]), "kid")
+    measured = EvaluateGenerator(evaluator, samples=26, inputs={"sources": images}, output="targets")
+    gan.fit(pairs, batch_size=8, callbacks=[measured], verbose=0)
+    assert measured.measurements[0][1] == evaluator(images)
+    for options, message in ((dict(), "sources, which cannot be drawn"), (dict(output="images"), "an output out of")):
+        with pytest.raises(ConfigurationError, match=message):
+            gan.fit(pairs, batch_size=8, callbacks=[EvaluateGenerator(evaluator, **options)], verbose=0)

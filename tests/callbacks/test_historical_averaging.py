@@ -5,7 +5,8 @@ from contract import BACKEND, equal, largest_difference, training_state, values
 
 from keras_gans.callbacks import HistoricalAveraging
 from keras_gans.errors import ConfigurationError
-from keras_gans.model import PLAYERS
+
+PLAYERS = ("generator", "discriminator")
 
 
 class Trajectory(keras.callbacks.Callback):
@@ -40,7 +41,7 @@ def count(gan, player):
 
 
 def hooks(gan):
-    return [key for table in (gan.penalties, gan.after_update) for player in PLAYERS for key in table[player]]
+    return [key for table in (gan.penalties, gan.after_step) for player in PLAYERS for key in table[player]]
 
 
 def test_the_mean_is_that_of_the_whole_trajectory(make, batches):
@@ -192,7 +193,15 @@ def test_weights_that_cannot_be_are_refused(weight):
         HistoricalAveraging(weight)
 
 
-@pytest.mark.parametrize("players", ["generator", (), ("critic",), ("generator", "critic")], ids=str)
-def test_unknown_players_are_refused(players):
+@pytest.mark.parametrize("players", ["generator", ()], ids=str)
+def test_what_is_no_tuple_of_players_is_refused(players):
     with pytest.raises(ConfigurationError, match="players"):
         HistoricalAveraging(players=players)
+
+
+@pytest.mark.parametrize("players", [("critic",), ("generator", "critic")], ids=str)
+def test_players_that_the_model_does_not_have_are_refused_before_training(players, make, batches):
+    gan = make()
+    with pytest.raises(ConfigurationError, match="players from generator, discriminator.*DCGAN.*critic"):
+        gan.fit(batches, verbose=0, callbacks=[HistoricalAveraging(players=players)])
+    assert int(gan.step) == 0

@@ -21,7 +21,7 @@ class Targets(keras.callbacks.Callback):
         def hook():
             self.traces += 1
 
-        model.after_update["generator"]["traces"] = hook
+        model.after_step["generator"]["traces"] = hook
 
     def on_train_batch_end(self, batch, logs=None):
         self.seen.append(float(self.model.real_target))

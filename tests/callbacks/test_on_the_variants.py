@@ -42,7 +42,8 @@ def tiny(variant, rate):
 def examples(variant, batches):
     """As many batches of what the variant learns from; the images' labels are ImprovedGAN's alone to look at."""
     if variant is kg.WGANGPText:
-        return kg.data.Batches(np.random.default_rng(0).integers(0, 4, (26, 16)).astype("uint8"), batch_size=8, seed=2)
+        tokens = np.random.default_rng(0).integers(0, 4, (26, 16)).astype("uint8")
+        return kg.data.Batches(tokens=tokens, batch_size=8, seed=2)
     return kg.data.Batches(batches.images, np.arange(26) % 3, batch_size=8, seed=2)
 
 
@@ -84,7 +85,7 @@ def test_a_smoothed_target_changes_the_loss_as_derived(variant, batches):
         gan.fit(batches, verbose=0, callbacks=callbacks).history["d_loss"][0]
         for gan, callbacks in ((plain, []), (smoothed, [LabelSmoothing(0.75)]))
     ]
-    real = [to_float(batches.at(step)[0]) for step in range(3)]
+    real = [to_float(batches.at(step)["images"]) for step in range(3)]
     logits = np.concatenate(
         [
             keras.ops.convert_to_numpy(plain.discriminator(pack(images, 2) if variant is kg.PacGAN else images))

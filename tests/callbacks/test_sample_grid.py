@@ -5,6 +5,7 @@ from contract import equal, training_state
 from PIL import Image, ImageSequence
 
 import keras_gans as kg
+from keras_gans import sampling
 from keras_gans.callbacks import GANMonitor, SampleGrid
 from keras_gans.errors import ConfigurationError, OutputError
 
@@ -87,27 +88,22 @@ def test_sampling_changes_no_training(make, batches, tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("name", ["timelapse.gif", "timelapse.png"])
-def test_the_timelapse_shows_the_pictures_in_order(name, channels, tmp_path):
+def test_the_timelapse_shows_the_pictures_in_order(name, channels, tmp_path, monkeypatch):
     """Drawn by hand, without training: flat colours, which a GIF's palette holds exactly."""
+    levels = iter([30, 90, 200])
 
-    class Painter:
-        def __init__(self):
-            self.levels = iter([30, 90, 200])
+    def sheet(model, rows, columns, seed):
+        level = next(levels)
+        image = np.full((8, 8, channels), level, "uint8")
+        if channels == 4:
+            image[..., 3] = 255
+            image[: level // 30, :, 3] = 0  # a growing transparent part, which must not show the one before
+        return image
 
-        def sheet(self, rows, columns, seed):
-            level = next(self.levels)
-            images = np.full((rows * columns, 8, 8, channels), level, "uint8")
-            if channels == 4:
-                images[..., 3] = 255
-                images[:, : level // 30, :, 3] = 0  # a growing transparent part, which must not show the one before
-            return images
-
-        def picture(self, samples, columns):
-            return kg.images.grid(samples, columns)
-
-    painter, grid = Painter(), SampleGrid(tmp_path, rows=1, timelapse=name, milliseconds=50)
+    monkeypatch.setattr(sampling, "sheet", sheet)
+    grid = SampleGrid(tmp_path, rows=1, timelapse=name, milliseconds=50)
     grid.set_params({"epochs": 3})
-    grid.set_model(painter)
+    grid.set_model(object())
     grid.on_train_begin()
     for epoch in range(3):
         grid.on_epoch_end(epoch)
@@ -121,6 +117,25 @@ def test_the_timelapse_shows_the_pictures_in_order(name, channels, tmp_path):
         np.testing.assert_array_equal(shown[opaque], picture[opaque])
     with Image.open(tmp_path / name) as moving:
         assert moving.info["duration"] == 50 and moving.info["loop"] == 0
+
+
+def test_a_translation_shows_what_it_was_given_its_output_and_its_target(tmp_path):
+    """A network that negates its source, trained with rates of 0 on pairs of flat images."""
+    source, seeds = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    negated = keras.layers.Conv2D(1, 1, kernel_initializer=keras.initializers.Constant(-1.0))(source)
+    nothing = keras.layers.Reshape((1, 1, 1))(0.0 * keras.ops.cast(seeds, "float32"))
+    target = keras.Input((8, 8, 1))
+    logits = keras.layers.Conv2D(1, 3)(keras.layers.Concatenate()([source, target]))
+    gan = kg.Pix2Pix(keras.Model([source, seeds], negated + nothing), keras.Model([source, target], logits))
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    levels = np.array([10, 20, 30], "uint8")
+    sources = np.tile(levels[:, None, None, None], (1, 8, 8, 1))
+    pairs = {"sources": sources, "targets": np.full((3, 8, 8, 1), 99, "uint8")}
+    gan.fit(pairs, batch_size=3, verbose=0, callbacks=[SampleGrid(tmp_path, rows=2, columns=2)])
+    with Image.open(tmp_path / "epoch_0001.png") as picture:
+        shown = np.asarray(picture)[::8, ::8]
+    rows = [[given, 255 - given, 99] for given in (10, 20, 30, 10)]  # the examples are repeated
+    np.testing.assert_array_equal(shown, [rows[0] + rows[1], rows[2] + rows[3]])
 
 
 def test_a_resumed_runs_timelapse_is_complete_and_leaves_out_other_runs(make, batches, tmp_path):

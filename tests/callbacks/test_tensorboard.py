@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_gans as kg
 from keras_gans.callbacks import EvaluateGenerator, TensorBoard
 from keras_gans.errors import ConfigurationError
 from keras_gans.metrics import Evaluator, pixels
@@ -35,7 +36,7 @@ def test_samples_and_numbers_are_written(make, batches, images, tmp_path):
     width, height, encoded = pictures[-1][1]
     assert (int(width), int(height)) == (24, 24)
     shown = tf.io.decode_png(encoded).numpy()
-    np.testing.assert_array_equal(shown[..., :1], gan.picture(gan.generate(9, seed=4), 3))
+    np.testing.assert_array_equal(shown[..., :1], kg.images.grid(gan.generate(9, seed=4), 3))
     curve = tensors(tmp_path / "validation")["epoch_kid"]
     assert [float(value) for _, value in curve] == pytest.approx(history["val_kid"], rel=1e-6)
 

@@ -43,3 +43,19 @@ def test_a_model_and_its_inversion_refuse_them():
     for options in ({"learning_rate": "fast"}, {"learning_rate": 0.0}, {"feature_weight": -1.0}):
         with pytest.raises(kg.errors.ConfigurationError, match="learning_rate above 0"):
             latent.invert(gan, images, **options)
+
+
+def test_models_without_noise_are_refused():
+    gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=2)
+    gan.input_fields = {"sources": gan.output_fields["images"]}
+    images = np.zeros((2, 8, 8, 1), "uint8")
+    for tool, arguments in (
+        (latent.evaluate, ("3 - 5",)),
+        (latent.first_layer_directions, ()),
+        (latent.activation_directions, ("hidden0",)),
+        (latent.class_directions, (None, ["old"])),
+        (latent.invert, (images,)),
+        (latent.nearest, (images,)),
+    ):
+        with pytest.raises(kg.errors.UnsupportedError, match="GAN, which makes images of sources"):
+            tool(gan, *arguments)

@@ -109,7 +109,7 @@ def test_the_first_layers_directions_are_of_the_noise_where_an_affine_prior_make
     table = RNG.normal(size=(500, 6)) * [4.0, 2.0, 1.0, 0.5, 0.2, 0.0] @ axes + 3.0  # its last axis has no variance
     network = linear(RNG.normal(size=(6, 64))).generator
     model = kg.GLO(network, kg.models.glo.build_latents(500, 6), levels=1)
-    model.discriminator.layers[-1].embeddings.assign(table.astype("float32"))
+    model.latents.layers[-1].embeddings.assign(table.astype("float32"))
     model.fit_gaussian()
     mixing = ops.convert_to_numpy(model.gaussian.kernel)
     kernel = ops.convert_to_numpy(network.get_layer("first").kernel)
@@ -148,16 +148,16 @@ def test_the_first_layers_directions_leave_infogans_categories_alone():
         first_layer_directions(model, 5)
 
 
-class Normed(kg.DCGAN):
-    """Latents on the sphere: each is made of all of the noise."""
-
-    def prior(self, noise):
-        return noise / ops.sqrt(ops.sum(ops.square(noise), axis=1, keepdims=True) + 1e-6)
+def on_the_sphere(noise):
+    """Each latent is made of all of the noise."""
+    return noise / ops.sqrt(ops.sum(ops.square(noise), axis=1, keepdims=True) + 1e-6)
 
 
 def test_the_first_layers_directions_need_a_prior_that_steps_of_noise_go_through():
     network = linear(RNG.normal(size=(5, 64))).generator
-    for model in (Normed(network, None), kg.InfoGAN(network, None, categories=(3, 2), continuous=0)):
+    normed = kg.DCGAN(network, None)
+    normed.input_fields["noise"].distribution = on_the_sphere
+    for model in (normed, kg.InfoGAN(network, None, categories=(3, 2), continuous=0)):
         with pytest.raises(kg.errors.UnsupportedError, match=f"{type(model).__name__}. Use activation_directions"):
             first_layer_directions(model)
         assert activation_directions(model, "first", 2, samples=100)[0].shape == (2, 5)
@@ -194,7 +194,7 @@ def test_directions_of_a_conditional_models_noise():
     assert variances == pytest.approx([16 / 12, 4 / 12], rel=0.05)  # the latents are U[0, 1]
     with pytest.raises(kg.errors.ConfigurationError, match="Expected a label, whole numbers from 0 to 1"):
         activation_directions(model, "sum", count=2)
-    with pytest.raises(kg.errors.ConfigurationError, match="is not conditional"):
+    with pytest.raises(kg.errors.ConfigurationError, match="DCGAN takes no others. Received: labels"):
         activation_directions(linear(RNG.normal(size=(10, 64))), "first", count=2, label=1)
 
 

@@ -37,12 +37,12 @@ def test_noise_is_at_chance():
     [DIGITS, np.zeros((2, 3, 4, 4, 1), "uint8"), np.zeros((2, 2, 4, 4, 1)), np.zeros((0, 2, 4, 4, 1), "uint8")],
     ids=["images", "three", "floats", "none"],
 )
-def test_other_than_pairs_are_refused(fake):
+def test_anything_but_pairs_is_refused(fake):
     with pytest.raises(DataError, match="Expected uint8 pairs"):
         pixel_agreement(fake=fake, change=negatives)
 
 
 @pytest.mark.parametrize("change", ["edges", lambda x: x[:, :1], lambda x: x / 255.0])
-def test_other_than_changes_are_refused(change):
+def test_invalid_changes_are_refused(change):
     with pytest.raises(ConfigurationError, match="Expected"):
         pixel_agreement(fake=np.zeros((2, 2, 4, 4, 1), "uint8"), change=change)

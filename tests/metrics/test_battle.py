@@ -1,4 +1,4 @@
-"""GAM: ratios and verdicts by hand, discriminators that are known, and what is refused."""
+"""GAM: ratios and winners by hand, discriminators that are known, and what is refused."""
 
 import keras
 import numpy as np

@@ -28,7 +28,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", ["real", "fake"])
 @pytest.mark.parametrize("metric", METRICS)
-def test_what_is_no_set_of_features_is_refused(metric, name):
+def test_arrays_that_are_not_features_are_refused(metric, name):
     for bad in BAD.values():
         with pytest.raises(DataError, match=f"Expected {name} to be features: .* Flatten"):
             metric(**{"real": GOOD, "fake": GOOD, name: bad})
@@ -58,7 +58,7 @@ def test_arguments_have_names(metric):
 @pytest.mark.parametrize("metric", [kernel_distance, precision_recall, density_coverage])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "uint8", "int64"])
 def test_small_whole_numbers_are_the_same_in_every_type(metric, dtype):
-    """uint8 would wrap around where it were computed in."""
+    """Computing in uint8 would wrap around."""
     rows = np.random.default_rng(1).integers(0, 100, (2, 20, 3))
     options = {"subset_size": 10, "subsets": 3} if metric is kernel_distance else {}
     expected = metric(real=rows[0].astype("float64"), fake=rows[1].astype("float64"), **options)
@@ -93,13 +93,13 @@ def test_one_row_has_no_covariance(one):
 
 
 @pytest.mark.parametrize("options", [{"smallest": 1}, {"smallest": 20}, {"points": 1}, {"smallest": 10, "points": 12}])
-def test_sizes_that_cannot_be_are_refused(options):
-    with pytest.raises(ConfigurationError, match="the 20 fakes less one"):
+def test_invalid_sizes_are_refused(options):
+    with pytest.raises(ConfigurationError, match="the 20 fakes minus one"):
         frechet_distance_at_infinity(real=GOOD, fake=GOOD, **{"smallest": 5, **options})
 
 
 @pytest.mark.parametrize("options", [{"subset_size": 1}, {"subsets": 1}, {"real": GOOD[:1]}, {"fake": GOOD[:1]}])
-def test_subsets_that_cannot_be_are_refused(options):
+def test_invalid_subsets_are_refused(options):
     with pytest.raises(ConfigurationError, match="2 or more. .* Give more features"):
         kernel_distance(**{"real": GOOD, "fake": GOOD, **options})
 
@@ -131,7 +131,7 @@ def test_only_recall_needs_neighbors_among_the_fakes():
         ([[1.0, 0.0], [0.5, 0.49]], "a row that sums to 0.99"),
     ],
 )
-def test_what_are_no_probabilities_is_refused(probabilities, message):
+def test_rows_that_are_not_probabilities_are_refused(probabilities, message):
     with pytest.raises(DataError, match=message):
         inception_score(probabilities=probabilities, splits=1)
 

@@ -1,4 +1,4 @@
-"""Classes of images, by a classifier that says how bright they are, and by the zoo's."""
+"""Classes of images, from a classifier of brightness and from the zoo's classifier."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def pixels(digits):
 
 @pytest.mark.parametrize("as_float", [False, True])
 def test_the_class_is_the_largest_logits(brightness, as_float, monkeypatch):
-    monkeypatch.setattr(classes, "BATCH", 4)  # whole batches and a rest
+    monkeypatch.setattr(classes, "BATCH", 4)  # full batches and a remainder
     digits = np.random.default_rng(0).integers(CLASSES, size=11)
     images = pixels(digits)
     images = (images / 127.5 - 1.0).astype("float32") if as_float else images
@@ -46,8 +46,8 @@ def test_each_channel_is_judged_by_itself(brightness):
 
 def test_stacked_labels_are_what_the_judge_sees(brightness):
     digits = np.arange(50) % CLASSES
-    images, codes = kg.data.stacked_mnist((pixels(digits), digits), count=200, batch_size=200)[0]
-    np.testing.assert_array_equal(stacked_classes(brightness, images), codes)
+    batch = kg.data.stacked_mnist((pixels(digits), digits), count=200, batch_size=200)[0]
+    np.testing.assert_array_equal(stacked_classes(brightness, batch["images"]), batch["labels"])
 
 
 @pytest.mark.parametrize("judge, channels", [(predict_classes, 3), (stacked_classes, 1)])
@@ -59,7 +59,7 @@ def test_images_of_another_shape_are_an_error(brightness, judge, channels):
 
 
 def test_the_zoos_classifier_names_the_digits_that_the_zoos_gan_makes():
-    """A collapsed judge or generator fails: all ten digits, none of them half of the samples."""
+    """A collapsed classifier or generator fails: there must be all ten digits, and none in half of the samples."""
     found = predict_classes(kg.zoo.load_classifier("classifier_mnist"), kg.load("dcgan_mnist").generate(300, seed=0))
     counts = np.bincount(found, minlength=10)
     assert len(counts) == 10 and counts.min() > 0 and counts.max() < 150

@@ -1,4 +1,4 @@
-"""The evaluator: the numbers are the metrics' own, each knows its protocol, and protocols do not mix."""
+"""The evaluator: its numbers equal the metrics', each has its protocol, and protocols do not mix."""
 
 import dataclasses
 
@@ -42,7 +42,9 @@ def test_every_number_is_its_metric_on_the_features(classifier):
     }
     assert {name: number.value for name, number in found.items()} == pytest.approx(expected, rel=1e-9)
     assert list(found) == evaluator.names == list(SETTINGS)
-    assert HIGHER_IS_BETTER < {*SETTINGS, "classes", "labels", "kept", "edited", "stayed", "agreement"}
+    of_capabilities = {"classes", "labels", "kept", "edited", "stayed", "agreement", "psnr", "ssim"}
+    of_label_maps = {"pixel_accuracy", "class_accuracy", "mean_iou"}
+    assert HIGHER_IS_BETTER < {*SETTINGS, *of_capabilities, *of_label_maps}
 
 
 def test_a_protocol_names_the_data_the_features_and_the_counts():
@@ -101,7 +103,7 @@ def test_the_references_features_are_kept(tmp_path, monkeypatch, classifier):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path):
+def test_a_damaged_cache_is_rebuilt(tmp_path):
     real = some_images()
     first = Evaluator(real, pixels((16, 16, 1)), "kid", cache=tmp_path)(some_images(1))
     (path,) = tmp_path.iterdir()
@@ -130,7 +132,7 @@ def test_lines_of_another_length_are_refused():
 
 
 def test_stacked_digits_are_counted():
-    """Digits that a perfect classifier, which reads the class off one pixel, tells apart."""
+    """Digits for a perfect classifier, which reads the class from one pixel."""
     images = keras.Input((4, 4, 1))
     level = keras.ops.reshape(images[:, 0, 0, 0], (-1, 1)) * 127.5 + 127.5  # 0 to 255
     centers = np.arange(10, dtype="float32") * 25

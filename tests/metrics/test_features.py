@@ -1,4 +1,4 @@
-"""Feature extractors: what they compute, how images come to their size, and the digest that names them."""
+"""Feature extractors: what they compute, how they resize images, and the digest that identifies them."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def test_more_images_than_a_batch_come_in_order():
 
 
 def test_resizing_is_bicubic_antialiased_unrounded_and_clipped():
-    """Each channel alone as Pillow's 32-bit floats; a hard edge overshoots, and is clipped."""
+    """Each channel separately as Pillow's 32-bit floats; a hard edge overshoots and is clipped."""
     images = some_images(2, (12, 10, 3))
     made = resized(images, (6, 5))
     for image, small in zip(images, made):
@@ -98,8 +98,8 @@ def test_weights_that_cannot_be_fetched_are_a_typed_error(monkeypatch):
         inception_v3()
 
 
-@needs_tensorflow  # half a minute of building a network of Keras's
-def test_inception_takes_any_size_and_says_whose_it_is():
+@needs_tensorflow  # building Keras's network takes half a minute
+def test_inception_takes_any_size_and_names_its_weights():
     extractor = inception_v3(weights=None)
     features, probabilities = extractor.extract(some_images(1, (8, 8, 3)))
     assert features.shape == (1, 2048) and probabilities.shape == (1, 1000)

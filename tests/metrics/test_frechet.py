@@ -53,7 +53,7 @@ def test_batches_have_the_statistics_of_all(splits):
 def test_many_rows_at_once_are_split(monkeypatch):
     features = mixed(70, seed=0)
     whole = FeatureStatistics.of(features)
-    monkeypatch.setattr(frechet, "ROWS", 16)  # four parts and a rest
+    monkeypatch.setattr(frechet, "ROWS", 16)  # four parts and a remainder
     parts = FeatureStatistics.of(features)
     np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=0, atol=1e-12)
     np.testing.assert_allclose(parts.mean, whole.mean, rtol=0, atol=1e-13)
@@ -112,7 +112,7 @@ def test_two_dimensions_by_hand():
 
 
 def test_the_same_set_is_at_zero():
-    """Never below, whichever way rounding goes."""
+    """Never below zero, whatever the rounding."""
     for seed in range(20):
         features = mixed(60, seed=seed)
         assert 0.0 <= frechet_distance(real=features, fake=features) < 1e-10
@@ -129,7 +129,7 @@ def test_symmetric_and_invariant_to_a_common_rotation_and_shift():
 
 
 @pytest.mark.parametrize("counts", [(60, 45), (60, 8), (8, 60), (8, 5), (DIMENSION, DIMENSION + 1)])
-def test_it_is_that_of_general_eigenvalues(counts):
+def test_it_equals_the_route_over_general_eigenvalues(counts):
     """Below d rows the covariances are singular: their null eigenvalues, 1e-16 of the largest, have roots of 1e-8."""
     real, fake = mixed(counts[0], seed=8), mixed(counts[1], seed=9) + 0.5
     expected = by_general_eigenvalues(real, fake)
@@ -145,7 +145,7 @@ def test_it_is_that_of_general_eigenvalues(counts):
 
 
 def test_features_and_their_statistics_have_the_same_distance_below_d_rows():
-    """One takes the features for a factor of the covariance, the other its eigenvectors: 1e-8 of twice the trace."""
+    """One uses the features as a factor of the covariance, the other its eigenvectors: 1e-8 of twice the trace."""
     real, fake = mixed(9, seed=10), mixed(7, seed=11)
     with pytest.warns(FewSamplesWarning):
         thin = frechet_distance(real=real, fake=fake)
@@ -214,7 +214,7 @@ def test_covariances_with_small_eigenvalues(decades):
 # Few samples
 
 
-def test_few_samples_are_warned_of():
+def test_few_samples_give_a_warning():
     enough, few = mixed(DIMENSION + 1, seed=0), mixed(DIMENSION, seed=1)
     assert frechet_distance(real=enough, fake=enough) < 1e-10
     for name, other in (("real", "fake"), ("fake", "real")):
@@ -258,13 +258,13 @@ def test_the_line_is_a_function_of_its_arguments():
 
 
 def test_a_flat_line():
-    """Fakes that are one point are as far away in any number."""
+    """If all fakes are one point, the distance does not depend on their number."""
     real = standard(50, seed=0)
     found = frechet_distance_at_infinity(real=real, fake=np.full((40, DIMENSION), 2.0), smallest=13, points=5)
     assert found == pytest.approx(5.0 * DIMENSION, rel=1e-11)
 
 
-def test_a_line_of_two_points_is_theirs():
+def test_a_line_through_two_points_is_exact():
     """Through (1/4, D) of all four fakes and (1/3, D') of three: (4 D - 3 D') / (4 - 3) at 0."""
     real = standard(50, seed=0, dimension=1)
     fake = np.array([[0.0]] * 2 + [[1.0]] * 2)
@@ -278,7 +278,7 @@ def test_a_line_of_two_points_is_theirs():
     assert sorted(found) == pytest.approx(sorted(expected), abs=1e-9)
 
 
-def test_a_smallest_subset_below_the_dimension_is_warned_of():
+def test_a_smallest_subset_below_the_dimension_gives_a_warning():
     with pytest.warns(FewSamplesWarning, match="^the smallest subset of fake has 12 rows"):
         frechet_distance_at_infinity(real=mixed(50, seed=0), fake=mixed(50, seed=1), smallest=12)
     with pytest.warns(FewSamplesWarning, match="^real has 12 rows"):

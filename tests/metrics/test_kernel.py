@@ -1,4 +1,4 @@
-"""The kernel distance against a double loop, and what its three numbers are."""
+"""The kernel distance against a double loop, and the meaning of its three numbers."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_the_smaller_set_bounds_the_subsets():
 
 
 def test_a_set_against_itself_is_below_zero():
-    """The pairs of a row with itself are in the sum across alone: not 0."""
+    """Only the cross term has pairs of a row with itself, so the value is not 0."""
     rows = normal(12, seed=4)
     found = kernel_distance(real=rows, fake=rows, subsets=2)
     assert found.value == pytest.approx(by_loops(rows.tolist(), rows.tolist()))

@@ -1,4 +1,4 @@
-"""What the measures of images take, and refuse."""
+"""Which images the metrics accept and refuse."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_floats_and_uint8_have_the_same_levels():
     ],
     ids=["one image", "no channels", "no height", "none", "levels as floats", "integers", "nan"],
 )
-def test_what_is_no_set_of_images_is_refused(images, message):
+def test_arrays_that_are_not_images_are_refused(images, message):
     with pytest.raises(DataError, match=message):
         checked_images(images)
     for pair in ((images, IMAGES), (IMAGES, images)):
@@ -39,5 +39,5 @@ def test_what_is_no_set_of_images_is_refused(images, message):
 
 @pytest.mark.parametrize("other", [IMAGES[:3], IMAGES[:, :7], np.repeat(IMAGES, 3, axis=-1)])
 def test_two_shapes_are_refused(other):
-    with pytest.raises(DataError, match="as many real images as fake ones, of the same size"):
+    with pytest.raises(DataError, match="the same number of real and fake images, of one size"):
         checked_pairs(IMAGES, other)

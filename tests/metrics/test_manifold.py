@@ -65,8 +65,8 @@ def test_a_large_mean_changes_nothing():
 
 @pytest.mark.parametrize("dtype", ["int64", "float32"])
 @pytest.mark.parametrize("seed", range(4))
-def test_edges_are_edges(dtype, seed):
-    """Points of a lattice have many equal distances, which the loops find exactly. 8194^2 is no float32."""
+def test_points_on_an_edge_are_exact(dtype, seed):
+    """Points of a lattice have many equal distances, which the loops find exactly. 8194^2 is not exact in float32."""
     random = np.random.default_rng(seed)
     real, fake = 4097 * random.integers(0, 4, (31, 5)), 4097 * random.integers(0, 4, (23, 5))
     expected = by_loops(real, fake, 3)
@@ -83,12 +83,12 @@ def test_a_set_against_itself(dtype, scale):
 
 
 def test_copies_are_at_zero():
-    """Four copies of each: balls of radius 0 hold their edge, the copies, and nothing that is near by."""
+    """Four copies of each: balls of radius 0 contain their edge, the copies, and nothing nearby."""
     rows = np.repeat(normal(20, seed=3, dimension=300), 4, axis=0)
     assert precision_recall(real=rows, fake=rows, neighbors=3) == manifold.PrecisionRecall(precision=1.0, recall=1.0)
     near = rows + 1e-4
     assert precision_recall(real=rows, fake=near, neighbors=3) == manifold.PrecisionRecall(precision=0.0, recall=0.0)
-    for start in range(0, 80, 4):  # one by one, products are of another shape, and round in another way
+    for start in range(0, 80, 4):  # single rows give products of another shape, which round differently
         for fake in (rows, rows[start : start + 1], rows[start : start + 7]):
             found = density_coverage(real=rows, fake=fake, neighbors=3)
             assert found == manifold.DensityCoverage(density=0.0, coverage=0.0)

@@ -55,7 +55,7 @@ def test_uneven_items_look_as_if_there_were_fewer():
     assert found.support == pytest.approx(1 / -math.log(1 - found.probability))
 
 
-def test_without_duplicates_there_is_a_lower_bound_alone_and_of_duplicates_an_upper():
+def test_no_duplicates_give_only_a_lower_bound_and_only_duplicates_an_upper_one():
     none = birthday_support(fake=np.arange(500.0)[:, None], batch_size=5, threshold=0.9)
     assert (none.probability, none.support, none.interval[1]) == (0.0, math.inf, math.inf)
     high = 1.96**2 / 100 / (1 + 1.96**2 / 100)  # Wilson's bound at 0 of 100
@@ -72,7 +72,7 @@ def test_the_closest_pairs_by_loops(kind):
     fake = {"uint8": images, "floats": images / 127.5 - 1.0, "features": images.reshape(23, 6) * 1.0}[kind]
     found = birthday_support(fake=fake, batch_size=5, threshold=150.0)
     expected = []
-    for start in range(0, 20, 5):  # the rest of three is left out
+    for start in range(0, 20, 5):  # the remaining three are left out
         expected.append(
             min(
                 (math.dist(images[i].ravel().astype(float), images[j].ravel().astype(float)), i, j)
@@ -88,7 +88,7 @@ def test_the_closest_pairs_by_loops(kind):
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 2.0}, {"threshold": -1.0}])
-def test_birthdays_out_of_range_are_errors(options):
+def test_birthday_arguments_out_of_range_are_errors(options):
     with pytest.raises(ConfigurationError, match="batch_size of 2 or more and a threshold"):
         birthday_support(**{"fake": normal(10, 0), "batch_size": 5, "threshold": 0.1, **options})
 
@@ -103,7 +103,7 @@ def test_too_few_samples_for_a_batch():
 
 @pytest.mark.parametrize("block", [3, 1000])
 def test_neighbors_by_loops(block, monkeypatch):
-    monkeypatch.setattr(MODULE, "BLOCK", block)  # whole blocks and rests of both sets
+    monkeypatch.setattr(MODULE, "BLOCK", block)  # full and partial blocks of both sets
     fake, among = normal(10, 0), normal(14, 1)
     found = nearest_neighbors(fake=fake, among=among)
     for row, point in enumerate(fake):
@@ -123,7 +123,7 @@ def test_images_of_both_kinds_are_at_their_grey_levels():
     assert found.indices.tolist() == [1] and found.distances.tolist() == [6.0]  # sqrt(4 3^2)
 
 
-def test_a_copy_is_at_zero_and_of_two_the_first(monkeypatch):
+def test_a_copy_is_at_distance_zero_and_ties_give_the_first(monkeypatch):
     among = 1e6 + normal(50, 0, dimensions=300)  # |a|^2 + |b|^2 - 2 a b has lost all here but a tenth
     found = nearest_neighbors(fake=among[[7]], among=np.concatenate([among, among]))
     assert found.distances.tolist() == [0.0]

@@ -87,7 +87,7 @@ def test_numbers_out_of_range_are_errors(options):
 
 
 @pytest.mark.parametrize("centers", [[1.0, 2.0], np.zeros((0, 2)), np.nan, [[0.0, np.nan]], [[np.inf, 0.0]]])
-def test_centers_that_are_no_points_are_errors(centers):
+def test_centers_that_are_not_points_are_errors(centers):
     with pytest.raises(ConfigurationError, match=r"Expected centers \(modes, dimensions\).*Received: .*ring_centers"):
         mode_coverage(fake=SQUARE, centers=centers, std=0.1)
 
@@ -131,6 +131,6 @@ def test_classes_out_of_range_are_errors(classes):
 
 
 @pytest.mark.parametrize("num_classes", ["10", 10.0, 0, -1, True, None])
-def test_a_count_of_classes_that_is_no_whole_number_is_an_error(num_classes):
+def test_a_count_of_classes_that_is_not_a_whole_number_is_an_error(num_classes):
     with pytest.raises(ConfigurationError, match="Expected num_classes to be a whole number, 1 or more. Received: "):
         class_coverage(fake_classes=[0], num_classes=num_classes)

@@ -68,7 +68,7 @@ def test_parallel_and_opposite_vectors(dimensions, factor):
 
 
 def test_an_axis_and_its_opposite():
-    """Where a coordinate axis itself would be no help."""
+    """Where a coordinate axis itself gives no orthogonal direction."""
     start = np.eye(3)
     middle = slerp(start, -start, 0.5)
     np.testing.assert_allclose(np.linalg.norm(middle, axis=1), 1.0, rtol=1e-14)
@@ -191,7 +191,7 @@ def test_numbers_out_of_range_are_errors(options):
         perceptual_path_length(linear, identity, start=start, end=end, **options)
 
 
-def test_images_in_whole_levels_are_refused():
+def test_uint8_images_are_refused():
     start, end = ends()
     with pytest.raises(DataError, match="return floats"):
         perceptual_path_length(lambda z: z.astype("uint8"), identity, start=start, end=end)
@@ -205,7 +205,7 @@ def test_images_in_whole_levels_are_refused():
         (lambda images: images * np.nan, "finite features"),
     ],
 )
-def test_features_that_are_none_are_refused(features, message):
+def test_invalid_features_are_refused(features, message):
     start, end = ends()
     with pytest.raises(DataError, match=message):
         perceptual_path_length(linear, features, start=start, end=end)

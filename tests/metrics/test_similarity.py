@@ -150,7 +150,7 @@ def test_greys_show_the_last_scales_weight(side, scales):
     assert found[0] == pytest.approx(luminance**weight, rel=1e-9)
 
 
-def test_what_is_negative_counts_as_nothing():
+def test_negative_terms_count_as_zero():
     """On the one scale of 16 pixels, and on the first of two: a chessboard and its negative become one grey."""
     image = random_images((1, 16, 16, 1))
     assert ms_ssim(real=image, fake=255 - image).tolist() == [0.0]
@@ -162,21 +162,21 @@ def test_what_is_negative_counts_as_nothing():
 # Diversity
 
 
-def test_one_image_over_and_over_is_one_and_noise_is_near_zero():
+def test_repeated_images_give_one_and_noise_is_near_zero():
     noise = random_images((30, 32, 32, 1))
     assert ms_ssim_diversity(fake=np.repeat(noise[:1], 4, axis=0), pairs=50) == 1.0
     assert ms_ssim_diversity(fake=noise, pairs=50) < 0.2
 
 
-def test_pairs_are_of_different_images_all_alike_often():
-    """Of three images the mean over many pairs is that of the three pairs; with pairs of one image it would be more."""
+def test_pairs_are_of_different_images_and_equally_frequent():
+    """Of three images the mean over many pairs is that of the three pairs; pairs of the same image would raise it."""
     images = np.concatenate([*related((1, 16, 16, 1)), random_images((1, 16, 16, 1), seed=9)])
     values = [ms_ssim(real=images[[i]], fake=images[[j]])[0] for i, j in ((0, 1), (0, 2), (1, 2))]
     found = ms_ssim_diversity(fake=images, pairs=4000)
     assert found == pytest.approx(np.mean(values), abs=4 * np.std(values) / math.sqrt(4000))
 
 
-def test_the_seed_names_the_pairs():
+def test_the_seed_determines_the_pairs():
     images = random_images((20, 16, 16, 1))
     found = [ms_ssim_diversity(fake=images, pairs=5, seed=seed) for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
@@ -196,7 +196,7 @@ def test_images_smaller_than_the_window_are_refused(measure):
 
 @pytest.mark.parametrize("measure", [psnr, ssim, ms_ssim])
 def test_two_shapes_and_a_wrong_range_are_refused(measure):
-    with pytest.raises(DataError, match="as many real images"):
+    with pytest.raises(DataError, match="the same number of real and fake images"):
         measure(real=constant(0), fake=constant(0, 17))
     with pytest.raises(DataError, match=r"in \[-1, 1\]"):
         measure(real=constant(0), fake=constant(255).astype("float32"))

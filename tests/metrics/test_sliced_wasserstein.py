@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance: filters by loops, closed forms, and what it sees and does not (specs: 14.6)."""
+"""The sliced Wasserstein distance: filters by loops, closed forms, and what it detects (specs: 14.6)."""
 
 import importlib
 import math
@@ -169,7 +169,7 @@ def test_a_blur_is_seen_on_the_finest_level_most_and_the_same_set_is_near():
     rise = np.array(blurred.distances) - plain.distances
     assert rise[0] > plain.distances[0]
     assert rise[0] > 2.0 * max(rise[1:])
-    assert plain.mean < 2.0 * same.mean  # both are what chance makes of as many patches
+    assert plain.mean < 2.0 * same.mean  # both are random differences between this many patches
 
 
 def test_a_shift_or_a_contrast_of_a_channel_changes_nothing():
@@ -183,7 +183,7 @@ def test_a_shift_or_a_contrast_of_a_channel_changes_nothing():
     assert not np.allclose(turned.distances, plain.distances, rtol=1e-3)
 
 
-def test_the_seed_names_the_number_and_blocks_do_not_change_it(monkeypatch):
+def test_the_seed_determines_the_number_and_blocks_do_not_change_it(monkeypatch):
     real, fake = textures(9, 32, 0), textures(9, 32, 1)
 
     def distance(seed):
@@ -212,11 +212,11 @@ def test_a_collapse_to_one_color_is_a_number(level):
     """The flat set's patches are 0, not its rounding made large: the distance is the mean |value| of the others."""
     real = np.tanh(noise((30, 16, 16, 1)))
     found = sliced_wasserstein_distance(real=real, fake=np.full_like(real, level), patches=16, directions=64)
-    # Projections of white noise of variance 1 are normal, but for the patches' overlaps.
+    # Projections of white noise of variance 1 are normal, except for the patches' overlaps.
     assert found.mean == pytest.approx(1e3 * math.sqrt(2 / math.pi), rel=0.03)
 
 
-def test_rounding_of_a_flat_set_is_no_difference():
+def test_rounding_of_a_flat_set_makes_no_difference():
     """float32 near 0.3 goes in steps of 3e-8, four millionths of a grey level."""
     flat = np.full((3, 32, 32, 1), 0.3, "float32")
     rounded = np.where(noise(flat.shape) > 0.0, flat, np.nextafter(flat, np.float32(1.0)))
@@ -226,7 +226,7 @@ def test_rounding_of_a_flat_set_is_no_difference():
 
 @pytest.mark.parametrize("place", [(0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)])
 def test_patches_reach_every_border(place):
-    """All that there is to see is on one edge; without it both sets are flat."""
+    """The only content is on one edge; without it both sets are flat."""
     black = np.zeros((20, 16, 16, 1), "uint8")
     real = black.copy()
     real[(slice(None), *place)] = 255
@@ -241,7 +241,7 @@ def test_small_images_are_refused():
 
 def test_other_shapes_are_refused():
     images = np.zeros((2, 16, 16, 1), "uint8")
-    with pytest.raises(DataError, match="as many real images"):
+    with pytest.raises(DataError, match="the same number of real and fake images"):
         sliced_wasserstein_distance(real=images, fake=images[:1])
 
 

@@ -68,7 +68,7 @@ def test_padding_counts():
 
 
 @pytest.mark.parametrize("n", [0, 10, 1.0, -1])
-def test_runs_that_cannot_be_are_refused(lines, n):
+def test_invalid_run_lengths_are_refused(lines, n):
     with pytest.raises(ConfigurationError, match="Expected n from 1 to the 9"):
         ngram_divergence(real=lines, fake=lines, n=n)
 
@@ -86,7 +86,7 @@ def test_runs_too_long_to_count_are_refused(lines):
     [lambda x: x[:0], lambda x: x[0], lambda x: x.astype("float32"), lambda x: x.astype("int64") - 1, lambda x: ["ab"]],
     ids=["empty", "rank", "dtype", "negative", "strings"],
 )
-def test_what_is_no_text_is_refused(lines, damage):
+def test_arrays_that_are_not_text_are_refused(lines, damage):
     for arguments in ({"real": damage(lines), "fake": lines}, {"real": lines, "fake": damage(lines)}):
         with pytest.raises(DataError, match="ids of characters"):
             ngram_divergence(**arguments, n=1)
