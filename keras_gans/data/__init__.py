@@ -2,18 +2,21 @@
 
 from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import digits, shapes
-from keras_gans.data.label_spaces import Attributes, Classes, Values, label_space_of
 from keras_gans.data.loading import load, read_pictures
+from keras_gans.data.pairs import CroppedDomains, PairedBatches, load_pairs, load_unpaired
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
 from keras_gans.data.stacked import stacked_mnist
-from keras_gans.data.text import decode_text, encode_text, load_text
+from keras_gans.data.text import load_text
 from keras_gans.data.toys import grid, grid_centers, points, ring, ring_centers
 from keras_gans.data.unpaired import UnpairedBatches, edges, negatives, two_domains
+from keras_gans.fields import Attributes, Classes, Values, decode_text, encode_text, label_space_of
 
 __all__ = [
     "Attributes",
     "Batches",
     "Classes",
+    "CroppedDomains",
+    "PairedBatches",
     "SemiSupervisedBatches",
     "UnpairedBatches",
     "Values",
@@ -25,7 +28,9 @@ __all__ = [
     "grid_centers",
     "label_space_of",
     "load",
+    "load_pairs",
     "load_text",
+    "load_unpaired",
     "negatives",
     "points",
     "read_pictures",

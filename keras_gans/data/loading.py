@@ -1,4 +1,4 @@
-"""Images from wherever they are: a TFDS name, a folder, a NumPy file, arrays, or drawings that need no files."""
+"""Loads images from a TFDS data set, a folder, a NumPy file or arrays, or draws them without files."""
 
 import difflib
 import os
@@ -15,21 +15,23 @@ from PIL import Image, ImageOps
 
 from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
-from keras_gans.data.checks import check_images, is_whole
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
-from keras_gans_cli.errors import shown
+from keras_gans.fields import check_images
+from keras_gans_core.checks import is_whole
+from keras_gans_core.errors import format_error
 
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
-PLACES = {"image": "a folder of images", "text": "a text file"}  # of a TFDS feature, where there is no TFDS
+PLACES = {"image": "a folder of images", "text": "a text file"}  # alternatives to a TFDS feature, for error messages
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # of these endings, of Pillow's forty readers
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # for these endings, out of Pillow's forty readers
+SIDES = (("trainA", "trainB"), ("testA", "testB"), ("A", "B"))  # folders of pairs, or of two domains
 NAMED = 10  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
-TFDS_BATCH = 1000  # examples that are read at once: one by one is several times slower
+TFDS_BATCH = 1000  # examples per read; reading one by one is several times slower
 
-# Licences of data sets whose TFDS entry states none, for the cards.
+# For the cards: licences of data sets whose TFDS entry states none.
 LICENSES = {
     "mnist": "CC BY-SA 3.0",
     "cifar10": "research use, no explicit licence",
@@ -56,48 +58,51 @@ def load(
     data_dir=None,
     strict=False,
 ):
-    """A data set of images, whole in memory, as shuffled batches for `fit`.
+    """Loads a whole data set of images into memory, as shuffled batches for `fit`.
 
-    Of a folder, odd pictures are converted: 16 bits a channel to the upper 8, CMYK and palettes to colour, what is
-    transparent to white, and of an animation the first frame is taken. Files that cannot be read are left out with one
-    warning that counts them and names the first ten: truncated or empty ones, other files with an image's ending,
-    numbers of 32 bits, and pictures of more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million), which may fill the memory.
+    Unusual images in a folder are converted: of 16 bits per channel the upper 8 are kept, CMYK and palettes become
+    colour, transparent areas become white, and only the first frame of an animation is used. Files that cannot be read
+    are left out, with one warning that counts them and names the first ten: truncated or empty files, other files with
+    an image's extension, 32-bit images, and images with more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels,
+    which could fill the memory.
 
     Args:
         source: one of
             - an array (N, height, width, channels) or (N, height, width), or (images, labels);
-            - the path of an `.npy` file, or of an `.npz` with `images` and, if there are any, `labels` (or `x_train`,
+            - the path of an `.npy` file, or of an `.npz` with `images` and optionally `labels` (or `x_train`,
               `y_train`, with `x_test`, `y_test` for the split "test");
-            - the path of a folder of images; where all lie in folders inside it, these are classes, labelled by their
-              place in sorted order;
-            - "drawn:digits" or "drawn:shapes", drawn on the spot, "train" and "test" from different random numbers;
+            - the path of a folder of images; if all images are in subfolders, these are the classes, numbered in sorted
+              order;
+            - "drawn:digits" or "drawn:shapes", drawn on demand; "train" and "test" use different random numbers;
             - the name of a TFDS data set with a feature "image", such as "mnist", "name/config" or "name:1.0.0". A
               folder of that name in the current directory comes first.
-        split: of a TFDS data set, a drawing or an `.npz` with several, such as "train", "test" or, TFDS only,
-            "train[:10%]". The other sources have "train" alone.
-        image_size: (height, width) to crop to the middle and resize to; None where all images have one size already.
+        split: split of a TFDS data set, a drawing or an `.npz` with several, such as "train", "test" or, for TFDS only,
+            "train[:10%]". The other sources have only "train".
+        image_size: (height, width); images are center-cropped and resized to it. None if all images have one size
+            already.
         channels: 1 for grey or 3 for colour; None for what the images have (3 where a folder has both).
         batch_size, shuffle, seed: see `Batches`.
-        take: at most so many examples: the first ones; of a folder, whose files are sorted by class, random ones, the
-            same each time; of drawings so many exactly (by default 4096). None for all.
-        labels: whether to keep the labels, where there are any; or, of a TFDS data set, the name of the feature that
-            is to be the labels instead of "label", such as "hair_color". Of a dict of features, as many columns as it
-            has entries, in the order of their names, which are `about["classes"]`.
-        download: whether TFDS may download the data set where it is not prepared.
+        take: the maximum number of examples; the first ones are taken. From a folder, whose files are sorted by class,
+            random ones are taken, the same each time. For drawings it is the exact number (by default 4096). None for
+            all.
+        labels: whether to keep the labels, if there are any; or, for a TFDS data set, the name of the feature to use as
+            labels instead of "label", such as "hair_color". A dict of features becomes one column per entry, in the
+            order of their names, which are in `about["classes"]`.
+        download: whether TFDS may download the data set if it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
-        strict: whether to refuse a folder with a file that cannot be read, instead of leaving it out.
+        strict: whether to refuse a folder with a file that cannot be read, instead of leaving the file out.
 
     Returns:
         `Batches` of uint8 images; float images of arrays in [-1, 1] stay float32.
 
     Raises:
-        DatasetNotFoundError: nothing there; the message names the places and the remedies.
-        DataError: no image that can be read, or, with `strict`, one that cannot; images of several sizes without
+        DatasetNotFoundError: nothing was found; the message names the places and the remedies.
+        DataError: no readable image, or, with `strict`, an unreadable one; images of several sizes without
             `image_size`; or an unknown split.
         ConfigurationError: arguments out of range.
 
     Warns:
-        UserWarning: files of a folder that cannot be read.
+        UserWarning: files in a folder that cannot be read.
 
     Example:
 
@@ -122,7 +127,7 @@ def load(
     elif not isinstance(source, (str, os.PathLike)):
         raise DataError(
             "Expected an array, (images, labels), a path, or the name of a data set. "
-            f"Received: {type(source).__name__}. np.asarray makes an array of lists and tensors."
+            f"Received: {type(source).__name__}. Convert lists and tensors with np.asarray."
         )
     elif str(source).startswith("drawn:"):
         images, classes, about = _read_drawn(source, split, image_size, take)
@@ -153,11 +158,11 @@ def load(
 
 
 def _one_split(split, kind, content):
-    """`content`, where the split is "train": another would silently be the same images."""
+    """`content` if the split is "train". Any other split would silently give the same images."""
     if split != "train":
         raise DataError(
             f"{kind} is one split. Expected split='train'. Received: {split!r}. "
-            "Give the place of the other images as the source."
+            "Give the path of the other images as the source."
         )
     return content
 
@@ -170,10 +175,10 @@ def _checked_labels(labels):
 
 
 def _shaped(images, image_size, channels):
-    """An array (N, height, width, channels) of the size and channels asked for, from an array or a list of arrays.
+    """An array (N, height, width, channels) of the requested size and channels, from an array or a list of arrays.
 
     Raises:
-        DataError: no images, or ones that cannot be trained on or brought to one shape.
+        DataError: no images, or images that cannot be used or brought to one shape.
     """
     if len(images) == 0:
         raise DataError("Expected at least one image. Received: none.")
@@ -205,7 +210,7 @@ def _shaped(images, image_size, channels):
 
 
 def _fitted(picture, image_size, channels):
-    """A grey or colour Pillow image, cropped to the middle and resized, as uint8 (height, width, channels)."""
+    """A grey or colour Pillow image, center-cropped and resized, as uint8 (height, width, channels)."""
     height, width = image_size
     if picture.size != (width, height):
         picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
@@ -213,14 +218,14 @@ def _fitted(picture, image_size, channels):
 
 
 def _plain(picture):
-    """A picture in 8 bits, grey or colour; what is transparent shows white.
+    """A picture in 8 bits, grey or colour; transparent areas become white.
 
     Raises:
-        ValueError: 32-bit numbers, whose range nobody states.
+        ValueError: 32-bit numbers, whose range is unknown.
     """
     if picture.mode in ("I", "F"):
         raise ValueError(f"32-bit numbers, Pillow's mode {picture.mode}")
-    if picture.mode.startswith("I;16"):  # Pillow would clip it at 255
+    if picture.mode.startswith("I;16"):  # Pillow would clip at 255
         return Image.fromarray((np.asarray(picture, "uint16") >> 8).astype("uint8"))
     if picture.has_transparency_data:
         grey = picture.mode in ("LA", "La", "L", "1")
@@ -249,6 +254,7 @@ def _read_folder(folder, image_size, channels, take, strict):
     )
     tops = [path.relative_to(folder).parts[0] for path in files]
     classes = None if any(path.parent == folder for path in files) else sorted(set(tops))
+    _refuse_two_sides(folder, files)
     order = np.arange(len(files))
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
@@ -259,12 +265,12 @@ def _read_folder(folder, image_size, channels, take, strict):
             break
         try:
             read[index] = _read_picture(files[index], image_size, channels)
-        except Exception as error:  # each of Pillow's readers has its own for a damaged file
-            unreadable.append(f"{files[index].relative_to(folder)} ({shown(error, longest=80)})")
+        except Exception as error:  # each of Pillow's readers has its own errors for damaged files
+            unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")
     named = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
     if strict and unreadable:
         raise DataError(
-            f"Expected images alone in {folder}. Received: {len(unreadable)} of {len(files)} files that cannot be "
+            f"Expected only images in {folder}. Received: {len(unreadable)} of {len(files)} files that cannot be "
             f"read: {named}. Remove them, or pass strict=False to leave them out."
         )
     if not read:
@@ -284,26 +290,43 @@ def _read_folder(folder, image_size, channels, take, strict):
     return images, np.array([place[tops[index]] for index in chosen], "int64"), {**about, "classes": classes}
 
 
+def _refuse_two_sides(folder, files):
+    """Raises a DataError for a folder of pairs or of two domains, which would be read as two classes."""
+    names = {}
+    for path in files:
+        top, *below = path.relative_to(folder).parts
+        names.setdefault(top, set()).add(tuple(below))
+    sides = next(((a, b) for a, b in SIDES if a in names and b in names), None)
+    if sides is None or sides == ("A", "B") and not names["A"] & names["B"]:
+        return
+    raise DataError(
+        f"Expected images of one kind, or classes in folders of their own. Received: {folder}, whose folders "
+        f"{sides[0]} and {sides[1]} are two sides of a translation. Read pairs by kg.data.load_pairs({str(folder)!r}), "
+        f"domains without pairs by kg.data.load_unpaired({str(folder)!r}), and one side alone by "
+        f"kg.data.load({str(folder / sides[0])!r})."
+    )
+
+
 def read_pictures(paths, image_shape, resize=False):
     """Image files as an array for a model of one shape.
 
     Args:
         paths: files.
         image_shape: (height, width, channels 1 or 3) of the model.
-        resize: whether to crop other sizes to the middle and resize them.
+        resize: whether to center-crop and resize images of other sizes.
 
     Returns:
         uint8 (N, height, width, channels).
 
     Raises:
-        DataError: a file that is no image, or one of another size.
+        DataError: a file that is not an image, or an image of another size.
     """
     images = []
     for path in paths:
         try:
             images.append(_read_picture(path, tuple(image_shape[:2]) if resize else None, image_shape[2]))
-        except Exception as error:  # each of Pillow's readers has its own for a damaged file
-            raise DataError(f"Expected {path} to be an image. Received: {shown(error, longest=80)}.") from error
+        except Exception as error:  # each of Pillow's readers has its own errors for damaged files
+            raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
         if images[-1].shape != tuple(image_shape):
             raise DataError(
                 f"Expected an image {tuple(image_shape)}. Received: {path}, {images[-1].shape}. Pass resize=True, or "
@@ -314,7 +337,7 @@ def read_pictures(paths, image_shape, resize=False):
 
 def _read_picture(path, image_size, channels):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
+        warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=FORMATS) as opened:
             picture = _plain(ImageOps.exif_transpose(opened))
@@ -324,7 +347,7 @@ def _read_picture(path, image_size, channels):
 def _read_numpy(path, split):
     about = {"name": path.name, "source": "file"}
     try:
-        with open(path, "rb") as file:  # np.load leaves it open where it fails
+        with open(path, "rb") as file:  # np.load leaves it open if it fails
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return _one_split(split, "An .npy file", (content, None, about))
@@ -340,7 +363,7 @@ def _read_numpy(path, split):
             if path.suffix.lower() in (".npz", ".npy")
             else " Give a picture's folder; text is read by kg.data.load_text."
         )
-        said = "objects of Python, which are not read" if "allow_pickle" in str(error) else error
+        said = "Python objects, which are not read" if "allow_pickle" in str(error) else error
         raise DataError(
             f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {said}.{kind}"
         ) from error
@@ -349,12 +372,12 @@ def _read_numpy(path, split):
 
 
 def read_tfds(feature, source, split, take, download, data_dir, label="label"):
-    """The examples' `feature`, "image" or "text", their labels, and what is known of a TFDS data set."""
-    place = PLACES[feature]
+    """The examples' `feature`, "image" or "text", their labels, and the description of a TFDS data set."""
+    place = PLACES.get(feature, PLACES["image"])
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     folder = _prepared(root, source)
     if folder is None and not download:
-        # TFDS itself would try the network for minutes.
+        # TFDS itself would wait for the network for minutes.
         names = sorted({path.relative_to(root).parts[0] for path in root.glob("*/**/dataset_info.json")})
         close = difflib.get_close_matches(source, names, n=3)
         there = f"There are {', '.join(names)}" if names else "There is none" if root.is_dir() else "No such folder"
@@ -362,7 +385,7 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
             f"Expected the path of {place}, or a TFDS data set prepared in {root}. Received: {source!r}, which is "
             f"neither. {there}. "
             + (f"Did you mean {' or '.join(close)}? " if close else "")
-            + "Set TFDS_DATA_DIR to its place, let TFDS download it once for all commands by "
+            + "Set TFDS_DATA_DIR to its folder, let TFDS download it once for all commands with "
             f"kg.data.load({source!r}, download=True), or give {place}."
         )
     try:
@@ -375,21 +398,21 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
         ) from error
     if keras.backend.backend() != "tensorflow":
         try:
-            tf.config.set_visible_devices([], "GPU")  # TensorFlow would take all its memory from the backend
-        except RuntimeError:  # it has started already
+            tf.config.set_visible_devices([], "GPU")  # otherwise TensorFlow takes all of its memory
+        except RuntimeError:  # TensorFlow has started already
             pass
     if folder is not None:
-        builder = tfds.builder_from_directory(str(folder))  # the version that is there, not the newest that TFDS knows
+        builder = tfds.builder_from_directory(str(folder))  # the prepared version, not the newest that TFDS knows
     else:
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
         try:
             builder = tfds.builder(source, data_dir=str(root))
             builder.download_and_prepare()
-        except Exception as error:  # the network's, TFDS's, and those of the data set's own code
+        except Exception as error:  # from the network, TFDS or the data set's own code
             raise DatasetNotFoundError(
                 f"Expected TFDS to download {source!r} to {root}. Received: {type(error).__name__}: {error}. "
-                f"Prepare it where there is a network and set TFDS_DATA_DIR to the folder, or give {place}."
+                f"Prepare it on a machine with a network and set TFDS_DATA_DIR, or give {place}."
             ) from error
     features = builder.info.features
     if feature not in features:
@@ -406,9 +429,9 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
     if count == 0:
         raise DataError(f"Expected at least one {feature} in {source!r}, split {split!r}. Received: none.")
     if label != "label" and label not in features:
-        raise DataError(f"Expected a feature of {source!r}: {', '.join(features)}. Received: labels={label!r}.")
+        raise DataError(f"Expected a feature of {source!r}: {', '.join(features)}. Received: {label!r}.")
     kept = [name for name in (feature, label) if name in features]
-    # The files' own order; and no copy in TensorFlow's cache of what is read once.
+    # Keep the order of the files; do not cache in TensorFlow what is read once.
     reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     data = builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
     data = data if take is None else data.take(take)
@@ -424,7 +447,7 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
         "version": str(builder.info.version),
         "source": "TFDS",
         "license": builder.info.redistribution_info.license or LICENSES.get(builder.info.name) or "see its citation",
-        # Says where a copy differs from the original.
+        # It says where a copy differs from the original.
         "description": " ".join((builder.info.description or "").split("\n\n")[0].split()),
         "citation": " ".join((builder.info.citation or "").split()),
     }
@@ -437,7 +460,7 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
 
 
 def _columns(values):
-    """An array as it is; a dict's arrays side by side, in the order of their names."""
+    """An array unchanged, or a dict's arrays as columns, in the order of their names."""
     return np.stack([values[name] for name in sorted(values)], axis=-1) if isinstance(values, dict) else values
 
 
@@ -445,7 +468,7 @@ def _prepared(root, source):
     """The folder of the newest version of `source` that is prepared in `root`, or None.
 
     Raises:
-        DataError: it has several configurations and `source` names none.
+        DataError: there are several configurations and `source` names none.
     """
     name, _, version = source.partition(":")
     found = list((root / name).glob(f"{version or '*'}/dataset_info.json"))

@@ -1,11 +1,15 @@
-"""Layers that Keras does not have, one a file."""
+"""Layers that Keras does not have, one per file."""
 
 from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_gans.layers.hashed_dropout import HashedDropout
+from keras_gans.layers.image_pool import ImagePool
 from keras_gans.layers.instance_noise import InstanceNoise
+from keras_gans.layers.instance_normalization import InstanceNormalization
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
+from keras_gans.layers.reflection_padding import ReflectionPadding2D
 from keras_gans.layers.seeded_dropout import seeded_dropout
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
@@ -21,11 +25,15 @@ from keras_gans.layers.weight_normalization import WeightNormalization, initiali
 __all__ = [
     "ConditionalBatchNormalization",
     "FusedBatchNormalization",
+    "HashedDropout",
+    "ImagePool",
     "InstanceNoise",
+    "InstanceNormalization",
     "Maxout",
     "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
     "ReferenceBatch",
+    "ReflectionPadding2D",
     "Slots",
     "SpectralNormalization",
     "StepBatchNormalization",

@@ -1,9 +1,11 @@
 """The variants: one file a paper."""
 
 from keras_gans.models.acgan import ACGAN
-from keras_gans.models.ali import ALI, BiGAN
+from keras_gans.models.ali import ALI
+from keras_gans.models.bi_gan import BiGAN
 from keras_gans.models.cgan import CGAN
 from keras_gans.models.cogan import CoGAN
+from keras_gans.models.cycle_gan import CycleGAN
 from keras_gans.models.dcgan import DCGAN
 from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
@@ -16,6 +18,7 @@ from keras_gans.models.info_gan import InfoGAN
 from keras_gans.models.lapgan import LAPGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
+from keras_gans.models.pix2pix import Pix2Pix
 from keras_gans.models.projection_gan import ProjectionGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.unrolled_gan import UnrolledGAN
@@ -30,6 +33,7 @@ __all__ = [
     "BiGAN",
     "CGAN",
     "CoGAN",
+    "CycleGAN",
     "DCGAN",
     "DRAGAN",
     "FGAN",
@@ -42,6 +46,7 @@ __all__ = [
     "LAPGAN",
     "LSGAN",
     "PacGAN",
+    "Pix2Pix",
     "ProjectionGAN",
     "SNGAN",
     "UnrolledGAN",

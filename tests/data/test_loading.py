@@ -79,7 +79,7 @@ def test_arrays_are_resized_and_converted():
         (np.zeros((4, 4), "uint8"), r"\(height, width, channels\). Received: \(4,\)"),
         (np.zeros((4, 4, 4, 1), "int64"), "dtype int64"),
         (np.full((4, 4, 4, 1), 255.0), r"floats in \[-1, 1\]"),
-        ((np.zeros((4, 4, 4, 1), "uint8"), np.zeros(3)), "one label for each of 4 images"),
+        ((np.zeros((4, 4, 4, 1), "uint8"), np.zeros(3)), "as many labels as images, one for each of 4"),
         ((np.zeros((2, 4, 4, 1), "uint8"), ["cat", "dog"]), "labels that are numbers"),
         ((np.zeros((2, 4, 4, 1), "uint8"),), "tuple of 1"),
         ([[1, 2]], "Received: list"),
@@ -116,7 +116,7 @@ def test_a_numpy_file_with_two_splits(tmp_path):
 def test_a_picture_or_a_text_in_the_place_of_arrays_is_told_what_to_do(tmp_path):
     (tmp_path / "lines.txt").write_text("all flesh\n")
     with pytest.raises(
-        DataError, match="objects of Python, which are not read. Give a picture's folder; text is"
+        DataError, match="Python objects, which are not read. Give a picture's folder; text is"
     ) as error:
         in_order(tmp_path / "lines.txt")
     assert "allow_pickle" not in str(error.value)
@@ -407,7 +407,7 @@ def test_drawn_data_are_the_same_for_every_order_and_not_those_of_the_test_split
     several = ({}, {"seed": 1}, {"split": "test"})
     train, again, test = (kg.data.load("drawn:digits", take=20, batch_size=4, **options) for options in several)
     assert train.fingerprint() == again.fingerprint()
-    assert not np.array_equal(train.at(0)[0], again.at(0)[0])
+    assert not np.array_equal(train.at(0)["images"], again.at(0)["images"])
     assert not any(np.array_equal(a, b) for a in train.images for b in test.images)
     np.testing.assert_array_equal(train.images, kg.data.digits(20)[0])
     with pytest.raises(DataError, match="'train' or 'test'.*Received: 'validation'"):
@@ -489,7 +489,7 @@ def test_another_feature_as_labels(prepared):
     assert batches.about["classes"] == ["old", "tall"]
     assert in_order("told", data_dir=prepared).labels.tolist() == [0, 1, 0]
     assert in_order("told", data_dir=prepared, labels=False).labels is None
-    with pytest.raises(DataError, match="feature of 'told'.*Received: labels='trait'"):
+    with pytest.raises(DataError, match="feature of 'told'.*Received: 'trait'"):
         in_order("told", data_dir=prepared, labels="trait")
     with pytest.raises(ConfigurationError, match="no TFDS data set"):
         kg.data.load("drawn:digits", labels="digit", take=4, batch_size=2)

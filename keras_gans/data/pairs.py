@@ -1,0 +1,618 @@
+"""Images of two domains from where people have them: pairs for pix2pix, domains without pairs for CycleGAN.
+
+The two sides are called A and B, as in the papers' data sets. The folders that are understood:
+
+    trainA/ trainB/ testA/ testB/       files of equal names are pairs
+    A/ B/                               likewise, with train/ and test/ above or below them where there are splits
+    train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs alone
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_gans.data import loading
+from keras_gans.data.batches import Batches
+from keras_gans.data.drawn import checked_size
+from keras_gans.data.unpaired import UnpairedBatches, edges
+from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans.fields import LabelMaps, check_images
+from keras_gans_core.cards import did_you_mean
+from keras_gans_core.checks import is_number, is_whole
+from keras_gans_core.errors import format_error
+
+DIRECTIONS = ("AtoB", "BtoA")
+JITTER = 286 / 256  # how much larger than a crop the papers' images are before they are cropped
+NAMED = 5  # files that an error names
+DRAWN_SIZE = (32, 32)
+ALMOST_BLACK = 32  # grey levels below it in all sources: label maps that nobody said to be some
+
+
+def check_direction(direction, directions):
+    """The direction, one of those there are.
+
+    Raises:
+        ConfigurationError: another; the message gives close names.
+    """
+    if direction not in directions:
+        hint = did_you_mean(str(direction), directions)
+        raise ConfigurationError(
+            f"Expected a direction out of {', '.join(map(repr, directions))}. Received: {direction!r}. {hint}".rstrip()
+        )
+    return direction
+
+
+class PairedBatches(Batches):
+    """Batches of pairs, cropped and flipped at random, both sides of a pair alike.
+
+    What is cropped and flipped is a function of the seed and the step, so that an interrupted training goes on with the
+    same images.
+
+    Args:
+        sources: array (N, H, W, channels), or (N, H, W) of label maps.
+        targets: array (N, H, W, channels).
+        crop: (height, width) of what a batch has; None for all of H and W.
+        flip: whether to mirror every second pair from left to right.
+        classes: of sources that are label maps, how many there are; None of images.
+        direction: "AtoB" or "BtoA": which side the sources were.
+        batch_size, shuffle, seed, about: see `Batches`.
+
+    Raises:
+        DataError: pairs of two sizes or counts, or what `Batches` refuses.
+
+    Example:
+
+    >>> images = np.arange(2 * 6 * 6 * 1, dtype="uint8").reshape(2, 6, 6, 1)
+    >>> batch = PairedBatches(images, images, crop=(4, 4), flip=True, batch_size=2)[0]
+    >>> batch["sources"].shape, bool((batch["sources"] == batch["targets"]).all())
+    ((2, 4, 4, 1), True)
+    """
+
+    def __init__(
+        self,
+        sources,
+        targets,
+        *,
+        crop=None,
+        flip=False,
+        classes=None,
+        direction="AtoB",
+        batch_size=1,
+        shuffle=True,
+        seed=0,
+        about=None,
+    ):
+        super().__init__(
+            sources=sources, targets=targets, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about
+        )
+        sizes = {name: array.shape[1:3] for name, array in self.arrays.items()}
+        if len(set(sizes.values())) > 1:
+            raise DataError(f"Expected both sides of a pair to have one size. Received: {sizes}. Resize one of them.")
+        self.crop = _checked_crop(crop, self.arrays)
+        self.flip, self.classes, self.direction = flip, classes, check_direction(direction, DIRECTIONS)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of a target in a batch."""
+        return (*self.crop, *self.arrays["targets"].shape[3:])
+
+    @property
+    def source_shape(self):
+        """The shape of a source in a batch."""
+        return (*self.crop, *self.arrays["sources"].shape[3:])
+
+    def at(self, step):
+        batch = super().at(step)
+        return _cropped_and_flipped(batch, self.crop, self.flip, [self.seed, step, 1])
+
+
+class CroppedDomains(UnpairedBatches):
+    """`UnpairedBatches` whose images are cropped and flipped at random, each by itself; see `PairedBatches`.
+
+    Args:
+        crop: (height, width) of what a batch has; None for all.
+        flip: whether to mirror every second image from left to right.
+        options: domains by name and what `UnpairedBatches` takes.
+
+    Example:
+
+    >>> a, b = np.zeros((3, 6, 6, 1), "uint8"), np.ones((5, 6, 6, 1), "uint8")
+    >>> batches = CroppedDomains(a=a, b=b, crop=(4, 4), batch_size=2)
+    >>> {name: array.shape for name, array in batches[0].items()}
+    {'a': (2, 4, 4, 1), 'b': (2, 4, 4, 1)}
+    """
+
+    def __init__(self, *, crop=None, flip=False, **options):
+        super().__init__(**options)
+        self.crop, self.flip = _checked_crop(crop, self.arrays), flip
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of an image in a batch."""
+        return (*self.crop, *super().image_shape[2:])
+
+    def at(self, step):
+        batch = {}
+        for i, (name, array) in enumerate(super().at(step).items()):
+            batch |= _cropped_and_flipped({name: array}, self.crop, self.flip, [self.seed, step, 2 + i])
+        return batch
+
+
+def _checked_crop(crop, arrays):
+    size = tuple(next(iter(arrays.values())).shape[1:3])
+    crop = size if crop is None else tuple(crop)
+    for name, array in arrays.items():
+        if crop[0] > array.shape[1] or crop[1] > array.shape[2]:
+            raise DataError(f"Expected {name} of {crop} or more, to crop. Received: {array.shape[1:3]}. Resize them.")
+    return crop
+
+
+def _cropped_and_flipped(batch, crop, flip, words):
+    """Each example of the batch cropped at a random place and mirrored at random, all arrays alike."""
+    count, height, width = next(iter(batch.values())).shape[:3]
+    if (height, width) == crop and not flip:
+        return batch
+    generator = np.random.Generator(np.random.PCG64(words))
+    tops = generator.integers(0, height - crop[0] + 1, count)
+    lefts = generator.integers(0, width - crop[1] + 1, count)
+    mirrored = generator.integers(0, 2, count) * bool(flip)
+    changed = {}
+    for name, array in batch.items():
+        rows = [array[i, t : t + crop[0], s : s + crop[1]] for i, (t, s) in enumerate(zip(tops, lefts))]
+        changed[name] = np.stack([row[:, ::-1] if mirror else row for row, mirror in zip(rows, mirrored)])
+    return changed
+
+
+def load_pairs(
+    source,
+    *,
+    split="train",
+    sides=None,
+    direction="AtoB",
+    classes=None,
+    image_size=None,
+    channels=None,
+    augment=None,
+    jitter=JITTER,
+    batch_size=1,
+    take=None,
+    shuffle=True,
+    seed=0,
+    download=False,
+    data_dir=None,
+):
+    """Pairs of images, whole in memory, as batches for `Pix2Pix`.
+
+    Args:
+        source: a folder (see above), a TFDS name, "drawn:digits" or "drawn:shapes" (A: their edges, B: the drawings,
+            of 32x32 pixels by default), or two arrays (A, B).
+        split: "train", "test" or another that there is; of arrays "train" alone.
+        sides: the names of A and B: of a TFDS data set two features, such as ("parts", "image"), which must be
+            given; of a folder two folders in it; None for A and B.
+        direction: "AtoB": A are the sources and B the targets; or "BtoA".
+        classes: how many classes the sources have where they are label maps, whole numbers in one channel; 0 for images
+            that look like label maps; None for images.
+        image_size: (height, width) of what a batch has; other sizes are cropped to the middle and resized. None for
+            the size that all have.
+        channels: 1 or 3, of images on both sides; None for what they have.
+        augment: whether to crop at random from images `jitter` times as large, and to flip; None: of the split "train".
+        jitter: 1 or more; 286 / 256 in the papers. 1 leaves cropping out.
+        batch_size, shuffle, seed: see `PairedBatches`.
+        take: at most so many pairs, the first ones; None for all.
+        download, data_dir: see `kg.data.load`.
+
+    Returns:
+        `PairedBatches`.
+
+    Raises:
+        DatasetNotFoundError: nothing there.
+        DataError: a side that is missing, images without a partner, pairs of two sizes, a label map with a class out of
+            range, no images, or a folder that can be read in two ways; the message names files.
+        ConfigurationError: arguments out of range.
+
+    Example:
+
+    >>> batches = kg.data.load_pairs("drawn:digits", image_size=(32, 32), take=64, batch_size=4)
+    >>> batches[0]["sources"].shape, batches[0]["targets"].shape
+    ((4, 32, 32, 1), (4, 32, 32, 1))
+    """
+    check_direction(direction, DIRECTIONS)
+    image_size, scale = _checked(source, split, image_size, channels, augment, jitter, take, seed)
+    if classes is not None and classes != 0:
+        LabelMaps((1, 1), classes)  # checks it
+    first_is_source = direction == "AtoB"
+    maps = (bool(classes) and first_is_source, bool(classes) and not first_is_source)
+    reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir, maps)
+    a, b, about = reading.pairs(source, sides)
+    sources, targets = (a, b) if first_is_source else (b, a)
+    (sources, source_names), (targets, target_names) = sources, targets
+    _check_sizes(sources, targets, source_names, target_names, image_size)
+    if classes:
+        sources = _checked_maps(sources, classes, source_names)
+    else:
+        sources = _checked_images(sources, source_names)
+        if classes is None and sources.shape[-1] == 1 and sources.dtype == "uint8" and sources.max() < ALMOST_BLACK:
+            raise DataError(
+                f"Expected images. Received: sources whose values are {sources.min()} to {sources.max()} of 255, which "
+                f"as images are almost black and as label maps have {sources.max() + 1} classes. Pass "
+                f"classes={sources.max() + 1} for label maps, or classes=0 for images."
+            )
+    targets = _checked_images(targets, target_names)
+    crop = image_size or targets.shape[1:3]
+    about.update(split=split, examples=len(targets), image_shape=[*crop, targets.shape[-1]], direction=direction)
+    return PairedBatches(
+        _resized(sources, _scaled(crop, scale), nearest=bool(classes)),
+        _resized(targets, _scaled(crop, scale)),
+        crop=crop,
+        flip=scale is not None,
+        classes=classes or None,
+        direction=direction,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        about=about,
+    )
+
+
+def load_unpaired(
+    source,
+    *,
+    split="train",
+    sides=None,
+    image_size=None,
+    channels=None,
+    augment=None,
+    jitter=JITTER,
+    batch_size=1,
+    take=None,
+    shuffle=True,
+    seed=0,
+    download=False,
+    data_dir=None,
+):
+    """Images of two domains without pairs, whole in memory, as batches for `CycleGAN`.
+
+    Args:
+        source: a folder (see above; names need not be equal), a TFDS name with two features of images, "drawn:digits"
+            or "drawn:shapes" (A: half of them, B: the edges of the others), or two arrays (A, B) of any lengths.
+        take: at most so many of each domain; None for all.
+        others: see `load_pairs`.
+
+    Returns:
+        `CroppedDomains` with the domains "a" and "b". Which images meet in a batch is random.
+
+    Raises:
+        DatasetNotFoundError, DataError, ConfigurationError: see `load_pairs`.
+
+    Example:
+
+    >>> batches = kg.data.load_unpaired("drawn:digits", image_size=(32, 32), take=64, batch_size=4)
+    >>> sorted(batches[0]), batches[0]["a"].shape
+    (['a', 'b'], (4, 32, 32, 1))
+    """
+    image_size, scale = _checked(source, split, image_size, channels, augment, jitter, take, seed)
+    reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir)
+    (a, a_names), (b, b_names), about = reading.domains(source, sides)
+    a, b = _checked_images(a, a_names), _checked_images(b, b_names)
+    if a.shape[1:3] != b.shape[1:3]:
+        raise DataError(
+            f"Expected images of one size in both domains. Received: A {a.shape[1:3]} and B {b.shape[1:3]}. Pass "
+            "image_size=(height, width)."
+        )
+    crop = image_size or a.shape[1:3]
+    about.update(split=split, examples=max(len(a), len(b)), image_shape=[*crop, a.shape[-1]])
+    domains = {"a": _resized(a, _scaled(crop, scale)), "b": _resized(b, _scaled(crop, scale))}
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "about": about}
+    return CroppedDomains(**domains, crop=crop, flip=scale is not None, **options)
+
+
+# Arguments
+
+
+def _checked(source, split, image_size, channels, augment, jitter, take, seed):
+    """The size of a batch's images, or None, and how much larger they are before they are cropped; None: no change."""
+    if channels not in (None, 1, 3):
+        raise ConfigurationError(f"Expected channels of 1, 3 or None. Received: {channels!r}.")
+    if not is_number(jitter, 1.0):
+        raise ConfigurationError(f"Expected a jitter of 1 or more. Received: {jitter!r}.")
+    if take is not None and not is_whole(take, 1):
+        raise ConfigurationError(f"Expected to take 1 pair or more, or None. Received: take={take!r}.")
+    if not is_whole(seed, 0):
+        raise ConfigurationError(f"Expected a seed that is a whole number, 0 or more. Received: {seed!r}.")
+    if image_size is None and isinstance(source, str) and source.startswith("drawn:"):
+        image_size = DRAWN_SIZE
+    augmented = split == "train" if augment is None else augment
+    return None if image_size is None else checked_size(image_size), jitter if augmented else None
+
+
+def _scaled(size, scale):
+    return size if size is None or scale is None else tuple(round(side * scale) for side in size)
+
+
+# Reading
+
+
+class _Reading:
+    """How the two sides are read; each is an array or a list of arrays, with the names of its files or None."""
+
+    def __init__(self, split, image_size, channels, take, download, data_dir, maps=(False, False)):
+        self.split, self.image_size, self.channels, self.take = split, image_size, channels, take
+        self.download, self.data_dir, self.maps = download, data_dir, maps
+
+    def pairs(self, source, sides):
+        a, b, about = self._sides(source, sides, paired=True)
+        if len(a[0]) != len(b[0]):
+            raise DataError(f"Expected one image of B for each of A. Received: {len(a[0])} of A and {len(b[0])} of B.")
+        return a, b, about
+
+    def domains(self, source, sides):
+        return self._sides(source, sides, paired=False)
+
+    def _sides(self, source, sides, paired):
+        if isinstance(source, (tuple, list)):
+            return self._arrays(source)
+        if not isinstance(source, (str, os.PathLike)) or source == "":
+            raise DataError(
+                f"Expected a folder, the name of a data set, or two arrays (A, B). Received: {source!r:.80}."
+            )
+        if str(source).startswith("drawn:"):
+            return self._drawn(source, paired)
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return self._folder(path, sides, paired)
+        return self._tfds(source, sides)
+
+    def _arrays(self, source):
+        if len(source) != 2:
+            raise DataError(f"Expected two arrays (A, B). Received: {len(source)}.")
+        loading._one_split(self.split, "A pair of arrays", None)
+        a, b = (np.asarray(array)[: self.take] for array in source)
+        return (a, None), (b, None), {"name": "array", "source": "array"}
+
+    def _drawn(self, source, paired):
+        """Edges and drawings; without pairs, half of the drawings and the edges of the others."""
+        take = None if self.take is None else self.take * (1 if paired else 2)
+        drawn = loading.load(source, split=self.split, image_size=self.image_size, take=take, batch_size=1)
+        about, images = drawn.about, drawn.images
+        if paired:
+            return (edges(images), None), (images, None), about
+        half = len(images) // 2
+        return (images[:half], None), (edges(images[half:]), None), about
+
+    def _tfds(self, source, sides):
+        if not isinstance(sides, (tuple, list)) or len(sides) != 2 or sides[0] == sides[1]:
+            raise ConfigurationError(
+                f"Expected sides=(A, B), the names of two features of {str(source)!r}, such as ('parts', 'image'); "
+                f"or the path of a folder. Received: sides={sides!r}."
+            )
+        a, b = sides
+        where = (str(source), self.split, self.take, self.download, self.data_dir)
+        images, others, about = loading.read_tfds(b, *where, a)
+        about.pop("classes", None)
+        return (others, None), (images, None), {**about, "sides": [a, b]}
+
+    def _folder(self, folder, sides, paired):
+        layouts = _layouts(folder, self.split, sides, paired)
+        if len(layouts) > 1:
+            raise DataError(
+                f"Expected a folder of one kind. Received: {folder}, which can be read as {' and as '.join(layouts)}. "
+                "Move one of them into a folder of its own."
+            )
+        ((kind, places),) = layouts.items()
+        about = {"name": folder.resolve().name, "source": "folder", "sides": kind}
+        if len(places) == 1:
+            return (*self._halves(places[0]), about)
+        files = [_files(place) for place in places]
+        for place, found in zip(places, files):
+            if not found:
+                raise DataError(f"Expected images ({', '.join(loading.ENDINGS)}) in {place}. Received: none.")
+        if paired:
+            common = [name for name in files[0] if name in files[1]]
+            for here, there, place in ((0, 1, places[1]), (1, 0, places[0])):
+                alone = [name for name in files[here] if name not in files[there]]
+                if alone:
+                    raise DataError(
+                        f"Expected files of equal names in {places[0].name} and {places[1].name}, which are pairs. "
+                        f"Received: {len(alone)} without a partner in {place}: {_listed(alone)}. Remove them; images "
+                        "without pairs are read by kg.data.load_unpaired."
+                    )
+            files = [{name: found[name] for name in common} for found in files]
+        made = []
+        for found, is_map in zip(files, self.maps):
+            paths = list(found.values())[: self.take]
+            made.append(([self._read(path, is_map) for path in paths], [str(path) for path in paths]))
+        return made[0], made[1], about
+
+    def _halves(self, place):
+        """Pictures of A on the left and B on the right."""
+        paths = list(_files(place).values())[: self.take]
+        halves, names = ([], []), [str(path) for path in paths]
+        for path in paths:
+            for half, part in zip(halves, _opened(path, lambda picture: self._split(picture, path))):
+                half.append(part)
+        return (halves[0], names), (halves[1], names)
+
+    def _split(self, picture, path):
+        if picture.width % 2 or picture.width <= picture.height:
+            raise DataError(
+                "Expected A and B side by side in each picture, so an even width that exceeds the height. Received: "
+                f"{path}, {picture.width} wide and {picture.height} high. Two folders A and B of equal names are read "
+                "too."
+            )
+        half, height = picture.width // 2, picture.height
+        parts = picture.crop((0, 0, half, height)), picture.crop((half, 0, 2 * half, height))
+        return [self._fitted(part, is_map, path) for part, is_map in zip(parts, self.maps)]
+
+    def _read(self, path, is_map):
+        return _opened(path, lambda picture: self._fitted(picture, is_map, path))
+
+    def _fitted(self, picture, is_map, path):
+        if is_map:
+            if picture.mode not in ("1", "L", "P"):
+                raise DataError(
+                    "Expected label maps of one channel of 8 bits, a class number for each pixel. Received: "
+                    f"{path}, of Pillow's mode {picture.mode}. "
+                    "Map its colours to numbers, or leave out classes: they are images."
+                )
+            numbers = Image.fromarray(np.asarray(picture).astype("uint8"))
+            if self.image_size and picture.size != self.image_size[::-1]:
+                numbers = ImageOps.fit(numbers, self.image_size[::-1], Image.Resampling.NEAREST)
+            return np.asarray(numbers)
+        picture = loading._plain(picture)
+        channels = self.channels or (1 if picture.mode == "L" else 3)
+        return loading._fitted(picture, self.image_size or picture.size[::-1], channels)
+
+
+def _opened(path, read):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=loading.FORMATS) as picture:
+                return read(ImageOps.exif_transpose(picture))
+    except DataError:
+        raise
+    except Exception as error:  # each of Pillow's readers has its own for a damaged file
+        raise DataError(
+            f"Expected {path} to be an image. Received: {format_error(error, longest=80)}. Remove it, with its partner "
+            "where it has one."
+        ) from error
+
+
+def _files(place):
+    """{name without its ending: path} of the images in a folder, sorted."""
+    paths = sorted(
+        path
+        for path in place.iterdir()
+        if path.suffix.lower() in loading.ENDINGS and not path.name.startswith(".") and path.is_file()
+    )
+    files = {}
+    for path in paths:
+        if path.stem in files:
+            raise DataError(
+                f"Expected one image of each name in {place}. Received: {files[path.stem].name} and {path.name}. "
+                "Remove one of them."
+            )
+        files[path.stem] = path
+    return files
+
+
+def _listed(names):
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+
+
+def _layouts(folder, split, sides, paired):
+    """{description: folders} of every way to read a folder: A's and B's, or one of pictures side by side."""
+    a, b = ("A", "B") if sides is None else sides
+    candidates = {
+        f"{split}{a} and {split}{b}": (folder / f"{split}{a}", folder / f"{split}{b}"),
+        f"{a}/{split} and {b}/{split}": (folder / a / split, folder / b / split),
+        f"{split}/{a} and {split}/{b}": (folder / split / a, folder / split / b),
+    }
+    if split == "train" and not any((folder / side / split).is_dir() for side in (a, b)):
+        candidates[f"{a} and {b}"] = (folder / a, folder / b)
+    found = {}
+    for kind, places in candidates.items():
+        there = [place.is_dir() for place in places]
+        if all(there):
+            found[kind] = places
+        elif any(there):
+            missing = places[there.index(False)]
+            raise DataError(f"Expected both sides, {kind}, in {folder}. Received: no {missing.relative_to(folder)}.")
+    if sides is None and paired:
+        for place in (folder / split, folder) if split == "train" else (folder / split,):
+            if place.is_dir() and _files(place):
+                name = "the folder itself" if place == folder else f"{split}/"
+                found[f"pictures of A and B side by side in {name}"] = (place,)
+    if found:
+        return found
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if sides is None and len(names) == 2 and names != ["A", "B"] and all(_files(folder / name) for name in names):
+        raise DataError(
+            f"Expected two sides in {folder}. Received: the folders {' and '.join(names)}, which may be the sides "
+            f"({names[0]} as A or {names[1]} as A) or two classes. Pass sides=({names[0]!r}, {names[1]!r}) for the "
+            "first as A; two classes are read by kg.data.load."
+        )
+    wanted = [*candidates, *([f"{split}/ with pictures of A and B side by side"] if paired and sides is None else [])]
+    raise DatasetNotFoundError(
+        f"Expected in {folder} one of: {'; '.join(wanted)}. Received: {', '.join(names) or 'no folders'}."
+        + (" Name the sides by sides=(A, B)." if sides is None else "")
+    )
+
+
+# Checks
+
+
+def _at(names, index):
+    return f" {index}" if names is None else f" {names[index]}"
+
+
+def _check_sizes(sources, targets, source_names, target_names, image_size):
+    """Raises a DataError where the two images of a pair have two sizes."""
+    if image_size is not None and isinstance(sources, list) and isinstance(targets, list):
+        return
+    for i, (source, target) in enumerate(zip(sources, targets)):
+        if np.shape(source)[:2] != np.shape(target)[:2]:
+            raise DataError(
+                f"Expected both images of a pair to have one size. Received: the source{_at(source_names, i)}, "
+                f"{np.shape(source)[:2]}, and the target{_at(target_names, i)}, {np.shape(target)[:2]}. Pass "
+                "image_size=(height, width)."
+            )
+
+
+def _one_size(images, names):
+    sizes = [np.shape(image)[:2] for image in images]
+    for i, size in enumerate(sizes):
+        if size != sizes[0]:
+            raise DataError(
+                f"Expected images of one size. Received:{_at(names, 0)}, {sizes[0]}, and{_at(names, i)}, {size}. Pass "
+                "image_size=(height, width), or --image-size."
+            )
+
+
+def _checked_images(images, names):
+    """An array (N, height, width, channels)."""
+    if len(images) == 0:
+        raise DataError("Expected at least one image on each side. Received: none.")
+    if isinstance(images, list):
+        _one_size(images, names)
+    images = loading._shaped(images, None, None)
+    check_images(images, images.shape[1:])
+    return images
+
+
+def _checked_maps(maps, classes, names):
+    """An array uint8 (N, height, width) of class numbers.
+
+    Raises:
+        DataError: other shapes or numbers; the message names the file.
+    """
+    if len(maps) == 0:
+        raise DataError("Expected at least one label map. Received: none.")
+    if isinstance(maps, list):
+        _one_size(maps, names)
+    maps = np.asarray(maps)
+    field = LabelMaps((None, None), classes)
+    try:
+        return field.check(maps).astype("uint8")
+    except DataError as error:
+        wrong = [i for i, one in enumerate(maps) if one.dtype.kind in "iu" and (one.min() < 0 or one.max() >= classes)]
+        raise DataError(f"{error} Look at{_at(names, wrong[0])}." if wrong and names else str(error)) from error
+
+
+def _resized(images, size, nearest=False):
+    """Images (N, height, width, channels), or label maps, of another size: cropped to the middle and resized."""
+    if images.shape[1:3] == size:
+        return images
+    method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+
+    def fit(plane):
+        return np.asarray(ImageOps.fit(Image.fromarray(plane), size[::-1], method))
+
+    if images.ndim == 3:
+        return np.stack([fit(one) for one in images])
+    planes = [np.stack([fit(one[..., c]) for c in range(one.shape[-1])], axis=-1) for one in images]
+    return np.stack(planes) if images.dtype == "uint8" else np.clip(np.stack(planes), -1.0, 1.0)

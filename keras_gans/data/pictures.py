@@ -1,0 +1,117 @@
+"""Picture files as the inputs of a model that changes images."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_gans.data import loading
+from keras_gans.errors import DataError, DatasetNotFoundError
+from keras_gans.fields import Images, LabelMaps
+from keras_gans_core.errors import format_error
+
+KINDS = {1: "grey", 3: "in colour"}  # of pictures, by their channels
+
+
+def picture_files(place):
+    """The files to read: the file itself, or the pictures in a folder, sorted by name.
+
+    Args:
+        place: path of a picture or of a folder of pictures. Folders in it are not looked into.
+
+    Raises:
+        DatasetNotFoundError: nothing there.
+        DataError: a folder without pictures, or with two of one name, such as a.png and a.jpg.
+    """
+    place = Path(place)
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise DatasetNotFoundError(
+            f"Expected a picture or a folder of pictures. Received: {place}, which is not there."
+        )
+    found = {}
+    for path in sorted(place.iterdir()):
+        if path.suffix.lower() not in loading.ENDINGS or path.name.startswith(".") or not path.is_file():
+            continue
+        if path.stem in found:
+            raise DataError(
+                f"Expected one picture of each name in {place}. Received: {found[path.stem].name} and {path.name}. "
+                "Rename one of them."
+            )
+        found[path.stem] = path
+    if not found:
+        raise DataError(f"Expected pictures ({', '.join(loading.ENDINGS)}) in {place}. Received: none.")
+    return list(found.values())
+
+
+def read_input(path, field, resize=False):
+    """A picture as one value of a field: uint8 (height, width, channels), or (height, width) of a label map.
+
+    Args:
+        path: file of a picture; of a label map a grey or palette image, whose values are class numbers.
+        field: `Images` or `LabelMaps`.
+        resize: whether to crop another size to the middle and resize it, label maps without interpolation.
+
+    Raises:
+        DataError: no picture, or one of another size or other channels; the message names the file.
+    """
+    is_map = isinstance(field, LabelMaps)
+    if not is_map and not isinstance(field, Images):
+        raise DataError(f"Expected an input of images or label maps. Received: {type(field).__name__}.")
+    picture = _opened(path, is_map)
+    height, width = field.shape[:2]
+    size = height or picture.height, width or picture.width
+    if (picture.height, picture.width) != size:
+        if not resize:
+            raise DataError(
+                f"Expected a picture of {_written(height)}x{_written(width)} pixels (height x width), the size that "
+                f"the model takes. Received: {path}, {picture.height}x{picture.width}. Pass --resize (resize=True) to "
+                "crop it to the middle and resize it."
+            )
+        method = Image.Resampling.NEAREST if is_map else Image.Resampling.LANCZOS
+        picture = ImageOps.fit(picture, size[::-1], method)
+    values = np.asarray(picture)
+    if is_map:
+        return _checked_map(values, field, path)
+    channels = 1 if picture.mode == "L" else 3
+    if channels != field.shape[2]:
+        raise DataError(
+            f"Expected a picture {KINDS.get(field.shape[2], f'of {field.shape[2]} channels')}, as the model takes. "
+            f"Received: {path}, which is {KINDS[channels]}. Convert it."
+        )
+    return values.reshape(*size, channels)
+
+
+def _written(side):
+    return "any" if side is None else side
+
+
+def _opened(path, is_map):
+    """The picture in 8 bits, grey or colour; of a label map the numbers that its file holds."""
+    Image.init()  # registers the readers that FORMATS names
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=loading.FORMATS) as opened:
+                picture = ImageOps.exif_transpose(opened)
+                if not is_map:
+                    return loading._plain(picture)
+                mode, numbers = picture.mode, np.asarray(picture)
+    except Exception as error:  # each of Pillow's readers has its own for a damaged file
+        raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
+    if mode not in ("1", "L", "P"):
+        raise DataError(
+            f"Expected a label map: a grey or palette image of 8 bits with class numbers as values. Received: {path}, "
+            f"of Pillow's mode {mode}. Map its colours to numbers."
+        )
+    return Image.fromarray(numbers.astype("uint8"))
+
+
+def _checked_map(values, field, path):
+    try:
+        return field.check(values[None])[0]
+    except DataError as error:
+        raise DataError(f"{error} Look at {path}.") from error

@@ -1,0 +1,71 @@
+"""The command translate: pictures through a model that changes images."""
+
+import inspect
+import sys
+from pathlib import Path
+
+import click
+
+from keras_gans_cli.models import sampler
+
+
+@click.command()
+@click.argument("name")
+@click.argument("pictures", metavar="FILE_OR_FOLDER", type=click.Path(exists=True))
+@click.option(
+    "-o", "--output", default="translated", show_default=True, type=click.Path(), help="Folder for the results."
+)
+@click.option("--direction", help="Of a model of two directions: AtoB or BtoA.  [default: the model's]")
+@click.option("--seed", default=0, show_default=True, type=int, help="Names the noise, of a model that has some.")
+@click.option("--resize", is_flag=True, help="Crop pictures of other sizes to the middle and resize them.")
+def translate(name, pictures, output, direction, seed, resize):
+    """Change pictures with the model NAME, a run's folder or a .keras file.
+
+    Each picture of the folder becomes OUTPUT/<its name>.png; of one file OUTPUT may be the name of a .png file. Label
+    maps are grey or palette images whose values are class numbers.
+    """
+    from keras_gans_core.errors import DataError
+
+    pictures, output = Path(pictures), Path(output)
+    one = pictures.is_file() and output.suffix.lower() == ".png"
+    if not one and output.is_file():
+        raise click.UsageError(f"Expected a folder for the results. Received: --output {output}, which is a file.")
+    if pictures.is_dir() and output.resolve() == pictures.resolve():
+        raise click.UsageError(f"Expected another folder than the pictures'. Received: --output {output}.")
+    _, model = sampler(name)
+    if not hasattr(model, "translate"):
+        raise click.UsageError(
+            f"Expected a model that changes images. Received: {name}, a {type(model).__name__}, which has no "
+            f"translate. Use: keras-gans sample {name}"
+        )
+    from keras_gans.data.pictures import picture_files, read_input
+    from keras_gans.images import save
+
+    paths = picture_files(pictures)
+    options = _accepted(model.translate, {"direction": direction, "seed": seed})
+    if direction is not None and "direction" not in options:
+        raise click.UsageError(f"Expected no --direction: {name} has one. Received: {direction!r}. Leave it out.")
+    field = source_field(model, direction)
+    with click.progressbar(paths, label=f"translating {len(paths)} pictures", file=sys.stderr) as bar:
+        for path in bar:
+            values = read_input(path, field, resize)
+            try:
+                made = model.translate(values[None], **options)
+            except DataError as error:
+                raise DataError(f"{error} Look at {path}.") from error
+            save(made[0], output if one else output / f"{path.stem}.png")
+    click.echo(f"wrote {output}" if one else f"wrote {len(paths)} pictures to {output}")
+
+
+def _accepted(method, options):
+    """The options that are given and that a method takes."""
+    taken = inspect.signature(method).parameters
+    return {name: value for name, value in options.items() if value is not None and name in taken}
+
+
+def source_field(model, direction):
+    """The field of the pictures that a model translates: its one given input; of several the direction's first."""
+    from keras_gans.sampling import needed_inputs
+
+    fields = {name: model.input_fields[name] for name in needed_inputs(model)}
+    return fields.get((direction or "")[:1].lower()) or next(iter(fields.values()))

@@ -1,0 +1,333 @@
+"""Pairs and domains from every layout, what is refused, and that both sides of a pair are changed alike."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_gans as kg
+from keras_gans.data import CroppedDomains, PairedBatches, load_pairs, load_unpaired
+from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+
+
+def colours(*shape, seed=0):
+    return np.random.default_rng(seed).integers(40, 256, shape).astype("uint8")
+
+
+def write(folder, names, size=(16, 16), value=None, mode="RGB"):
+    """PNGs, each of one colour: 10 times its place, or `value`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, name in enumerate(names):
+        grey = 10 * (i + 1) if value is None else value
+        picture = Image.fromarray(np.full(size, grey, "uint8"))
+        picture.convert(mode).save(folder / f"{name}.png")
+    return folder
+
+
+def greys(array):
+    """The first pixel of each image."""
+    return array.reshape(len(array), -1)[:, 0].tolist()
+
+
+# Layouts
+
+
+LAYOUTS = {
+    "trainA": ("{split}A", "{split}B"),
+    "below": ("A/{split}", "B/{split}"),
+    "above": ("{split}/A", "{split}/B"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("load", [load_pairs, load_unpaired])
+def test_folders_of_two_sides(layout, load, tmp_path):
+    for split, names in (("train", "abc"), ("test", "de")):
+        for side, value in zip(LAYOUTS[layout], (None, 200)):
+            write(tmp_path / side.format(split=split), names, value=value)
+    train, test = (load(tmp_path, split=split, augment=False, shuffle=False) for split in ("train", "test"))
+    a, b = train.arrays.values()
+    assert a.shape == b.shape == (3, 16, 16, 3) and greys(a) == [10, 20, 30] and greys(b) == [200] * 3
+    assert len(test) == 2 and test.about["split"] == "test" and test.about["examples"] == 2
+
+
+def test_two_folders_without_splits(tmp_path):
+    write(tmp_path / "A", "ab")
+    write(tmp_path / "B", "ab", value=200)
+    batches = load_pairs(tmp_path, augment=False, shuffle=False)
+    assert greys(batches.arrays["sources"]) == [10, 20] and greys(batches.arrays["targets"]) == [200, 200]
+    with pytest.raises(DatasetNotFoundError, match="testA and testB"):
+        load_pairs(tmp_path, split="test")
+
+
+def test_names_make_the_pairs_and_endings_do_not(tmp_path):
+    write(tmp_path / "A", "ba")
+    (tmp_path / "B").mkdir()
+    for i, name in enumerate("ab"):
+        Image.fromarray(np.full((16, 16), 100 + i, "uint8")).save(tmp_path / "B" / f"{name}.bmp")
+    (tmp_path / "B" / ".hidden.png").write_bytes(b"")
+    batches = load_pairs(tmp_path, augment=False, shuffle=False)
+    assert greys(batches.arrays["sources"]) == [20, 10] and greys(batches.arrays["targets"]) == [100, 101]
+
+
+@pytest.mark.parametrize("below", ["train", ""])
+def test_pictures_of_both_sides(below, tmp_path):
+    folder = tmp_path / below
+    folder.mkdir(exist_ok=True)
+    for i in range(3):
+        both = np.concatenate([np.full((16, 16, 3), 50 + i), np.full((16, 16, 3), 150 + i)], axis=1)
+        Image.fromarray(both.astype("uint8")).save(folder / f"{i}.png")
+    batches = load_pairs(tmp_path, augment=False, shuffle=False)
+    assert greys(batches.arrays["sources"]) == [50, 51, 52] and greys(batches.arrays["targets"]) == [150, 151, 152]
+    back = load_pairs(tmp_path, augment=False, shuffle=False, direction="BtoA")
+    assert greys(back.arrays["sources"]) == [150, 151, 152] and back.direction == "BtoA"
+    with pytest.raises(DatasetNotFoundError, match="trainA and trainB"):
+        load_unpaired(tmp_path)
+
+
+def test_arrays_and_drawings():
+    a, b = colours(4, 16, 16, 3), colours(4, 16, 16, 1, seed=1)
+    batches = load_pairs((a, b), augment=False, batch_size=2)
+    assert batches.source_shape == (16, 16, 3) and batches.image_shape == (16, 16, 1)
+    assert len(load_unpaired((a, b[:1]), augment=False)) == 4
+    drawn = load_pairs("drawn:digits", take=4, augment=False)
+    np.testing.assert_array_equal(drawn.arrays["sources"], kg.data.edges(drawn.arrays["targets"]))
+    assert drawn.image_shape == (32, 32, 1)
+    apart = load_unpaired("drawn:digits", take=4)
+    assert len(apart.arrays["a"]) == len(apart.arrays["b"]) == 4 and apart.image_shape == (32, 32, 1)
+
+
+def test_tfds_features_by_name():
+    pairs = load_pairs("avatars", sides=("parts", "image"), classes=8, take=5, augment=False)
+    assert pairs.source_shape == (64, 64) and pairs.image_shape == (64, 64, 3) and pairs.classes == 8
+    assert pairs.arrays["sources"].max() <= 7 and pairs.about["sides"] == ["parts", "image"]
+    assert pairs.about["license"] and "classes" not in pairs.about
+    emoji = load_unpaired("emoji", sides=("noto", "twemoji"), take=5)
+    assert emoji.arrays["a"].shape == (5, 72, 72, 3) and emoji.image_shape == (64, 64, 3)
+    with pytest.raises(ConfigurationError, match="sides="):
+        load_pairs("avatars")
+    with pytest.raises(DataError, match="parts.*Received: 'part'"):
+        load_pairs("avatars", sides=("part", "image"))
+    with pytest.raises(DataError, match="feature 'picture'"):
+        load_pairs("avatars", sides=("parts", "picture"))
+    with pytest.raises(DatasetNotFoundError, match="avatars"):
+        load_pairs("avatar", sides=("parts", "image"))
+
+
+def test_named_folders_are_sides(tmp_path):
+    write(tmp_path / "maps", "ab")
+    write(tmp_path / "photos", "ab", value=200)
+    with pytest.raises(DataError, match=r"maps as A or photos as A.*sides=\('maps', 'photos'\)"):
+        load_pairs(tmp_path)
+    batches = load_pairs(tmp_path, sides=("photos", "maps"), augment=False, shuffle=False)
+    assert greys(batches.arrays["sources"]) == [200, 200]
+
+
+# Sizes, crops and flips
+
+
+def test_both_sides_are_cropped_and_flipped_alike():
+    """Page 03, test 8: with y = x they stay equal."""
+    images = colours(6, 20, 20, 3)
+    batches = PairedBatches(images, images, crop=(16, 16), flip=True, batch_size=3)
+    seen = [batches.at(step) for step in range(40)]
+    assert all((batch["sources"] == batch["targets"]).all() for batch in seen)
+    assert seen[0]["sources"].shape == (3, 16, 16, 3)
+    assert len({batch["sources"][0].tobytes() for batch in seen}) > 30
+
+
+def test_label_maps_are_changed_with_their_images():
+    maps = np.random.default_rng(0).integers(0, 8, (6, 20, 20)).astype("uint8")
+    batches = PairedBatches(maps, np.repeat(maps[..., None], 3, -1), crop=(16, 16), flip=True, classes=8, batch_size=3)
+    batch = batches[0]
+    np.testing.assert_array_equal(batch["sources"], batch["targets"][..., 0])
+
+
+def test_every_place_and_both_sides_come():
+    image = np.arange(36, dtype="uint8").reshape(1, 6, 6, 1)
+    corners = {int(PairedBatches(image, image, crop=(4, 4)).at(step)["sources"][0, 0, 0, 0]) for step in range(200)}
+    assert corners == {0, 1, 2, 6, 7, 8, 12, 13, 14}
+    flips = [PairedBatches(image, image, flip=True).at(step)["sources"][0, 0, 0, 0] for step in range(200)]
+    assert set(np.array(flips).tolist()) == {0, 5} and 70 < np.sum(np.array(flips) == 0) < 130
+
+
+def test_what_a_step_sees_depends_on_the_seed_and_the_step_alone():
+    images = colours(6, 20, 20, 3)
+    options = {"crop": (16, 16), "flip": True, "batch_size": 2}
+    one, again, other = (PairedBatches(images, images, seed=seed, **options) for seed in (1, 1, 2))
+    for step in (7, 3, 7):
+        np.testing.assert_array_equal(one.at(step)["sources"], again.at(step)["sources"])
+    assert not np.array_equal(one.at(7)["sources"], other.at(7)["sources"])
+    domains = [CroppedDomains(a=images, b=images, seed=1, **options) for _ in range(2)]
+    for step in (7, 3):
+        np.testing.assert_array_equal(domains[0].at(step)["b"], domains[1].at(step)["b"])
+
+
+def test_domains_are_changed_each_by_itself():
+    image = np.arange(36, dtype="uint8").reshape(1, 6, 6, 1)
+    batches = CroppedDomains(a=image, b=image, crop=(4, 4), batch_size=1)
+    corners = [tuple(int(batch[0, 0, 0, 0]) for batch in batches.at(step).values()) for step in range(300)]
+    assert len(set(corners)) > 60  # of 81
+
+
+def test_the_papers_sizes(tmp_path):
+    """286 of 256 and 143 of 128; the split "test" is as it is."""
+    images = colours(1, 128, 128, 3)
+    assert load_pairs((images, images)).arrays["sources"].shape == (1, 143, 143, 3)
+    assert load_pairs((images, images), image_size=(256, 256)).arrays["sources"].shape == (1, 286, 286, 3)
+    assert load_pairs((images, images), jitter=1.0).arrays["sources"].shape == (1, 128, 128, 3)
+    write(tmp_path / "testA", "a")
+    write(tmp_path / "testB", "a")
+    test = load_pairs(tmp_path, split="test")
+    assert test.arrays["sources"].shape == (1, 16, 16, 3) and not test.flip
+
+
+def test_label_maps_are_resized_without_new_classes(tmp_path):
+    maps = np.zeros((1, 16, 16), "uint8")
+    maps[:, 8:] = 5
+    batches = load_pairs((maps, colours(1, 16, 16, 3)), classes=8, jitter=1.5)
+    assert batches.arrays["sources"].shape == (1, 24, 24) and set(np.unique(batches.arrays["sources"])) == {0, 5}
+    write(tmp_path / "A", "a")
+    write(tmp_path / "B", "a")
+    palette = Image.fromarray(maps[0]).convert("P")
+    palette.putdata(maps[0].ravel().tolist())
+    palette.save(tmp_path / "A" / "a.png")
+    batches = load_pairs(tmp_path, classes=8, image_size=(32, 32), augment=False)
+    assert batches.source_shape == (32, 32) and set(np.unique(batches.arrays["sources"])) == {0, 5}
+    backwards = load_pairs((colours(1, 16, 16, 3), maps), classes=8, direction="BtoA", augment=False)
+    assert backwards.source_shape == (16, 16) and backwards.image_shape == (16, 16, 3)
+
+
+def test_floats_are_resized_and_stay_in_their_range():
+    images = np.random.default_rng(0).choice([-1.0, 1.0], (2, 16, 16, 2)).astype("float32")
+    batches = load_unpaired((images, images), jitter=1.5)
+    made = batches.arrays["a"]
+    assert made.shape == (2, 24, 24, 2) and made.dtype == "float32" and np.abs(made).max() <= 1.0
+
+
+# What is refused
+
+
+def test_a_side_without_its_partner(tmp_path):
+    write(tmp_path / "trainA", "ab")
+    with pytest.raises(DataError, match="no trainB"):
+        load_pairs(tmp_path)
+    write(tmp_path / "trainB", "bc")
+    with pytest.raises(DataError, match="1 without a partner in .*trainB: a. .*load_unpaired"):
+        load_pairs(tmp_path)
+    assert len(load_unpaired(tmp_path)) == 2
+
+
+def test_a_side_without_images(tmp_path):
+    write(tmp_path / "trainA", "ab")
+    (tmp_path / "trainB").mkdir()
+    for load in (load_pairs, load_unpaired):
+        with pytest.raises(DataError, match="trainB. Received: none"):
+            load(tmp_path)
+
+
+def test_counts_and_sizes_that_differ(tmp_path):
+    with pytest.raises(DataError, match="Received: 3 of A and 2 of B"):
+        load_pairs((colours(3, 16, 16, 3), colours(2, 16, 16, 3)))
+    with pytest.raises(DataError, match=r"the source 0, \(16, 16\), and the target 0, \(8, 8\)"):
+        load_pairs((colours(2, 16, 16, 3), colours(2, 8, 8, 3)))
+    write(tmp_path / "A", "ab")
+    write(tmp_path / "B", "a")
+    write(tmp_path / "B", "b", size=(8, 8))
+    with pytest.raises(DataError, match=r"A/b.png, \(16, 16\), and the target .*B/b.png, \(8, 8\)"):
+        load_pairs(tmp_path)
+    assert load_pairs(tmp_path, image_size=(8, 8), augment=False).image_shape == (8, 8, 3)
+    with pytest.raises(DataError, match=r"B/a.png, \(16, 16\), and .*B/b.png, \(8, 8\)"):
+        load_unpaired(tmp_path)
+
+
+def test_a_class_out_of_range_names_the_file(tmp_path):
+    write(tmp_path / "A", "abc", mode="L")  # 10, 20, 30
+    write(tmp_path / "B", "abc")
+    with pytest.raises(DataError, match="from 0 to 20 in label maps.* Look at .*A/c.png"):
+        load_pairs(tmp_path, classes=21)
+    with pytest.raises(DataError, match="one channel.*B/a.png.*mode RGB"):
+        load_pairs(tmp_path, classes=21, direction="BtoA")
+
+
+def test_maps_that_nobody_calls_so_are_not_read_as_images():
+    maps = np.random.default_rng(0).integers(0, 8, (4, 16, 16, 1)).astype("uint8")
+    with pytest.raises(DataError, match="0 to 7 of 255.*classes=8 for label maps, or classes=0"):
+        load_pairs((maps, colours(4, 16, 16, 3)))
+    assert load_pairs((maps, colours(4, 16, 16, 3)), classes=0).classes is None
+
+
+def test_a_folder_that_can_be_read_in_two_ways(tmp_path):
+    for side in ("A", "B", "trainA", "trainB"):
+        write(tmp_path / side, "a")
+    with pytest.raises(DataError, match="as trainA and trainB and as A and B"):
+        load_pairs(tmp_path)
+    write(tmp_path / "more" / "A", "a")
+    write(tmp_path / "more" / "B", "a")
+    write(tmp_path / "more", "x", size=(16, 32))
+    with pytest.raises(DataError, match="A and B and as pictures of A and B side by side in the folder itself"):
+        load_pairs(tmp_path / "more")
+
+
+def test_pictures_that_are_not_two(tmp_path):
+    write(tmp_path, "a", size=(16, 16))
+    with pytest.raises(DataError, match="side by side.*a.png, 16 wide and 16 high"):
+        load_pairs(tmp_path)
+
+
+def test_damaged_files_are_named(tmp_path):
+    for side in "AB":
+        write(tmp_path / side, "ab")
+    (tmp_path / "B" / "b.png").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="B/b.png to be an image"):
+        load_pairs(tmp_path)
+    (tmp_path / "B" / "b.png").unlink()
+    write(tmp_path / "B", "b")
+    Image.fromarray(np.zeros((16, 16), "uint8")).save(tmp_path / "B" / "b.bmp")
+    with pytest.raises(DataError, match="b.bmp and b.png"):
+        load_pairs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"direction": "AtoC"}, "'AtoB', 'BtoA'. Received: 'AtoC'. Did you mean AtoB"),
+        ({"channels": 2}, "channels"),
+        ({"jitter": 0.5}, "jitter"),
+        ({"take": 0}, "take"),
+        ({"seed": -1}, "seed"),
+        ({"classes": 1}, "2 to 256 classes"),
+        ({"image_size": "big"}, "image_size"),
+    ],
+    ids=str,
+)
+def test_arguments_out_of_range(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        load_pairs((colours(2, 16, 16, 3), colours(2, 16, 16, 3)), **options)
+
+
+def test_sources_that_are_nothing(tmp_path):
+    for source in (None, 3, "", (colours(2, 8, 8, 3),)):
+        with pytest.raises(DataError, match="two arrays"):
+            load_pairs(source)
+    with pytest.raises(DataError, match="at least one image"):
+        load_unpaired((colours(0, 8, 8, 3), colours(2, 8, 8, 3)))
+    with pytest.raises(DataError, match="one split"):
+        load_pairs((colours(2, 8, 8, 3), colours(2, 8, 8, 3)), split="test")
+    with pytest.raises(DatasetNotFoundError, match="no folders"):
+        load_unpaired(tmp_path)
+
+
+@pytest.mark.parametrize("sides", [("trainA", "trainB"), ("testA", "testB"), ("A", "B"), ("A/train", "B/train")])
+def test_load_does_not_read_two_sides_as_two_classes(sides, tmp_path):
+    for side in sides:
+        write(tmp_path / side, "ab")
+    with pytest.raises(DataError, match=r"kg.data.load_pairs\('.*'\).*kg.data.load_unpaired\("):
+        kg.data.load(tmp_path)
+    if "/" not in sides[0]:
+        assert len(kg.data.load(tmp_path / sides[0], batch_size=1)) == 2
+
+
+def test_load_reads_classes_named_a_and_b(tmp_path):
+    write(tmp_path / "A", "ab")
+    write(tmp_path / "B", "cd")
+    assert kg.data.load(tmp_path, batch_size=1).labels.tolist() == [0, 0, 1, 1]

@@ -1,0 +1,58 @@
+"""Picture files as inputs of models that change images."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gans.data.pictures import picture_files, read_input
+from keras_gans.errors import DataError, DatasetNotFoundError
+from keras_gans.fields import Images, LabelMaps, Noise
+
+
+def saved(path, values, mode=None):
+    Image.fromarray(np.asarray(values, "uint8"), mode=mode).save(path)
+    return path
+
+
+def test_files_are_read_in_the_order_of_their_names(tmp_path):
+    for name in ("b.png", "a.jpg", "c.BMP", ".hidden.png"):
+        saved(tmp_path / name if name != "c.BMP" else tmp_path / "c.bmp", np.zeros((2, 2)))
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "folder.png").mkdir()
+    assert [path.name for path in picture_files(tmp_path)] == ["a.jpg", "b.png", "c.bmp"]
+    assert picture_files(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+
+
+def test_places_without_pictures_are_refused(tmp_path):
+    with pytest.raises(DataError, match="Expected pictures .*Received: none"):
+        picture_files(tmp_path)
+    with pytest.raises(DatasetNotFoundError, match="which is not there"):
+        picture_files(tmp_path / "nowhere")
+
+
+def test_images_keep_their_values(tmp_path):
+    grey = np.arange(12).reshape(3, 4)
+    assert read_input(saved(tmp_path / "a.png", grey), Images((3, 4, 1))).tolist() == grey[..., None].tolist()
+    colour = np.arange(36).reshape(3, 4, 3)
+    path = saved(tmp_path / "b.png", colour)
+    np.testing.assert_array_equal(read_input(path, Images((None, None, 3))), colour)  # of any size
+    assert read_input(path, Images((8, 6, 3)), resize=True).shape == (8, 6, 3)
+    with pytest.raises(DataError, match="a picture of anyx8 pixels .* Received: .*b.png, 3x4. Pass --resize"):
+        read_input(path, Images((None, 8, 3)))
+    with pytest.raises(DataError, match="a picture grey.*b.png, which is in colour"):
+        read_input(path, Images((3, 4, 1)))
+
+
+def test_label_maps_keep_their_numbers_also_when_resized(tmp_path):
+    numbers = np.array([[0, 1], [2, 3]])
+    big = np.kron(numbers, np.ones((2, 2)))
+    field = LabelMaps((4, 4), 4)
+    path = saved(tmp_path / "map.png", numbers)
+    assert read_input(path, field, resize=True).tolist() == big.tolist()
+    with pytest.raises(DataError, match="from 0 to 2.*Look at .*map.png"):
+        read_input(path, LabelMaps((2, 2), 3))
+
+
+def test_other_inputs_are_no_pictures(tmp_path):
+    with pytest.raises(DataError, match="images or label maps. Received: Noise"):
+        read_input(saved(tmp_path / "a.png", np.zeros((2, 2))), Noise(4))
