@@ -1,8 +1,8 @@
-"""Differentiable augmentation: random changes of images through which a generator is still taught.
+"""Differentiable augmentation: random changes of images through which gradients still reach the generator.
 
 An augmentation is a function `fn(images, seeds)` of a float tensor of images (N, height, width, channels) in [-1, 1]
-and a `keras.random.SeedGenerator`; every image draws its own change. `DiffAugment` applies a sequence of them. The
-functions that they are made of take what was drawn as an argument: `translate`, `cut_out`.
+and a `keras.random.SeedGenerator`; every image gets its own random change. `DiffAugment` applies a sequence of them.
+The functions underneath, `translate` and `cut_out`, take the drawn numbers as an argument.
 
 Reference: Zhao et al., 2020, "Differentiable augmentation for data-efficient GAN training",
 https://arxiv.org/abs/2006.10738; code: https://github.com/mit-han-lab/data-efficient-gans
@@ -21,7 +21,7 @@ def translate(images, shifts):
 
     Args:
         images: (N, height, width, channels).
-        shifts: int32 (N, 2), the pixels that an image moves down and to the right.
+        shifts: int32 (N, 2), how many pixels each image moves down and to the right.
 
     Example:
 
@@ -40,7 +40,7 @@ def translate(images, shifts):
 
 
 def cut_out(images, centers, sides):
-    """Sets a rectangle of each image to zero: rows from center - side // 2, `side` of them, clipped at the borders.
+    """Sets a rectangle of each image to zero: `side` rows or columns from center - side // 2 on, clipped to the image.
 
     Args:
         images: (N, height, width, channels).
@@ -68,7 +68,7 @@ def _uniform(images, low, high, seeds):
 
 @_register
 def brightness(images, seeds):
-    """x + U(-0.5, 0.5), one number an image. Not clipped."""
+    """x + U(-0.5, 0.5), one number per image. Not clipped."""
     return images + _uniform(images, -0.5, 0.5, seeds)
 
 
@@ -120,28 +120,30 @@ class DiffAugment(keras.layers.Layer):
 
         discriminator: D(T(x)), D(T(G(z)))        generator: D(T(G(z))), with the gradient through T.
 
-    Every call and every image draws anew; nothing is left as it was by chance. Augmenting the real images alone would
-    teach the augmentation to the generator. Samples are not augmented. The layer has no inference mode: whoever calls
-    it decides. The losses of most variants see images through `score` alone, where the example below puts it; those of
-    UnrolledGAN, ImprovedGAN and InfoGAN have other ways beside it. Where images are judged together with labels or
+    Every call draws new numbers for every image, and no image is skipped. Augmenting only the real images would teach
+    the augmentation to the generator. Samples are not augmented. The layer has no inference mode: the caller decides
+    when to use it. The losses of most variants see images only through `score`, where the example below applies the
+    layer; UnrolledGAN, ImprovedGAN and InfoGAN also use other methods. Where images are judged together with labels or
     latents (CGAN, ProjectionGAN, IcGAN, VEEGAN, ALI, BiGAN) `score` gets a list whose last entry is the images: augment
-    that entry alone. LAPGAN's list is of a pyramid's levels and CoGAN's images are pairs, for which this layer is not.
+    only that entry. The layer does not fit LAPGAN, whose list holds the levels of a pyramid, or CoGAN, whose images are
+    pairs.
 
     The paper's scripts use (translation, cutout) for BigGAN on CIFAR-10, together with flipped data, (color, cutout)
-    for StyleGAN2 on all of CIFAR-10, and all three where data are few.
+    for StyleGAN2 on all of CIFAR-10, and all three when data are scarce.
 
     Args:
-        policy: augmentations, functions of (images, seeds), in the order in which they are applied. Another strength is
-            another function, registered with `keras.saving.register_keras_serializable` so that it can be saved.
-        seed: of the draws; None for others at each run.
+        policy: augmentations, functions of (images, seeds), in the order in which they are applied. For another
+            strength write another function and register it with `keras.saving.register_keras_serializable`, so that it
+            can be saved.
+        seed: seed of the random numbers; None for different ones in each run.
 
     Returns:
-        Floats (N, height, width, channels), as the images in [-1, 1] that it takes. Keep the layer as an attribute of
-        the model, which saves its seeds.
+        Floats of the inputs' shape, (N, height, width, channels); the inputs are in [-1, 1]. Keep the layer as an
+        attribute of the model, which saves its seeds.
 
     Raises:
-        ConfigurationError: a policy that is no list or tuple of functions; or, when it is called, anything else than
-            one float tensor of images.
+        ConfigurationError: a policy that is not a list or tuple of functions; or, in a call, anything but one float
+            tensor of images.
 
     Example:
 
@@ -149,7 +151,7 @@ class DiffAugment(keras.layers.Layer):
     >>> augment(np.zeros((2, 8, 8, 3), "float32")).shape[1:] == (8, 8, 3)
     True
 
-    A DCGAN for few images; registered, so that it can be saved:
+    A DCGAN for small data sets, registered so that it can be saved:
 
     >>> @keras.saving.register_keras_serializable(package="mine")
     ... class AugmentedDCGAN(kg.DCGAN):
@@ -174,7 +176,7 @@ class DiffAugment(keras.layers.Layer):
             )
         self.policy, self.seed = tuple(policy), seed
         self.seeds = keras.random.SeedGenerator(seed)
-        self.built = True  # beside its networks Keras would build a model anew for a layer that is not
+        self.built = True  # Keras would rebuild a model that has an unbuilt layer
 
     def call(self, images):
         _check_floats(images)
@@ -196,11 +198,11 @@ class DiffAugment(keras.layers.Layer):
 
 
 def _check_floats(images):
-    shape = getattr(images, "shape", None)  # a list has none
+    shape = getattr(images, "shape", None)  # a list has no shape
     if shape is None or len(shape) != 4 or not keras.backend.is_float_dtype(images.dtype):
         dtype = None if shape is None else keras.backend.standardize_dtype(images.dtype)
         received = f"a {type(images).__name__}" if shape is None else f"{dtype} {tuple(shape)}"
         raise ConfigurationError(
             f"Expected images as floats in [-1, 1], one tensor (N, height, width, channels). Received: {received}. Of "
-            "a list such as [labels, images] augment the images alone; of grey levels make x / 127.5 - 1."
+            "a list such as [labels, images] augment the images only; convert grey levels by x / 127.5 - 1."
         )

@@ -1,4 +1,4 @@
-"""Model files of strangers: looked at before Keras reads them, and held to what they store while it does."""
+"""Untrusted model files: checked before Keras reads them, and limited in memory while it does."""
 
 import contextlib
 import io
@@ -22,36 +22,36 @@ MOST_ROUNDS = {
     "num_ops": 100,
     "num_chains": 100,
     "chain_depth": 100,
-}  # that Keras would write out one by one
-FREE_NUMBERS = 2**20  # that a model's variables may hold beside those that its file stores
-LARGEST_OUTPUT = 2**28  # numbers that a layer may make of one example
-MOST_OUTPUTS = 2**15  # of layers being built, a minute or so; Keras takes n**2 / 2 for a `Sequential` of n layers
+}  # rounds that Keras would unroll one by one
+FREE_NUMBERS = 2**20  # that a model's variables may hold in addition to those its file stores
+LARGEST_OUTPUT = 2**28  # numbers that a layer may output for one example
+MOST_OUTPUTS = 2**15  # of layers while building, about a minute; Keras needs n**2 / 2 for a `Sequential` of n layers
 ZIP_END = 22  # bytes of the record that ends a zip file without a comment
-ZIP64 = 2**32 - 1  # bytes from which a zip file ends otherwise
-LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; that of three has 300
+ZIP64 = 2**32 - 1  # bytes from which a zip file has a different end record
+LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; three members take 300
 
 _counting = threading.RLock()
 
 
 def read_model(path, compile=False):
-    """The model in a `.keras` file, without more memory than a model of the file's size needs.
+    """The model in a `.keras` file, read with no more memory than a model of the file's size needs.
 
-    The file may hold what Keras writes and nothing else: three members, not compressed, a config of bounded size and
-    depth, and arrays that are stored where they are declared. While Keras builds the model, its variables may hold
-    twice the numbers that the file stores and 2**20 more: Keras alone allocates whatever shapes a config declares, and
-    looks into the file then. So reading takes less than 16 times the file's size and 64 MiB. Code, in a `Lambda` layer,
-    is refused by Keras, unless `keras.config.enable_unsafe_deserialization` was called.
+    The file may contain only what Keras writes: three uncompressed members, a config of limited size and depth, and
+    arrays that are stored where they are declared. While Keras builds the model, its variables may hold at most twice
+    the numbers that the file stores plus 2**20. (Without this check Keras allocates any shape that a config declares
+    before it reads the weights.) Reading therefore takes less than 16 times the file's size plus 64 MiB. Keras refuses
+    code in a `Lambda` layer unless `keras.config.enable_unsafe_deserialization` was called.
 
     Args:
-        path: of the file.
+        path: the file's path.
         compile: whether to restore the optimizers too, as in `keras.saving.load_model`.
 
     Returns:
         A Keras model.
 
     Raises:
-        ValueError: a file that is not as above, "Expected ... Received: ...". Keras, HDF5 and zipfile raise whatever
-            they like for a damaged one, so that a caller catches `Exception`.
+        ValueError: a file that breaks these rules, "Expected ... Received: ...". Keras, HDF5 and zipfile raise many
+            other errors for a damaged file, so callers should catch `Exception`.
 
     Example:
 
@@ -68,7 +68,7 @@ def read_model(path, compile=False):
     ValueError: Expected the members config.json, metadata.json, model.weights.h5. Received: ...
     """
     path = Path(path)
-    stored = _checked(path)
+    stored = check_file(path)
     with _at_most(2 * stored + FREE_NUMBERS):
         model = keras.saving.load_model(path, compile=compile)
     if not isinstance(model, keras.Model):
@@ -76,8 +76,8 @@ def read_model(path, compile=False):
     return model
 
 
-def _checked(path):
-    """How many numbers the arrays of a `.keras` file store, once it is one that Keras may read."""
+def check_file(path):
+    """Checks that Keras may read a `.keras` file; returns how many numbers its arrays store."""
     if not path.is_file():
         raise ValueError("Expected a file. Received: no such file.")
     with open(path, "rb") as file:
@@ -91,16 +91,16 @@ def _checked(path):
 
 
 def _check_zip_end(file, size):
-    """`zipfile` reads the list of members whole, however long it says that it is."""
-    if size > ZIP64:  # of one's own
+    """`zipfile` reads the whole list of members, however long the file says it is."""
+    if size > ZIP64:  # only the user's own files are that large
         return
     file.seek(max(0, size - ZIP_END - 20))
     end = file.read()
     record, before = end[-ZIP_END:], end[:-ZIP_END]
     if len(record) < ZIP_END or record[:4] != b"PK\5\6" or before[:4] == b"PK\6\7":
-        raise ValueError("Expected a whole zip file, as model.save writes it. Received: another one, or a part.")
+        raise ValueError("Expected a whole zip file, as model.save writes it. Received: another file or a part.")
     if (listed := int.from_bytes(record[12:16], "little")) > LARGEST_DIRECTORY:
-        raise ValueError(f"Expected a zip file of {len(MEMBERS)} members. Received: a list of {listed} bytes of them.")
+        raise ValueError(f"Expected a zip file of {len(MEMBERS)} members. Received: a list of {listed} bytes.")
 
 
 def _check_members(members, size):
@@ -112,14 +112,14 @@ def _check_members(members, size):
         if not plain or member.flag_bits & 1:
             raise ValueError(
                 f"Expected {member.filename} neither compressed nor encrypted. Received: {member.compress_size} bytes "
-                f"that stand for {member.file_size}. Unpack the file, and pack it again without compression."
+                f"stored for {member.file_size}. Unpack the file, and pack it again without compression."
             )
         if member.filename != WEIGHTS and member.file_size > LARGEST_TEXT:
             raise ValueError(
                 f"Expected {member.filename} to have at most {LARGEST_TEXT} bytes. Received: {member.file_size}."
             )
     if sum(member.file_size for member in members) > size:
-        raise ValueError(f"Expected members that lie side by side. Received: more than the file's {size} bytes.")
+        raise ValueError(f"Expected members that do not overlap. Received: more than the file's {size} bytes in all.")
 
 
 def _check_json(content):
@@ -141,7 +141,7 @@ def _check_json(content):
 def _check_rounds(config):
     for key, most in MOST_ROUNDS.items():
         if isinstance(rounds := config.get(key, 0), (int, float)) and rounds > most:
-            raise ValueError(f"Expected {key} of at most {most} in a config. Received: {rounds}, which takes for ever.")
+            raise ValueError(f"Expected {key} of at most {most} in a config. Received: {rounds}, which takes too long.")
 
 
 def _inside(value):
@@ -149,7 +149,7 @@ def _inside(value):
 
 
 def _count_stored(content):
-    """How many numbers the arrays of an HDF5 file store: each in the file itself, at its full size, found once."""
+    """How many numbers the arrays of an HDF5 file store. Each must be in the file itself, in full, under one name."""
     numbers = declared = 0
     with h5py.File(io.BytesIO(content), "r") as file:
         found, level = {h5py.h5o.get_info(file.id).addr}, [file]
@@ -163,10 +163,10 @@ def _count_stored(content):
             found.update(addresses)
             for array in (item for item in items if isinstance(item, h5py.Dataset)):
                 _check_array(array)
-                numbers += min(array.size, array.nbytes // 2)  # a number has two bytes or more; a flag's are few
+                numbers += min(array.size, array.nbytes // 2)  # a number has two bytes or more; boolean arrays are few
                 declared += array.nbytes
                 if declared > len(content):
-                    raise ValueError(f"Expected arrays of at most {len(content)} bytes. Received: ones of {declared}.")
+                    raise ValueError(f"Expected arrays of at most {len(content)} bytes. Received: {declared} bytes.")
             level = [item for item in items if isinstance(item, h5py.Group)]
             if not level:
                 return numbers
@@ -174,28 +174,28 @@ def _count_stored(content):
 
 
 def _members_of(group):
-    """A group's groups and arrays, not followed to another file or place."""
+    """A group's groups and arrays. Links to another file or place are refused."""
     for name in group:
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"Expected groups and arrays alone. Received: {name!r}, a {type(link).__name__}.")
+            raise ValueError(f"Expected groups and arrays only. Received: {name!r}, a {type(link).__name__}.")
         item = group[name]
         if not isinstance(item, (h5py.Group, h5py.Dataset)):
-            raise ValueError(f"Expected groups and arrays alone. Received: {name!r}, a {type(item).__name__}.")
+            raise ValueError(f"Expected groups and arrays only. Received: {name!r}, a {type(item).__name__}.")
         yield item
 
 
 def _check_array(array):
     layout = array.id.get_create_plist().get_layout()
     if array.external or array.shape is None or layout not in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
-        raise ValueError(f"Expected arrays stored in one piece. Received: {array.name!r}, which is stored otherwise.")
+        raise ValueError(f"Expected arrays stored in one piece. Received: {array.name!r}, which is stored differently.")
     if array.dtype.kind not in "biufV" or array.dtype.itemsize > 16:
         raise ValueError(f"Expected arrays of numbers. Received: {array.name!r} of {array.dtype}.")
 
 
 @contextlib.contextmanager
 def _at_most(numbers):
-    """Within it, the variables that this thread makes hold so many numbers together, or are refused unallocated."""
+    """A context in which this thread's new variables may hold `numbers` in all; more are refused before allocation."""
     left, outputs, thread, refusals = numbers, 0, threading.get_ident(), []
 
     def refuse(message):
@@ -207,28 +207,28 @@ def _at_most(numbers):
         left -= _product(shape, left + 1)
         if left < 0:
             refuse(
-                f"Expected a model of at most {numbers} numbers, which is twice what its file stores and "
-                f"{FREE_NUMBERS}. Received: a config that declares more, among them a variable of shape {shape}."
+                f"Expected a model of at most {numbers} numbers, which is twice what its file stores plus "
+                f"{FREE_NUMBERS}. Received: a config that declares more, including a variable of shape {shape}."
             )
 
     def check(shape):
         nonlocal outputs
         outputs += 1
         if outputs > MOST_OUTPUTS:
-            refuse(f"Expected a model that is built in {MOST_OUTPUTS} layers' outputs at most. Received: one of more.")
+            refuse(f"Expected a model built with at most {MOST_OUTPUTS} layer outputs. Received: one with more.")
         if _product(shape, LARGEST_OUTPUT + 1) > LARGEST_OUTPUT:
             refuse(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of shape {shape}.")
 
     with _counting, _looking_at(keras.Variable, 1, count, thread), _looking_at(keras.KerasTensor, 0, check, thread):
         try:
             yield
-        finally:  # Keras wraps an error into several longer ones, or goes on
+        finally:  # Keras wraps an error in several longer ones, or continues
             if refusals:
                 raise refusals[0] from None
 
 
 def _product(shape, most):
-    """How many numbers a shape has, or `most`: a config may hold any list as a shape, of texts or a million entries."""
+    """How many numbers a shape has, at most `most`. A config's shape may be any list, even of a million strings."""
     product = 1
     for n in shape:
         if n is not None:
@@ -238,9 +238,9 @@ def _product(shape, most):
 
 @contextlib.contextmanager
 def _looking_at(kind, place, look, thread):
-    """Calls `look(shape)` before an object of `kind` is made in `thread`; its constructor takes `shape` in `place`.
+    """Calls `look(shape)` before an object of `kind` is made in `thread`; `shape` is its argument number `place`.
 
-    Keras has no hook for it, and a shape may come from any layer's `build`: these constructors are what all go through.
+    Keras has no hook for this, and a shape may come from any layer's `build`; but all pass through these constructors.
     """
     make = kind.__init__
 

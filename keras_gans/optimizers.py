@@ -1,35 +1,38 @@
-"""Adam by one kernel, and the players' optimizers behind the one `model.optimizer` that Keras's trainers know.
+"""A fused Adam, and one `model.optimizer` that presents both players' optimizers to Keras's trainers.
 
-`compile(g_optimizer=..., d_optimizer=...)` gives each player an optimizer of its own. With learning rates that differ
-this is the two time-scale update rule, TTUR (Heusel et al., 2017, https://arxiv.org/abs/1706.08500), such as SAGAN's
+`compile(g_optimizer=..., d_optimizer=...)` gives each player its own optimizer. With different learning rates this is
+the two time-scale update rule, TTUR (Heusel et al., 2017, https://arxiv.org/abs/1706.08500). SAGAN, for example, uses
 1e-4 for the generator and 4e-4 for the discriminator. A learning-rate schedule counts its own player's updates: with
 `discriminator_steps=k` the discriminator's advances k times as fast as the generator's.
 
 Keras's callbacks for the learning rate act on both optimizers, each from its own rate:
 
-- `LearningRateScheduler` calls its function twice an epoch, with the generator's rate, then with the discriminator's;
+- `LearningRateScheduler` calls its function twice per epoch, first with the generator's rate, then with the
+  discriminator's;
 - `ReduceLROnPlateau` multiplies both by its factor, which keeps their ratio. Give it `mode="min"` or `mode="max"`:
-  Keras finds no direction in the names `g_loss` and `d_loss`.
+  Keras cannot infer the direction from the names `g_loss` and `d_loss`.
 
-Both need a number as learning rate: where an optimizer has a schedule Keras raises a TypeError.
+Both need a number as learning rate: if an optimizer has a schedule, Keras raises a TypeError.
 """
 
 import keras
+from keras import ops
 
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_number, is_whole
 
-# The backend's own class, since PyTorch's updates all variables at once; of no instance, whose learning rate would
-# be the first tensor, after which TensorFlow's devices can no longer be configured.
+# The backend's own class, because PyTorch's updates all variables at once. It is read without calling `__init__`: the
+# learning rate would be the first tensor, and after that TensorFlow's devices can no longer be configured.
 ADAM = type(keras.optimizers.Adam.__new__(keras.optimizers.Adam))
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FusedAdam(ADAM):
-    """`keras.optimizers.Adam`, by one kernel a variable instead of a dozen.
+    """`keras.optimizers.Adam` with one kernel per variable instead of a dozen.
 
-    The same mathematics, arguments and state. On TensorFlow an update of a float32 variable is one kernel; elsewhere,
-    with `amsgrad`, and on several replicas Keras's own code runs.
+    The mathematics, the arguments and the state are the same. On TensorFlow an update of a float32 variable is one
+    kernel; elsewhere, with `amsgrad`, and on several replicas Keras's own code runs.
 
     Args:
         args, kwargs: as for `keras.optimizers.Adam`.
@@ -61,10 +64,62 @@ class FusedAdam(ADAM):
         )
 
 
+@keras.saving.register_keras_serializable(package="keras_gans")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that is constant for some epochs and then falls to zero in equal steps, one per epoch.
+
+    In epoch e, counted from 1:
+
+        rate = learning_rate (1 - max(0, e - constant_epochs) / (decay_epochs + 1))
+
+    The last of constant_epochs + decay_epochs epochs still has learning_rate / (decay_epochs + 1); the rate is zero
+    after it.
+
+    Args:
+        learning_rate: learning rate in the constant epochs.
+        steps_per_epoch: the player's updates per epoch, 1 or more: for the discriminator `discriminator_steps` times
+            the number of batches.
+        constant_epochs, decay_epochs: whole numbers, 0 or more; 100 and 100 in CycleGAN's paper.
+
+    Raises:
+        ConfigurationError: numbers out of range.
+
+    Example:
+
+    >>> schedule = LinearDecay(0.4, steps_per_epoch=10, constant_epochs=1, decay_epochs=3)
+    >>> [round(float(schedule(step)), 4) for step in (0, 9, 10, 20, 30, 40)]
+    [0.4, 0.4, 0.3, 0.2, 0.1, 0.0]
+
+    Reference: Zhu et al., 2017, section 4, https://arxiv.org/abs/1703.10593
+    """
+
+    def __init__(self, learning_rate, steps_per_epoch, constant_epochs=100, decay_epochs=100):
+        if not is_number(learning_rate, 0.0):
+            raise ConfigurationError(f"Expected a learning_rate of 0 or more. Received: {learning_rate!r}.")
+        for name, number, least in (
+            ("steps_per_epoch", steps_per_epoch, 1),
+            ("constant_epochs", constant_epochs, 0),
+            ("decay_epochs", decay_epochs, 0),
+        ):
+            if not is_whole(number, least):
+                raise ConfigurationError(f"Expected {name} of {least} or more. Received: {number!r}.")
+        self.learning_rate, self.steps_per_epoch = learning_rate, steps_per_epoch
+        self.constant_epochs, self.decay_epochs = constant_epochs, decay_epochs
+
+    def __call__(self, step):
+        epoch = ops.cast(ops.cast(step, "int32") // self.steps_per_epoch + 1, "float32")
+        fallen = ops.maximum(epoch - self.constant_epochs, 0.0) / (self.decay_epochs + 1)
+        return self.learning_rate * ops.maximum(1.0 - fallen, 0.0)
+
+    def get_config(self):
+        names = ("learning_rate", "steps_per_epoch", "constant_epochs", "decay_epochs")
+        return {name: getattr(self, name) for name in names}
+
+
 class OptimizerGroup:
     """Presents several optimizers as one to Keras's trainers, which ask for the variables and whether they are built.
 
-    It is not an optimizer and not saved: the model's attributes `g_optimizer` and `d_optimizer` are.
+    It is not an optimizer and is not saved; the model saves its attributes `g_optimizer` and `d_optimizer`.
     """
 
     def __init__(self, optimizers):
@@ -84,10 +139,10 @@ class OptimizerGroup:
 
 
 def optimizer_of(name, optimizer):
-    """What `keras.optimizers.get` makes of the argument of `compile` that is named "g_optimizer" or "d_optimizer".
+    """The Keras optimizer for the argument of `compile` that is named "g_optimizer" or "d_optimizer".
 
     Raises:
-        ConfigurationError: it makes nothing of it.
+        ConfigurationError: Keras does not recognise the argument.
     """
     try:
         return keras.optimizers.get(optimizer)
@@ -99,7 +154,7 @@ def optimizer_of(name, optimizer):
 
 
 def with_loss_scale(optimizer, policy):
-    """`optimizer`, wrapped in a dynamic loss scale where the dtype policy is mixed_float16."""
+    """`optimizer`, wrapped in a dynamic loss scale if the dtype policy is mixed_float16."""
     if policy.name != "mixed_float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer
     return keras.optimizers.LossScaleOptimizer(optimizer)

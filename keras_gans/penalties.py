@@ -1,52 +1,53 @@
-"""What holds a discriminator back: penalties to add to its loss, and weight clipping.
+"""Regularisation of a discriminator: penalties to add to its loss, and weight clipping.
 
-A penalty is a float32 scalar mean, without its weight: a variant's `discriminator_loss` writes the weight out. Those on
-gradients take the discriminator as a function of the images that scores each by itself; batch normalization in it
-would couple them. Their randomness comes in as tensors, drawn in the step from the model's seeds:
+A penalty is a float32 scalar, a mean without its weight: a variant's `discriminator_loss` writes the weight out.
+Gradient penalties take the discriminator as a function that scores each image independently; batch normalization would
+couple the images. Random numbers come in as tensors, drawn in the step from the model's seeds:
 
     loss += self.gp_weight * gradient_penalty(self.score, real, fake, self.uniform_like(real))
 
-Images are constants here: no gradient reaches the generator that made them.
+Images are treated as constants: no gradient reaches the generator that made them.
 """
 
 import keras
 from keras import ops
 
 from keras_gans import engine
-from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.layers.inner import inner_layers
 from keras_gans.losses.adversarial import float32
 from keras_gans.losses.relativistic import check_paired
+from keras_gans_core.checks import is_number
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
 
 
-# On the slope of the critic
+# Penalties on the critic's gradient
 
 
 @register
 def gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
     """WGAN-GP's two-sided penalty: E[(|grad f(x')| - target)^2] at x' = epsilon x + (1 - epsilon) G(z).
 
-    The norm is over all numbers of one image, the mean over the images. The paper weighs it by 10.
+    The norm is over all values of one image, the mean over the images. The paper's weight is 10. Epsilon weights the
+    real image, as in the paper and in StudioGAN; in the authors' code and in TF-GAN it weights the generated one.
 
     Args:
-        score_fn: the critic, from images (N, ...) to one score an image, (N, 1) or (N,).
-        real, fake: images (N, ...), paired by their place in the batch.
-        epsilon: one number in [0, 1] an image, (N, 1, 1, 1) for (N, height, width, channels); or one for all.
-        target: the wanted slope.
+        score_fn: the critic, from images (N, ...) to one score per image, (N, 1) or (N,).
+        real, fake: images (N, ...), paired by position in the batch.
+        epsilon: one number in [0, 1] per image, (N, 1, 1, 1) for (N, height, width, channels); or one for all.
+        target: the target for the gradient norm.
 
     Returns:
         A float32 scalar, 0 or more.
 
     Raises:
-        DataError: images of different shapes, or an epsilon that is not one number an image.
+        DataError: images of different shapes, or an epsilon that is not one number per image.
 
     Example:
 
     >>> images = np.ones((2, 1, 2, 1), "float32")
-    >>> steep = lambda x: 3.0 * x[:, 0, 0] + 4.0 * x[:, 0, 1]     # of slope five
+    >>> steep = lambda x: 3.0 * x[:, 0, 0] + 4.0 * x[:, 0, 1]     # slope 5
     >>> round(float(ops.convert_to_numpy(gradient_penalty(steep, images, -images, epsilon=0.3))), 4)
     16.0
 
@@ -57,9 +58,9 @@ def gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
 
 @register
 def one_sided_gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
-    """E[max(0, |grad f(x')| - target)^2] at x' = epsilon x + (1 - epsilon) G(z): lets the critic be flatter.
+    """E[max(0, |grad f(x')| - target)^2] at x' = epsilon x + (1 - epsilon) G(z): smaller slopes cost nothing.
 
-    Slightly worse than the two-sided one according to its paper.
+    According to its paper it is slightly worse than the two-sided penalty.
 
     Args:
         score_fn, real, fake, epsilon, target: see `gradient_penalty`.
@@ -68,7 +69,7 @@ def one_sided_gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
         A float32 scalar, 0 or more.
 
     Raises:
-        DataError: images of different shapes, or an epsilon that is not one number an image.
+        DataError: images of different shapes, or an epsilon that is not one number per image.
 
     Example:
 
@@ -84,7 +85,9 @@ def one_sided_gradient_penalty(score_fn, real, fake, epsilon, target=1.0):
 
 @register
 def zero_centred_gradient_penalty(score_fn, real, fake, epsilon):
-    """E[|grad f(x')|^2] at x' = epsilon x + (1 - epsilon) G(z): a slope of zero between data and generator.
+    """E[|grad f(x')|^2] at x' = epsilon x + (1 - epsilon) G(z): a target slope of zero between data and generator.
+
+    The points x' are chosen as in WGAN-GP.
 
     Args:
         score_fn, real, fake, epsilon: see `gradient_penalty`.
@@ -93,7 +96,7 @@ def zero_centred_gradient_penalty(score_fn, real, fake, epsilon):
         A float32 scalar, 0 or more.
 
     Raises:
-        DataError: images of different shapes, or an epsilon that is not one number an image.
+        DataError: images of different shapes, or an epsilon that is not one number per image.
 
     Example:
 
@@ -101,7 +104,7 @@ def zero_centred_gradient_penalty(score_fn, real, fake, epsilon):
     >>> float(ops.convert_to_numpy(zero_centred_gradient_penalty(lambda x: 3.0 * x[:, 0], ones, -ones, epsilon=0.3)))
     9.0
 
-    Reference: Thanh-Tung et al., 2019, https://arxiv.org/abs/1902.03984 (the points x': unconfirmed)
+    Reference: Thanh-Tung et al., 2019, https://arxiv.org/abs/1902.03984
     """
     return ops.mean(_squared_norms(score_fn, _between(real, fake, epsilon)))
 
@@ -110,21 +113,21 @@ def zero_centred_gradient_penalty(score_fn, real, fake, epsilon):
 def dragan_penalty(score_fn, real, noise, epsilon, target=1.0):
     """DRAGAN's penalty around the data: E[(|grad f(x')| - target)^2] at x' = x + epsilon std(x) / 2 noise.
 
-    std is one number, over the whole batch. As in the authors' code the noise is uniform on [0, 1), so that images are
-    made brighter only; its weight there is 10.
+    std is one number over the whole batch. This is the form of the authors' code: the noise is uniform on [0, 1), so
+    images only become brighter, and the penalty's weight is 10.
 
     Args:
-        score_fn: the discriminator, from images (N, ...) to one logit an image.
+        score_fn: the discriminator, from images (N, ...) to one logit per image.
         real: images (N, ...).
-        noise: numbers in [0, 1) of the images' shape.
-        epsilon: one number in [0, 1] an image, (N, 1, 1, 1) for (N, height, width, channels); or one for all.
-        target: the wanted slope.
+        noise: numbers in [0, 1), in the images' shape.
+        epsilon: one number in [0, 1] per image, (N, 1, 1, 1) for (N, height, width, channels); or one for all.
+        target: the target for the gradient norm.
 
     Returns:
         A float32 scalar, 0 or more.
 
     Raises:
-        DataError: noise of another shape than the images, or an epsilon that is not one number an image.
+        DataError: noise of another shape than the images, or an epsilon that is not one number per image.
 
     Example:
 
@@ -132,8 +135,8 @@ def dragan_penalty(score_fn, real, noise, epsilon, target=1.0):
     >>> float(ops.convert_to_numpy(dragan_penalty(lambda x: 3.0 * x[:, 0], ones, ones, epsilon=0.3)))     # (3 - 1)^2
     4.0
 
-    Reference: Kodali et al., 2017, https://arxiv.org/abs/1705.07215 (from the authors' code; the paper's noise:
-    unconfirmed)
+    Reference: Kodali et al., 2017, https://arxiv.org/abs/1705.07215; code:
+    https://github.com/kodalinaveen3/DRAGAN
     """
     check_paired(real, noise)
     real = float32(real)
@@ -145,11 +148,11 @@ def dragan_penalty(score_fn, real, noise, epsilon, target=1.0):
 def r1_penalty(score_fn, real):
     """R1: E[|grad d(x)|^2] at real images. Its paper's weight is gamma / 2.
 
-    The square is summed over all numbers of an image; a mean over pixels would weaken it 3072 times at 32 by 32 by 3.
-    The code of its authors has a `reg_param` without the half: that is gamma / 2 here.
+    The square is summed over all values of an image; a mean would make it 3072 times weaker at 32x32x3. The authors'
+    code has a `reg_param` without the factor 1/2: it corresponds to gamma / 2 here.
 
     Args:
-        score_fn: the discriminator, from images (N, ...) to one logit an image.
+        score_fn: the discriminator, from images (N, ...) to one logit per image.
         real: images (N, ...).
 
     Returns:
@@ -171,7 +174,7 @@ def r2_penalty(score_fn, fake):
     """R2: E[|grad d(G(z))|^2] at generated images. Its paper's weight is gamma / 2.
 
     Args:
-        score_fn: the discriminator, from images (N, ...) to one logit an image.
+        score_fn: the discriminator, from images (N, ...) to one logit per image.
         fake: generated images (N, ...).
 
     Returns:
@@ -182,27 +185,27 @@ def r2_penalty(score_fn, fake):
     >>> float(ops.convert_to_numpy(r2_penalty(lambda x: 3.0 * x[:, 0], np.zeros((2, 2), "float32"))))
     9.0
 
-    Reference: Mescheder et al., 2018, https://arxiv.org/abs/1801.04406; beside R1 in Huang et al., 2024,
+    Reference: Mescheder et al., 2018, https://arxiv.org/abs/1801.04406; together with R1 in Huang et al., 2024,
     https://arxiv.org/abs/2501.05441
     """
     return ops.mean(_squared_norms(score_fn, fake))
 
 
-# On the logits
+# Penalties on the logits
 
 
 @register
 def lecam_penalty(real_logits, fake_logits, real_anchor, fake_anchor):
     """LeCam: E[max(0, d(x) - a_F)^2] + E[max(0, a_R - d(G(z)))^2], a_R and a_F moving means of the logits.
 
-    It draws the logits together: far above the fake mean, or far below the real one, they cost. This is the form of the
-    authors' two implementations; the paper's text has the squares without the maximum. Their weight for BigGAN on
-    CIFAR is 0.3, from the 1000th step on: nothing here counts steps, so for such a start make the weight a
-    `keras.Variable` of the model, 0 until a callback assigns it.
+    It pulls the logits together: real logits cost above the mean of the fake ones, fake logits below the mean of the
+    real ones. This is the form of both of the authors' implementations; the paper's text has the squares without the
+    maximum. Their weight for BigGAN on CIFAR is 0.3, from step 1000 on. This function does not count steps: for a
+    delayed start make the weight a `keras.Variable` of the model that is 0 until a callback assigns it.
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid.
-        real_anchor, fake_anchor: scalars, such as `LeCamAnchors` keeps; constants to the gradient.
+        real_anchor, fake_anchor: scalars, such as those of `LeCamAnchors`; constants for the gradient.
 
     Returns:
         A float32 scalar, 0 or more.
@@ -225,16 +228,16 @@ def lecam_penalty(real_logits, fake_logits, real_anchor, fake_anchor):
 class LeCamAnchors(keras.layers.Layer):
     """Keeps the anchors of `lecam_penalty`: exponential moving means of the real and of the fake logits.
 
-    As in the authors' TensorFlow code the means are freed of their start at zero, so that after the first batch they
-    are that batch's. The present batch enters before the anchors are used. As an attribute of a model it is saved with
-    it.
+    As in the authors' TensorFlow code, the means are corrected for their start at zero, so that after the first batch
+    they are that batch's means. The current batch is included before the anchors are used. As an attribute of a model
+    the layer is saved with it.
 
     Args:
-        decay: of the moving means, in [0, 1): 0.99 in the authors' StyleGAN2, 0.9 in their BigGAN.
+        decay: decay of the moving means, in [0, 1): 0.99 in the authors' StyleGAN2, 0.9 in their BigGAN.
 
     Call arguments:
         real_logits, fake_logits: discriminator outputs, without a sigmoid.
-        training: whether they enter the means.
+        training: whether the logits update the means.
 
     Returns:
         The real and the fake anchor, float32 scalars; 0 before the first batch.
@@ -256,12 +259,12 @@ class LeCamAnchors(keras.layers.Layer):
     """
 
     def __init__(self, decay=0.99, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})  # under float16 too: the means move by little
+        super().__init__(**{"dtype": "float32", **kwargs})  # under float16 too: the means change in small steps
         if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0.0 <= decay < 1.0:
             raise ConfigurationError(f"Expected a decay as a number in [0, 1). Received: {decay!r}.")
         self.decay = float(decay)
         self.real, self.fake, self.total_weight = (
-            # Replicas see other batches: their means are averaged.
+            # Replicas see different images: their means are averaged.
             self.add_weight(
                 shape=(), initializer="zeros", dtype="float32", trainable=False, aggregation="mean", name=name
             )
@@ -285,14 +288,14 @@ class LeCamAnchors(keras.layers.Layer):
 def consistency_penalty(logits, augmented_logits):
     """Consistency: E[(d(x) - d(t(x)))^2] for a transformation t that should not matter, such as a flip or a shift.
 
-    CR takes it of real images with the weight 10. Balanced consistency (bCR) adds that of generated ones, also 10, and
-    scores untransformed images in the adversarial loss; zCR's term for the discriminator is that of G(z) and
-    G(z + noise), and its term for the generator, which keeps these two apart, is not here. Nor are flips and shifts
-    with reflected borders, which CR applies: `kg.augment.translate` fills with zeros.
+    CR applies it to real images with weight 10. Balanced consistency (bCR) adds the same term for generated images,
+    also with weight 10, and uses untransformed images in the adversarial loss. zCR's discriminator term compares G(z)
+    with G(z + noise). Its generator term, which pushes these two apart, is not implemented here. Neither are CR's flips
+    and shifts with reflected borders: `kg.augment.translate` fills with zeros.
 
     Args:
-        logits: the discriminator's, of images.
-        augmented_logits: of the transformed images, in the same order and shape.
+        logits: the discriminator's logits for images.
+        augmented_logits: its logits for the transformed images, in the same order and shape.
 
     Returns:
         A float32 scalar, 0 or more.
@@ -313,13 +316,14 @@ def consistency_penalty(logits, augmented_logits):
 
 
 def refuse_batch_norm(critic):
-    """Refuses a critic in which batch normalization would couple images that a penalty takes apart.
+    """Refuses a critic with batch normalization, which couples images that a penalty treats independently.
 
-    What the paper puts in its place takes mean and variance over all numbers of one image and has a gain and a bias a
-    channel. That is Keras's group normalization with one group; its layer normalization is over the last axis alone.
+    The paper replaces it by a layer normalization that takes mean and variance over all values of one image and has one
+    gain and one bias per channel. In Keras that is group normalization with one group; Keras's layer normalization is
+    over the last axis only.
 
     Raises:
-        ConfigurationError: a layer of it, at any depth.
+        ConfigurationError: a batch normalization layer, at any depth.
 
     Reference: Gulrajani et al., 2017, section 4, "No critic batch normalization", https://arxiv.org/abs/1704.00028
     """
@@ -331,12 +335,12 @@ def refuse_batch_norm(critic):
             )
 
 
-# On the weights
+# Penalties on the weights
 
 
 @register
 def l2_penalty(weights):
-    """|w|^2 / 2, summed over all weights: its gradient is w, as in what PyTorch's optimizers call weight decay.
+    """|w|^2 / 2, summed over all weights: its gradient is w, like the weight decay of PyTorch's optimizers.
 
     Args:
         weights: variables of one player.
@@ -353,10 +357,10 @@ def l2_penalty(weights):
 
 
 def clip_weights(variables, limit=0.01):
-    """Clips every number of the variables to [-limit, limit], in place: the first WGAN's way to a Lipschitz critic.
+    """Clips all values of the variables to [-limit, limit], in place.
 
-    The paper clips after each update of the critic, all its trainable weights, batch normalization's included; never
-    the generator's.
+    The first WGAN makes its critic Lipschitz this way. The paper clips all trainable weights of the critic, including
+    those of batch normalization, after each critic update. It never clips the generator's weights.
 
     Args:
         variables: `keras.Variable`s, such as `model.discriminator.trainable_variables`.
@@ -380,7 +384,7 @@ def clip_weights(variables, limit=0.01):
         variable.assign(ops.clip(variable, -limit, limit))
 
 
-# The mechanics
+# Helpers
 
 
 def _between(real, fake, epsilon):
@@ -388,10 +392,10 @@ def _between(real, fake, epsilon):
     check_paired(real, fake)
     real, fake = float32(real), float32(fake)
     sizes = tuple(getattr(epsilon, "shape", ()))
-    # (N, 1) against (N, height, width, channels) would not fail: it would give each row of pixels its own number.
+    # (N, 1) would broadcast against (N, height, width, channels): each column of pixels would have its own number.
     if sizes and (len(sizes) != len(real.shape) or any(size not in (1, None) for size in sizes[1:])):
         raise DataError(
-            f"Expected epsilon to be one number an image, of shape (N{', 1' * (len(real.shape) - 1)}), or one for all. "
+            f"Expected epsilon as one number per image, of shape (N{', 1' * (len(real.shape) - 1)}), or one for all. "
             f"Received: {sizes} for images of shape {tuple(real.shape)}. Draw it with keras.random.uniform."
         )
     epsilon = float32(epsilon)
@@ -405,5 +409,5 @@ def _squared_norms(score_fn, images):
 
 
 def _norms(score_fn, images):
-    # The root's slope at zero is infinite, and a flat critic would make NaN of it.
+    # The square root has an infinite slope at zero, so a flat critic would give NaN.
     return ops.sqrt(_squared_norms(score_fn, images) + 1e-12)

@@ -1,16 +1,16 @@
 """Laplacian pyramids: what each scale of an image adds to the next coarser one. Differentiable, on every backend.
 
-Images become smaller by the 5 x 5 binomial filter with mirrored borders, of whose result every second pixel is kept;
-they become larger by zeros between the pixels and 4 times the same filter. Both are linear in rows and in columns, so
-each is two products with a small matrix.
+Halving applies the 5 x 5 binomial filter with mirrored borders and keeps every second pixel. Doubling inserts zeros
+between the pixels and applies 4 times the same filter. Both are linear in rows and in columns, so each is two products
+with a small matrix.
 """
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 BINOMIAL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
@@ -25,7 +25,7 @@ def _blur(size):
 
 
 def _floats(images):
-    """Images as a tensor of floats: the filter has none but 0 among whole numbers."""
+    """Images as a tensor of floats: cast to integers, the filter would be all zeros."""
     images = ops.convert_to_tensor(images)
     if len(images.shape) != 4:
         raise ConfigurationError(
@@ -43,13 +43,13 @@ def halve(images):
     """Images of half the size.
 
     Args:
-        images: (N, height, width, channels), 2 pixels or more a side; whole numbers become floats of the same range.
+        images: (N, height, width, channels), 2 pixels or more a side; integers become floats of the same range.
 
     Returns:
         (N, height / 2, width / 2, channels), odd sizes rounded up.
 
     Raises:
-        ConfigurationError: a side of one pixel, or no batch of images.
+        ConfigurationError: a side of one pixel, or not a batch of images.
 
     Example:
 
@@ -70,13 +70,13 @@ def double(images, size):
 
     Args:
         images: floats (N, height, width, channels).
-        size: (height, width) of the result; `halve` of it has the images' size.
+        size: (height, width) of the result; halved it is the images' size.
 
     Returns:
         (N, *size, channels).
 
     Raises:
-        ConfigurationError: images of another size than half of it.
+        ConfigurationError: images that do not have half of this size.
 
     Example:
 
@@ -96,13 +96,13 @@ def laplacian_pyramid(images, levels):
 
     Args:
         images: floats (N, height, width, channels).
-        levels: how many, 1 or more.
+        levels: number of levels, 1 or more.
 
     Returns:
         A list of tensors, the finest first, each half the size of the one before.
 
     Raises:
-        ConfigurationError: no level, or more than the images can be halved for.
+        ConfigurationError: no level, or more levels than the image size allows.
 
     Example:
 
@@ -131,7 +131,7 @@ def from_laplacian_pyramid(pyramid):
         Images of the finest level's size.
 
     Raises:
-        ConfigurationError: no level, or levels that do not fit each other.
+        ConfigurationError: no level, or levels whose sizes do not match.
 
     Example:
 

@@ -97,7 +97,7 @@ def test_the_activation_increases_into_the_domain_of_the_conjugate(divergence):
 
 @every_divergence
 def test_f_at_equal_densities(divergence):
-    """f(1) = 0 but for the GAN's -log 4; f' there is the threshold; the conjugate touches: f*(f'(1)) = f'(1) - f(1)."""
+    """f(1) = 0, or -log 4 for the GAN; f' there is the threshold; the conjugate touches: f*(f'(1)) = f'(1) - f(1)."""
     expected = -np.log(4) if isinstance(divergence, losses.GANDivergence) else 0.0
     assert number(divergence.f(np.float32(1.0))) == pytest.approx(expected, abs=1e-6)
     if not isinstance(divergence, losses.TotalVariation):  # whose f has a corner there, and 0 is between its slopes
@@ -142,7 +142,7 @@ REAL, FAKE = (np.repeat(np.arange(5), (16 * mass).astype(int)) for mass in (P, Q
 
 
 def best_scores(loss, mass):
-    """One score a point that makes the loss of all of them least, from zero by Newton's method on each; and that loss.
+    """One score per point that minimises the loss, from zero with Newton's method on each; and that loss.
 
     `mass` is how much each point weighs in the loss.
     """
@@ -162,8 +162,8 @@ def best_scores(loss, mass):
 
 
 @every_divergence
-def test_the_discriminators_best_is_the_divergence(divergence):
-    """A score a point, trained to the end: then -loss = D(P || Q), and T = f'(p / q)."""
+def test_the_optimal_discriminator_gives_the_divergence(divergence):
+    """One score per point, trained to the optimum: then -loss = D(P || Q), and T = f'(p / q)."""
 
     def loss(scores):
         return losses.f_gan_discriminator_loss(divergence, ops.take(scores, REAL), ops.take(scores, FAKE))
@@ -183,14 +183,14 @@ def gaussian(x, mean, deviation):
     return np.exp(-((x - mean) ** 2) / (2 * deviation**2)) / (deviation * np.sqrt(2 * np.pi))
 
 
-X = np.linspace(-7, 7.5, 4001)  # both laws' mass but for 1e-9
+X = np.linspace(-7, 7.5, 4001)  # both distributions' mass except 1e-9
 STEP = X[1] - X[0]
 MEAN, DEVIATION = 0.5, 0.9
 NORMAL, OTHER = gaussian(X, 0.0, 1.0), gaussian(X, MEAN, DEVIATION)
 
 
 def closed_forms(m, s):
-    """Of N(0, 1) and N(m, s^2), where there are any: from Gaussian integrals of p log(p / q), sqrt(p q), p^2 / q."""
+    """Closed forms, if any, for N(0, 1) and N(m, s^2): Gaussian integrals of p log(p / q), sqrt(p q), p^2 / q."""
     low, high = sorted(np.roots([1 - s**2, -2 * m, m**2 + 2 * s**2 * np.log(s)]))  # where the densities are equal
 
     def between(mean, deviation):
@@ -237,7 +237,7 @@ WIDTH = CELLS[1] - CELLS[0]
 
 @every_divergence
 def test_the_best_function_of_two_gaussians_is_found(divergence):
-    """A score a cell of a grid, trained to the end: the bound is the divergence, and T = f'(p / q)."""
+    """One score per cell of a grid, trained to the optimum: the bound is the divergence, and T = f'(p / q)."""
     p, q = (WIDTH * gaussian(CELLS, *law) for law in ((0.0, 1.0), (MEAN, DEVIATION)))
     real, fake = (ops.convert_to_tensor(mass.astype("float32")) for mass in (p, q))
 
@@ -377,7 +377,7 @@ def test_no_score_overflows(divergence, dtype, score):
 
 
 def test_a_tamed_score_still_has_a_gradient_and_keeps_the_bound():
-    """Clipped scores would have none; an exponential continued by its tangent would not be a bound."""
+    """Clipped scores would have no gradient; an exponential continued by its tangent would not be a bound."""
     for divergence, far in ((losses.KullbackLeibler(), 1e4), (losses.ReverseKullbackLeibler(), -1e4)):
         v = keras.Variable(np.float32(far))
         _, (slope,) = value_and_grad(lambda: losses.f_gan_generator_loss(divergence, v * 1.0), [v])

@@ -1,4 +1,4 @@
-"""The bound of the information: what is known of it in closed form, and its slopes."""
+"""The information bound: its closed forms and its slopes."""
 
 import math
 

@@ -86,7 +86,7 @@ def test_cross_entropy_is_the_textbook_one():
 
 
 @pytest.mark.parametrize("logit", [12.0, 14.0, 17.0, 20.0])
-def test_the_loss_of_a_certain_verdict_is_exact(logit):
+def test_the_loss_of_a_certain_discriminator_is_exact(logit):
     expected = np.log1p(np.exp(-logit))  # in float64
     for sign, target in ((1.0, 1.0), (-1.0, 0.0)):
         assert number(losses.cross_entropy(np.array([sign * logit], "float32"), target)) == pytest.approx(
@@ -186,7 +186,7 @@ def test_the_hinge_by_hand():
     assert number(losses.hinge_discriminator_loss(array(0.0), array(0.0))) == 2.0
     assert number(losses.hinge_discriminator_loss(array(1.0, 7.0), array(-1.0, -7.0))) == 0.0
     assert number(losses.hinge_generator_loss(array(3.0, -1.0))) == -1.0
-    # Beyond the margin there is no gradient, before it one of one.
+    # Beyond the margin there is no gradient; before it the gradient is one.
     assert slope(lambda d: losses.hinge_discriminator_loss(d, -d), 1.5) == 0.0
     assert slope(lambda d: losses.hinge_discriminator_loss(d, -5.0 - d), 0.5) == -1.0
     assert slope(lambda d: losses.hinge_discriminator_loss(5.0 + d, d), 0.5) == 1.0
@@ -276,8 +276,8 @@ def test_relativistic_losses_ignore_a_constant(pair):
     assert slope(lambda d: generator_loss(0.0 * d + 0.2, d), 0.5) < 0
 
 
-def test_logits_that_are_no_pairs_are_refused():
-    """(4, 1) less (4,) would be sixteen comparisons."""
+def test_logits_that_are_not_pairs_are_refused():
+    """(4, 1) minus (4,) would be sixteen comparisons."""
     column = np.zeros((4, 1), "float32")
     for other in (column[:, 0], column[:3], column[:1]):
         for loss in RELATIVISTIC[1]:

@@ -7,8 +7,10 @@ from keras import ops
 from keras.optimizers import SGD
 
 import keras_gans as kg
-from keras_gans.model import PLAYERS
+from keras_gans.errors import ConfigurationError
 from keras_gans.optimizers import FusedAdam
+
+PLAYERS = ("generator", "discriminator")
 
 
 def trained(optimizer, dtype="float32", steps=5):
@@ -69,7 +71,7 @@ def game(g_optimizer, d_optimizer, **options):
 
 
 def fit(gan, **options):
-    """So many epochs of one batch."""
+    """Fits on one batch; `options` may set the epochs."""
     images = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 1)).astype("uint8")
     return gan.fit(images, batch_size=6, shuffle=False, verbose=0, **options).history
 
@@ -90,7 +92,7 @@ def rates(gan):
 
 
 def test_two_time_scales():
-    """A step of gradient descent is the rate times a gradient: half the rate, half the step, and nobody else's."""
+    """A step of gradient descent is the rate times a gradient: half the rate, half the step, of one player only."""
     g_moves, d_moves = {}, {}
     for g_rate, d_rate in ((1.0, 1.0), (0.5, 1.0), (1.0, 0.25), (0.5, 0.25)):
         moved = moves(game(SGD(g_rate), SGD(d_rate)))
@@ -151,3 +153,24 @@ def test_keras_callbacks_refuse_a_schedule():
     ):
         with pytest.raises(TypeError, match="not settable"):
             fit(gan, epochs=2, callbacks=[callback])
+
+
+def test_linear_decay_is_the_papers_schedule():
+    """CycleGAN: 1 in the epochs 1 to 100, then equal steps down to 1/101 in the last; never 0 while training."""
+    schedule = kg.optimizers.LinearDecay(2e-4, steps_per_epoch=7)
+    factors = [float(schedule(7 * (epoch - 1) + step)) / 2e-4 for epoch in range(1, 202) for step in (0, 6)]
+    expected = [1.0] * 100 + [1.0 - i / 101 for i in range(1, 101)] + [0.0]
+    np.testing.assert_allclose(factors, np.repeat(expected, 2), atol=1e-5)
+    assert factors[399] == pytest.approx(1 / 101, rel=1e-3)
+    again = kg.optimizers.LinearDecay.from_config(schedule.get_config())
+    assert float(again(7 * 150)) == float(schedule(7 * 150))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"learning_rate": -1.0}, {"steps_per_epoch": 0}, {"constant_epochs": 1.5}, {"decay_epochs": -1}],
+    ids=str,
+)
+def test_linear_decay_refuses_numbers_out_of_range(options):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        kg.optimizers.LinearDecay(**{"learning_rate": 1e-3, "steps_per_epoch": 1, **options})

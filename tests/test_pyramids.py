@@ -1,4 +1,4 @@
-"""Laplacian pyramids: the identity, NumPy's own of the metrics, and the loss in closed form."""
+"""Laplacian pyramids: the identity, the metrics' NumPy version, and the loss in closed form."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def images(*size, seed=0, channels=2):
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (9, 14)])
 def test_a_pyramid_is_the_images(size, levels):
-    """Exactly, but for the rounding of some ten numbers below two."""
+    """Exact up to the rounding of about ten numbers below two."""
     x = images(*size)
     pyramid = pyramids.laplacian_pyramid(x, levels)
     assert len(pyramid) == levels
@@ -33,7 +33,7 @@ def test_a_pyramid_is_the_images(size, levels):
 
 @pytest.mark.parametrize("size", [(16, 16), (28, 12), (9, 14)])
 def test_it_is_the_pyramid_of_the_metrics(size):
-    """Which filters by shifted sums, in float64."""
+    """The metrics filter by shifted sums, in float64."""
     x = images(*size)
     expected = sliced_wasserstein.laplacian_pyramid(x.astype("float64"), 3)
     for level, other in zip(pyramids.laplacian_pyramid(x, 3), expected, strict=True):
@@ -48,7 +48,7 @@ def test_a_shift_is_in_the_last_level_alone(size):
         np.testing.assert_allclose(array(level), 0.0, atol=1e-6)
 
 
-def test_what_has_one_pixel_cannot_be_halved():
+def test_images_of_one_pixel_cannot_be_halved():
     with pytest.raises(ConfigurationError, match="2 pixels or more.*fewer levels"):
         pyramids.laplacian_pyramid(images(8, 8), 5)
     assert len(pyramids.laplacian_pyramid(images(8, 8), 4)) == 4
@@ -95,7 +95,7 @@ def test_pyramids_of_unlike_images_are_not_compared():
         losses.laplacian_loss(images(8, 8), images(8, 8)[:1])
 
 
-def test_what_is_no_pyramid_is_refused():
+def test_lists_that_are_not_pyramids_are_refused():
     for call, message in (
         (lambda: pyramids.laplacian_pyramid(images(8, 8), 0), "levels of 1 or more"),
         (lambda: pyramids.laplacian_pyramid(images(8, 8)[0], 2), r"images\[None\]"),

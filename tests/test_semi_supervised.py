@@ -81,7 +81,7 @@ def test_feature_matching_compares_means_of_batches():
     assert number(losses.feature_matching_loss(real[::-1], fake)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_labels_and_features_that_do_not_belong_together_are_refused():
+def test_labels_and_features_that_do_not_match_are_refused():
     with pytest.raises(DataError, match="a label for each of 4 images. Received: 1"):
         losses.semi_supervised_labelled_loss(np.zeros((4, 3), "float32"), np.array([1]))
     with pytest.raises(DataError, match="labels as whole numbers. Received: float"):

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from keras_gans.errors import ConfigurationError
 
-OVERSAMPLING = 4  # drawn at four times the size and averaged down: smooth edges
-DIGIT_HEIGHT = 20 / 28  # of the image's smaller side, as MNIST's digits
+OVERSAMPLING = 4  # drawn at four times the size and averaged down for smooth edges
+DIGIT_HEIGHT = 20 / 28  # of the image's smaller side, like MNIST's digits
 CAP_HEIGHT = 0.72  # digit height over font size, in Pillow's bundled font (Aileron)
 
 
@@ -39,7 +39,7 @@ def _cross(arm=0.33):
     return np.concatenate([quarter @ np.linalg.matrix_power(turn, k) for k in range(4)])
 
 
-# None is round: a disc, or a disc with a hole.
+# None means round: a disc, or a disc with a hole.
 OUTLINES = {
     "circle": None,
     "square": _regular(4, np.pi / 4),
@@ -48,7 +48,7 @@ OUTLINES = {
     "ring": None,
     "cross": _cross(),
 }
-SHAPES = tuple(OUTLINES)  # a shape's label is its place here
+SHAPES = tuple(OUTLINES)  # a shape's label is its index here
 RING_HOLE = 0.55  # inner over outer radius
 COLORS = {  # for captions such as "a red circle"
     "red": (214, 45, 40),
@@ -64,7 +64,7 @@ COLORS = {  # for captions such as "a red circle"
 
 @functools.lru_cache(maxsize=512)
 def _upright_digit(digit, height, stroke):
-    """The digit upright on a canvas of twice its height, and the point in it that is the middle of its ink."""
+    """The upright digit on a canvas of twice its height, and the center of its bounding box."""
     font = ImageFont.load_default(size=height / CAP_HEIGHT)
     canvas = Image.new("L", (2 * height, 2 * height))
     draw = ImageDraw.Draw(canvas)
@@ -83,11 +83,11 @@ def draw_digit(
         digit: 0 to 9.
         image_size: (height, width) in pixels.
         rotation: degrees, counter-clockwise.
-        scale: 1 draws it 20/28 of the image's smaller side high, as in MNIST.
-        stretch: width over the font's.
-        shear: how far the top leans to the right, over the height; 0.3 is italic.
+        scale: 1 makes the digit 20/28 of the image's smaller side high, as in MNIST.
+        stretch: width relative to the font's.
+        shear: how far the top leans to the right, relative to the height; 0.3 is italic.
         shift: (right, down) as fractions of the image's smaller side.
-        stroke: thickness added all around the font's strokes, as a fraction of the digit's height.
+        stroke: thickness added around the font's strokes, as a fraction of the digit's height.
 
     Returns:
         uint8 (height, width, 1).
@@ -107,10 +107,10 @@ def draw_digit(
     tall = round(side * DIGIT_HEIGHT)
     upright, middle = _upright_digit(int(digit), tall, round(stroke * tall))
     turn = np.radians(rotation)
-    # Offsets from the middle of the ink to offsets from the middle of the image; y points down.
+    # From offsets from the digit's center to offsets from the image's center; y points down.
     rotate = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     forward = rotate @ np.array([[scale * stretch, -scale * shear], [0.0, scale]])
-    back = np.linalg.inv(forward)  # Pillow asks for each output pixel where its light comes from
+    back = np.linalg.inv(forward)  # Pillow wants the map from output pixels to input pixels
     target = np.array([width, height]) * OVERSAMPLING / 2 + np.array(shift) * side
     offset = np.array(middle) - back @ target
     drawn = upright.transform(
@@ -139,10 +139,11 @@ def draw_shape(
         shape: one of `SHAPES`.
         image_size: (height, width) in pixels.
         color, background: (red, green, blue) in 0..255; `COLORS` has some by name.
-        center: (right, down) as fractions of the image's width and height.
-        radius: of the circle around the shape, as a fraction of the image's smaller side.
+        center: (right, down), as fractions of the image's width and height.
+        radius: radius of the circle around the shape, as a fraction of the image's smaller side.
         rotation: degrees, counter-clockwise.
-        line: None fills the shape; a number draws its outline that thick, as a fraction of the smaller side.
+        line: None fills the shape; a number draws only its outline with this thickness, as a fraction of the smaller
+            side.
 
     Returns:
         uint8 (height, width, 3).
@@ -184,12 +185,12 @@ def draw_shape(
 
 
 def digits(count=4096, image_size=(28, 28), *, channels=1, seed=0):
-    """Drawn digits that stand in for MNIST: each turned, scaled, slanted, shifted and thickened at random.
+    """Drawn digits as a substitute for MNIST: each is rotated, scaled, slanted, shifted and thickened at random.
 
-    Image i depends on (seed, i) alone, whatever the count.
+    Image i depends only on (seed, i), not on the count.
 
     Args:
-        count: how many.
+        count: number of images.
         image_size: (height, width) in pixels.
         channels: 1, or 3 with equal colours.
         seed: whole number, 0 or more.
@@ -213,17 +214,17 @@ def digits(count=4096, image_size=(28, 28), *, channels=1, seed=0):
 
 
 def shapes(count=4096, image_size=(64, 64), *, seed=0):
-    """Drawn shapes: the class is the shape; colour, size, place, rotation and background are random.
+    """Drawn shapes: the class is the shape; colour, size, position, rotation and background are random.
 
-    Image i depends on (seed, i) alone, whatever the count.
+    Image i depends only on (seed, i), not on the count.
 
     Args:
-        count: how many.
+        count: number of images.
         image_size: (height, width) in pixels.
         seed: whole number, 0 or more.
 
     Returns:
-        images, uint8 (count, height, width, 3), and labels, int64 (count,), places in `SHAPES`.
+        images, uint8 (count, height, width, 3), and labels, int64 (count,), indices into `SHAPES`.
 
     Raises:
         ConfigurationError: arguments out of range.

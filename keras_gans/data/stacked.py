@@ -1,4 +1,4 @@
-"""Stacked digits: three grey images as the channels of one, on which a thousand modes can be counted."""
+"""Stacked digits: three grey images as the channels of one, to count a thousand modes."""
 
 import numpy as np
 
@@ -8,32 +8,32 @@ from keras_gans.errors import ConfigurationError, DataError
 
 
 def stacked_mnist(digits=None, *, count=128_000, batch_size=64, seed=0, download=False):
-    """Images of three digits each, drawn independently as red, green and blue: 1000 classes.
+    """Images of three digits each, chosen independently for red, green and blue: 1000 classes.
 
-    The protocol of VEEGAN and PacGAN: 128 000 images of the 70 000 digits of both splits, drawn once and then kept. A
-    generator is then asked for 26 000 images; see `kg.metrics.stacked_classes` and `kg.metrics.class_coverage`.
+    The protocol of VEEGAN and PacGAN: 128 000 images from the 70 000 digits of both splits, drawn once and then fixed.
+    The evaluation uses 26 000 generated images; see `kg.metrics.stacked_classes` and `kg.metrics.class_coverage`.
 
     Args:
         digits: (images, labels) of any digits, images (M, height, width, 1) and labels in 0..9, such as
-            `kg.data.digits(4096)`; None for MNIST, which TFDS holds or downloads.
-        count: how many images, 1 or more.
+            `kg.data.digits(4096)`; None for MNIST, which TFDS has or downloads.
+        count: number of images, 1 or more.
         batch_size: see `Batches`.
-        seed: whole number, 0 or more; names which digits are drawn and the order of the batches.
-        download: whether TFDS may download MNIST where it is not prepared.
+        seed: whole number, 0 or more; determines which digits are drawn and the order of the batches.
+        download: whether TFDS may download MNIST if it is not prepared.
 
     Returns:
-        `Batches` of (images (N, height, width, 3), labels 100 a + 10 b + c) for the digits a, b, c of the channels. An
-        image is put together when its batch is asked for: in memory are the digits alone.
+        `Batches` of images (N, height, width, 3) and labels 100 a + 10 b + c for the digits a, b, c of the channels. An
+        image is assembled when its batch is requested; only the digits are kept in memory.
 
     Raises:
-        DatasetNotFoundError: MNIST is not there.
-        DataError: digits of another shape, or labels that are not 0..9, one a digit.
+        DatasetNotFoundError: MNIST was not found.
+        DataError: digits of another shape, or labels that are not 0..9, one per digit.
         ConfigurationError: a count below 1 or a seed below 0.
 
     Example:
 
     >>> batches = stacked_mnist(kg.data.digits(100), count=512)
-    >>> len(batches), batches.image_shape, batches[0][0].dtype.name
+    >>> len(batches), batches.image_shape, batches[0]["images"].dtype.name
     (8, (28, 28, 3), 'uint8')
 
     Reference: Srivastava et al., 2017, https://arxiv.org/abs/1705.07761, after Metz et al., 2016,

@@ -1,8 +1,8 @@
-"""Two-dimensional mixtures of Gaussians on which mode collapse can be counted.
+"""Two-dimensional mixtures of Gaussians for measuring mode collapse.
 
 The defaults are those of PacGAN's published code (Lin et al., 2018, https://arxiv.org/abs/1712.04086): eight modes on a
-circle of radius 1 with standard deviation 0.01, and 25 modes at -4, -2, 0, 2, 4 squared with standard deviation 0.05;
-100 000 training points, 2500 for the evaluation.
+circle of radius 1 with standard deviation 0.01, and 25 modes on a 5 x 5 grid with coordinates -4, -2, 0, 2, 4 and
+standard deviation 0.05; 100 000 training points, 2500 for the evaluation.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from keras_gans.errors import ConfigurationError, DataError
 
 def ring_centers(modes=8, radius=1.0):
     """The modes of `ring`, float64 (modes, 2), counter-clockwise from (radius, 0)."""
-    angles = np.arange(modes) * (2.0 * np.pi / modes)  # linspace with both ends would double the first mode
+    angles = np.arange(modes) * (2.0 * np.pi / modes)  # linspace with both ends would repeat the first mode
     return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
@@ -27,9 +27,9 @@ def ring(count, modes=8, radius=1.0, std=0.01, seed=0):
     """Points of Gaussians on a circle, each mode equally likely.
 
     Args:
-        count: how many points.
-        modes: how many Gaussians.
-        radius: of the circle.
+        count: number of points.
+        modes: number of Gaussians.
+        radius: radius of the circle.
         std: standard deviation of each Gaussian in x and in y.
         seed: whole number, 0 or more.
 
@@ -53,9 +53,9 @@ def grid(count, side=5, spacing=2.0, std=0.05, seed=0):
     """Points of Gaussians on a square grid, each mode equally likely.
 
     Args:
-        count: how many points.
-        side: Gaussians in a row, and rows.
-        spacing: between neighbours.
+        count: number of points.
+        side: number of rows, and of Gaussians per row.
+        spacing: distance between neighbours.
         std: standard deviation of each Gaussian in x and in y.
         seed: whole number, 0 or more.
 
@@ -76,15 +76,15 @@ def grid(count, side=5, spacing=2.0, std=0.05, seed=0):
 
 
 def points(drawn, labels=None, *, scale, batch_size=100, seed=0):
-    """Points as images of one pixel with a channel for each coordinate, on which any variant can be trained by `fit`.
+    """Points as images of one pixel with one channel per coordinate, so that any variant can be trained on them.
 
-    `generate` rounds to 256 levels an axis, as coarse as the modes are wide: sample points as the example does, and
-    multiply by `scale`, or divide centers and standard deviation by it, before they are compared.
+    `generate` rounds to 256 levels per axis, which is as coarse as the modes are wide. Sample points as in the example.
+    Before comparing, multiply them by `scale`, or divide the centers and the standard deviation by it.
 
     Args:
         drawn: (N, dimensions), such as `ring` and `grid` draw.
-        labels: (N,), such as the modes; None for none.
-        scale: what coordinate becomes 1, above 0: no coordinate may be larger.
+        labels: (N,), such as the modes; None for no labels.
+        scale: the coordinate that becomes 1, above 0; no coordinate may be larger.
         batch_size, seed: see `Batches`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Batch normalization whose gain and offset follow a label."""
+"""Batch normalization whose gain and offset depend on a label."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     """Batch normalization without affine weights, then x (1 + W y) + V y for an encoded label y.
 
     W and V start at zero, so that every label begins with a gain of one. For a one-hot y they are a table of gains and
-    offsets, one row a class.
+    offsets, one row per class.
 
     Args:
         momentum, epsilon: as for `keras.layers.BatchNormalization`.

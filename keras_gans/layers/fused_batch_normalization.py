@@ -1,4 +1,4 @@
-"""Batch normalization by the backend's fused kernel."""
+"""Batch normalization with the backend's fused kernel."""
 
 import keras
 from keras import ops
@@ -8,10 +8,10 @@ from keras_gans import engine
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` over the last axis, by one kernel instead of several.
+    """`keras.layers.BatchNormalization` over the last axis, with one kernel instead of several.
 
-    The same mathematics, arguments and weights. In training on TensorFlow the statistics, the normalisation and their
-    gradients are single kernels; elsewhere Keras's own code runs.
+    The mathematics, the arguments and the weights are the same. In training on TensorFlow the statistics, the
+    normalisation and their gradients are single kernels; elsewhere Keras's own code runs.
 
     Args:
         kwargs: as for `keras.layers.BatchNormalization`; `axis` is the last one.

@@ -4,7 +4,7 @@ import keras
 
 
 def inner_layers(network):
-    """The layers of a network at any depth: those of networks within it, of wrappers, and of layers made of layers.
+    """The layers of a network at any depth: those of nested networks, of wrappers and of layers in layers.
 
     Args:
         network: a Keras model.

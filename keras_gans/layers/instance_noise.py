@@ -4,34 +4,34 @@ import keras
 from keras import ops
 
 from keras_gans import engine
-from keras_gans.data.checks import is_number
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class InstanceNoise(keras.layers.Layer):
     """Adds normal noise to its inputs in training: x + stddev * N(0, 1).
 
-    At the start of a discriminator it spreads real and generated images alike, so that their distributions overlap and
-    the discriminator's gradient says something. The deviation is a variable, saved with the model, so that it can fall
-    to zero while a compiled step runs:
+    As the first layer of a discriminator it blurs the distributions of real and generated images, so that they overlap
+    and the discriminator's gradient is informative. The standard deviation is a variable, saved with the model, so that
+    it can be annealed to zero while a compiled step runs:
 
         anneal = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: noise.stddev.assign(0.1 * max(0.0, 1.0 - epoch / 20))
         )
 
-    `keras.layers.GaussianNoise` has a constant instead, compiled into the step; where nothing is annealed it will do.
+    `keras.layers.GaussianNoise` has a constant standard deviation, compiled into the step; use it if you do not anneal.
     Each replica of a distributed batch draws its own noise.
 
     Args:
-        stddev: the deviation at the start, 0 or more, in units of the inputs (images: of [-1, 1]).
-        seed: of the noise; None for another at each run.
+        stddev: the initial standard deviation, 0 or more, in units of the inputs (images are in [-1, 1]).
+        seed: seed of the noise; None for a different one in each run.
 
     Returns:
-        Inputs with noise; in inference the inputs.
+        The inputs plus noise; in inference the inputs.
 
     Raises:
-        ConfigurationError: a negative deviation.
+        ConfigurationError: a negative stddev.
 
     Example:
 
@@ -40,8 +40,8 @@ class InstanceNoise(keras.layers.Layer):
     3
 
     Reference: Sonderby et al., 2017, "Amortised MAP inference for image super-resolution",
-    https://arxiv.org/abs/1610.04490 (unconfirmed: cited from memory); Mescheder et al., 2018, "Which training methods
-    for GANs do actually converge?", https://arxiv.org/abs/1801.04406, for why it converges.
+    https://arxiv.org/abs/1610.04490; on why it converges: Mescheder et al., 2018, "Which training methods for GANs do
+    actually converge?", https://arxiv.org/abs/1801.04406
     """
 
     def __init__(self, stddev=0.1, seed=None, **kwargs):

@@ -3,17 +3,17 @@
 import keras
 from keras import ops
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class Maxout(keras.layers.Layer):
-    """A dense layer whose every unit is the largest of several linear pieces: h_i(x) = max_j (x W_ij + b_ij).
+    """A dense layer in which each unit is the maximum of several linear pieces: h_i(x) = max_j (x W_ij + b_ij).
 
     Args:
-        units: how many outputs, 1 or more.
-        pieces: how many linear pieces each output is the largest of, 1 or more.
+        units: number of outputs, 1 or more.
+        pieces: number of linear pieces per output, 1 or more.
         kernel_initializer: as for `keras.layers.Dense`.
 
     Returns:
@@ -46,7 +46,7 @@ class Maxout(keras.layers.Layer):
         if len(input_shape) != 2:
             raise ConfigurationError(
                 f"Expected features (N, A). Received: inputs of shape {tuple(input_shape)}. Put a Flatten or a pooling "
-                "layer before."
+                "layer before this one."
             )
         self.dense.build(input_shape)
 

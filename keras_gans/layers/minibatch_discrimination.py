@@ -3,30 +3,30 @@
 import keras
 from keras import ops
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class MinibatchDiscrimination(keras.layers.Layer):
-    """Appends to each example's features how close they are to those of the rest of its batch.
+    """Appends to each example's features their similarity to those of the other examples of the batch.
 
-    A generator that makes one image again and again is found out, because the discriminator sees the batch. With
-    features f(x_i) of A numbers and a learned tensor T of shape (A, kernels, dims):
+    A discriminator that sees the whole batch notices a generator that repeats one image. With features f(x_i) of A
+    numbers and a learned tensor T of shape (A, kernels, dims):
 
         M_i = f(x_i) T,    o_b(x_i) = sum_j exp(-|M_ib - M_jb|_1),    outputs: [f(x_i), o(x_i)],
 
-    where the sum is over the whole batch, the example itself included, as in the paper. (The authors' code leaves the
-    example out, adds a learned bias, normalises T and sets its scale from data.) Real and generated images go through
-    in batches of their own. Between devices that share a batch, each compares its own share.
+    where the sum is over the whole batch, including the example itself, as in the paper. (The authors' code excludes
+    the example, adds a learned bias, normalises T and sets its scale from data.) Real and generated images are passed
+    in separate batches. When several devices share a batch, each compares only its own share.
 
-    Costs batch^2 * kernels * dims operations. The dims are compared one after another, so that memory is of the order
-    of batch^2 * kernels.
+    The layer costs batch^2 * kernels * dims operations. It compares the dims one after another, so that memory is of
+    the order of batch^2 * kernels.
 
     Args:
-        kernels: how many similarities are appended; 100 in the authors' code for CIFAR-10, 300 for ImageNet.
-        dims: how many numbers a kernel compares; 5 and 50 there.
-        kernel_initializer: of T; the authors' code draws from N(0, 0.05), the paper's own is unconfirmed.
+        kernels: number of similarities to append; 100 in the authors' code for CIFAR-10, 300 for ImageNet.
+        dims: number of values that a kernel compares; 5 for CIFAR-10 and 50 for ImageNet in that code.
+        kernel_initializer: initializer of T; by default N(0, 0.05), as in the authors' code.
 
     Returns:
         (N, A + kernels) for inputs (N, A). For a batch of n equal examples all similarities are n; for examples far
@@ -57,7 +57,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         if len(input_shape) != 2:
             raise ConfigurationError(
                 f"Expected features (N, A). Received: inputs of shape {tuple(input_shape)}. Put a Flatten or a pooling "
-                "layer before."
+                "layer before this one."
             )
         # Ordered by dims first: the kernels of one dim are neighbours.
         self.tensor = self.add_weight(
@@ -65,11 +65,11 @@ class MinibatchDiscrimination(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        matrices = ops.cast(ops.matmul(inputs, self.tensor), "float32")  # their differences need the digits
+        matrices = ops.cast(ops.matmul(inputs, self.tensor), "float32")  # their differences need the precision
         distances = 0.0
         for of_dim in ops.split(matrices, self.dims, axis=1):
             one, other = of_dim[:, None], of_dim[None]
-            # |a - b|, written so that the gradient keeps a and b, (N, kernels), and not a - b, (N, N, kernels).
+            # |a - b|, written so that the gradient stores a and b, (N, kernels), and not a - b, (N, N, kernels).
             distances += 2.0 * ops.maximum(one, other) - one - other
         similarities = ops.sum(ops.exp(-distances), axis=1)
         return ops.concatenate([inputs, ops.cast(similarities, inputs.dtype)], axis=1)

@@ -5,28 +5,28 @@ import math
 import keras
 from keras import ops
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class MinibatchStandardDeviation(keras.layers.Layer):
     """Appends one feature map that tells the discriminator how much the images of a group differ.
 
-    The batch is dealt out into groups of `group_size`. For each group
+    The batch is split into groups of `group_size`. For each group
 
         s = mean over positions and channels of sqrt(variance over the group + 1e-8),
 
-    and s fills an extra channel of all of the group's images. Images i, i + M, i + 2M, ... are one group, M the number
-    of groups. A batch that does not divide is dealt out into M = ceil(N / group_size) groups that differ by at most one
-    image; in a batch smaller than a group all images are one. (The authors' code needs a batch that divides.) A group
-    of one image, or of equal ones, has s = 1e-4, the root of the constant.
+    and s fills an extra channel of all of the group's images. Images i, i + M, i + 2M, ... form one group, where M is
+    the number of groups. If group_size does not divide the batch, there are M = ceil(N / group_size) groups whose sizes
+    differ by at most one; a batch smaller than group_size is one group. (The authors' code requires that group_size
+    divides the batch.) A group of one image, or of equal images, has s = 1e-4, the square root of the constant.
 
     Args:
-        group_size: images a group, 1 or more; 4 in the paper's code.
+        group_size: images per group, 1 or more; 4 in the paper's code.
 
     Returns:
-        (N, ..., C + 1) for inputs (N, ..., C), by which the map is last.
+        (N, ..., C + 1) for inputs (N, ..., C); the map is the last channel.
 
     Raises:
         ConfigurationError: group_size below 1.
@@ -52,7 +52,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
         count, size = ops.shape(inputs)[0], math.prod(inputs.shape[1:])
         groups = -(-count // self.group_size)
         empty = self.group_size * groups - count
-        # Every group gets `group_size` places; those without an image weigh nothing.
+        # Every group gets `group_size` slots; empty slots have weight 0.
         images = ops.reshape(ops.cast(inputs, "float32"), (count, size))
         images = ops.concatenate([images, ops.zeros((empty, size))])
         images = ops.reshape(images, (self.group_size, groups, size))

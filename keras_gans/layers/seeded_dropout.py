@@ -1,4 +1,4 @@
-"""Dropout whose masks a resumed run draws again."""
+"""Dropout whose masks are the same in a resumed run."""
 
 import random
 
@@ -6,14 +6,14 @@ from keras import layers
 
 
 def seeded_dropout(rate, name):
-    """A dropout layer with a seed of its own: PyTorch's masks follow no other, and could not be resumed.
+    """A dropout layer with its own seed. Without one PyTorch's masks could not be reproduced in a resumed run.
 
     Args:
-        rate: the share of units that become zero, in [0, 1).
-        name: the layer's.
+        rate: the fraction of units that are set to zero, in [0, 1).
+        name: the layer's name.
 
     Returns:
-        A `keras.layers.Dropout`. Its seed is drawn by `keras.utils.set_random_seed`'s generator.
+        A `keras.layers.Dropout`. Its seed comes from Python's generator, which `keras.utils.set_random_seed` seeds.
 
     Example:
 

@@ -3,11 +3,11 @@
 import keras
 from keras import layers, ops
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 _DIRECT = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Embedding)  # outputs on the last axis
-_TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)  # outputs on the last but one
+_TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)  # outputs on the second to last
 _EPSILON = 1e-12
 
 
@@ -15,23 +15,25 @@ _EPSILON = 1e-12
 class SpectralNormalization(layers.Wrapper):
     """A layer whose kernel W is divided by its largest singular value: W / sigma(W).
 
-    W is taken as a matrix of one row for each output channel (an embedding: one column for each class). One step of the
-    power method, with the persistent vector u, estimates sigma:
+    W is reshaped to a matrix with one row per output channel (for an embedding: one column per class). One step of
+    power iteration with the persistent vector u estimates sigma:
 
         v = W^T u / |W^T u|,    u <- W v / |W v|,    sigma = u^T W v.
 
-    u and v are constants for the gradient and W is not, in the numerator and in sigma, so with G = dL/d(W/sigma)
+    The gradient treats u and v as constants. It flows through W both in the numerator and in sigma: with
+    G = dL/d(W/sigma),
 
         dL/dW = (G - <G, W/sigma> u v^T) / sigma.
 
-    Every call with `training=True` moves u on, as in the authors' code: with real images, generated ones and a penalty
-    that is two or three steps of the power method an update. Inference leaves u alone. The kernel itself is never
-    assigned, unlike in `keras.layers.SpectralNormalization`; biases are not normalised; there is no scale parameter.
+    Every call with `training=True` updates u, as in the authors' code: with real images, generated images and a penalty
+    there are two or three power iterations per training step. Inference does not change u. The kernel itself is never
+    assigned, unlike in `keras.layers.SpectralNormalization`. Biases are not normalised, and there is no scale
+    parameter.
 
     Args:
-        layer: a Dense, Conv1D to Conv3D, Conv1DTranspose to Conv3DTranspose or Embedding layer, or one of a subclass.
-            Its bias and its activation stay as they are.
-        power_iterations: steps of the power method a call, 1 or more.
+        layer: a Dense, Conv1D to Conv3D, Conv1DTranspose to Conv3DTranspose or Embedding layer, or a subclass of one.
+            Its bias and its activation are not changed.
+        power_iterations: power iterations per call, 1 or more.
 
     Returns:
         What the layer returns.
@@ -55,8 +57,8 @@ class SpectralNormalization(layers.Wrapper):
     def __init__(self, layer, power_iterations=1, **kwargs):
         if not isinstance(layer, (*_DIRECT, *_TRANSPOSED)):
             raise ConfigurationError(
-                "Expected a Dense, Conv1D to Conv3D, Conv1DTranspose to Conv3DTranspose or Embedding layer, whose one "
-                f"kernel acts linearly. Received: {layer!r}. Wrap the layers inside it, or leave it as it is."
+                "Expected a Dense, Conv1D to Conv3D, Conv1DTranspose to Conv3DTranspose or Embedding layer, which has "
+                f"one linear kernel. Received: {layer!r}. Wrap the layers inside it, or do not wrap it."
             )
         if not is_whole(power_iterations, 1):
             raise ConfigurationError(f"Expected power_iterations of 1 or more. Received: {power_iterations!r}.")
@@ -75,7 +77,7 @@ class SpectralNormalization(layers.Wrapper):
         )
 
     def _matrix(self):
-        """The kernel as a float32 matrix of (outputs, all the rest)."""
+        """The kernel as a float32 matrix (outputs, everything else)."""
         embedding = isinstance(self.layer, layers.Embedding)
         kernel = ops.cast(self.layer.embeddings if embedding else self.layer.kernel, "float32")
         if isinstance(self.layer, _TRANSPOSED):
@@ -83,7 +85,7 @@ class SpectralNormalization(layers.Wrapper):
         return ops.transpose(ops.reshape(kernel, (-1, kernel.shape[-1])))
 
     def sigma(self, training=False):
-        """The largest singular value as the power method estimates it, a float32 scalar; training moves u on."""
+        """The power method's estimate of the largest singular value, a float32 scalar; training updates u."""
         matrix = self._matrix()
         constant = ops.stop_gradient(matrix)
         u = _unit(ops.convert_to_tensor(self.u))
@@ -93,18 +95,19 @@ class SpectralNormalization(layers.Wrapper):
         if training:
             self.u.assign(u)
         sigma = ops.sum(u * ops.matmul(matrix, v))
-        return ops.where(sigma > _EPSILON, sigma, 1.0)  # a kernel of zeros stays one
+        return ops.where(sigma > _EPSILON, sigma, 1.0)  # a zero kernel is not divided
 
     def call(self, inputs, training=False):
-        # The layer is linear in its inputs up to its bias, so (W / sigma) x + b is W (x / sigma) + b: the layer runs as
-        # it is, and W gets both of its gradients. An embedding's inputs are labels; its outputs are divided instead.
+        # The layer is linear in its inputs up to its bias, so (W / sigma) x + b is W (x / sigma) + b: the layer runs
+        # unchanged, and W gets both parts of its gradient. An embedding's inputs are labels; its outputs are divided
+        # instead.
         sigma = self.sigma(training)
         if isinstance(self.layer, layers.Embedding):
             return self._divided(self.layer(inputs), sigma)
         return self.layer(self._divided(inputs, sigma))
 
     def _divided(self, x, sigma):
-        return ops.cast(ops.cast(x, "float32") / sigma, self.compute_dtype)  # in float32: sigma has digits to lose
+        return ops.cast(ops.cast(x, "float32") / sigma, self.compute_dtype)  # in float32, so that sigma is not rounded
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

@@ -2,26 +2,26 @@
 
 import keras
 
-from keras_gans.data.checks import is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_gans_core.checks import is_whole
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class StepBatchNormalization(keras.layers.Layer):
-    """Batch normalization whose gain and offset all steps share, and whose moving averages are each step's own.
+    """Batch normalization with one gain and offset for all steps, and separate moving averages for each step.
 
-    What a recurrent network makes differs from step to step, so that averages over all of them fit none.
+    A recurrent network's activations differ from step to step, so averages over all steps would fit none of them.
 
     Args:
-        steps: how many, 1 or more.
+        steps: number of steps, 1 or more.
         momentum, epsilon: as for `keras.layers.BatchNormalization`.
 
     Returns:
         A tensor of the input's shape; `step`, from 0, is an argument of the call.
 
     Raises:
-        ConfigurationError: steps that are no whole number of 1 or more.
+        ConfigurationError: steps that are not a whole number of 1 or more.
 
     Example:
 
@@ -44,7 +44,7 @@ class StepBatchNormalization(keras.layers.Layer):
         self.gamma = self.add_weight(shape=input_shape[-1:], initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="beta")
         options = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}
-        options["trainable"] = self.trainable  # Keras hands it on only to layers that are there when it is set
+        options["trainable"] = self.trainable  # Keras passes it on only to layers that exist when it is set
         self.norms = [
             FusedBatchNormalization(center=False, scale=False, name=f"step{step}", **options)
             for step in range(self.steps)

@@ -1,4 +1,4 @@
-"""A bias of its own for each place of an image."""
+"""A separate bias for each position of an image."""
 
 import keras
 from keras import ops
@@ -6,12 +6,12 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class UntiedBias(keras.layers.Layer):
-    """Adds a number of its own to each place and channel: y = x + b, with b as large as one input.
+    """Adds a separate bias to each position and channel: y = x + b, where b has the shape of one input.
 
-    With b the log-odds of the mean image, a network that ends in this and a sigmoid begins at that image.
+    If b is the log-odds of the mean image, a network that ends in this layer and a sigmoid starts at that image.
 
     Returns:
-        Of the inputs' shape.
+        A tensor of the inputs' shape.
 
     Example:
 

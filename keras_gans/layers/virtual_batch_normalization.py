@@ -1,7 +1,7 @@
-"""Virtual batch normalization, and the reference batch that it normalises by.
+"""Virtual batch normalization and its reference batch.
 
-The reference batch is saved with the network as a weight of its first layer and goes through the network with every
-batch, in front of it, so that each normalization finds the reference's present activations in its first rows:
+The reference batch is saved with the network as a weight of its first layer. It is put in front of every batch and goes
+through the network with it, so that each normalization finds the reference's current activations in its first rows:
 
     inputs = keras.Input((100,))
     x = ReferenceBatch(64)(inputs)                        # (64 + N, 100)
@@ -10,18 +10,18 @@ batch, in front of it, so that each normalization finds the reference's present 
     x = keras.layers.Dense(784, activation="tanh")(x)
     outputs = WithoutReferenceBatch(64)(x)                # (N, 784)
 
-There is nothing to update and nothing to forget: the statistics are those of the weights as they are, in training and
-in inference, and the gradient goes through them. The layers between must treat each example by itself. The price is a
-pass of the reference batch with every batch.
+There are no moving averages: the statistics always come from the current weights, in training and in inference, and the
+gradient flows through them. The layers in between must treat each example independently. The cost is one pass of the
+reference batch with every batch.
 """
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gans.data.checks import is_number, is_whole
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers.inner import inner_layers
+from keras_gans_core.checks import is_number, is_whole
 
 
 def _checked_size(size):
@@ -31,15 +31,15 @@ def _checked_size(size):
 
 
 def check_reference_batch(name, network):
-    """Refuses a network in which virtual batch normalization would not find its reference batch.
+    """Refuses a network in which virtual batch normalization cannot find its reference batch.
 
     Args:
-        name: of the network, for the error.
+        name: the network's name, for the error.
         network: a Keras model.
 
     Raises:
-        ConfigurationError: layers of two sizes, or without a `ReferenceBatch` before and a `WithoutReferenceBatch`
-            behind them.
+        ConfigurationError: layers with different sizes, or without a `ReferenceBatch` before and a
+            `WithoutReferenceBatch` after them.
     """
     kinds = (ReferenceBatch, VirtualBatchNormalization, WithoutReferenceBatch)
     found = [layer for layer in inner_layers(network) if isinstance(layer, kinds)]
@@ -47,9 +47,9 @@ def check_reference_batch(name, network):
     sizes = sorted({layer.reference_size for layer in found})
     if found and (len(sizes) > 1 or counts[0] != 1 or counts[2] != 1):
         raise ConfigurationError(
-            f"Expected {name} to have one ReferenceBatch and one WithoutReferenceBatch around its layers of "
-            f"VirtualBatchNormalization, all of one reference_size. Received: {counts[0]}, {counts[2]} and "
-            f"{counts[1]} of them, of the sizes {sizes}."
+            f"Expected {name} to have one ReferenceBatch and one WithoutReferenceBatch around its "
+            f"VirtualBatchNormalization layers, all with one reference_size. Received: {counts[0]} ReferenceBatch, "
+            f"{counts[2]} WithoutReferenceBatch and {counts[1]} VirtualBatchNormalization, with the sizes {sizes}."
         )
 
 
@@ -58,9 +58,9 @@ class ReferenceBatch(keras.layers.Layer):
     """Puts the reference batch, a fixed weight, in front of every batch.
 
     Args:
-        reference_size: n, how many examples it has.
-        initializer: what they are drawn from, once: by default N(0, 1), the prior of most generators. For a network of
-            images, `assign` real ones.
+        reference_size: n, the number of examples in it.
+        initializer: the distribution from which they are drawn once; by default N(0, 1), the prior of most generators.
+            For a network that takes images, `assign` real ones.
 
     Returns:
         (n + N, ...) for inputs (N, ...).
@@ -89,10 +89,11 @@ class ReferenceBatch(keras.layers.Layer):
         )
 
     def assign(self, examples):
-        """Makes `examples`, (n, ...) as the layer's inputs, the reference batch: an array, a tensor or lists.
+        """Sets the reference batch to `examples`, (n, ...) like the layer's inputs: an array, a tensor or lists.
 
         Raises:
-            ConfigurationError: examples of another shape or that are no finite numbers, or a layer that is not built.
+            ConfigurationError: examples of another shape or with values that are not finite, or a layer that is not
+                built.
         """
         if not self.built:
             raise ConfigurationError("Expected a built layer. Call build(input_shape) or put it into a network first.")
@@ -102,18 +103,18 @@ class ReferenceBatch(keras.layers.Layer):
         except (TypeError, ValueError):
             raise ConfigurationError(
                 f"Expected a reference batch of numbers, of shape {expected}. Received: a {type(examples).__name__} "
-                "that is no array of numbers. Give an array, a tensor or lists of equal lengths."
+                "that does not convert to an array of numbers. Give an array, a tensor or lists of equal lengths."
             ) from None
         if examples.shape != expected:
             raise ConfigurationError(
                 f"Expected a reference batch of shape {expected}. Received: {examples.shape}. "
-                "Give as many examples as reference_size, each of the shape of the layer's inputs."
+                "Give reference_size examples, each with the shape of the layer's inputs."
             )
         bad = int((~np.isfinite(examples)).sum())
         if bad:
             raise ConfigurationError(
                 f"Expected a reference batch of finite numbers. Received: {bad} of {examples.size} that are NaN or "
-                "infinite. Every output would be: leave such examples out."
+                "infinite. They would spread to every output: leave such examples out."
             )
         self.reference.assign(examples)
 
@@ -131,7 +132,7 @@ class ReferenceBatch(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class WithoutReferenceBatch(keras.layers.Layer):
-    """Takes the rows of the reference batch away again: (N, ...) for inputs (n + N, ...).
+    """Removes the rows of the reference batch: (N, ...) for inputs (n + N, ...).
 
     Args:
         reference_size: n.
@@ -159,21 +160,22 @@ class WithoutReferenceBatch(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class VirtualBatchNormalization(keras.layers.Layer):
-    """Normalises each example by the reference batch and itself; other examples of its batch play no part.
+    """Normalises each example with the reference batch and itself; the other examples of its batch have no effect.
 
-    With the means m_R of x and q_R of x^2 over the reference batch and space, and those of the example over space,
+    With the means m_R of x and q_R of x^2 over the reference batch and all positions, and the example's means over all
+    positions,
 
         w = 1 / (n + 1),    m = w mean(x) + (1 - w) m_R,    q = w mean(x^2) + (1 - w) q_R,
         y = gamma (x - m) / sqrt(epsilon + q - m^2) + beta.
 
-    The reference examples themselves are normalised by m_R and q_R, as by batch normalization.
+    The reference examples themselves are normalised with m_R and q_R, as in batch normalization.
 
     Args:
-        reference_size: n; the first n rows of the inputs are the reference batch, as `ReferenceBatch` puts them. The
-            same number in all of a network's layers.
-        epsilon: in the root, above 0.
-        gamma_initializer: of the scale, one a channel (last axis); N(1, 0.02) in the authors' code.
-        beta_initializer: of the offset.
+        reference_size: n; the first n rows of the inputs are the reference batch, put there by `ReferenceBatch`. It is
+            the same number in all layers of a network.
+        epsilon: added to the variance, above 0.
+        gamma_initializer: initializer of the scale, one per channel (last axis); N(1, 0.02) in the authors' code.
+        beta_initializer: initializer of the offset.
 
     Returns:
         (n + N, ..., channels), like the inputs.
@@ -189,7 +191,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
     [0.0, 1.0]
 
     Reference: Salimans et al., 2016, "Improved techniques for training GANs", section 3.5,
-    https://arxiv.org/abs/1606.03498; the weights are those of the code, https://github.com/openai/improved-gan
+    https://arxiv.org/abs/1606.03498; the weights w and 1 - w follow the code, https://github.com/openai/improved-gan
     """
 
     def __init__(self, reference_size, epsilon=1e-5, gamma_initializer=None, beta_initializer="zeros", **kwargs):
@@ -219,9 +221,9 @@ class VirtualBatchNormalization(keras.layers.Layer):
         variance = ops.mean(ops.square(x - mean), axis=space, keepdims=True)
         reference_mean = ops.mean(mean[:size], axis=0, keepdims=True)
         reference_variance = ops.mean(ops.square(x[:size] - reference_mean), axis=(0, *space), keepdims=True)
-        own = ops.arange(ops.shape(inputs)[0]) >= size  # the reference has no share but its own
+        own = ops.arange(ops.shape(inputs)[0]) >= size  # reference examples use the reference's statistics only
         weight = ops.reshape(ops.cast(own, "float32") / (size + 1.0), (-1, *(1 for _ in inputs.shape[1:])))
-        # q - m^2 as the variance of a mixture, which no rounding makes negative.
+        # q - m^2, computed as the variance of a mixture, which rounding cannot make negative.
         between = weight * (1.0 - weight) * ops.square(mean - reference_mean)
         variance = weight * variance + (1.0 - weight) * reference_variance + between
         mean = weight * mean + (1.0 - weight) * reference_mean

@@ -10,15 +10,15 @@ _EPSILON = 1e-12
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class WeightNormalization(layers.Wrapper):
-    """A layer whose kernel V is replaced by g V / |V|, one norm |V| and one scale g for each output.
+    """A layer whose kernel V is replaced by g V / |V|, with one norm |V| and one scale g for each output.
 
-    y = (g / |V|) (V x) + b, with V the wrapped layer's kernel. Length and direction of the weights are learned apart:
-    what g multiplies has norm one, whatever the optimizer does to V.
+    y = (g / |V|) (V x) + b, with V the wrapped layer's kernel. The length and the direction of the weights are learned
+    separately: V / |V| has norm one, whatever the optimizer does to V.
 
     Args:
-        layer: Dense or Conv1D to Conv3D with `use_bias=False` and no activation: the bias b is this layer's, and an
-            activation comes after it.
-        train_scale: whether g is learned; otherwise it stays at one, or at what `initialize_from_data` found.
+        layer: Dense or Conv1D to Conv3D with `use_bias=False` and no activation. This layer has the bias b; put an
+            activation after it.
+        train_scale: whether g is learned; otherwise it stays at one, or at the value from `initialize_from_data`.
 
     Returns:
         What the layer returns.
@@ -44,7 +44,7 @@ class WeightNormalization(layers.Wrapper):
             raise ConfigurationError(
                 "Expected a layer with use_bias=False and without an activation. "
                 f"Received: {layer!r}, use_bias={layer.use_bias}, activation={layer.activation.__name__}. "
-                "The bias is this layer's; put the activation after it."
+                "The wrapper has its own bias; put the activation after it."
             )
         super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs})
         self.train_scale = bool(train_scale)
@@ -71,12 +71,12 @@ class WeightNormalization(layers.Wrapper):
 def initialize_from_data(network, images):
     """Sets scales and biases so that each output of each `WeightNormalization` has mean 0 and variance 1 on `images`.
 
-    The layers are visited in order, each behind those already set, with `training=True`, so that noise layers and batch
-    normalization do what they do in training.
+    The layers are visited in order, each after those before it are set. The passes use `training=True`, so that noise
+    layers and batch normalization work as in training.
 
     Args:
         network: a built functional or sequential model with `WeightNormalization` layers.
-        images: a batch of its inputs, some hundreds, as the network takes them.
+        images: a batch of some hundred inputs, in the form that the network takes.
 
     Raises:
         ConfigurationError: a network without such layers.
@@ -99,7 +99,7 @@ def initialize_from_data(network, images):
         outputs = keras.Model(network.inputs[0], layer.output)(images, training=True)
         outputs = ops.cast(outputs, "float32")
         mean, variance = ops.moments(outputs, axes=list(range(len(outputs.shape) - 1)))
-        # An output that the images do not move has no variance to set.
+        # An output that is the same for all images has no variance to set.
         factor = ops.where(variance > 1e-8, ops.rsqrt(ops.maximum(variance, 1e-8)), 1.0)
         layer.scale.assign(layer.scale * factor)
         layer.bias.assign((layer.bias - mean) * factor)

@@ -1,7 +1,7 @@
 """Adversarial objectives: pure functions of logits.
 
 Every function takes logits (no sigmoid), computes in float32 and returns a scalar mean to be minimised. Logits of any
-shape are accepted; the mean is over all of them. None has a logarithm or an exponential that a finite logit overflows.
+shape are accepted; the mean is over all of them. No finite logit makes a logarithm or an exponential overflow.
 """
 
 import keras
@@ -15,7 +15,7 @@ def cross_entropy(logits, target):
 
     Args:
         logits: discriminator outputs before any sigmoid, any shape.
-        target: a number or scalar tensor, the wanted probability of "real".
+        target: a number or scalar tensor, the target probability of "real".
 
     Returns:
         A float32 scalar.
@@ -26,7 +26,7 @@ def cross_entropy(logits, target):
     0.6931
     """
     logits = float32(logits)
-    # Never the logarithm of a sigmoid, nor softplus(d) - t d, which cancels where a real image is all but certain.
+    # Not log(sigmoid(d)), which underflows, nor softplus(d) - t d, which cancels where D is nearly certain.
     return ops.mean(target * ops.softplus(-logits) + (1.0 - target) * ops.softplus(logits))
 
 
@@ -34,12 +34,13 @@ def cross_entropy(logits, target):
 def minimax_discriminator_loss(real_logits, fake_logits, real_target=1.0):
     """The discriminator's side of the minimax game: -E[log D(x)] - E[log(1 - D(G(z)))].
 
-    That is E[softplus(-d(x))] + E[softplus(d(G(z)))] for logits d, the negated value function; 2 log 2 where D is
-    undecided. `real_target` below one is one-sided label smoothing: the target of real images, fakes keep zero.
+    That is E[softplus(-d(x))] + E[softplus(d(G(z)))] for logits d, the negated value function. It is 2 log 2 where D is
+    undecided. A `real_target` below 1 is one-sided label smoothing: it is the target for real images; the target for
+    fakes stays 0.
 
     Args:
         real_logits, fake_logits: discriminator outputs before any sigmoid.
-        real_target: the wanted probability of "real" for real images, in (0, 1].
+        real_target: the target probability of "real" for real images, in (0, 1].
 
     Returns:
         A float32 scalar.
@@ -60,7 +61,7 @@ def minimax_discriminator_loss(real_logits, fake_logits, real_target=1.0):
 def minimax_generator_loss(fake_logits):
     """The generator's side of the minimax game: E[log(1 - D(G(z)))] = -E[softplus(d(G(z)))].
 
-    It saturates where the discriminator wins: at d = -20 its gradient is 2e-9. Published for the theory; train with
+    It saturates where the discriminator wins: at d = -20 its gradient is 2e-9. It is here for the theory; train with
     `non_saturating_generator_loss`.
 
     Args:
@@ -81,9 +82,9 @@ def minimax_generator_loss(fake_logits):
 
 @register
 def non_saturating_discriminator_loss(real_logits, fake_logits, real_target=1.0):
-    """The discriminator's loss of the non-saturating game, which is the minimax game's.
+    """The discriminator's loss of the non-saturating game. It equals the minimax game's.
 
-    See `minimax_discriminator_loss`; the two games differ in the generator's loss alone.
+    See `minimax_discriminator_loss`; the two games differ only in the generator's loss.
 
     Example:
 
@@ -117,9 +118,9 @@ def non_saturating_generator_loss(fake_logits):
 def least_squares_discriminator_loss(real_logits, fake_logits, real_target=1.0, fake_target=0.0):
     """The discriminator's loss of the least squares GAN: E[(d(x) - b)^2] / 2 + E[(d(G(z)) - a)^2] / 2.
 
-    The best d is (b p + a q) / (p + q) for the densities p of the data and q of the generator. The paper's other choice
-    of codes, a = -1, b = 1 and the generator's c = 0, has b - c = 1 and b - a = 2, which makes the generator minimise
-    the Pearson divergence between p + q and 2 q.
+    The optimal d is (b p + a q) / (p + q) for the densities p of the data and q of the generator. The paper's other
+    choice of codes is a = -1, b = 1 and, for the generator, c = 0. It has b - c = 1 and b - a = 2, so the generator
+    minimises the Pearson divergence between p + q and 2 q.
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid.
@@ -146,7 +147,7 @@ def least_squares_generator_loss(fake_logits, target=1.0):
 
     Args:
         fake_logits: discriminator outputs for generated images, without a sigmoid.
-        target: the code c that the generator wants; 1 with the codes a = 0 and b = 1, 0 with a = -1 and b = 1.
+        target: the code c that the generator aims for: 1 with the codes a = 0 and b = 1, 0 with a = -1 and b = 1.
 
     Returns:
         A float32 scalar, 0 or more.
@@ -165,7 +166,8 @@ def least_squares_generator_loss(fake_logits, target=1.0):
 def hinge_discriminator_loss(real_logits, fake_logits):
     """The discriminator's hinge loss: E[max(0, 1 - d(x))] + E[max(0, 1 + d(G(z)))].
 
-    It is 2 where d = 0; images beyond the margin, d(x) >= 1 and d(G(z)) <= -1, cost nothing and have no gradient.
+    It is 2 where d = 0; images beyond the margin, d(x) >= 1 and d(G(z)) <= -1, add nothing to the loss and have no
+    gradient.
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid.
@@ -186,7 +188,7 @@ def hinge_discriminator_loss(real_logits, fake_logits):
 
 @register
 def hinge_generator_loss(fake_logits):
-    """The generator's loss beside the hinge: -E[d(G(z))].
+    """The generator's loss that goes with the hinge loss: -E[d(G(z))].
 
     Args:
         fake_logits: discriminator outputs for generated images, without a sigmoid.
@@ -208,8 +210,8 @@ def hinge_generator_loss(fake_logits):
 def wasserstein_discriminator_loss(real_logits, fake_logits):
     """The critic's loss of the Wasserstein GAN: E[f(G(z))] - E[f(x)].
 
-    Negated it estimates the Wasserstein-1 distance, up to the factor K, where the critic is held K-Lipschitz (see
-    `keras_gans.penalties`); nothing here holds it. The authors' code trains -f, which is equivalent.
+    Its negative estimates the Wasserstein-1 distance, up to the factor K, if the critic is K-Lipschitz. This function
+    does not enforce that; see `keras_gans.penalties`. The authors' code trains -f, which is equivalent.
 
     Args:
         real_logits, fake_logits: the critic's scores.
@@ -248,5 +250,5 @@ def wasserstein_generator_loss(fake_logits):
 
 
 def float32(scores):
-    """Scores as float32, in which every objective is computed, whatever the networks' dtype."""
+    """Scores as float32. Every objective is computed in float32, whatever the networks' dtype."""
     return ops.cast(scores, "float32")

@@ -1,4 +1,4 @@
-"""The f-GAN family: a divergence a class, and the objectives that any of them gives.
+"""The f-GAN family: one class per divergence, and the losses that a divergence defines.
 
 D_f(P || Q) = E_Q[f(p / q)] for the data P and the generator Q is bounded from below by
 
@@ -6,12 +6,12 @@ D_f(P || Q) = E_Q[f(p / q)] for the data P and the generator Q is bounded from b
 
 where V is the discriminator's unconstrained score, the activation g_f maps it into the domain of the conjugate
 f*(t) = sup_u (u t - f(u)), and the bound is tight at T = f'(p / q). The discriminator raises F, the generator lowers
-it. Every g_f increases: a larger score is more real; but the decision is T > f'(1), the `threshold`, which is not
-V > 0 for all of them.
+it. Every g_f is increasing, so a larger score means more real. The decision boundary is T > f'(1), the `threshold`; for
+some divergences this is not V > 0.
 
-Where the published g_f or f*(g_f) is an exponential, scores beyond 10 in magnitude enter it as `tame` makes them. That
-is another activation into the same domain, so F stays a lower bound, and its gradient neither overflows nor vanishes
-(clipping the scores would stop it).
+Where the published g_f or f*(g_f) is an exponential, scores beyond 10 in magnitude first go through `tame`. The result
+is another activation into the same domain, so F stays a lower bound. Its gradient neither overflows nor vanishes;
+clipped scores would have no gradient.
 
 Reference: Nowozin et al., 2016, https://arxiv.org/abs/1606.00709
 """
@@ -25,11 +25,11 @@ from keras_gans.losses.adversarial import float32
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
 
-LARGEST_EXPONENT = 10.0  # e^10 = 22026: no batch can tell a larger ratio of densities
+LARGEST_EXPONENT = 10.0  # e^10 = 22026: no batch can resolve a larger ratio of densities
 
 
 def tame(scores):
-    """Scores up to 10 as they are; a larger one as 10 + log(score - 9), so that its exponential is its tangent.
+    """Keeps scores up to 10; maps a larger one to 10 + log(score - 9), so that exp continues as its tangent at 10.
 
     Example:
 
@@ -41,9 +41,9 @@ def tame(scores):
 
 
 class FDivergence:
-    """What every divergence of this module has; each is a class of its own, for models to take as an argument.
+    """The base class of the divergences. Models take a divergence as an argument.
 
-    A divergence without numbers of its own needs no configuration to be saved.
+    A divergence without parameters needs no `get_config` of its own.
     """
 
     threshold = 0.0  # f'(1): an image looks real where T is larger
@@ -51,14 +51,14 @@ class FDivergence:
     def f(self, ratio):
         """The convex function f of a ratio of densities; float32, any shape.
 
-        The ratio must be greater than zero: at 0, where f is a limit, 0 log 0 is NaN.
+        The ratio must be greater than zero: at 0, f is only defined as a limit, and 0 log 0 gives NaN.
         """
         raise NotImplementedError
 
     def conjugate(self, t):
         """f*(t) = sup_u (u t - f(u)), for t inside its domain; float32, any shape.
 
-        Outside nothing is checked: what the formula gives there is NaN, or a number that is no supremum.
+        The domain is not checked. Outside it the formula gives NaN or a number that is not the supremum.
         """
         raise NotImplementedError
 
@@ -67,7 +67,7 @@ class FDivergence:
         raise NotImplementedError
 
     def activated_conjugate(self, scores):
-        """f*(g_f(V)), worked out so that no score overflows it; float32, of the scores' shape."""
+        """f*(g_f(V)), written so that no score overflows; float32, of the scores' shape."""
         raise NotImplementedError
 
     def get_config(self):
@@ -110,7 +110,7 @@ class KullbackLeibler(FDivergence):
 class ReverseKullbackLeibler(FDivergence):
     """KL(Q || P): f(u) = -log u, f*(t) = -1 - log(-t) for t < 0, g_f(v) = -exp(-v), f'(1) = -1. It seeks one mode.
 
-    Some codes write -exp(v), with the sign of V the other way round.
+    Some implementations write -exp(v), with the opposite sign of V.
 
     Example:
 
@@ -140,7 +140,7 @@ class ReverseKullbackLeibler(FDivergence):
 class Pearson(FDivergence):
     """Pearson's chi squared, integral of (p - q)^2 / q: f(u) = (u - 1)^2, f*(t) = t^2 / 4 + t, g_f(v) = v, f'(1) = 0.
 
-    The conjugate is that of f on the whole line; the best T = 2 (p / q - 1) is never below -2.
+    The conjugate is that of f on the whole real line; the optimal T = 2 (p / q - 1) is never below -2.
 
     Example:
 
@@ -196,7 +196,7 @@ class Neyman(FDivergence):
 class SquaredHellinger(FDivergence):
     """Squared Hellinger, integral of (sqrt p - sqrt q)^2: f(u) = (sqrt u - 1)^2, f*(t) = t / (1 - t) for t < 1.
 
-    g_f(v) = 1 - exp(-v), f'(1) = 0. Some define it with a factor of 1/2, not here.
+    g_f(v) = 1 - exp(-v), f'(1) = 0. Some authors add a factor of 1/2; there is none here.
 
     Example:
 
@@ -221,7 +221,7 @@ class SquaredHellinger(FDivergence):
 
     @staticmethod
     def _tame(scores):
-        return -tame(-tame(scores))  # on both sides: g_f is an exponential of -v, f*(g_f) one of v
+        return -tame(-tame(scores))  # on both sides: g_f has exp(-v), f*(g_f) has exp(v)
 
 
 @register
@@ -312,8 +312,8 @@ class WeightedJensenShannon(FDivergence):
     def __init__(self, weight=0.5):
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0.0 < weight < 1.0:
             raise ConfigurationError(
-                f"Expected the data's weight as a number in (0, 1). Received: {weight!r}. At the ends there is no "
-                "divergence; KullbackLeibler and ReverseKullbackLeibler are its limits there."
+                f"Expected the data's weight as a number in (0, 1). Received: {weight!r}. At 0 and 1 the divergence "
+                "vanishes; its limits after scaling are KullbackLeibler and ReverseKullbackLeibler."
             )
         self.weight = float(weight)
 
@@ -331,8 +331,8 @@ class WeightedJensenShannon(FDivergence):
 
     def activated_conjugate(self, scores):
         # With w exp(t / w) = exp(-s), s = softplus(-v) / w, this is (1 - w) (log(1 - w) - log(1 - exp(-s))). Where s
-        # is too small for float32 the last logarithm is log s = -v - log w. Each branch is kept from the other's
-        # scores, since `where` would multiply an infinite gradient there by zero.
+        # is too small for float32 the last logarithm is log s = -v - log w. Each branch sees only its own scores:
+        # otherwise `where` would multiply an infinite gradient by zero, which is NaN.
         scores, w = float32(scores), self.weight
         large = scores > 15.0 - np.log(w).item()
         s = ops.softplus(-ops.where(large, 0.0, scores)) / w
@@ -347,15 +347,15 @@ class WeightedJensenShannon(FDivergence):
 class TotalVariation(FDivergence):
     """Total variation, half the integral of |p - q|: f(u) = |u - 1| / 2, f*(t) = t for |t| <= 1/2.
 
-    g_f(v) = tanh(v) / 2, which saturates where the discriminator is sure; f'(1) is any number of [-1/2, 1/2], and the
-    threshold its middle, 0.
+    g_f(v) = tanh(v) / 2, which saturates where the discriminator is certain. f has a corner at 1, where any number in
+    [-1/2, 1/2] is a slope; the threshold is the middle, 0.
 
     Example:
 
     >>> float(kg.losses.TotalVariation().f(np.array(3.0)))
     1.0
 
-    Reference: Nowozin et al., 2016 (this row: unconfirmed)
+    Reference: Nowozin et al., 2016 (f*(t) = t and the threshold: derived here)
     """
 
     def f(self, ratio):
@@ -375,7 +375,7 @@ class TotalVariation(FDivergence):
 def f_gan_discriminator_loss(divergence, real_scores, fake_scores):
     """The discriminator's side of an f-GAN: -F = -E[g_f(V(x))] + E[f*(g_f(V(G(z))))].
 
-    Its least value is -D_f(P || Q). With `GANDivergence()` it is the minimax discriminator's loss.
+    Its minimum is -D_f(P || Q). With `GANDivergence()` it is the minimax discriminator's loss.
 
     Args:
         divergence: such as `KullbackLeibler()`.
@@ -397,12 +397,12 @@ def f_gan_discriminator_loss(divergence, real_scores, fake_scores):
 
 @register
 def f_gan_generator_loss(divergence, fake_scores):
-    """The generator's side of an f-GAN, F's part that it moves: -E[f*(g_f(V(G(z))))].
+    """The generator's side of an f-GAN, the part of F that depends on the generator: -E[f*(g_f(V(G(z))))].
 
     As in the minimax game, it can saturate where the discriminator wins.
 
     Args:
-        divergence: the discriminator's.
+        divergence: the same as the discriminator's.
         fake_scores: the discriminator's outputs V for generated images, without an activation.
 
     Returns:
@@ -420,13 +420,13 @@ def f_gan_generator_loss(divergence, fake_scores):
 
 @register
 def f_gan_practical_generator_loss(divergence, fake_scores):
-    """The generator's alternative of section 3.2: -E[g_f(V(G(z)))], which trains better according to the paper.
+    """The generator's alternative loss of section 3.2: -E[g_f(V(G(z)))]. It trains better according to the paper.
 
-    It generalises -E[log D(G(z))], which it is with `GANDivergence()`: the generator seeks what the discriminator takes
-    for real, instead of fleeing what it takes for generated.
+    It generalises -E[log D(G(z))] and equals it for `GANDivergence()`. The generator moves towards what the
+    discriminator takes for real, not away from what it takes for generated.
 
     Args:
-        divergence: the discriminator's.
+        divergence: the same as the discriminator's.
         fake_scores: the discriminator's outputs V for generated images, without an activation.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A lower bound of the information that generated images hold about the codes they were made from."""
+"""A lower bound on the mutual information between generated images and their codes."""
 
 import math
 
@@ -15,10 +15,11 @@ register = keras.saving.register_keras_serializable(package="keras_gans")
 def categorical_information(logits, codes):
     """The bound for a code that is uniform over K categories: E[log q(c | G(z, c))] + log K, in nats.
 
-    Maximised, by the generator too: 0 for a q that knows nothing, log K for one that is always right and sure.
+    Both q and the generator maximise it. It is 0 for a q that knows nothing, log K for one that is always right and
+    certain.
 
     Args:
-        logits: of q over the categories, for generated images, (N, K).
+        logits: q's logits over the categories for generated images, (N, K).
         codes: the codes that the images were made from, one-hot, (N, K).
 
     Returns:
@@ -44,11 +45,12 @@ def categorical_information(logits, codes):
 def continuous_information(means, codes):
     """The bound for continuous codes and a q that is normal with variance 1: E[sum_j (c_j^2 - (c_j - mean_j)^2) / 2].
 
-    That is log q(c) - log p(c) with a standard normal p, as in the authors' code, also for codes that are uniform on
-    [-1, 1]: with their own density it would be less by a constant, which has no gradient. 0 for means of zero.
+    This is log q(c) - log p(c) with a standard normal p, as in the authors' code. It is also used for codes that are
+    uniform on [-1, 1]; their own density would lower it by a constant, which has no gradient. It is 0 for means of
+    zero.
 
     Args:
-        means: of q, for generated images, (N, J).
+        means: q's means for generated images, (N, J).
         codes: the codes that the images were made from, (N, J).
 
     Returns:

@@ -16,8 +16,9 @@ register = keras.saving.register_keras_serializable(package="keras_gans")
 def relativistic_average_discriminator_loss(real_logits, fake_logits):
     """E[softplus(-(d(x) - E d(G(z))))] + E[softplus(d(G(z)) - E d(x))]: is a real image more real than the mean fake?
 
-    Some codes halve the sum; this one does not. The inner means are the batch's (a replica's own, where several share
-    one) and carry gradients. Adding a constant to d changes nothing.
+    This is the sum of the two halves, as in TF-GAN; the author's code divides it by two. The inner means are over the
+    batch (over each replica's share if several replicas split it) and carry gradients. Adding a constant to d changes
+    nothing.
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid; their counts may differ.
@@ -32,7 +33,8 @@ def relativistic_average_discriminator_loss(real_logits, fake_logits):
 
     That is (softplus(-3) + softplus(-1)) / 2 + softplus(-2).
 
-    Reference: Jolicoeur-Martineau, 2018, https://arxiv.org/abs/1807.00734 (the factor: unconfirmed)
+    Reference: Jolicoeur-Martineau, 2018, https://arxiv.org/abs/1807.00734; code:
+    https://github.com/AlexiaJM/RelativisticGAN
     """
     real_logits, fake_logits = float32(real_logits), float32(fake_logits)
     real_margin, fake_margin = real_logits - ops.mean(fake_logits), fake_logits - ops.mean(real_logits)
@@ -45,7 +47,7 @@ def relativistic_average_generator_loss(real_logits, fake_logits):
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid; their counts may differ. The generator
-            moves both terms, the second by the mean.
+            affects both terms, the second through the mean.
 
     Returns:
         A float32 scalar; 2 log 2 where D is undecided.
@@ -55,7 +57,8 @@ def relativistic_average_generator_loss(real_logits, fake_logits):
     >>> round(float(relativistic_average_generator_loss(np.array([2.0]), np.array([5.0, 3.0]))), 4)
     0.3079
 
-    Reference: Jolicoeur-Martineau, 2018, https://arxiv.org/abs/1807.00734 (the factor: unconfirmed)
+    Reference: Jolicoeur-Martineau, 2018, https://arxiv.org/abs/1807.00734; code:
+    https://github.com/AlexiaJM/RelativisticGAN
     """
     return relativistic_average_discriminator_loss(fake_logits, real_logits)
 
@@ -64,7 +67,7 @@ def relativistic_average_generator_loss(real_logits, fake_logits):
 def relativistic_pairing_discriminator_loss(real_logits, fake_logits):
     """E[softplus(-(d(x_i) - d(G(z_i))))]: is each real image more real than its own fake?
 
-    Real and generated images are paired by their place in the batch, so permuting one side changes the loss; adding a
+    Real and generated images are paired by position in the batch, so permuting one side changes the loss; adding a
     constant to d does not.
 
     Args:
@@ -92,7 +95,7 @@ def relativistic_pairing_discriminator_loss(real_logits, fake_logits):
 def relativistic_pairing_generator_loss(real_logits, fake_logits):
     """E[softplus(-(d(G(z_i)) - d(x_i)))]: the discriminator's loss with sides swapped.
 
-    The real scores carry no gradient to the generator, and must stay: they say how far the softplus has saturated.
+    The real scores carry no gradient to the generator, but they are needed: they set how far the softplus is saturated.
 
     Args:
         real_logits, fake_logits: discriminator outputs, without a sigmoid, of the same shape.
@@ -114,14 +117,14 @@ def relativistic_pairing_generator_loss(real_logits, fake_logits):
 
 
 def check_paired(first, second):
-    """Raises where two tensors cannot be compared image by image; sizes unknown while tracing pass.
+    """Raises an error if two tensors cannot be compared image by image. Sizes that are unknown while tracing pass.
 
     Raises:
-        DataError: shapes that differ; scores (N, 1) less scores (N,) would be (N, N).
+        DataError: shapes that differ; scores (N, 1) minus scores (N,) would be (N, N).
     """
     first, second = tuple(first.shape), tuple(second.shape)
     if len(first) != len(second) or any(a != b and None not in (a, b) for a, b in zip(first, second)):
         raise DataError(
-            f"Expected two tensors of one shape, paired image by image. Received: {first} and {second}. Take as many "
-            "images on each side, through the same networks."
+            f"Expected two tensors of one shape, paired image by image. Received: {first} and {second}. Use the "
+            "same number of images on both sides, and the same networks."
         )

@@ -1,7 +1,7 @@
-"""Learning classes from few labels: K classes and "generated" as one more, and the features that a generator matches.
+"""Losses for learning from few labels: K classes plus one for "generated", and feature matching for the generator.
 
-A discriminator gives K logits l_1 .. l_K; the logit of "generated" is fixed to zero, which loses nothing, because a
-softmax does not change when a number is added to all of its logits. With lse = log sum_k exp l_k the probability of
+A discriminator gives K logits l_1 .. l_K. The logit of "generated" is fixed to zero. This loses nothing, because a
+softmax does not change when a constant is added to all of its logits. With lse = log sum_k exp l_k the probability of
 "real" is D = exp(lse) / (exp(lse) + 1), the sigmoid of lse.
 """
 
@@ -21,15 +21,15 @@ def semi_supervised_labelled_loss(logits, labels):
     It is the cross-entropy of a softmax over the K classes, "generated" left out: log K where all logits are equal.
 
     Args:
-        logits: the discriminator's for labelled images, (N, K).
-        labels: their classes, whole numbers from 0 to K - 1, N in any shape.
+        logits: the discriminator's logits for labelled images, (N, K).
+        labels: their classes, integers from 0 to K - 1, N of them in any shape.
 
     Returns:
         A float32 scalar, 0 or more.
 
     Raises:
-        DataError: not one label for each image, or labels that are no whole numbers. Whole ones out of range, which
-            only `fit` looks at, are no class: they count as lse(x).
+        DataError: not one label for each image, or labels that are not integers. The range is checked only by `fit`:
+            here a label out of range has no logit, and its term is lse(x).
 
     Example:
 
@@ -42,10 +42,10 @@ def semi_supervised_labelled_loss(logits, labels):
     logits, labels = float32(logits), ops.reshape(labels, (-1,))
     if None not in (logits.shape[0], labels.shape[0]) and logits.shape[0] != labels.shape[0]:
         raise DataError(
-            f"Expected a label for each of {logits.shape[0]} images. Received: {labels.shape[0]}. Give one an image."
+            f"Expected a label for each of {logits.shape[0]} images. Received: {labels.shape[0]}. Give one per image."
         )
     if "int" not in (dtype := keras.backend.standardize_dtype(labels.dtype)):
-        raise DataError(f"Expected labels as whole numbers. Received: {dtype}. Convert them.")
+        raise DataError(f"Expected labels as whole numbers. Received: {dtype}. Convert them to integers.")
     chosen = ops.one_hot(labels, logits.shape[-1], dtype="float32")
     return ops.mean(ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1))
 
@@ -54,12 +54,12 @@ def semi_supervised_labelled_loss(logits, labels):
 def semi_supervised_unlabelled_loss(real_logits, fake_logits):
     """The discriminator's loss for unlabelled and generated images: -E[log D(x)] / 2 - E[log(1 - D(G(z)))] / 2.
 
-    That is E[softplus(-lse(x))] / 2 + E[softplus(lse(G(z)))] / 2 with D the sigmoid of lse: the GAN's own loss, halved
-    as in the authors' code, so that it weighs as much as the labelled one.
+    That is E[softplus(-lse(x))] / 2 + E[softplus(lse(G(z)))] / 2 with D the sigmoid of lse. It is the GAN's loss,
+    halved as in the authors' code, so that it has the same weight as the labelled loss.
 
     Args:
-        real_logits: the discriminator's for unlabelled images, (N, K).
-        fake_logits: those for generated images, (M, K).
+        real_logits: the discriminator's logits for unlabelled images, (N, K).
+        fake_logits: its logits for generated images, (M, K).
 
     Returns:
         A float32 scalar, 0 or more.
@@ -79,14 +79,14 @@ def semi_supervised_unlabelled_loss(real_logits, fake_logits):
 
 @register
 def feature_matching_loss(real_features, fake_features):
-    """The generator's loss of feature matching: the squared distance of two batches' mean features.
+    """The generator's feature matching loss: the squared distance between the mean features of two batches.
 
-    (1/F) sum_j (E[f_j(x)] - E[f_j(G(z))])^2 over F features. The paper writes the sum, F times as large; the mean is
-    that of the authors' code for MNIST. Adam's steps are the same for both.
+    (1/F) sum_j (E[f_j(x)] - E[f_j(G(z))])^2 over F features. The paper writes the sum, which is F times larger; the
+    authors' code for MNIST takes the mean. Adam takes the same steps for both.
 
     Args:
-        real_features: an intermediate layer of the discriminator for images of the data, (N, F).
-        fake_features: the same layer for generated images, (M, F).
+        real_features: outputs of an intermediate layer of the discriminator for real images, (N, F).
+        fake_features: outputs of the same layer for generated images, (M, F).
 
     Returns:
         A float32 scalar, 0 or more.

@@ -1,24 +1,25 @@
-"""A small classifier of images: what counts classes among generated digits, and gives features to compare them by.
+"""A small image classifier that counts the classes of generated digits and gives features to compare them with.
 
-It is no network of a paper: the classifiers of the mode-collapse protocols (specified as two 3x3 convolutions of 32 and
-64 filters, a dense layer of 128 and dropout; 99.25 % on MNIST) have 1.2 million parameters, this one a tenth of them.
+It does not follow a paper. The classifiers of the mode-collapse protocols (specified as two 3x3 convolutions of 32 and
+64 filters, a dense layer of 128 and dropout; 99.25 % on MNIST) have 1.2 million parameters; this one has a tenth of
+that.
 """
 
 import keras
 from keras import layers
 
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape
 
 
 def build_classifier(image_shape=(28, 28, 1), num_classes=10, *, base_filters=16):
-    """Four 3x3 convolutions with batch normalization, the map halved twice, then two dense layers.
+    """Four 3x3 convolutions with batch normalization that halve the map twice, then two dense layers.
 
-    The first dense layer, of 4 `base_filters` rectified units, is "features"; dropout stands behind it.
+    The first dense layer, with 4 `base_filters` ReLU units, is named "features"; dropout follows it.
 
     Args:
         image_shape: (height, width, channels), both sizes 4 or more.
-        num_classes: how many classes, 2 or more.
+        num_classes: number of classes, 2 or more.
         base_filters: channels of the first map.
 
     Returns:

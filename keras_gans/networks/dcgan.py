@@ -3,15 +3,15 @@
 import keras
 from keras import initializers, layers
 
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape
 from keras_gans.layers import FusedBatchNormalization
 
 SMALLEST_MAP = 4  # height or width of the smallest feature map: 4 at 64x64 and 32x32, 7 at 28x28
 
 
 def _stages(image_shape):
-    """How often an image can be halved before it is a smallest map."""
+    """How often an image can be halved until it has the size of the smallest map."""
     height, width, _ = image_shape
     stages = 0
     while height % 2 == width % 2 == 0 and min(height, width) // 2 >= SMALLEST_MAP:
@@ -35,16 +35,16 @@ def _batch_norm(name):
 
 
 def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size=5, label_size=0):
-    """The paper's generator: a projection to the smallest map, then transposed convolutions that double it.
+    """The paper's generator: a projection to the smallest map, then transposed convolutions that double its size.
 
     Args:
         image_shape: (height, width, channels), both sizes even and 8 or more; 64x64 gives four stages, 32x32 three,
             28x28 two.
-        latent_dim: how many numbers an image is made from.
-        base_filters: channels of the last hidden map; each smaller map has twice as many. At 64x64, 128 is the paper's
-            figure 1 and 64 the authors' Torch code; at 28x28, 64 is the Theano code for MNIST.
+        latent_dim: size of the latents.
+        base_filters: channels of the last hidden map; each smaller map has twice as many. At 64x64, the paper's figure
+            1 has 128 and the authors' Torch code 64; at 28x28, the Theano code for MNIST has 64.
         kernel_size: 5 in the Theano code, 4 in the Torch code.
-        label_size: width of the encoded labels that stand beside the latents; 0 without labels.
+        label_size: size of the encoded labels that are concatenated to the latents; 0 without labels.
 
     Returns:
         A Keras model, (N, latent_dim), or [(N, latent_dim), (N, label_size)], to (N, height, width, channels) in
@@ -92,12 +92,13 @@ def build_discriminator(
         image_shape: (height, width, channels); see `build_generator`.
         base_filters: channels of the first map; each smaller map has twice as many.
         kernel_size: 5 in the Theano code, 4 in the Torch code.
-        batch_norm: whether all convolutions but the first are normalised; a critic's penalty allows no batch norm.
-        input_noise: deviation of the normal noise that is added to the images in training, 0 for none as in the paper.
-            Images of flat colours are told from generated ones too easily without it.
-        label_size: width of the encoded labels, which join the first map as so many constant channels, as in IcGAN
-            (https://arxiv.org/abs/1611.06355); 0 without labels.
-        logits: how many.
+        batch_norm: whether all convolutions except the first are normalised; gradient penalties do not allow batch
+            norm.
+        input_noise: standard deviation of the normal noise added to the images in training; 0, as in the paper, for
+            none. Without it the discriminator recognises real images with flat colours too easily.
+        label_size: size of the encoded labels, which are concatenated to the first map as constant channels, as in
+            IcGAN (https://arxiv.org/abs/1611.06355); 0 without labels.
+        logits: number of logits.
 
     Returns:
         A Keras model, images, or [labels (N, label_size), images], to logits (N, logits).
@@ -119,7 +120,7 @@ def build_discriminator(
             kernel_initializer=_kernel(),
             name=f"down{stage}",
         )(x)
-        if stage and batch_norm:  # none at the first layer: it would hide the images' mean and contrast
+        if stage and batch_norm:  # not in the first layer: it would hide the images' mean and contrast
             x = _batch_norm(f"down{stage}_norm")(x)
         x = layers.LeakyReLU(0.2, name=f"down{stage}_relu")(x)
         if label_size and stage == 0:

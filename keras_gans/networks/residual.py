@@ -1,16 +1,16 @@
-"""The residual networks of SNGAN, and of the projection discriminator where labels are given: Miyato et al., 2018,
+"""The residual networks of SNGAN and, with labels, of the projection discriminator: Miyato et al., 2018,
 https://arxiv.org/abs/1802.05957; Miyato and Koyama, 2018, https://arxiv.org/abs/1802.05637"""
 
 import keras
 from keras import initializers, layers
 
-from keras_gans.data.checks import check_image_shape
 from keras_gans.errors import ConfigurationError
+from keras_gans.fields import check_image_shape
 from keras_gans.layers import ConditionalBatchNormalization, FusedBatchNormalization, SpectralNormalization
 
 
 def _halvings(image_shape):
-    """How often an image can be halved before a side is less than 4 or odd: 3 at 32x32, which ends at 4x4."""
+    """How often an image can be halved while its sides are even and 8 or more: 3 times for 32x32, which ends at 4x4."""
     height, width, _ = image_shape
     halvings = 0
     while height % 2 == width % 2 == 0 and min(height, width) >= 8:
@@ -25,7 +25,7 @@ def _halvings(image_shape):
 
 def _conv(filters, size, activated=True):
     """A convolution; one on the residual path is initialised for the ReLU, with a gain of sqrt(2)."""
-    gain = 2.0 if activated else 1.0  # of the variance
+    gain = 2.0 if activated else 1.0  # scales the variance
     return layers.Conv2D(
         filters, size, padding="same", kernel_initializer=initializers.VarianceScaling(gain, "fan_avg", "uniform")
     )
@@ -38,7 +38,7 @@ def _activated(x, labels=None):
 
 
 def _generator_block(x, filters, labels):
-    """norm - ReLU - double - conv - norm - ReLU - conv, beside double - conv."""
+    """norm - ReLU - double - conv - norm - ReLU - conv, plus the shortcut double - conv."""
     shortcut = _conv(filters, 1, activated=False)(layers.UpSampling2D()(x))
     x = _conv(filters, 3)(layers.UpSampling2D()(_activated(x, labels)))
     x = _conv(filters, 3)(_activated(x, labels))
@@ -46,7 +46,7 @@ def _generator_block(x, filters, labels):
 
 
 def _discriminator_block(x, filters, *, halve=False, first=False):
-    """ReLU - conv - ReLU - conv - halve, beside conv - halve; the first has images, and halves before its shortcut."""
+    """ReLU - conv - ReLU - conv - halve, plus conv - halve; the first block has no first ReLU, and halve - conv."""
     shortcut = x
     if halve:
         point = SpectralNormalization(_conv(filters, 1, activated=False))
@@ -58,14 +58,14 @@ def _discriminator_block(x, filters, *, halve=False, first=False):
 
 
 def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256, label_size=0):
-    """The paper's residual generator: a 4x4 map, doubled by residual blocks.
+    """The paper's residual generator: a 4x4 map whose size is doubled by residual blocks.
 
     Args:
-        image_shape: (height, width, channels), both sizes even and 8 or more; powers of two start from 4x4, as the
-            paper's 32x32, 28x28 starts from 7x7.
-        latent_dim: how many numbers an image is made from.
+        image_shape: (height, width, channels), both sizes even and 8 or more; powers of two start from 4x4, like the
+            paper's 32x32; 28x28 starts from 7x7.
+        latent_dim: size of the latents.
         base_filters: channels of every map.
-        label_size: width of the encoded labels that every normalisation but the last follows; 0 without labels.
+        label_size: size of the encoded labels, on which every normalisation except the last depends; 0 without labels.
 
     Returns:
         A Keras model, (N, latent_dim), or [(N, latent_dim), (N, label_size)], to (N, height, width, channels) in
@@ -90,13 +90,13 @@ def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256
 
 
 def build_discriminator(image_shape=(32, 32, 3), *, base_filters=128, label_size=0):
-    """The paper's residual discriminator, every layer spectrally normalized: blocks that halve the map to twice the
-    generator's smallest, two more, and a sum over the map.
+    """The paper's residual discriminator, with every layer spectrally normalized: blocks that halve the map to twice
+    the generator's smallest map, two more blocks, and a sum over the map.
 
     Args:
         image_shape: as for `build_generator`; 32x32 ends at 8x8, 8x8 at 4x4.
         base_filters: channels of every map.
-        label_size: width of the encoded labels, whose embedding is projected onto the sum; 0 without labels.
+        label_size: size of the encoded labels, whose embedding is projected onto the sum; 0 without labels.
 
     Returns:
         A Keras model, images, or [labels (N, label_size), images], to logits (N, 1).
@@ -113,7 +113,7 @@ def build_discriminator(image_shape=(32, 32, 3), *, base_filters=128, label_size
     x = layers.ReLU()(x)
     places = x.shape[1] * x.shape[2]
     x = layers.GlobalAveragePooling2D(dtype="float32", name="mean")(x)
-    x = layers.Rescaling(places, dtype="float32", name="sum")(x)  # the margin of the hinge is meant for the sum
+    x = layers.Rescaling(places, dtype="float32", name="sum")(x)  # the hinge loss's margin is meant for the sum
     logits = SpectralNormalization(layers.Dense(1, use_bias=False, dtype="float32", name="logits"))(x)
     if not label_size:
         return keras.Model(images, logits, name="discriminator")

@@ -1,4 +1,4 @@
-"""Conditional batch normalization: by hand, and what it is without labels."""
+"""Conditional batch normalization: by hand, and its start as plain batch normalization."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def test_each_label_has_its_gain_and_offset():
     np.testing.assert_allclose(ops.convert_to_numpy(layer([MAPS, LABELS], training=True)), expected, atol=1e-4)
 
 
-def test_it_begins_as_batch_normalization_without_weights():
+def test_it_starts_as_batch_normalization_without_weights():
     layer, plain = (
         ConditionalBatchNormalization(),
         keras.layers.BatchNormalization(momentum=0.9, epsilon=2e-5, center=False, scale=False),
@@ -32,7 +32,7 @@ def test_it_begins_as_batch_normalization_without_weights():
         np.testing.assert_allclose(ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs), atol=1e-6)
 
 
-def test_config_and_file_bring_it_back(tmp_path):
+def test_it_survives_config_and_file(tmp_path):
     maps, labels = keras.Input((3, 3, 2)), keras.Input((2,))
     model = keras.Model([maps, labels], ConditionalBatchNormalization(momentum=0.5)([maps, labels]))
     model.layers[-1].gain.kernel.assign([[1.0, 2.0], [3.0, 4.0]])

@@ -67,7 +67,7 @@ def test_computes_in_its_dtype_policy():
 
 
 @pytest.mark.parametrize("shape", [(6,), (6, 4, 3), (6, 2, 2, 3)])
-def test_inputs_that_are_no_rows_of_features_are_refused(shape):
+def test_inputs_that_are_not_rows_of_features_are_refused(shape):
     with pytest.raises(ConfigurationError, match=r"Expected features \(N, A\).*Received.*Flatten"):
         Maxout(3, pieces=2).build(shape)
     with pytest.raises(ConfigurationError, match="Flatten"):

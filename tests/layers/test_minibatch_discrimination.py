@@ -121,7 +121,7 @@ def test_shapes():
     assert layer.count_params() == 4 * 7 * 2
 
 
-def test_what_cannot_be():
+def test_invalid_inputs_and_sizes_are_refused():
     with pytest.raises(ConfigurationError, match=r"Expected features \(N, A\).*Flatten"):
         MinibatchDiscrimination()(np.zeros((2, 4, 4, 1), "float32"))
     with pytest.raises(ConfigurationError, match="Received: 0 and 5"):

@@ -74,7 +74,7 @@ def test_gradient_reaches_every_image_of_an_uneven_batch():
 
 
 def test_mixed_precision_computes_in_float32():
-    images = 100.0 + normal(8, 4, 4, 3)  # in bfloat16 alone the deviations would drown
+    images = 100.0 + normal(8, 4, 4, 3)  # pure bfloat16 would lose the deviations
     outputs = MinibatchStandardDeviation(dtype="mixed_bfloat16")(images)
     assert ops.dtype(outputs) == "bfloat16"
     rounded = numpy(ops.cast(ops.cast(images, "bfloat16"), "float32"))

@@ -1,4 +1,4 @@
-"""The drawer of variables."""
+"""Slots: named variables on a model."""
 
 import json
 
@@ -18,7 +18,7 @@ def test_a_name_is_one_variable():
     assert slots.trainable_weights == [] and len(slots.weights) == 2
 
 
-def test_its_config_makes_the_same_drawer():
+def test_its_config_restores_the_variables():
     slots = Slots()
     slots.get("a", shape=(2,)), slots.get("b", dtype="int32")
     copy = Slots.from_config(json.loads(json.dumps(slots.get_config())))

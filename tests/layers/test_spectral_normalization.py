@@ -25,7 +25,8 @@ def as_matrix(kernel, layer):
     return np.stack([np.take(kernel, i, axis=outputs_axis).ravel() for i in range(kernel.shape[outputs_axis])])
 
 
-# The layer, the shape of its inputs and how many outputs it has: never as many as inputs, so that no axis is mistaken.
+# The layer, the shape of its inputs and how many outputs it has: never as many as inputs, so that axes cannot be
+# confused.
 CASES = {
     "dense": (lambda: layers.Dense(5, activation="tanh"), (3, 4)),
     "conv1d": (lambda: layers.Conv1D(5, 3, padding="same"), (2, 6, 4)),
@@ -129,7 +130,7 @@ def test_a_longer_kernel_changes_nothing():
 
 
 def test_real_images_generated_ones_and_a_penalty_in_one_loss():
-    """Once u has converged, u v^T is the derivative of the singular value: finite differences know the gradient."""
+    """Once u has converged, u v^T is the derivative of the singular value: finite differences give the gradient."""
     layer, real, kernel = case("dense", power_iterations=100)
     fake = normal(3, 4, seed=3)
 
@@ -162,7 +163,7 @@ def test_two_passes_in_one_loss_add_their_gradients():
     np.testing.assert_array_equal(numpy(one.u.value), numpy(other.u.value))
 
 
-def test_a_kernel_of_zeros_stays_one():
+def test_a_kernel_of_zeros_is_not_divided():
     layer = SpectralNormalization(layers.Dense(2, kernel_initializer="zeros", bias_initializer="ones"))
     assert numpy(layer(normal(2, 3), training=True)).tolist() == [[1.0, 1.0], [1.0, 1.0]]
     _, (slope,) = value_and_grad(
@@ -181,15 +182,15 @@ def test_mixed_precision():
 
 
 def test_mixed_precision_does_not_round_sigma():
-    """A rounded sigma would scale every output. Held against the same layer by itself, whose products some processors
-    cut off instead of rounding."""
+    """A rounded sigma would scale every output. The reference is the same layer by itself, because some processors
+    truncate products instead of rounding."""
     layer = SpectralNormalization(layers.Dense(40, dtype="mixed_bfloat16"), power_iterations=300)
     plain = layers.Dense(40, dtype="mixed_bfloat16")
     inputs = normal(50, 60)
     layer.build(inputs.shape)
     plain.build(inputs.shape)
     kernel = normal(60, 40, seed=1)
-    sigma = 1.5 + 1 / 256  # as far from bfloat16's numbers as can be
+    sigma = 1.5 + 1 / 256  # halfway between two bfloat16 numbers
     kernel *= sigma / np.linalg.svd(kernel)[1][0]
     layer.layer.kernel.assign(kernel)
     plain.kernel.assign(kernel)
@@ -240,6 +241,6 @@ def test_layers_without_one_linear_kernel_are_refused(layer):
 
 
 @pytest.mark.parametrize("count", [0, 1.5])
-def test_iterations_that_cannot_be(count):
+def test_invalid_power_iterations_are_refused(count):
     with pytest.raises(ConfigurationError, match=f"Received: {count}"):
         SpectralNormalization(layers.Dense(1), power_iterations=count)

@@ -1,4 +1,4 @@
-"""Batch normalization by steps: what the steps share, and what each has for itself."""
+"""Batch normalization by steps: what the steps share, and what is separate for each."""
 
 import keras
 import numpy as np
@@ -22,14 +22,14 @@ def test_each_step_is_normalised_by_its_own_averages():
         normal = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)
         expected = normal * np.array([1.0, -2.0, 0.5]) + np.array([0.0, 3.0, 1.0])
         np.testing.assert_allclose(trained[step], expected, atol=1e-4)
-        # Without momentum the averages are the last batch's: each step's, whatever came between.
+        # Without momentum each step's averages are those of its last batch, whatever came in between.
         found = ops.convert_to_numpy(layer(x, step=step, training=False))
         np.testing.assert_allclose(found, expected, atol=1e-4)
     other = ops.convert_to_numpy(layer(STEPS[0], step=1, training=False))
     assert not np.allclose(other, trained[0], atol=0.1)
 
 
-def test_a_frozen_layer_is_frozen_when_it_is_made_anew():
+def test_a_frozen_layer_is_frozen_when_it_is_rebuilt():
     layer = StepBatchNormalization(2)
     layer.build((None, 3))
     layer.trainable = False
@@ -46,7 +46,7 @@ def test_the_steps_share_what_is_trained():
         assert len(layer.trainable_variables) == 2 and len(layer.non_trainable_variables) == 2 * steps
 
 
-def test_config_and_file_bring_it_back(tmp_path):
+def test_it_survives_config_and_file(tmp_path):
     inputs, layer = keras.Input((3,)), StepBatchNormalization(2, momentum=0.5, epsilon=0.1)
     model = keras.Model(inputs, layer(layer(inputs, step=0), step=1))
     for i, variable in enumerate(layer.variables):
@@ -58,6 +58,6 @@ def test_config_and_file_bring_it_back(tmp_path):
 
 
 @pytest.mark.parametrize("steps", ["3", -1, 0, 1.0, True, None])
-def test_steps_that_are_no_whole_number_are_refused(steps):
+def test_steps_that_are_not_a_whole_number_are_refused(steps):
     with pytest.raises(ConfigurationError, match="Expected steps to be a whole number, 1 or more. Received: "):
         StepBatchNormalization(steps)

@@ -5,7 +5,7 @@ from keras import ops
 from keras_gans.layers import UntiedBias
 
 
-def test_each_place_and_channel_has_a_number_of_its_own():
+def test_each_position_and_channel_has_its_own_bias():
     layer = UntiedBias()
     layer.build((None, 2, 3, 2))
     added = np.arange(12.0).reshape(2, 3, 2).astype("float32")

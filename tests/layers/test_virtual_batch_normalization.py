@@ -118,7 +118,7 @@ def test_compiled_training_is_eager_training_and_is_saved(policy, tmp_path):
     assert [layer.get_config() for layer in loaded.layers] == [layer.get_config() for layer in models[0].layers]
 
 
-def test_a_reference_batch_that_does_not_fit():
+def test_a_reference_batch_that_does_not_fit_is_refused():
     layer = ReferenceBatch(4)
     with pytest.raises(ConfigurationError, match="built layer"):
         layer.assign(normal(4, 3))
@@ -133,7 +133,7 @@ def test_a_reference_batch_that_does_not_fit():
             kind(0)
 
 
-def test_a_reference_batch_that_the_networks_layers_do_not_share():
+def test_networks_without_a_shared_reference_batch_are_refused():
     def generator(first, middle, last):
         inner = [layer for layer in (first, layers.Dense(4), middle, last) if layer is not None]
         return keras.Sequential([keras.Input((2,)), *inner, layers.Reshape((2, 2, 1))])

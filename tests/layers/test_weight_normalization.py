@@ -1,4 +1,4 @@
-"""Weight normalization against NumPy, and scales that data set."""
+"""Weight normalization against NumPy, and its initialization from data."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def test_outputs_are_those_of_the_normalised_kernel(name):
     np.testing.assert_allclose(numpy(layer(inputs)), numpy(plain(inputs)), rtol=1e-4, atol=1e-5)
 
 
-def test_the_kernels_length_is_nothing_to_the_outputs_and_their_slope():
+def test_the_kernels_length_does_not_affect_outputs_and_gradient():
     """g V / |V| has degree 0 in V: the outputs do not change with its length and the gradient is orthogonal to it."""
     layer, inputs = made("dense")
     before = numpy(layer(inputs))
@@ -74,7 +74,7 @@ def test_a_kernel_of_zeros_stays_finite():
     assert all(np.isfinite(numpy(slope)).all() for slope in slopes)
 
 
-def test_data_set_scales_and_biases_of_every_layer_behind_the_others():
+def test_scales_and_biases_are_set_from_data_layer_by_layer():
     keras.utils.set_random_seed(0)
     names = ("first", "second", "third")
     network = keras.Sequential([keras.Input((6, 6, 2))])
@@ -113,7 +113,7 @@ def test_an_output_that_does_not_vary_stays_finite():
     ],
     ids=["bias", "activation", "transposed", "flatten"],
 )
-def test_what_has_no_bare_kernel_is_refused(make):
+def test_layers_without_a_bare_kernel_are_refused(make):
     with pytest.raises(ConfigurationError, match="Expected a"):
         WeightNormalization(make())
 

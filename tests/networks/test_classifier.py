@@ -19,6 +19,6 @@ def test_shapes_and_parameters():
 
 
 @pytest.mark.parametrize("arguments", [((3, 28, 1),), ((28, 28, 1), 1)])
-def test_what_cannot_be_classified_is_an_error(arguments):
+def test_invalid_arguments_are_refused(arguments):
     with pytest.raises(ConfigurationError, match="4x4 or more"):
         build_classifier(*arguments)

@@ -1,4 +1,4 @@
-"""DCGAN's networks layer by layer (specs: tables of the two authors' codes)."""
+"""DCGAN's networks layer by layer (specs: tables of the two code bases of the authors)."""
 
 import keras
 import numpy as np
@@ -55,7 +55,7 @@ def maps(network, kind):
     ],
     ids=["64 Theano", "64 Torch", "32", "28", "16x24", "8"],
 )
-def test_maps_are_the_tables(image_shape, filters, generator_maps, discriminator_maps):
+def test_feature_maps_match_the_tables(image_shape, filters, generator_maps, discriminator_maps):
     generator = build_generator(image_shape, 10, base_filters=filters)
     discriminator = build_discriminator(image_shape, base_filters=filters)
     assert maps(generator, layers.Conv2DTranspose) == generator_maps

@@ -1,4 +1,4 @@
-"""Every builder says what an image shape is before it builds."""
+"""Every builder checks the image shape before it builds."""
 
 import importlib
 import inspect
@@ -26,7 +26,7 @@ def test_there_are_builders():
 
 
 @pytest.mark.parametrize("builder", BUILDERS, ids=lambda builder: f"{builder.__module__}.{builder.__name__}")
-def test_what_is_no_image_shape_is_refused(builder):
+def test_invalid_image_shapes_are_refused(builder):
     for shape in REFUSED:
         with pytest.raises(ConfigurationError, match="height, width, channels"):
             builder(shape, **({"outputs": 2} if "outputs" in inspect.signature(builder).parameters else {}))
