@@ -11,7 +11,7 @@ and as many samples of each:
                second's
 
 The first wins where r_sample is below 1, the second where it is above, if r_test is about 1: at most 1 + tolerance
-either way. Otherwise there is no verdict. The paper (https://arxiv.org/abs/1602.05110) has larger networks and longer
+either way. Otherwise there is no winner. The paper (https://arxiv.org/abs/1602.05110) has larger networks and longer
 training, and the ratios of its code are of shares that are right, above 1 where the first wins.
 """
 
@@ -59,7 +59,7 @@ def main():
     test = kg.data.load(options.data, split="test", labels=False, take=samples).images
     pairs, winners = list(itertools.combinations(options.gran_steps, 2)), Counter()
     columns = "{:>4} {:>10} {:>15} {:>17} {:>7} {:>9}  {}"
-    print(columns.format("seed", "steps", "errors on test", "errors on samples", "r_test", "r_sample", "verdict"))
+    print(columns.format("seed", "steps", "errors on test", "errors on samples", "r_test", "r_sample", "winner"))
     for seed in range(seeds):
         keras.utils.clear_session()
         models = {count: trained(count, images, steps, seed, base_filters) for count in options.gran_steps}
@@ -71,11 +71,11 @@ def main():
             winners[first, second, winner] += 1
             errors = [" ".join(f"{error:.1%}" for error in pair) for pair in (battle.test_errors, battle.sample_errors)]
             ratios = [f"{ratio:.2f}" for ratio in (battle.test_ratio, battle.sample_ratio)]
-            verdict = "none" if winner is None else f"{winner} wins"
-            print(columns.format(seed, f"{first} - {second}", *errors, *ratios, verdict), flush=True)
+            result = "none" if winner is None else f"{winner} wins"
+            print(columns.format(seed, f"{first} - {second}", *errors, *ratios, result), flush=True)
     for first, second in pairs:
         won = [winners[first, second, winner] for winner in (first, second, None)]
-        print(f"{first} - {second} steps: {won[0]} to {won[1]} victories, {won[2]} without a verdict")
+        print(f"{first} - {second} steps: {won[0]} to {won[1]} victories, {won[2]} without a winner")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 
 import keras_gans as kg
 from keras_gans.metrics.features import resized
-from keras_gans_cli import cards
+from keras_gans_core import cards
 
 
 def main():

@@ -1,6 +1,7 @@
 """Times one training step of ours against the tutorials', side by side in one run.
 
-    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp] [--rounds 7] [--torch-python PYTHON]
+    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan] [--rounds 7]
+                                    [--torch-python PYTHON]
 
 Competitors, all with the same networks, losses, optimizers and batch:
 
@@ -11,6 +12,9 @@ Competitors, all with the same networks, losses, optimizers and batch:
   loops alone;
 - (b) torch: networks of the same layers and sizes in eager PyTorch, with its own initialisation and the loop of
   PyTorch's DCGAN tutorial.
+
+For pix2pix and CycleGAN, (a) and (b) are in translation.py; they have no batch normalization, hence no "keras fused",
+and their share of peak is not counted.
 
 Each competitor is a process of its own, warmed and then waiting. A round lets each run alone, one after the other, so
 that all see the same machine; a ratio is the median over rounds of the ratios inside a round. The share of peak is the
@@ -25,10 +29,14 @@ import subprocess
 import sys
 import time
 
+import translation
+
 WORKLOADS = {
     "dcgan28": {"image_shape": (28, 28, 1), "batch": 128, "steps": 16},
     "dcgan64": {"image_shape": (64, 64, 3), "batch": 64, "steps": 6},
     "mlp": {"image_shape": (28, 28, 1), "batch": 64, "steps": 192},
+    "pix2pix": {"image_shape": (64, 64, 3), "batch": 16, "steps": 6},
+    "cyclegan": {"image_shape": (64, 64, 3), "batch": 4, "steps": 4},
 }
 LATENTS = 100
 RATE = {"learning_rate": 2e-4, "beta_1": 0.5}
@@ -38,6 +46,8 @@ def networks(workload):
     from keras_gans.models import dcgan, gan
 
     shape = WORKLOADS[workload]["image_shape"]
+    if workload in translation.SIDES:
+        return translation.networks(workload, shape)
     module = gan if workload == "mlp" else dcgan
     return module.build_generator(shape, LATENTS), module.build_discriminator(shape)
 
@@ -54,11 +64,13 @@ def with_keras_batch_norm(network):
 
 
 def data(workload):
+    """Images; for a translation two arrays of them, by the names of their fields."""
     import numpy as np
 
-    about = WORKLOADS[workload]
-    count = about["batch"] * about["steps"]
-    return np.random.default_rng(0).uniform(-1, 1, (count, *about["image_shape"])).astype("float32")
+    about, random = WORKLOADS[workload], np.random.default_rng(0)
+    shape = (about["batch"] * about["steps"], *about["image_shape"])
+    sides = {side: random.uniform(-1, 1, shape).astype("float32") for side in translation.SIDES.get(workload, ["all"])}
+    return sides.get("all", sides)
 
 
 def keras_data(workload):
@@ -74,17 +86,20 @@ def keras_data(workload):
 
 
 def ours(workload, policy="float32"):
-    """A function that runs the workload's steps once, and the operations of one step."""
+    """A function that runs the workload's steps once, and the operations of one step, None where not counted."""
     import keras
 
     import keras_gans as kg
 
     keras.config.set_dtype_policy(policy)
-    model = (kg.GAN if workload == "mlp" else kg.DCGAN)(*networks(workload))
+    variants = {"mlp": kg.GAN, "pix2pix": kg.Pix2Pix, "cyclegan": kg.CycleGAN}
+    model = variants.get(workload, kg.DCGAN)(*networks(workload))
     options = {"jit_compile": True, "steps_per_execution": 32} if workload == "mlp" else {}
     adam = kg.optimizers.FusedAdam
     model.compile(adam(**RATE), adam(**RATE), **options)
     dataset = keras_data(workload)
+    if workload in translation.SIDES:
+        return lambda: model.fit(dataset, verbose=0), None
     # 3 forward passes of G (forward, and twice that backward), 8 of D (real and fake 3 each, the generator's step 2).
     work = 3 * multiply_adds(model.generator) + 8 * multiply_adds(model.discriminator)
     return lambda: model.fit(dataset, verbose=0), 2 * work * WORKLOADS[workload]["batch"]
@@ -147,8 +162,11 @@ def keras_tutorial(workload, fused=False):
             return {"d_loss": self.d_metric.result(), "g_loss": self.g_metric.result()}
 
     players = networks(workload)
-    model = TutorialGAN(*(players if fused else map(with_keras_batch_norm, players)))
-    model.compile(keras.optimizers.Adam(**RATE), keras.optimizers.Adam(**RATE))
+    if workload in translation.SIDES:
+        model = translation.keras_tutorial(workload, players, RATE)
+    else:
+        model = TutorialGAN(*(players if fused else map(with_keras_batch_norm, players)))
+        model.compile(keras.optimizers.Adam(**RATE), keras.optimizers.Adam(**RATE))
     dataset = keras_data(workload)
     return lambda: model.fit(dataset, verbose=0, shuffle=False), None
 
@@ -158,6 +176,8 @@ def torch_tutorial(workload):
     from torch import nn
 
     (height, width, channels), batch = WORKLOADS[workload]["image_shape"], WORKLOADS[workload]["batch"]
+    if workload in translation.SIDES:
+        return translation.torch_tutorial(workload, list(data(workload).values()), batch, RATE), None
 
     class Maxout(nn.Module):
         def __init__(self, inputs, units, pieces):
@@ -276,8 +296,8 @@ def compare(workload, rounds, torch_python):
     """One workload's rows: (competitor, milliseconds a step, how many times ours is faster, share of peak)."""
     steps = WORKLOADS[workload]["steps"]
     names = [name for name in COMPETITORS if name != "torch" or torch_python]
-    if workload == "mlp":
-        names.remove("keras fused")  # it has no batch normalization
+    if not workload.startswith("dcgan"):
+        names.remove("keras fused")  # there is no batch normalization
     children = {name: Competitor(name, workload, torch_python if name == "torch" else sys.executable) for name in names}
     times = {name: [] for name in names}
     for _ in range(rounds):
@@ -288,8 +308,10 @@ def compare(workload, rounds, torch_python):
     for name in names:
         if name != "peak":
             ratio = statistics.median(other / own for other, own in zip(times[name], times["ours"]))
-            share = statistics.median(children["ours"].work / t / s for t, s in zip(times[name], speed))
-            rows.append((name, statistics.median(times[name]) * 1e3, ratio, share if name.startswith("ours") else None))
+            work, share = children[name].work, None
+            if work is not None:
+                share = statistics.median(work / t / s for t, s in zip(times[name], speed))
+            rows.append((name, statistics.median(times[name]) * 1e3, ratio, share))
     for child in children.values():
         child.stop()
     return rows, statistics.median(speed) / 1e9

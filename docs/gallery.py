@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans_cli import cards
+from keras_gans_core import cards
 
 DOCS = Path(__file__).parent
 GALLERY = """# The gallery
 
-Samples of every generator in the zoo, not chosen, each by the command above it. Written by `python docs/gallery.py`;
-what the samples are worth in numbers stands in [zoo.md](zoo.md). Below them what else some models show.
+Samples of every generator in the zoo, not selected, each with the command that made it. [zoo.md](zoo.md) has their
+metrics. Below are other abilities of some models. Written by `python docs/gallery.py`.
 """
 LECTURES = """# From lecture to command
 
-A line a topic: the class, the command that trains it, and where the zoo has its weights, these and the command that
+One line per topic: the class, the command that trains it, and, if the zoo has weights, these and the command that
 samples. Written by `python docs/gallery.py`. The theory in pictures is in
 [examples/theory](../examples/theory/README.md).
 
@@ -55,11 +55,13 @@ TOPICS = [
     ("Mode collapse: unrolled discriminator", "UnrolledGAN", "unrolled_gan"),
     ("Mode collapse: a reconstructor of latents", "VEEGAN", "veegan"),
     ("Adversarially learned inference", "ALI", "ali_mnist"),
-    ("Bidirectional GAN", "BiGAN", "bigan"),
+    ("Bidirectional GAN", "BiGAN", "bi_gan"),
     ("Invertible conditional GAN: editing a given image", "IcGAN", "icgan_avatars"),
     ("Generative latent optimization", "GLO", "glo_avatars"),
     ("Coupled GANs: pairs from two domains", "CoGAN", "cogan_mnist_edges"),
     ("InfoGAN: codes that the images tell", "InfoGAN", "info_gan_mnist"),
+    ("Image to image, from pairs: pix2pix", "Pix2Pix", "pix2pix"),
+    ("Image to image, without pairs", "CycleGAN", "cycle_gan"),
 ]
 
 
@@ -106,7 +108,7 @@ import keras_gans as kg
 gan = kg.load("ali_mnist")
 digits = kg.data.load("mnist", split="test", labels=False, take=16, batch_size=16).images
 rows = [image for half in (digits[:8], digits[8:]) for image in (*half, *gan.reconstruct(half))]
-kg.images.save(gan.picture(rows, columns=8), "docs/gallery/reconstructions.png")
+kg.images.save(kg.images.grid(rows, columns=8), "docs/gallery/reconstructions.png")
 """,
     ),
     (
@@ -123,7 +125,7 @@ for shown, gone in ([0], [3]), ([1], []), ([2], []), ([3], [0]), ([4], []), ([1,
     wanted = labels.copy()
     wanted[:, shown], wanted[:, gone] = 1, 0
     rows.append(gan.edit(faces, wanted))
-kg.images.save(gan.picture([face for row in rows for face in row], columns=8), "docs/gallery/edits.png")
+kg.images.save(kg.images.grid([face for row in rows for face in row], columns=8), "docs/gallery/edits.png")
 """,
     ),
     (

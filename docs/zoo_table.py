@@ -3,17 +3,16 @@
 import sys
 from pathlib import Path
 
-from keras_gans_cli import cards
+from keras_gans_core import cards
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- zoo table -->\n", "<!-- end of zoo table -->"
 HEAD = """# The zoo in numbers
 
 Written by `python docs/zoo_table.py` from the cards; `keras-gans evaluate NAME --write` puts the numbers there, and
-`keras-gans verify NAME` measures again. Beside each number stands that of real images of another split in the place of
-generated ones, or for labels, whose classifier has seen the other split, of the same: what a perfect generator would
-reach. Numbers of different protocols are not comparable, and none is comparable with a paper's FID, which is of other
-features.
+`keras-gans verify NAME` measures again. Next to each number is that of real images from another split (for labels, of
+the same split, because the classifier was trained on the other one): what a perfect generator would reach. Numbers of
+different protocols are not comparable, and none is comparable with a paper's FID, which uses other features.
 
 {limits}
 | preset | metric | value | real images | protocol |

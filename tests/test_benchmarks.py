@@ -1,5 +1,7 @@
 """The benchmarks run from end to end, at sizes whose numbers mean nothing."""
 
+import importlib
+import math
 import os
 import subprocess
 import sys
@@ -24,8 +26,9 @@ COMMANDS = {
         ["--draws", "1", "--epochs", "1", "--take", "400", "--labels-per-class", "1"],
         "mean of 1 draws",
     ),
-    "train_step.py": (["--workloads", "mlp", "--rounds", "1"], "mlp"),
+    "train_step.py": (["--workloads", "mlp", "pix2pix", "cyclegan", "--rounds", "1"], "cyclegan  peak"),
 }
+IMPORTED = {"translation.py"}  # by train_step.py
 QUICK = ["battle.py", "latent.py", "metrics.py", "semi_supervised.py"]  # the others: pytest -m slow
 
 
@@ -45,4 +48,58 @@ def test_a_benchmark_prints_its_table(script, tmp_path):
 
 
 def test_every_benchmark_is_run():
-    assert {path.name for path in BENCHMARKS.glob("*.py")} == set(COMMANDS)
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == set(COMMANDS) | IMPORTED
+
+
+@pytest.fixture
+def train_step(monkeypatch):
+    """The script as a module, its translations one step of one small image."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    script = importlib.import_module("train_step")
+    for workload in script.translation.SIDES:
+        monkeypatch.setitem(script.WORKLOADS, workload, {"image_shape": (16, 16, 3), "batch": 1, "steps": 1})
+    return script
+
+
+def numbers(networks):
+    """How many trained numbers each network has, in PyTorch or in Keras."""
+    return [
+        sum(math.prod(weight.shape) for weight in getattr(network, "trainable_weights", None) or network.parameters())
+        for network in networks
+    ]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
+@pytest.mark.parametrize("workload", ["pix2pix", "cyclegan"])
+def test_competitors_of_a_translation_have_networks_of_one_size(train_step, workload):
+    translation, shape = train_step.translation, (64, 64, 3)
+    ours = translation.networks(workload, shape)
+    cloned = [translation.with_keras_layers(network) for network in ours]
+    assert numbers(cloned) == numbers(ours)
+    assert [network.output_shape for network in cloned] == [network.output_shape for network in ours]
+    torch = pytest.importorskip("torch")
+    theirs = translation.torch_networks(workload, shape)
+    assert numbers(theirs) == numbers(ours)
+    taken = [6 if workload == "pix2pix" and network is theirs[-1] else 3 for network in theirs]
+    made = [network(torch.zeros(1, channels, 64, 64)).permute(0, 2, 3, 1) for network, channels in zip(theirs, taken)]
+    assert [(None, *images.shape[1:]) for images in made] == [network.output_shape for network in ours]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
+@pytest.mark.parametrize(
+    ("workload", "competitor"),
+    [
+        ("pix2pix", "ours"),
+        ("pix2pix", "keras"),
+        ("pix2pix", "torch"),
+        ("cyclegan", "ours"),
+        pytest.param("cyclegan", "keras", marks=pytest.mark.slow),  # 20 seconds of tracing
+        ("cyclegan", "torch"),
+    ],
+)
+def test_a_competitor_of_a_translation_takes_its_steps(train_step, workload, competitor):
+    if competitor == "torch":
+        pytest.importorskip("torch")
+    run, work = train_step.COMPETITORS[competitor](workload)
+    run()
+    assert work is None

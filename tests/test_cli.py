@@ -17,8 +17,11 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans import training
-from keras_gans_cli import app, cards
+from keras_gans.models.pix2pix import build_generator
+from keras_gans_cli import app, measure
 from keras_gans_cli.app import main
+from keras_gans_cli.options import labels_for
+from keras_gans_core import cards
 
 COMMAND = [sys.executable, "-m", "keras_gans_cli.app"]
 
@@ -34,6 +37,16 @@ def run(*arguments, cwd, code=0, **environment):
 def pixels(path):
     with Image.open(path) as picture:
         return np.asarray(picture)
+
+
+def assert_golden(folder):
+    """The model in a folder makes its golden samples."""
+    with np.load(folder / "golden.npz") as stored:
+        inputs, outputs = kg.zoo.golden_parts(dict(stored))
+    made = kg.load(str(folder)).sample(**inputs)
+    assert made.keys() == outputs.keys()
+    for name, values in outputs.items():
+        np.testing.assert_array_equal(made[name], values)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("info", "dcgan_mnist"), ("train", "--help")])
@@ -114,8 +127,12 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "info_gan_mnist", "--code", "0", "--steps", "5"), "code 0 has 10 categories"),
         (("traverse", "info_gan_mnist", "--code", "0", "--reach", "2"), "code 0 has 10 categories"),
         (("traverse", "info_gan_mnist", "--code", "1", "--labels", "3"), "no --labels with --code"),
+        (("translate", "gan_mnist", "."), "Use: keras-gans sample gan_mnist"),
+        (("translate", "gan_mnist", "nowhere"), "does not exist"),
         (("traverse", "info_gan_mnist", "--code", "1", "--reach", "0"), "--reach"),
-        (("traverse", "lapgan_avatars", "--layer", "level2"), "Expected layer to be one of"),
+        (("traverse", "lapgan_avatars", "--layer", "level2"), "Expected a model with one generator"),
+        (("traverse", "gan_mnist", "--layer", "nosuch"), "Expected layer to be one of"),
+        (("train", "bigan", "--sides", "a,b"), "a model that translates images"),  # bi_gan, too
         (("train", "gan", "--seed", "-1"), "--seed"),
         (("sample", "."), "with a card.json"),
         (("info", "mine.keras"), "Use kg.zoo.load_file"),
@@ -221,6 +238,125 @@ def test_export_counts_versions(tmp_path):
         assert (tmp_path / "serving" / version / "saved_model.pb").is_file()
 
 
+# Translating
+
+
+@pytest.fixture(scope="module")
+def translators(tmp_path_factory):
+    """A folder with tiny models of 16x16 pixels: maps.keras, of label maps to colour; both.keras, of two directions."""
+    folder = tmp_path_factory.mktemp("translators")
+    keras.utils.set_random_seed(0)
+    generator = build_generator((16, 16, 4), (16, 16, 3), filters=2)
+    kg.Pix2Pix(generator, None, source_classes=4).save(folder / "maps.keras")
+    images = keras.Input((16, 16, 1))
+    negative, half = (keras.Model(images, keras.layers.Rescaling(scale)(images)) for scale in (-1.0, 0.5))
+    kg.CycleGAN(negative, half, None, None, identity_weight=0).save(folder / "both.keras")
+    return folder
+
+
+def pictures(folder, count=3, shape=(16, 16)):
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    images = random.integers(0, 256, (count, *shape)).astype("uint8")
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{'cab'[i]}.png")
+    return images
+
+
+def test_translate_writes_a_picture_for_each_of_a_folder(translators, tmp_path):
+    images = pictures(tmp_path / "in")
+    done = run("translate", str(translators / "both.keras"), "in", "-o", "out", cwd=tmp_path)
+    assert done.stdout == "wrote 3 pictures to out\n" and "translating 3 pictures" in done.stderr
+    assert sorted(os.listdir(tmp_path / "out")) == ["a.png", "b.png", "c.png"]
+    for name, image in zip("cab", images):
+        np.testing.assert_array_equal(pixels(tmp_path / "out" / f"{name}.png"), 255 - image)
+
+
+def call(*arguments):
+    """The command in this process."""
+    app.app(list(arguments), standalone_mode=False)
+
+
+def test_translate_takes_a_direction_and_one_file(translators, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = pictures(tmp_path / "in")[1]
+    call("translate", str(translators / "both.keras"), "in/a.png", "-o", "one.png", "--direction", "BtoA")
+    wanted = np.round((image / 127.5 - 1.0) * 0.5 * 127.5 + 127.5)
+    np.testing.assert_allclose(pixels("one.png"), wanted, atol=1)
+    call("translate", str(translators / "both.keras"), "in/a.png", "-o", "folder")
+    np.testing.assert_array_equal(pixels("folder/a.png"), 255 - image)
+
+
+def test_label_maps_are_translated_by_their_numbers(translators, tmp_path, monkeypatch):
+    """From grey and from palette files; the same seed, the same picture whatever else is translated."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    maps = random.integers(0, 4, (2, 16, 16)).astype("uint8")
+    (tmp_path / "in").mkdir()
+    Image.fromarray(maps[0]).save("in/grey.png")
+    palette = Image.fromarray(maps[1], mode="P")
+    palette.putpalette([200, 10, 10, 10, 200, 10, 10, 10, 200, 0, 0, 0])
+    palette.save("in/palette.png")
+    model = str(translators / "maps.keras")
+    call("translate", model, "in", "-o", "out", "--seed", "5")
+    made = kg.zoo.load_file(model)
+    for name, one in zip(("grey", "palette"), maps):
+        np.testing.assert_array_equal(pixels(f"out/{name}.png"), made.translate(one[None], seed=5)[0])
+    call("translate", model, "in/palette.png", "-o", "alone", "--seed", "5")
+    np.testing.assert_array_equal(pixels("alone/palette.png"), pixels("out/palette.png"))
+
+
+def test_pictures_of_other_sizes_are_resized_where_asked(translators, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures(tmp_path / "in", 1, (20, 24))
+    with pytest.raises(kg.errors.DataError, match="16x16 pixels .* Received: in/c.png, 20x24. Pass --resize"):
+        call("translate", str(translators / "both.keras"), "in")
+    call("translate", str(translators / "both.keras"), "in", "--resize")
+    assert pixels("translated/c.png").shape == (16, 16)
+
+
+def test_what_translate_cannot_read_is_said(translators, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    both, maps = str(translators / "both.keras"), str(translators / "maps.keras")
+    pictures(tmp_path / "in")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    Image.fromarray(np.zeros((16, 16, 3), "uint8")).save("colour.png")
+    (tmp_path / "twice").mkdir()
+    for name in ("a.png", "a.bmp"):
+        Image.fromarray(np.zeros((16, 16), "uint8")).save(tmp_path / "twice" / name)
+    for arguments, error, message in (
+        ((both, "empty"), kg.errors.DataError, "Expected pictures .* in empty. Received: none"),
+        ((both, "in", "-o", "file"), click.UsageError, "a folder for the results. Received: --output file"),
+        ((both, "in", "-o", "in"), click.UsageError, "another folder than the pictures'"),
+        ((both, "in", "--direction", "AtoC"), kg.errors.ConfigurationError, "Did you mean 'AtoB'|Did you mean AtoB"),
+        ((maps, "in"), kg.errors.DataError, "classes from 0 to 3.*Look at in/a.png"),
+        ((both, "colour.png"), kg.errors.DataError, "a picture grey, as the model takes.*colour.png, which is in"),
+        ((maps, "colour.png"), kg.errors.DataError, "label map: a grey or palette image.*colour.png, of Pillow's"),
+        ((both, "file"), kg.errors.DataError, "Expected file to be an image"),
+        ((both, "twice"), kg.errors.DataError, "one picture of each name in twice.*a.bmp and a.png"),
+    ):
+        with pytest.raises(error, match=message):
+            call("translate", *arguments)
+
+
+@pytest.mark.parametrize("model", ["both.keras", "maps.keras"])
+def test_sample_names_the_command_for_a_model_that_changes_images(model, translators):
+    with pytest.raises(click.UsageError, match=f"from a seed alone.*Use: keras-gans translate .*{model}"):
+        call("sample", str(translators / model))
+    with pytest.raises(click.UsageError, match="Expected a model with noise as an input"):
+        call("interpolate", str(translators / model))
+
+
+def test_pix2pix_is_trained_on_a_folder_of_pairs_and_translates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for side in ("trainA", "trainB"):
+        pictures(tmp_path / side, 2, (32, 32))
+    call("train", "pix2pix", "--data", ".", "--epochs", "1", "--batch-size", "2", "--image-size", "16", "-o", "done")
+    call("translate", "done", "trainA", "-o", "out", "--resize")
+    assert pixels("out/a.png").shape == (16, 16) and (tmp_path / "done" / "samples.png").is_file()
+
+
 def folder_of_images(folder, count=24):
     images, _ = kg.data.digits(count, image_size=(16, 16))
     folder.mkdir()
@@ -291,12 +427,11 @@ def test_every_recipe_in_smoke_mode(name, tmp_path):
         training.train(training.read_recipe(cards.recipes()[name]), folder, smoke=True, verbose=0)
     assert {"model.keras", "card.json", "golden.npz", "samples.png", "checkpoint.keras"} <= set(os.listdir(folder))
     card = cards.read_card(folder)
-    assert card["training"]["epochs"] == 1 and 1 <= card["training"]["steps"] <= 4
+    phases = len(card["training"].get("phases", "1"))  # of an epoch each
+    assert card["training"]["epochs"] == phases and 1 <= card["training"]["steps"] <= 4 * phases
     if name in cards.presets():
         assert {word: card[word] for word in training.WORDS}.items() <= cards.read_card(cards.find(name)).items()
-    golden = np.load(folder / "golden.npz")
-    made = kg.load(str(folder)).generate(noise=golden["noise"], labels=golden.get("labels"))
-    np.testing.assert_array_equal(made, golden["images"])
+    assert_golden(folder)
 
 
 @pytest.mark.parametrize(
@@ -360,16 +495,33 @@ def test_compare_draws_both_models_and_prints_their_intervals(tmp_path):
     ],
 )
 def test_the_feature_of_a_card_counts_for_its_own_data(name, data, feature, labels, monkeypatch):
-    monkeypatch.setattr(app, "_sampler", lambda name: (None, None))
-    about = app._loaded(name, data, feature)[1]
-    assert about == {"source": data or "avatars", "labels": labels, "change": None}
+    monkeypatch.setattr(measure, "sampler", lambda name: (None, None))
+    about = measure._loaded(name, data, feature)[1]
+    assert about == {"source": data or "avatars", "labels": labels, "change": None, "sides": None}
+
+
+@pytest.mark.parametrize(
+    "data, sides, found",
+    [
+        (None, None, ("part_map", "image")),
+        ("avatars", None, ("part_map", "image")),
+        ("photos", None, None),
+        ("photos", "left,right", ("left", "right")),
+    ],
+)
+def test_the_sides_of_a_card_count_for_its_own_data(data, sides, found, monkeypatch):
+    card = {"dataset": {"name": "avatars", "sides": ["part_map", "image"]}}
+    monkeypatch.setattr(measure, "sampler", lambda name: (None, None))
+    monkeypatch.setattr(cards, "find", lambda name: name)
+    monkeypatch.setattr(cards, "read_card", lambda folder: card)
+    assert measure._loaded("pix2pix_avatars", data, None, sides=sides)[1]["sides"] == found
 
 
 def test_a_folder_of_the_data_sets_name_is_another_source(tmp_path, monkeypatch):
     (tmp_path / "avatars").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "_sampler", lambda name: (None, None))
-    assert app._loaded("acgan_avatars", "avatars", None)[1]["labels"] is True
+    monkeypatch.setattr(measure, "sampler", lambda name: (None, None))
+    assert measure._loaded("acgan_avatars", "avatars", None)[1]["labels"] is True
 
 
 @pytest.mark.parametrize(
@@ -391,10 +543,9 @@ def test_compare_asks_each_model_for_the_labels_of_its_own_card(arguments, label
         asked.update(labels=labels, settings=settings)
         return {}
 
-    model = SimpleNamespace(
-        label_space=kg.data.Classes(2), sheet=lambda *_: None, picture=lambda _: np.zeros((8, 8, 3), "uint8")
-    )
-    monkeypatch.setattr(app, "_sampler", lambda name: (None, model))
+    model = SimpleNamespace(label_space=kg.data.Classes(2))
+    monkeypatch.setattr(measure, "sampler", lambda name: (None, model))
+    monkeypatch.setattr(measure, "_picture", lambda *_: np.zeros((8, 8, 3), "uint8"))
     monkeypatch.setattr(evaluation, "compare", compare)
     monkeypatch.chdir(tmp_path)
     app.app(["compare", *arguments], standalone_mode=False)
@@ -456,13 +607,13 @@ def test_label_features_that_nothing_asks_for_are_refused(arguments, message):
     ],
 )
 def test_commas_are_between_labels_and_colons_between_columns(space, text, labels):
-    made = app._labels(text, 4, SimpleNamespace(label_space=space))
-    np.testing.assert_array_equal(space.checked(made), labels)
+    made = labels_for(text, 4, SimpleNamespace(label_space=space))
+    np.testing.assert_array_equal(space.check(made), labels)
 
 
 def test_as_many_labels_as_columns_are_not_taken_for_one_label():
     with pytest.raises(click.UsageError, match="0 or 1 in 4 columns: commas between labels, colons between"):
-        app._labels("0,1,0,1", 4, SimpleNamespace(label_space=kg.data.Attributes(4)))
+        labels_for("0,1,0,1", 4, SimpleNamespace(label_space=kg.data.Attributes(4)))
 
 
 def test_one_value_is_the_label_of_all_images_of_a_model_of_values(tmp_path, monkeypatch):
@@ -471,7 +622,7 @@ def test_one_value_is_the_label_of_all_images_of_a_model_of_values(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     app.app(["sample", "./tiny", "--labels", "0.5", "-n", "4", "--seed", "3"], standalone_mode=False)
     loaded = kg.load(str(tmp_path / "tiny"))
-    wanted = loaded.picture(loaded.generate(4, seed=3, labels=np.full((4, 1), 0.5)))
+    wanted = kg.images.grid(loaded.generate(4, seed=3, labels=np.full((4, 1), 0.5)))
     np.testing.assert_array_equal(pixels("grid.png"), wanted[..., 0])
 
 
@@ -489,17 +640,14 @@ def test_a_conditional_model_draws_the_labels_asked_for(tmp_path):
     keras.utils.set_random_seed(0)
     model = kg.CGAN(image_shape=(8, 8, 1), latent_dim=4, label_space=kg.data.Classes(3))
     kg.zoo.write_preset(model, tmp_path / "tiny", {"dataset": {"name": "drawn:digits"}})
-    golden = np.load(tmp_path / "tiny" / "golden.npz")
-    np.testing.assert_array_equal(
-        kg.load(str(tmp_path / "tiny")).generate(noise=golden["noise"], labels=golden["labels"]), golden["images"]
-    )
+    assert_golden(tmp_path / "tiny")
     run("sample", "./tiny", "--labels", "0,2", "-n", "5", "--seed", "3", cwd=tmp_path)
     loaded = kg.load(str(tmp_path / "tiny"))
-    wanted = loaded.picture(loaded.generate(5, seed=3, labels=[0, 2, 0, 2, 0]))
+    wanted = kg.images.grid(loaded.generate(5, seed=3, labels=[0, 2, 0, 2, 0]))
     np.testing.assert_array_equal(pixels(tmp_path / "grid.png"), wanted[..., 0])
     run("interpolate", "./tiny", "--seeds", "0,1,2", "--steps", "3", "--labels", "0,2", cwd=tmp_path)
     rows = kg.latent.strips(loaded.noise(seed=[0, 1]), loaded.noise(seed=[1, 2]), 3).reshape(6, 4)
-    wanted = loaded.picture(loaded.generate(noise=rows, labels=[0, 0, 0, 2, 2, 2]), 3)
+    wanted = kg.images.grid(loaded.generate(noise=rows, labels=[0, 0, 0, 2, 2, 2]), 3)
     np.testing.assert_array_equal(pixels(tmp_path / "interpolation.png"), wanted[..., 0])
     Image.fromarray(loaded.generate(1, seed=3, labels=1)[0, ..., 0]).save(tmp_path / "one.png")
     assert "Expected labels" in run("invert", "./tiny", "one.png", cwd=tmp_path, code=2).stderr

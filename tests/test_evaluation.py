@@ -12,8 +12,12 @@ import pytest
 import keras_gans as kg
 from keras_gans import evaluation
 from keras_gans.errors import ConfigurationError
-from keras_gans.evaluation import Settings
-from keras_gans_cli import cards
+from keras_gans.evaluation import Settings, capabilities, measure
+from keras_gans.evaluation import settings as evaluation_settings
+from keras_gans.evaluation.measure import Samples
+from keras_gans.fields import Tokens
+from keras_gans.models.pix2pix import build_generator as build_translator
+from keras_gans_core import cards
 
 DRAWN = Settings("drawn:digits", "test", "classifier_mnist", ("fid", "kid"), samples=200)
 
@@ -83,7 +87,7 @@ def test_a_card_that_lies_is_found_out(zoo, change, failing, message):
 def test_other_golden_images_are_found_out(zoo):
     path = zoo / "copy" / "golden.npz"
     golden = dict(np.load(path))
-    golden["images"] = golden["images"] ^ 4
+    golden["outputs/images"] = golden["outputs/images"] ^ 4
     np.savez(path, **golden)
     assert "differ" in problems("copy")["golden samples"]
 
@@ -113,7 +117,7 @@ def test_what_cannot_be_compared_is_refused():
         evaluation.compare({"a": gan, "b": other}, DRAWN, seeds=2)
     with pytest.raises(ConfigurationError, match="2 to 10 seeds"):
         evaluation.compare({"a": gan}, DRAWN, seeds=1)
-    texts = {name: SimpleNamespace(example_shape=(8, 3), alphabet=f"`{name}") for name in ("ab", "cd")}
+    texts = {name: SimpleNamespace(output_fields={"tokens": Tokens(8, f"`{name}")}) for name in ("ab", "cd")}
     with pytest.raises(ConfigurationError, match="one alphabet"):
         evaluation.compare(texts, DRAWN, seeds=2)
 
@@ -126,7 +130,8 @@ def test_models_are_compared_on_the_same_images_each_by_its_own_labels(monkeypat
         about = {"name": "digits", "source": "TFDS", "split": split}
         return kg.data.Batches(images, labels.get(settings.labels), batch_size=1, about=about)
 
-    monkeypatch.setattr(evaluation, "_images", loaded)
+    for module in (measure, evaluation_settings):
+        monkeypatch.setattr(module, "load_split", loaded)
     ten = digits_by_label(0)
     two = kg.CGAN(image_shape=(28, 28, 1), latent_dim=4, label_space=kg.data.Classes(2))
     settings = Settings("digits", "test", "pixels", ("kid",), samples=20)
@@ -160,9 +165,10 @@ def test_a_model_of_text_is_measured_by_its_n_grams(tmp_path):
     settings = Settings(str(tmp_path / "verses.txt"), "train", samples=5, floor="train")
     found, floor = evaluation.evaluate(gan, settings)
     made = gan.generate(5, seed=0)
+    real = lines.arrays["tokens"]
     assert list(found) == ["js1", "js2", "js3", "js4"]
-    assert found["js3"].value == kg.metrics.ngram_divergence(real=lines.images, fake=made, n=3)
-    assert floor["js1"].value == kg.metrics.ngram_divergence(real=lines.images, fake=lines.images[:5], n=1)
+    assert found["js3"].value == kg.metrics.ngram_divergence(real=real, fake=made, n=3)
+    assert floor["js1"].value == kg.metrics.ngram_divergence(real=real, fake=real[:5], n=1)
     assert floor["js1"].better(found["js1"]) and found["js1"].protocol.fake_count == 5
 
 
@@ -222,21 +228,152 @@ def test_latents_are_held_against_what_the_encoder_finds():
     assert found.value == pytest.approx(0.25, rel=0.01) and found.error is None
 
 
-def test_pairs_are_measured_by_their_first_domain_and_by_their_agreement():
+def pair_maker():
+    """A CoGAN of two images for each latent, which do not belong together."""
     latents = keras.Input((4,))
-    pairs = keras.layers.Dense(2 * 28 * 28, activation="tanh", kernel_initializer="random_normal")(latents)
-    gan = kg.CoGAN(keras.Model(latents, keras.layers.Reshape((2, 28, 28, 1))(pairs)), None)
+    generators = [keras.Model(latents, keras.layers.Dense(4)(latents))]
+    for _ in range(2):
+        features = keras.Input((4,))
+        made = keras.layers.Dense(28 * 28, activation="tanh", kernel_initializer="random_normal")(features)
+        generators.append(keras.Model(features, keras.layers.Reshape((28, 28, 1))(made)))
+    return kg.CoGAN(generators, None)
+
+
+def test_two_images_an_example_are_measured_by_the_first_and_by_their_agreement():
+    gan = pair_maker()
     settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, change="negatives")
     found, floor = evaluation.evaluate(gan, settings)
     made = gan.generate(100, seed=0)
-    assert found["agreement"].value == kg.metrics.pixel_agreement(fake=made, change=kg.data.negatives)
+    pairs = np.stack([made["first"], made["second"]], axis=1)
+    assert found["agreement"].value == kg.metrics.pixel_agreement(fake=pairs, change=kg.data.negatives)
     assert found["by_chance"].value == pytest.approx(0.5, abs=0.02)
-    assert found["fid"].value == evaluation.evaluator(settings, gan)(made[:, 0])["fid"].value
+    assert found["fid"].value == evaluation.evaluator(settings, gan)(made["first"])["fid"].value
     assert list(floor) == ["fid"] and list(found) == ["fid", "agreement", "by_chance"]
-    with pytest.raises(ConfigurationError, match="edges, negatives. Received: change='load'"):
-        evaluation.evaluate(gan, Settings("drawn:digits", change="load"))
-    with pytest.raises(ConfigurationError, match="models? of pairs alone"):
-        evaluation.evaluate(gan, Settings("drawn:digits"))
+    alone, _ = evaluation.evaluate(gan, replace(settings, change=None))
+    assert list(alone) == ["fid"] and alone["fid"].value == found["fid"].value
+
+
+def test_a_change_that_nothing_follows_is_refused():
+    made = Samples({}, {}, None)
+    settings = Settings("drawn:digits", change="load")
+    with pytest.raises(ConfigurationError, match="edges, negatives. Received: change='load' and CoGAN"):
+        capabilities.agreement(settings, pair_maker(), made)
+    with pytest.raises(ConfigurationError, match="two images an example.*GAN, which makes images"):
+        capabilities.agreement(replace(settings, change="edges"), kg.GAN(image_shape=(8, 8, 1)), made)
+
+
+def translator(shift=0):
+    """A Pix2Pix of grey images whose translation is the source, brighter by `shift` grey levels."""
+    sources, seeds = keras.Input((28, 28, 1), name="sources"), keras.Input((), dtype="int32", name="seeds")
+    made = (
+        keras.ops.clip(sources + shift / 127.5, -1.0, 1.0) + 0.0 * keras.ops.cast(seeds, "float32")[:, None, None, None]
+    )
+    return kg.Pix2Pix(keras.Model([sources, seeds], made), None)
+
+
+def test_translations_are_held_against_the_true_targets_of_their_sources():
+    """The sources are the outlines of the drawn digits, in the order of the split."""
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=80, floor="train")
+    found, floor = evaluation.evaluate(translator(), settings)
+    targets = kg.data.load("drawn:digits", split="test", take=80).images
+    sources = kg.data.edges(targets)
+    distance = np.mean(np.abs(targets / 255.0 - sources / 255.0))
+    assert found["l1"].value == pytest.approx(distance) == found["l1_of_source"].value
+    assert found["psnr"].value == pytest.approx(kg.metrics.psnr(real=targets, fake=sources).mean())
+    assert found["ssim"].value == pytest.approx(kg.metrics.ssim(real=targets, fake=sources).mean())
+    brighter, _ = evaluation.evaluate(translator(51), settings)
+    moved = np.clip(sources.astype(int) + 51, 0, 255)
+    assert brighter["l1"].value == pytest.approx(np.mean(np.abs(targets / 255.0 - moved / 255.0)), rel=1e-6)
+    assert brighter["l1_of_source"].value == found["l1_of_source"].value
+    assert found["l1"].better(brighter["l1"]) and found["psnr"].better(brighter["psnr"])
+    assert found["l1"].protocol.fake_count == 80 and "true targets" in found["l1"].protocol.real
+    features = evaluation.extractor("classifier_mnist", (28, 28, 1))
+    expected = kg.metrics.frechet_distance(real=features(targets), fake=features(sources))
+    assert found["fid"].value == pytest.approx(expected, rel=1e-6) and list(floor) == ["fid"]
+
+
+def test_equal_images_have_a_finite_psnr(monkeypatch):
+    images = kg.data.digits(6)[0]
+    pairs = kg.data.Batches(sources=images, targets=images, batch_size=1)
+    made = Samples({"sources": images}, {"targets": images}, pairs)
+    found = capabilities.partners(Settings("digits"), translator(), made)
+    assert {name: number.value for name, number in found.items()} == {
+        "l1": 0.0,
+        "psnr": 100.0,
+        "ssim": 1.0,
+        "l1_of_source": 0.0,
+    }
+    small = Samples({}, {"targets": images[:, :8, :8]}, kg.data.Batches(targets=images[:, :8, :8], batch_size=1))
+    assert list(capabilities.partners(Settings("digits"), translator(), small)) == ["l1", "psnr"]
+
+
+def test_pairs_are_loaded_as_they_are_and_in_order(monkeypatch):
+    asked = {}
+
+    def load_data(source, **options):
+        asked.update(options, source=source)
+        return kg.data.Batches(sources=np.zeros((3, 32, 32), "uint8"), targets=np.zeros((3, 32, 32, 3), "uint8"))
+
+    monkeypatch.setattr(kg.Pix2Pix, "load_data", load_data)
+    generator = build_translator((32, 32, 8), (32, 32, 3), filters=2)
+    model = kg.Pix2Pix(generator, None, source_classes=8, direction="BtoA")
+    settings = Settings("faces", "test", samples=3, sides=("part_map", "image"))
+    with pytest.raises(kg.errors.DataError):  # three are too few for a batch of 64
+        evaluation.load_split(settings, "test", model)
+    assert asked == {
+        "source": "faces", "split": "test", "batch_size": 1, "take": 3, "augment": False, "image_size": (32, 32),
+        "sides": ("part_map", "image"), "direction": "BtoA", "classes": 8,
+    }  # fmt: skip
+
+
+def test_both_directions_are_measured_and_domains_are_no_pairs():
+    images = keras.Input((28, 28, 1))
+    networks = [keras.Model(images, keras.ops.negative(images)) for _ in range(2)]
+    model = kg.CycleGAN(*networks, None, None, identity_weight=0)
+    settings = Settings("drawn:digits", "test", "pixels", ("kid",), samples=20, floor="train")
+    found, floor = evaluation.evaluate(model, settings)
+    assert list(found) == list(floor) == ["kid_a", "kid_b"]
+    split = kg.data.load_unpaired("drawn:digits", split="test", image_size=(28, 28), take=20, augment=False)
+    measure = kg.metrics.Evaluator(split.arrays["b"], kg.metrics.pixels((28, 28, 1)), ["kid"])
+    assert found["kid_b"].value == pytest.approx(measure(255 - split.arrays["a"])["kid"].value)
+
+
+def test_label_maps_are_held_against_the_true_maps():
+    """By hand: of four pixels three are right; the classes' shares are 2/3 and 1, their overlaps 2/3 and 1/2."""
+    real = np.array([[[0, 0], [0, 1]]], "uint8")
+    fake = np.array([[[0, 0], [1, 1]]], "uint8")
+    found = kg.metrics.MapEvaluator(real, 3, name="maps")(fake)
+    assert found["pixel_accuracy"].value == 0.75
+    assert found["class_accuracy"].value == pytest.approx(5 / 6)
+    assert found["mean_iou"].value == pytest.approx(7 / 12)
+    assert found["mean_iou"].protocol.features == "label maps of 3 classes"
+
+
+class MapMaker:
+    """A model from images to label maps: bright pixels are of class 1."""
+
+    label_space, optional_inputs = None, ()
+    batch_fields = {"images": kg.fields.Images((4, 4, 1)), "maps": kg.fields.LabelMaps((4, 4), 2)}
+    input_fields = {"images": kg.fields.Images((4, 4, 1))}
+    output_fields = {"maps": kg.fields.LabelMaps((4, 4), 2)}
+    kept = ()
+
+    @classmethod
+    def load_data(cls, source, *, take, **options):
+        images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1)).astype("uint8")
+        return kg.data.Batches(images, maps=(images[..., 0] > 100).astype("uint8"), batch_size=1)
+
+    def sample(self, images):
+        return {"maps": (images[..., 0] > 127).astype("uint8")}
+
+
+def test_a_model_that_makes_label_maps_is_measured_by_them_without_a_floor():
+    found, floor = evaluation.evaluate(MapMaker(), Settings("streets", "test", samples=4))
+    data = MapMaker.load_data("streets", take=4)
+    images, maps = data.images[:4], data.arrays["maps"][:4]
+    right = (images[..., 0] > 127) == maps
+    assert floor is None and list(found) == ["pixel_accuracy", "class_accuracy", "mean_iou"]
+    assert found["pixel_accuracy"].value == right.mean()
 
 
 def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
@@ -247,7 +384,7 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     dataset = kg.data.Batches(images, labels, batch_size=4)
 
     class Editor:
-        label_space, encoders = kg.data.Attributes(2), ()
+        label_space, kept = kg.data.Attributes(2), ()
 
         def edit(self, shown, labels):
             made = shown.copy()
@@ -259,12 +396,12 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
 
     pixels = keras.Input((32, 2, 1))
     reader = keras.Model(pixels, keras.ops.mean(pixels, axis=(1, 3)))
-    monkeypatch.setattr(evaluation, "_images", lambda settings, split, model: dataset)
-    monkeypatch.setattr(evaluation.zoo, "load_classifier", lambda name: reader)
+    monkeypatch.setattr(capabilities, "reference", lambda settings, split, model: dataset)
+    monkeypatch.setattr(kg.zoo, "load_classifier", lambda name: reader)
     read = cards.read_card
-    monkeypatch.setattr(evaluation.cards, "read_card", lambda folder: {**read(folder), "num_attributes": 2})
+    monkeypatch.setattr(cards, "read_card", lambda folder: {**read(folder), "num_attributes": 2})
     settings = Settings("avatars", "test", "classifier_avatars", samples=4)
-    found = evaluation._edits(settings, Editor())
+    found = capabilities.edits(settings, Editor(), None)
     assert found["edited"].value == 0.5  # four of eight
     assert found["stayed"].value == 0.75  # four of four, and where the left pixel was white already
     assert found["stayed"].protocol.fake_count == 8
@@ -274,9 +411,9 @@ def test_edits_ask_for_labels_that_there_are():
     """The second attribute is never there without the first; the third always is."""
     known = np.array([[0, 0, 1], [1, 0, 1], [1, 0, 1], [1, 1, 1]])
     labels = known[[0, 1, 3]]
-    np.testing.assert_array_equal(evaluation._nearest_with(labels, 0, known), [[1, 0, 1], [0, 0, 1], [0, 0, 1]])
-    np.testing.assert_array_equal(evaluation._nearest_with(labels, 1, known), [[1, 1, 1], [1, 1, 1], [1, 0, 1]])
-    assert evaluation._nearest_with(labels, 2, known) is None
+    np.testing.assert_array_equal(capabilities._nearest_with(labels, 0, known), [[1, 0, 1], [0, 0, 1], [0, 0, 1]])
+    np.testing.assert_array_equal(capabilities._nearest_with(labels, 1, known), [[1, 1, 1], [1, 1, 1], [1, 0, 1]])
+    assert capabilities._nearest_with(labels, 2, known) is None
 
 
 def test_a_card_that_says_more_or_less_than_is_measured_is_found_out(zoo):
@@ -302,7 +439,7 @@ def test_a_card_that_says_more_or_less_than_is_measured_is_found_out(zoo):
 )
 def test_labels_are_found_again_by_a_classifier_of_these_labels(labels, space, judge):
     for source in ("avatars", "avatars:1.0.0"):
-        found = evaluation._judge(Settings(source, labels=labels), space)
+        found = capabilities.judge_of(Settings(source, labels=labels), space)
         assert (found and found.name) == judge
 
 
@@ -310,16 +447,16 @@ def test_categories_are_held_against_the_classes_that_they_became(monkeypatch):
     """Three categories of two rows: both images of the first are of class 2, of the others one is of another class."""
 
     class Categories:
-        categories, image_shape = (3,), (32, 32, 3)
+        categories, image_shape, kept = (3,), (32, 32, 3), ()
 
         def traverse(self, code, rows, seed):
             assert (code, rows, seed) == (0, 2, 5)
             return np.broadcast_to(np.array([[2, 0, 1], [2, 1, 0]])[..., None, None, None], (2, 3, 32, 32, 3)), None
 
-    monkeypatch.setattr(evaluation, "predict_classes", lambda network, images: images[:, 0, 0, 0].astype(int))
+    monkeypatch.setattr(capabilities, "predict_classes", lambda network, images: images[:, 0, 0, 0].astype(int))
     settings = Settings("cifar10", "test", "classifier_cifar10", samples=7, seed=5)
-    assert evaluation._purity(settings, Categories())["purity"].value == pytest.approx(4 / 6)
-    assert evaluation._purity(settings, kg.load("gan_mnist")) == {}
+    assert capabilities.purity(settings, Categories(), None)["purity"].value == pytest.approx(4 / 6)
+    assert capabilities.purity(settings, kg.load("gan_mnist"), None) == {}
 
 
 @pytest.mark.parametrize("variant", ["ALI", "IcGAN"])

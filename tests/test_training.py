@@ -6,6 +6,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from contract import equal, values
 
 import keras_gans as kg
 from keras_gans import training
@@ -13,7 +14,8 @@ from keras_gans.errors import CheckpointError
 from keras_gans.models.wgan_gp_text import build_discriminator, build_generator
 from keras_gans.networks.classifier import build_classifier
 from keras_gans.training import ClassifierRecipe, Recipe, train, variant_recipe
-from keras_gans_cli import cards
+from keras_gans.training.run import _read_progress
+from keras_gans_core import cards
 
 
 @pytest.mark.parametrize("variant, images_a_step", [(kg.DCGAN, 8), (kg.WGAN, 40)])
@@ -22,21 +24,38 @@ def test_each_update_of_the_discriminator_gets_the_asked_number_of_images(tmp_pa
     run = variant_recipe(variant, tmp_path / "images.npz", batch_size=8)()
     assert run.dataset.batch_size == images_a_step
     assert len(run.dataset) == 90 // images_a_step
-    assert run.dataset[0][0].shape == (images_a_step, 16, 16, 1)
+    assert run.dataset[0]["images"].shape == (images_a_step, 16, 16, 1)
 
 
 def test_a_run_of_ic_gan_on_any_data_trains_its_encoders(tmp_path):
+    """In a second phase, in which the generator stays as it is."""
     images, labels = kg.data.digits(8, (8, 8))
     np.savez(tmp_path / "digits.npz", images=images, labels=labels)
-    run = variant_recipe(kg.IcGAN, tmp_path / "digits.npz", batch_size=4)(smoke=True)
-    (last,) = run.callbacks
-    last.options = {"epochs": 1, "verbose": 0}
-    last.set_model(run.model)
-    before = [network.get_weights() for network in (run.model.latent_encoder, run.model.label_encoder)]
-    last.on_train_end()
-    after = [network.get_weights() for network in (run.model.latent_encoder, run.model.label_encoder)]
-    for old, new in zip(before, after):
-        assert not any(np.array_equal(a, b) for a, b in zip(old, new))
+    names, seen = ("generator", "latent_encoder", "label_encoder"), []
+
+    class Record(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append([values(getattr(self.model, name).weights) for name in names])
+
+    def recipe(smoke):
+        run = variant_recipe(kg.IcGAN, tmp_path / "digits.npz", batch_size=4)(smoke)
+        run.callbacks.append(Record())
+        return run
+
+    model = train(recipe, tmp_path / "run", smoke=True, verbose=0)
+    last = [values(getattr(model, name).weights) for name in names]
+    start, middle = seen
+    assert not equal(start[0], middle[0]) and equal(middle[0], last[0])
+    for i in (1, 2):
+        assert equal(start[i], middle[i]) and not equal(middle[i], last[i])
+
+
+def test_a_variants_default_batch_size_is_that_of_its_data(tmp_path):
+    pairs = np.full((6, 16, 16, 1), 200, "uint8")
+    for source, variant, size in (("drawn:digits", kg.GAN, 64), ((pairs, pairs), kg.Pix2Pix, 1)):
+        run = variant_recipe(variant, source, image_size=(16, 16))()
+        assert run.dataset.batch_size == size
+    assert variant_recipe(kg.GAN, image_size=(16, 16))(smoke=True).dataset.count == 64
 
 
 def classifier_recipe(smoke=False):
@@ -96,7 +115,7 @@ def test_the_seed_names_a_classifiers_run(tmp_path):
 
 
 def test_a_classifiers_run_is_not_resumed(tmp_path):
-    with pytest.raises(CheckpointError, match="trains anew"):
+    with pytest.raises(CheckpointError, match="is trained from the start"):
         train(classifier_recipe, tmp_path, resume_from=tmp_path)
 
 
@@ -107,7 +126,7 @@ def test_a_classifiers_run_is_not_resumed(tmp_path):
 def test_a_progress_file_that_no_run_wrote_is_refused(progress, tmp_path):
     (tmp_path / "progress.json").write_bytes(progress)
     with pytest.raises(CheckpointError, match="Expected the file progress.json of a run in .*. Received: .*anew"):
-        training._read_progress(tmp_path)
+        _read_progress(tmp_path)
 
 
 def test_a_run_that_was_interrupted_is_not_overwritten(tmp_path):
@@ -156,7 +175,7 @@ def test_what_callbacks_do_at_the_end_is_in_the_wall_time(tmp_path):
     assert at_the_epochs_end + 2 <= seconds + 0.1 < time.monotonic() - started
 
 
-def test_a_card_is_told_again_in_the_recipes_words(tmp_path):
+def test_update_card_takes_the_recipes_words(tmp_path):
     """The settings stay the trained model's: the text of a rehearsal has fewer characters."""
 
     def recipe(smoke=False):
@@ -171,5 +190,5 @@ def test_a_card_is_told_again_in_the_recipes_words(tmp_path):
     train(recipe, tmp_path / "tiny", verbose=0)
     before = cards.read_card(tmp_path / "tiny")
     assert before["title"] == "told False" and before["hyper_parameters"]["alphabet"] == "`abc"
-    training.retell(recipe, tmp_path / "tiny")
+    training.update_card(recipe, tmp_path / "tiny")
     assert cards.read_card(tmp_path / "tiny") == {**before, "title": "told True"}

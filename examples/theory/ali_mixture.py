@@ -77,7 +77,8 @@ def random_settings(runs):
 
 def sampled(model, count):
     """Points (count, 2) that the model makes."""
-    return SCALE * model.predict(model.inputs_like(count, seed=0), batch_size=2500, verbose=0).reshape(-1, 2)
+    latents = keras.ops.convert_to_numpy(model.prior(model.noise(count, seed=0)))
+    return SCALE * model.predict(latents, batch_size=2500, verbose=0).reshape(-1, 2)
 
 
 def trained(make, setting, points, epochs):

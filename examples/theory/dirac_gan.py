@@ -143,7 +143,7 @@ def eigenvalues(field, distance=1e-5):
     return np.linalg.eigvals(np.array(columns).T)
 
 
-def verdict(points):
+def outcome(points):
     """What a run came to: the last radius against the first, and whether its second half went further out."""
     radii = np.hypot(*points.T)
     if radii[-1] < 0.01 * radii[0]:
@@ -156,7 +156,7 @@ def draw(path):
     """The fields and the trajectories of `METHODS`, and a table of them on the terminal."""
     figure, panels = plt.subplots(2, 5, figsize=(16, 7), sharex=True, sharey=True, layout="constrained")
     mesh = np.meshgrid(np.linspace(-2, 2, 17), np.linspace(-2, 2, 17))
-    print(f"{'method':24} {'eigenvalues at (0, 0)':32} {'last radius':>12}  verdict")
+    print(f"{'method':24} {'eigenvalues at (0, 0)':32} {'last radius':>12}  outcome")
     for panel, (name, (field, update)) in zip(panels.flat, METHODS.items()):
         points = trajectory(field, update)
         arrows = np.stack(np.broadcast_arrays(*field(*mesh)))
@@ -165,11 +165,11 @@ def draw(path):
         panel.plot(*points.T, color="tab:blue", linewidth=0.8)
         panel.plot(*points[0], "o", color="tab:green", markersize=5)
         panel.plot(*points[-1], "o", color="tab:red", markersize=5)
-        panel.set(title=f"{name}: {verdict(points)}", xlim=(-2, 2), ylim=(-2, 2), aspect="equal")
+        panel.set(title=f"{name}: {outcome(points)}", xlim=(-2, 2), ylim=(-2, 2), aspect="equal")
         panel.title.set_fontsize(10)
         smooth = field not in (gradient_penalty, dragan)
         around = np.array2string(eigenvalues(field), precision=3) if smooth else "not smooth"
-        print(f"{name:24} {around:32} {np.hypot(*points[-1]):12.2e}  {verdict(points)}")
+        print(f"{name:24} {around:32} {np.hypot(*points[-1]):12.2e}  {outcome(points)}")
     figure.supxlabel("generator: theta")
     figure.supylabel("discriminator: psi")
     figure.savefig(path, dpi=80)

@@ -30,14 +30,14 @@ def test_a_steps_batch_is_its_part_of_its_epochs_order():
     batches = numbered()
     for step in range(9):
         epoch, index = divmod(step, 3)
-        np.testing.assert_array_equal(batches.at(step)[1], batches.order(epoch)[8 * index : 8 * index + 8])
+        np.testing.assert_array_equal(batches.at(step)["labels"], batches.order(epoch)[8 * index : 8 * index + 8])
 
 
 def test_an_epochs_batches_are_disjoint():
     batches = numbered()
     assert len(batches) == batches.num_batches == 3  # 26 // 8
     for epoch in range(4):
-        seen = np.concatenate([batches.at(3 * epoch + i)[1] for i in range(3)])
+        seen = np.concatenate([batches.at(3 * epoch + i)["labels"] for i in range(3)])
         assert len(set(seen)) == 24
 
 
@@ -48,33 +48,33 @@ def test_the_rest_is_left_out_of_another_place_each_epoch():
 
 
 def test_labels_go_with_their_images():
-    images, labels = numbered().at(7)
+    images, labels = numbered().at(7).values()
     assert images.shape == (8, 2, 3, 1) and images.dtype == "uint8"
     np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
 
 
 def test_a_step_has_its_batch_whatever_was_asked_before():
     forwards, anew = numbered(), numbered()
-    all_batches = [forwards.at(step)[1] for step in range(12)]
+    all_batches = [forwards.at(step)["labels"] for step in range(12)]
     for step in (11, 0, 5, 6, 5, 2):
-        np.testing.assert_array_equal(anew.at(step)[1], all_batches[step])
+        np.testing.assert_array_equal(anew.at(step)["labels"], all_batches[step])
 
 
 def test_items_are_the_first_epoch():
     batches = numbered()
     for index in range(3):
-        np.testing.assert_array_equal(batches[index][1], batches.at(index)[1])
+        np.testing.assert_array_equal(batches[index]["labels"], batches.at(index)["labels"])
 
 
 def test_without_shuffling_every_epoch_has_the_arrays_order():
     batches = numbered(shuffle=False)
     for step in range(6):
-        np.testing.assert_array_equal(batches.at(step)[1], np.arange(8) + 8 * (step % 3))
+        np.testing.assert_array_equal(batches.at(step)["labels"], np.arange(8) + 8 * (step % 3))
 
 
 def test_without_labels_a_batch_is_the_images_alone(images):
-    (batch,) = Batches(images, batch_size=8).at(0)
-    assert batch.shape == (8, 8, 8, 1)
+    batch = Batches(images, batch_size=8).at(0)
+    assert list(batch) == ["images"] and batch["images"].shape == (8, 8, 8, 1)
     assert Batches(images, batch_size=8).image_shape == (8, 8, 1)
 
 
@@ -85,7 +85,7 @@ def test_following_starts_an_epoch_where_the_model_stands():
         following.on_epoch_begin()
         assert len(following) == 3
         for index in range(3):
-            np.testing.assert_array_equal(following[index][1], batches.at(step + index)[1])
+            np.testing.assert_array_equal(following[index]["labels"], batches.at(step + index)["labels"])
 
 
 def test_following_can_have_epochs_of_another_length():
@@ -93,7 +93,27 @@ def test_following_can_have_epochs_of_another_length():
     following = batches.following(lambda: 2, 5)
     following.on_epoch_begin()
     assert len(following) == following.num_batches == 5
-    np.testing.assert_array_equal(following[4][1], batches.at(6)[1])
+    np.testing.assert_array_equal(following[4]["labels"], batches.at(6)["labels"])
+
+
+def test_arrays_of_any_names_go_together():
+    sources, targets = np.arange(6), 10 * np.arange(6)
+    batches = Batches(sources=sources, targets=targets, batch_size=4, seed=1)
+    assert (batches.images, batches.labels, batches.count, len(batches)) == (None, None, 6, 1)
+    batch = batches[0]
+    assert list(batch) == ["sources", "targets"] and len(batch["sources"]) == 4
+    np.testing.assert_array_equal(batch["targets"], 10 * batch["sources"])
+    with pytest.raises(DataError, match="one for each of 6. Received: 5 targets"):
+        Batches(sources=sources, targets=targets[1:], batch_size=4)
+    with pytest.raises(DataError, match="at least one example"):
+        Batches(batch_size=1)
+
+
+def test_following_gives_what_is_picked_of_a_batch():
+    batches = numbered()
+    following = batches.following(lambda: 1, pick=lambda batch: (batch["images"], batch["labels"]))
+    following.on_epoch_begin()
+    np.testing.assert_array_equal(following[0][1], batches.at(1)["labels"])
 
 
 def test_the_fingerprint_is_of_shape_type_and_bytes():
@@ -123,7 +143,11 @@ def test_the_fingerprint_sees_values_and_not_memory():
         (np.zeros((0, 2, 2, 1)), {}, "at least one example"),
         (np.zeros((4, 2, 2, 1)), {"batch_size": 5}, "from 1 to the 4 examples there are. Received: 5"),
         (np.zeros((4, 2, 2, 1)), {"batch_size": 0}, "from 1 to the 4 examples"),
-        (np.zeros((4, 2, 2, 1)), {"labels": np.zeros(3)}, "one label for each of 4 images. Received: 3"),
+        (
+            np.zeros((4, 2, 2, 1)),
+            {"labels": np.zeros(3)},
+            "one for each of 4. Received: 3 labels",
+        ),
     ],
 )
 def test_what_fills_no_batch_is_an_error(images, options, message):

@@ -34,7 +34,7 @@ def test_the_seed_names_the_draw_and_the_datasets_seed_the_order():
     np.testing.assert_array_equal(draw, semi_supervised(numbered(seed=9), 2, seed=1).known)
     assert len({tuple(semi_supervised(numbered(), 2, seed=s).known) for s in range(6)}) == 6
     one, other = semi_supervised(numbered(), 2), semi_supervised(numbered(seed=9), 2)
-    assert not np.array_equal(one.at(0)["image"], other.at(0)["image"])
+    assert not np.array_equal(one.at(0)["images"], other.at(0)["images"])
 
 
 def test_the_fingerprint_is_of_the_labels_that_are_known():
@@ -46,19 +46,19 @@ def test_a_batch_has_as_many_of_each_and_labels_with_their_images():
     batches = semi_supervised(numbered(), 2)
     for step in range(20):
         batch = batches.at(step)
-        assert set(batch) == {"image", "matched_image", "labelled_image", "label"}
+        assert set(batch) == {"images", "matched_images", "labelled_images", "labels"}
         assert {len(array) for array in batch.values()} == {8}
-        np.testing.assert_array_equal(numbers(batch["labelled_image"]) % 3, batch["label"])
-        assert set(numbers(batch["labelled_image"])) <= set(batches.known)
+        np.testing.assert_array_equal(numbers(batch["labelled_images"]) % 3, batch["labels"])
+        assert set(numbers(batch["labelled_images"])) <= set(batches.known)
 
 
 def test_the_images_are_in_the_datasets_order_and_matched_by_another():
     dataset, batches = numbered(), semi_supervised(numbered(), 2)
     for step in range(15):
-        np.testing.assert_array_equal(batches.at(step)["image"], dataset.at(step)[0])
+        np.testing.assert_array_equal(batches.at(step)["images"], dataset.at(step)["images"])
     for epoch in range(3):
         steps = range(7 * epoch, 7 * epoch + 7)
-        orders = [np.concatenate([numbers(batches.at(s)[key]) for s in steps]) for key in ("image", "matched_image")]
+        orders = [np.concatenate([numbers(batches.at(s)[key]) for s in steps]) for key in ("images", "matched_images")]
         assert all(len(set(order)) == 56 for order in orders)
         assert (orders[0] == orders[1]).mean() < 0.2
 
@@ -67,7 +67,7 @@ def test_the_images_are_in_the_datasets_order_and_matched_by_another():
 def test_labelled_images_come_equally_often(per_class):
     """Rounds of all known images, across the ends of batches and epochs: 3, 6 or 9 of them in batches of 8."""
     batches = semi_supervised(numbered(), per_class)
-    stream = np.concatenate([numbers(batches.at(step)["labelled_image"]) for step in range(27)])  # 216 = 8 * 27
+    stream = np.concatenate([numbers(batches.at(step)["labelled_images"]) for step in range(27)])  # 216 = 8 * 27
     rounds = stream.reshape(-1, 3 * per_class)
     assert all(set(order) == set(batches.known) for order in rounds)
     assert len({tuple(order) for order in rounds}) > 1
@@ -85,10 +85,10 @@ def test_without_shuffling_the_order_is_the_arrays():
     batches = semi_supervised(numbered(shuffle=False), 2)
     for step in range(9):
         batch = batches.at(step)
-        np.testing.assert_array_equal(numbers(batch["image"]), np.arange(8) + 8 * (step % 7))
-        np.testing.assert_array_equal(batch["matched_image"], batch["image"])
+        np.testing.assert_array_equal(numbers(batch["images"]), np.arange(8) + 8 * (step % 7))
+        np.testing.assert_array_equal(batch["matched_images"], batch["images"])
         np.testing.assert_array_equal(
-            numbers(batch["labelled_image"]), batches.known[np.arange(8 * step, 8 * step + 8) % 6]
+            numbers(batch["labelled_images"]), batches.known[np.arange(8 * step, 8 * step + 8) % 6]
         )
 
 
@@ -106,7 +106,7 @@ def test_options_and_facts_are_the_datasets():
         (np.array([0, -2, 1, 1]), "from -2 to 1"),
         (np.array([0.0, 1.0, 1.0, -1.0]), "float64"),
         (np.zeros((4, 2), "int64"), r"\(4, 2\)"),
-        (np.zeros(3, "int64"), "one label for each"),
+        (np.zeros(3, "int64"), "as many labels as images"),
     ],
 )
 def test_labels_that_are_no_classes_are_refused(labels, message):

@@ -16,7 +16,7 @@ def digits():
 
 
 def test_channels_are_the_digits_of_the_label(digits):
-    images, codes = stacked_mnist(digits, count=400, batch_size=64)[0]
+    images, codes = stacked_mnist(digits, count=400, batch_size=64)[0].values()
     assert images.shape == (64, 4, 5, 3) and images.dtype == "uint8"
     shown = (images[:, 0, 0].astype(int) - 10) // 20
     np.testing.assert_array_equal(codes, 100 * shown[:, 0] + 10 * shown[:, 1] + shown[:, 2])
@@ -26,7 +26,7 @@ def test_channels_are_the_digits_of_the_label(digits):
 def test_rows_and_columns_stay_in_place():
     images = np.arange(2 * 3 * 4, dtype="uint8").reshape(2, 3, 4, 1)
     batches = stacked_mnist((images, np.array([0, 1])), count=20, batch_size=20)
-    for stacked, code in zip(*batches[0]):
+    for stacked, code in zip(*batches[0].values()):
         for channel, digit in enumerate((code // 100, code // 10 % 10, code % 10)):
             np.testing.assert_array_equal(stacked[..., channel], images[digit, ..., 0])
 
@@ -41,8 +41,8 @@ def test_the_three_draws_are_independent_and_uniform(digits):
 def test_the_set_is_fixed_by_the_seed(digits):
     first, again, other = (stacked_mnist(digits, count=100, seed=seed) for seed in (1, 1, 2))
     assert first.fingerprint() == again.fingerprint() != other.fingerprint()
-    np.testing.assert_array_equal(first.at(7)[0], again.at(7)[0])
-    visited = np.concatenate([stacked_mnist(digits, count=100, batch_size=50, seed=1).at(i)[1] for i in (4, 5)])
+    np.testing.assert_array_equal(first.at(7)["images"], again.at(7)["images"])
+    visited = np.concatenate([stacked_mnist(digits, count=100, batch_size=50, seed=1).at(i)["labels"] for i in (4, 5)])
     np.testing.assert_array_equal(np.sort(visited), np.sort(first.labels))  # every epoch has the same images
 
 

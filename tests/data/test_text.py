@@ -8,8 +8,8 @@ import pytest
 
 import keras_gans as kg
 from keras_gans.data import decode_text, encode_text, load_text
-from keras_gans.data.text import ALPHABET
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans.fields import ALPHABET
 
 LINES = ["In the beginning", "was the Word,", "", "  and the Word was with God "]
 needs_kjv = pytest.mark.skipif(
@@ -24,20 +24,7 @@ def in_order(source, **options):
 
 
 def lines_of(batches):
-    return decode_text(batches.images, batches.about["alphabet"])
-
-
-def test_the_round_trip():
-    lines = ["".join(ALPHABET[1:48]), "".join(ALPHABET[48:]), " spaces  inside ", ""]
-    tokens = encode_text(lines, ALPHABET, 48)
-    assert tokens.shape == (4, 48) and tokens.dtype == "uint8" and tokens[3].tolist() == [0] * 48
-    assert decode_text(tokens, ALPHABET) == lines
-    assert decode_text(encode_text(lines, ALPHABET, 5), ALPHABET) == [line[:5] for line in lines]
-
-
-def test_the_alphabet_is_printable_ascii_after_a_backtick():
-    assert len(ALPHABET) == len(set(ALPHABET)) == 95 and ALPHABET[0] == "`" and ALPHABET.isascii()
-    assert ALPHABET.isprintable()
+    return decode_text(batches.arrays["tokens"], batches.about["alphabet"])
 
 
 def test_two_hundred_and_fifty_six_characters_fit_in_a_byte_and_no_more():
@@ -50,13 +37,6 @@ def test_two_hundred_and_fifty_six_characters_fit_in_a_byte_and_no_more():
         load_text([many], length=300)  # and the padding
 
 
-@pytest.mark.parametrize("alphabet", ["", "`", "`aba", None, ["a", "b"]])
-def test_what_is_no_alphabet_is_refused(alphabet):
-    for use in (lambda: encode_text(["a"], alphabet, 4), lambda: decode_text([[0]], alphabet)):
-        with pytest.raises(ConfigurationError, match="Expected an alphabet"):
-            use()
-
-
 def test_characters_outside_the_alphabet_are_refused_or_replaced():
     with pytest.raises(DataError, match="characters 'ab'. Received also: '!c'.*`unknown`"):
         encode_text(["abc!"], "`ab", 4)
@@ -66,12 +46,13 @@ def test_characters_outside_the_alphabet_are_refused_or_replaced():
         encode_text(["ab"], "`ab", 4, unknown="?")
     with pytest.raises(DataError, match="Received also: '`', where '`' pads"):
         encode_text(["a`b"], "`ab", 4)
-    assert in_order(["a`b"], unknown="a", alphabet="`ab").images[0, :4].tolist() == [1, 1, 2, 0]
+    assert in_order(["a`b"], unknown="a", alphabet="`ab").arrays["tokens"][0, :4].tolist() == [1, 1, 2, 0]
 
 
 def test_lines_are_stripped_cut_and_padded():
     batches = in_order(LINES)
-    assert batches.images.shape == (3, 12) and batches.images.dtype == "uint8" and batches.labels is None
+    (tokens,) = batches.arrays.values()
+    assert tokens.shape == (3, 12) and tokens.dtype == "uint8" and list(batches.arrays) == ["tokens"]
     assert lines_of(batches) == ["In the begin", "was the Word", "and the Word"]
     assert batches.about == {
         "license": "of the list's owner", "name": "list", "source": "list", "split": "train", "examples": 3,
@@ -85,9 +66,9 @@ def test_the_order_is_that_of_batches():
     """A pure function of seed and step: `Batches`' own, which an interrupted run goes on with."""
     lines = [f"{i:03}" for i in range(26)]
     batches = load_text(lines, length=3, batch_size=8, seed=3)
-    same = kg.data.Batches(encode_text(lines, batches.about["alphabet"], 3), batch_size=8, seed=3)
+    same = kg.data.Batches(tokens=encode_text(lines, batches.about["alphabet"], 3), batch_size=8, seed=3)
     for step in (0, 7, 2, 100):
-        np.testing.assert_array_equal(batches.at(step)[0], same.at(step)[0])
+        np.testing.assert_array_equal(batches.at(step)["tokens"], same.at(step)["tokens"])
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -134,24 +115,10 @@ def test_arguments_out_of_range_are_refused(options):
 
 
 def test_numpys_counts_are_counts_and_truth_values_are_none():
-    assert load_text(LINES, length=np.int64(4), take=np.int64(2), batch_size=1).images.shape == (2, 4)
+    assert load_text(LINES, length=np.int64(4), take=np.int64(2), batch_size=1).arrays["tokens"].shape == (2, 4)
     for length in (True, -1, "4"):
         with pytest.raises(ConfigurationError, match="a length of 1"):
             encode_text(["a"], "`a", length)
-
-
-def test_one_string_is_no_list_of_lines():
-    with pytest.raises(DataError, match="one string"):
-        encode_text("abba", "`ab", 4)
-
-
-@pytest.mark.parametrize(
-    "tokens, message",
-    [([[-1]], "-1 to -1"), ([[0, 3]], "from 0 to 2. Received: 0 to 3"), ([1, 2], "rows"), ([[0.5]], "rows")],
-)
-def test_ids_that_name_no_character_are_refused(tokens, message):
-    with pytest.raises(DataError, match=message):
-        decode_text(tokens, "`ab")
 
 
 def test_a_file_or_a_list_is_one_split():

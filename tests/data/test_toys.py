@@ -80,12 +80,12 @@ def test_arguments_out_of_range_are_errors(draw, arguments):
 def test_points_are_scaled_images_of_one_pixel():
     drawn, modes = grid(50)
     batches = points(drawn, modes, scale=5.0, batch_size=50)
-    images, labels = batches[0]
+    images, labels = batches[0]["images"], batches[0]["labels"]
     order = batches.order(0)
     assert images.shape == (50, 1, 1, 2) and images.dtype == "float32"
     np.testing.assert_allclose(5.0 * images[:, 0, 0], drawn[order], rtol=1e-6)
     np.testing.assert_array_equal(labels, modes[order])
-    assert len(points(drawn, scale=5.0, batch_size=50)[0]) == 1  # no labels
+    assert list(points(drawn, scale=5.0, batch_size=50)[0]) == ["images"]
 
 
 def test_a_variant_trains_on_points():
