@@ -269,7 +269,7 @@ def golden_parts(arrays):
     if not inputs or not outputs:
         raise CorruptPresetError(
             f"Expected golden samples under the names inputs/... and outputs/.... Received: {', '.join(arrays)}. Fetch "
-            "the preset again, or write it anew with kg.zoo.write_preset."
+            "the preset again, or write it again with kg.zoo.write_preset."
         )
     return inputs, outputs
 

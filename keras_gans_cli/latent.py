@@ -164,7 +164,7 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
         return click.echo(f"wrote {output}")
     label = labels_for(labels, 1, model) if classifier or layer else None
     if classifier:
-        network = kg.zoo.load_classifier(classifier)  # refuses what is none
+        network = kg.zoo.load_classifier(classifier)  # refuses anything else
         card = cards.read_card(cards.find(classifier))
         outputs = card.get("num_attributes") or card["num_classes"]
         names = card["dataset"].get("classes") or [str(i) for i in range(outputs)]

@@ -41,12 +41,10 @@ SIGNALS = (
 COLLAPSED = 0.2  # diversity: 0.30 and more in healthy runs, untrained ones included; 0.13 and less in collapsed ones
 SWINGING = 0.6  # oscillation: healthy up to 0.55; 0.64 to 2.5 in runs that circle, with gaps where they hop
 SEPARATED = 10.0  # separation: healthy up to 7, and to 12 in the first two epochs; 14 to 107 against a frozen generator
-TOLD_APART = (
-    0.9  # both accuracies where the loss saturates: 1 in sick runs; below it a flat loss means a content player
-)
+TOLD_APART = 0.9  # both accuracies, 1 where the loss saturates; with lower ones a flat loss is no sign: G fools D
 FLAT = 0.01  # g_slope: 0.36 and more in healthy runs; 2e-5 and less under the minimax loss of a strong discriminator
 STEEP = 100.0  # steepness: healthy up to 1.9, sick but finite ones up to 99; 3,000 and more, or NaN, in diverged ones
-MEMORISED = 0.3  # overfitting: 0 in healthy runs but once (0.57); with 100 images from 0.1 at the start to 0.7
+MEMORISED = 0.3  # overfitting: 0 in healthy runs except once (0.57); with 100 images from 0.1 at the start to 0.7
 STANDARD_ERRORS = 3.0  # of the held-out logits' lower mean: healthy up to 2.8; 3.2 to 16 with 100 images
 
 
@@ -145,23 +143,23 @@ class GANDoctor(keras.callbacks.Callback):
     - "doctor/g_gradient": the norm of the gradient of the generator's loss for its weights;
     - "doctor/g_slope": the same over that of the mean logit, what the loss leaves of it; 0.1 to 1.
 
-    The accuracies, separation and overfitting are the same for logits times a positive number and plus any: a critic's
-    scores are no probabilities. `steepness` grows with the logits' scale alone. `g_gradient` and `g_slope` are what the
-    generator's loss makes of the logits: softplus(-d) has the slope sigmoid(-d), 0.5 at d = 0 and 0.0025 at d = 6, so
-    that they depend on scale and place. Under a straight loss, Wasserstein's or the hinge's, `g_slope` is 1 anywhere.
+    The accuracies, separation and overfitting do not change when logits are multiplied by a positive number or shifted,
+    because a critic's scores are not probabilities. `steepness` depends on the logits' scale only. `g_gradient` and
+    `g_slope` depend on the generator's loss: softplus(-d) has the slope sigmoid(-d), 0.5 at d = 0 and 0.0025 at d = 6.
+    Under a linear loss, such as Wasserstein's or the hinge's, `g_slope` is always 1.
 
-    The verdicts, each after `patience` evaluations in a row with its signs, but for values that are not finite at once:
+    A verdict takes `patience` evaluations in a row with its signs; values that are not finite give one at once:
 
-    - mode collapse: samples are all but the same. A generator that keeps a few modes far apart passes;
+    - mode collapse: samples are nearly the same. A generator that keeps a few modes far apart passes;
       `kg.metrics.mode_coverage` counts modes.
     - oscillation: the samples swing instead of settling; from the fifth evaluation on.
-    - divergence: values that are not finite, or logits without measure.
+    - divergence: values that are not finite, or very large logits.
     - discriminator overpowering: its logits of real and generated images lie far apart, and the generator does not
-      catch up. For a critic the gradient remains of use; the verdict then means that the generator hardly moves. Not
-      said of a collapsed generator or beside a vanishing gradient, which name the cause.
-    - vanishing generator gradient: the images are told apart and the generator's loss is flat there. Wasserstein and
-      hinge losses are straight, so that only a generator whose output is saturated has it.
-    - discriminator overfitting: it holds unseen images for generated ones. Needs `held_out`.
+      catch up. A critic's gradient stays useful; there the verdict means that the generator hardly moves. It is not
+      given together with mode collapse or a vanishing gradient, which name the cause.
+    - vanishing generator gradient: the discriminator tells the images apart and the generator's loss is flat there.
+      Wasserstein and hinge losses are linear, so only a generator with a saturated output has it.
+    - discriminator overfitting: it takes unseen images for generated ones. Needs `held_out`.
 
     Samples are compared with the field of the batch that has the output's name or, failing that, its shape. Signals
     come from the model's `batch_losses` and `batch_scores`; where a model has no scores, or `real` lacks a field that

@@ -7,12 +7,12 @@ from keras_gans.errors import ConfigurationError
 
 
 class LabelSmoothing(keras.callbacks.Callback):
-    """Lets the discriminator aim at less than certainty for real images; the target of generated ones stays zero.
+    """Lowers the discriminator's target for real images from 1; the target for generated images stays 0.
 
-    With a target a for real images and zero for generated ones the best discriminator is a p_data / (p_data + p_model);
-    a target above zero for generated images would add p_model above, and with it reward them.
+    With a target a for real images the best discriminator is a p_data / (p_data + p_model). A target above 0 for
+    generated images would add p_model to the numerator, and so reward the generator for staying where it is.
 
-    When training ends, by an exception too, the target is 1 again.
+    When training ends, also by an exception, the target is 1 again.
 
     Args:
         target: the wanted probability of "real" for real images, in (0, 1].
@@ -20,8 +20,8 @@ class LabelSmoothing(keras.callbacks.Callback):
             run that is resumed with `initial_epoch` goes on with the schedule there.
 
     Raises:
-        ConfigurationError: a target that is no number in range, a schedule that is no function, or, in `fit`, a model
-            whose loss has no labels or a schedule with a target out of range in one of the epochs.
+        ConfigurationError: a target that is not a number in (0, 1], a schedule that is not a function, or, in `fit`, a
+            model whose loss has no labels, or a schedule whose target is out of range in one of the epochs.
 
     Example:
 
@@ -51,7 +51,7 @@ class LabelSmoothing(keras.callbacks.Callback):
             self._target(epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model.real_target.assign(self._target(epoch))  # a variable of the compiled step: nothing is traced anew
+        self.model.real_target.assign(self._target(epoch))  # a variable of the compiled step: no new trace
 
     def release(self):
         """Called by `fit` however it ends: back to plain labels."""

@@ -40,7 +40,7 @@ class LabelSpace(Field):
             labels: array, list or tensor.
 
         Raises:
-            DataError: another shape or dtype, no label, or values that are none of the space's.
+            DataError: another shape or dtype, no label, or values outside the space.
         """
         given = values = self._array(labels)
         if self.shape == () and given.ndim == 2 and given.shape[1] == 1:
@@ -370,7 +370,7 @@ def check_label_space(label_space):
     """The label space.
 
     Raises:
-        ConfigurationError: it is none, but a number of classes for instance.
+        ConfigurationError: anything else, such as a number of classes.
     """
     if not isinstance(label_space, LabelSpace):
         raise ConfigurationError(

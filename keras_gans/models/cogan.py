@@ -9,7 +9,7 @@ the last in common, and the discriminators all layers but the first: the domains
 own way to look. Nothing else makes the images of a pair belong together.
 
 Schedule: the discriminators are updated on images of both domains and on pairs from fresh latents; then the generators
-on latents drawn anew. With `discriminator_steps=k` the batch is dealt out to k updates of the discriminators.
+on fresh latents. With `discriminator_steps=k` the batch is dealt out to k updates of the discriminators.
 
 Departures from the paper:
 - the mean over the domains in place of the paper's sum: in the published code the batches of both domains are one;

@@ -171,7 +171,7 @@ class _RunCheckpoint(Checkpoint):
 
 
 def _refuse_an_unfinished_run(folder):
-    """A finished one has a card, which is written last, and may be trained anew."""
+    """Refuses a folder with a checkpoint and without a card: a finished run has one, and may be trained again."""
     checkpoint, card = folder / NEWEST, folder / "card.json"
     if checkpoint.exists() and not (card.exists() and card.stat().st_mtime >= checkpoint.stat().st_mtime):
         raise CheckpointError(
