@@ -25,7 +25,7 @@ from keras_gans.models import *  # noqa: F403 - every variant, as models/__init_
 from keras_gans.serving import export
 from keras_gans.zoo import load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     *models.__all__,
     "AdversarialModel",

@@ -9,7 +9,7 @@ from keras_gans import engine, fitting, sampling, saving
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import uniform_of
-from keras_gans.layers.averages import Averages
+from keras_gans.layers import Averages
 from keras_gans.layers.slots import Slots
 from keras_gans.networks.checks import check_built
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, optimizer_of, with_loss_scale
@@ -48,13 +48,13 @@ class AdversarialModel(keras.Model):
     averaged = ("generator",)
     kept = ("generator",)
     log_names = ("d_loss", "g_loss")
-    evaluation_names = ()  # of numbers that `batch_losses` returns beside the losses
+    evaluation_names = ()  # of further numbers that `batch_losses` returns
     optional_fields = ()  # names in `batch_fields` that a batch may lack
     packing = 1  # examples that the discriminator judges together: a batch must hold whole packs of them
     optional_inputs = ()  # names in `input_fields` that `sample` can do without
     label_space = None  # of a conditional model, what its labels are
     shown_examples = None  # {name: values}: a few of the data that `fit` was given last, for pictures
-    ways = {}  # {name: inputs}: what an export has signatures for beside the one of all inputs
+    ways = {}  # {name: inputs}: further signatures of an export, each with some of the inputs
 
     def __init__(
         self,

@@ -96,7 +96,7 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
     n = _count(n, seed, given, fields)
     if n is not None and not is_whole(n, 1):
         raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
-    if seed is None:  # beside given noise, labels are those of the seed 0
+    if seed is None:  # with given noise, labels are those of the seed 0
         seed = 0 if any(fields[name].is_noise for name in given) else random.randrange(2**31)
     complete = {}
     for name, field in fields.items():

@@ -1,5 +1,6 @@
 """Layers that Keras does not have, one per file."""
 
+from keras_gans.layers.averages import Averages
 from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.hashed_dropout import HashedDropout
@@ -23,6 +24,7 @@ from keras_gans.layers.virtual_batch_normalization import (
 from keras_gans.layers.weight_normalization import WeightNormalization, initialize_from_data
 
 __all__ = [
+    "Averages",
     "ConditionalBatchNormalization",
     "FusedBatchNormalization",
     "HashedDropout",

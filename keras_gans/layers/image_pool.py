@@ -9,7 +9,7 @@ from keras_gans_core.checks import is_whole
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ImagePool(keras.layers.Layer):
-    """Keeps generated images, so that a discriminator judges older ones beside the newest.
+    """Keeps generated images, so that a discriminator judges older ones too.
 
     Each image of a batch, one after the other:
 

@@ -26,7 +26,7 @@ class Recipe:
         epochs: passes over the data.
         phases: in the place of `dataset` and `epochs`, `Phase`s one after the other. The first one has data, not a
             function.
-        callbacks: Keras callbacks of the run, beside the sample grids and checkpoints that every run has.
+        callbacks: further Keras callbacks of the run; every run has sample grids and checkpoints.
         title: one line for the card.
         limits: what the budget limits, for the card.
         not_good_for: what the model should not be used for, for the card.

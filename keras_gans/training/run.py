@@ -49,7 +49,7 @@ def train(
         resume_from: folder of a run to go on with.
         devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal); see docs/devices.md. Where TF_CONFIG
             names a cluster, its machines share it with all their GPUs, and the first one writes the files.
-        checkpoint_steps: steps from one checkpoint within an epoch to the next, beside those every five minutes.
+        checkpoint_steps: steps from one checkpoint within an epoch to the next; there is one every five minutes too.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -137,7 +137,7 @@ def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices,
 
 
 class _RunCheckpoint(Checkpoint):
-    """Keeps beside the checkpoint what the card must know of the whole run, interruptions included."""
+    """Keeps with the checkpoint what the card says of the whole run, interruptions included."""
 
     def __init__(self, folder, progress, **options):
         super().__init__(folder, **options)
