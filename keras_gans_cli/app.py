@@ -1,4 +1,4 @@
-"""The command `keras-gans`. What needs no model answers before Keras is imported."""
+"""The command `keras-gans`. Commands that need no model answer before Keras is imported."""
 
 import sys
 
@@ -14,14 +14,14 @@ def app():
     """Generative adversarial networks: pretrained models to sample from, and recipes to train them.
 
     \b
-    keras-gans list                          what there is
+    keras-gans list                          the pretrained models
     keras-gans sample dcgan_mnist            64 images, as grid.png
     keras-gans translate pix2pix_avatars maps/ -o faces/
     keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, traverse
-    keras-gans train dcgan --data photos/    a model of your own folder of images
+    keras-gans train dcgan --data photos/    a model on your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
     keras-gans evaluate dcgan_mnist          how good it is, and by which protocol
-    keras-gans verify                        whether all files are what their cards say
+    keras-gans verify                        whether all files match their cards
     """
 
 
@@ -44,7 +44,7 @@ for command in (
 
 
 def main():
-    """Runs the command; an error that the library words itself ends it with code 2 and no traceback."""
+    """Runs the command; an error of the library ends it with code 2 and without a traceback."""
     try:
         app()
     except KerasGansError as error:

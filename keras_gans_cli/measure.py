@@ -20,31 +20,30 @@ def _measuring(command):
     options = [
         click.option(
             "--data",
-            help="The reference: a data set as for train. [default: what the model, or the first, was trained on]",
+            help="The reference: a data set as for train. [default: what the (first) model was trained on]",
         ),
-        click.option("--split", default="test", show_default=True, help="Of the reference."),
+        click.option("--split", default="test", show_default=True, help="Split of the reference."),
         click.option(
             "--label-feature",
-            help="Of a TFDS reference: the feature with the labels that a conditional model is asked for; to compare, "
-            "one for both models or two with a comma between.  [default: the card's, of the data that it names; else "
-            "label]",
+            help="For a TFDS reference: the feature with the labels for a conditional model; compare takes one for "
+            "both models, or two separated by a comma.  [default: the card's, of the data that it names; else label]",
         ),
         click.option(
             "--change",
             type=click.Choice(CHANGES),
-            help="Of a model of two images an example: what made the second of the first.  [default: the card's]",
+            help="For a model of two images per example: how the second is made from the first.  [default: the card's]",
         ),
         click.option(
             "--sides",
-            help="Of a reference with pairs: the names of both sides with a comma between, such as part_map,image.  "
+            help="For a reference with pairs: the names of both sides, separated by a comma, such as part_map,image.  "
             "[default: the card's]",
         ),
         click.option("--features", help="A classifier of the zoo, pixels, inception_v3 or a .keras file."),
-        click.option("--metrics", default="fid,kid", show_default=True, help="Names with commas between."),
+        click.option("--metrics", default="fid,kid", show_default=True, help="Names separated by commas."),
         click.option(
             "-n", "--count", default=10_000, show_default=True, type=click.IntRange(2), help="How many images."
         ),
-        click.option("--seed", default=0, show_default=True, help="Names the images."),
+        click.option("--seed", default=0, show_default=True, help="Determines the images."),
         click.option("--cache", type=click.Path(), help="Folder that keeps the reference's features."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     ]
@@ -57,13 +56,15 @@ def _measuring(command):
 @click.argument("name")
 @_measuring
 @click.option(
-    "--floor", default="train", help="Split measured beside it, unless it is --split; '' for none. [default: train]"
+    "--floor",
+    default="train",
+    help="Split of real images to measure for comparison, unless it is --split; '' for none. [default: train]",
 )
 @click.option("--write", is_flag=True, help="Write the numbers into the model's card.")
 def evaluate(
     name, data, split, label_feature, change, sides, features, metrics, count, seed, cache, as_json, floor, write
 ):
-    """Measure the model NAME, or a .keras file, against a data set; beside it, real images of another split."""
+    """Measure the model NAME, or a .keras file, against a data set, and real images of another split for comparison."""
     model, about = _loaded(name, data, label_feature, change, sides)
     _check_label_feature(label_feature, model)
     from keras_gans import evaluation
@@ -95,7 +96,7 @@ def evaluate(
 @click.argument("first")
 @click.argument("second")
 @_measuring
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(2, 10), help="Measurements of each.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(2, 10), help="Measurements per model.")
 @picture_option("compare.png", "Both models' images.")
 def compare(
     first,
@@ -117,9 +118,9 @@ def compare(
     """Measure two models with the same noise against the same data, and draw their images side by side."""
     named = label_feature.split(",") if label_feature else [None]
     if len(named) > 2:
-        raise click.UsageError(f"Expected --label-feature of one name or two. Received: {label_feature!r}.")
+        raise click.UsageError(f"Expected one name or two in --label-feature. Received: {label_feature!r}.")
     one, about = _loaded(first, data, named[0], change, sides)
-    # Both are held against the same images; which of their labels each was trained with, its own card says.
+    # Both are measured against the same images; each card says which labels its model was trained with.
     other, its = _loaded(second, about["source"], named[-1], change, sides)
     _check_label_feature(label_feature, one, other)
     models, labels = {first: one, second: other}, {first: about["labels"], second: its["labels"]}
@@ -143,7 +144,7 @@ def compare(
 
 
 def _picture(model, settings, seed):
-    """64 samples of a model; of one that changes given images, of those of the reference."""
+    """64 samples of a model; one that translates images gets those of the reference."""
     from keras_gans import evaluation, sampling
 
     given = evaluation.load_split(settings, settings.split, model).arrays if sampling.needed_inputs(model) else {}
@@ -152,8 +153,8 @@ def _picture(model, settings, seed):
 
 
 def _loaded(name, data, label_feature, change=None, sides=None):
-    """The model of a preset, a run's folder or a .keras file; and what `Settings` takes from the data set of its card,
-    or from the one that was named."""
+    """The model of a preset, a run's folder or a .keras file; and what `Settings` needs to know about the data set of
+    its card, or about the one that was named."""
     about = {}
     if not name.endswith(".keras"):
         about = cards.read_card(cards.find(name)).get("dataset", {})
@@ -164,7 +165,7 @@ def _loaded(name, data, label_feature, change=None, sides=None):
         )
     known = about.get("domains", [None, None])[1]
     change = change or (known if known in CHANGES else None)
-    # The card names features of its own data: another data set, or a file, may have no such features.
+    # The card names features of its own data: another data set, or a file, may lack them.
     own = data is None or re.split("[/:]", data)[0] == about.get("name") and not Path(data).exists()
     labels = label_feature or (own and about.get("labels")) or True
     known = about.get("sides") if own else None
@@ -183,7 +184,7 @@ def _check_label_feature(label_feature, *models):
 @click.argument("names", nargs=-1)
 @click.option("--cache", type=click.Path(), help="Folder that keeps the references' features.")
 def verify(names, cache):
-    """Check that presets are what their cards say: the files' digests, golden images, metrics. [default: all]"""
+    """Check presets against their cards: the files' digests, golden images, metrics. [default: all]"""
     names = names or sorted(cards.presets())
     for name in names:
         cards.find(name)

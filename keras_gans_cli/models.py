@@ -9,13 +9,13 @@ from keras_gans_core import cards
 def sampler(name):
     """The library and the model of a preset, a run's folder or a .keras file."""
     if not name.endswith(".keras"):
-        cards.verified_model(cards.find(name))  # before the backend takes its seconds
+        cards.verified_model(cards.find(name))  # before importing the backend, which takes seconds
     kg = library()
     return kg, kg.zoo.load_file(name) if name.endswith(".keras") else kg.load(name)
 
 
 def sampler_of_noise(name):
-    """`sampler`, of a model that has latents to walk among."""
+    """`sampler`, for a model that has noise as an input."""
     kg, model = sampler(name)
     if "noise" not in model.input_fields:
         raise click.UsageError(

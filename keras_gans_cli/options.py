@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that they stand for."""
+"""Options that several commands share, and how their values are read."""
 
 import math
 from pathlib import Path
@@ -7,13 +7,13 @@ import click
 
 labels_option = click.option(
     "--labels",
-    help="Of a conditional model: a label for all, or several with commas between, which take turns: 3 or 0,1,2. The "
-    "columns of a label have colons between: 0:1:1 is one of three columns, 0:1:1,1:0:0 are two.",
+    help="For a conditional model: one label for all, or several separated by commas, which take turns: 3 or 0,1,2. "
+    "Colons separate the columns of a label: 0:1:1 is one label of three columns, 0:1:1,1:0:0 are two.",
 )
 
 
 def labels_for(text, count, model):
-    """The labels that the text of the option --labels names, for `count` images: rows of one column or more."""
+    """The labels in the text of the option --labels for `count` images: rows of one column or more."""
     if text is None:
         return None
     try:
@@ -32,7 +32,7 @@ def labels_for(text, count, model):
 
 
 def picture_option(default, help):
-    """The option for the file of a picture. A name that no image can have is refused before the work begins."""
+    """The option for the name of an image file. A name without an image's ending is refused before the work begins."""
 
     def check(context, parameter, value):
         from PIL import Image
@@ -47,8 +47,8 @@ def picture_option(default, help):
 
 
 def seeds_of(context, parameter, value):
-    """The callback of an option of several seeds."""
+    """The callback of an option that takes several seeds."""
     try:
         return [int(seed) for seed in value.split(",")]
     except ValueError:
-        raise click.BadParameter(f"Expected whole numbers with commas between. Received: {value!r}.") from None
+        raise click.BadParameter(f"Expected whole numbers separated by commas. Received: {value!r}.") from None

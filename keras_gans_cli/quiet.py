@@ -8,7 +8,7 @@ import tempfile
 
 @contextlib.contextmanager
 def silence():
-    """Keeps file descriptor 2 out of the terminal; shows what it held if the block raises.
+    """Keeps what is written to file descriptor 2 off the terminal; shows it if the block raises.
 
     TensorFlow writes there before its own log level is in force, so nothing in Python can filter it.
     """
@@ -30,8 +30,8 @@ def silence():
 
 
 def library(devices=1):
-    """The module `keras_gans`, imported in silence; its backend's first operation included, but not where several
-    devices or machines are to train together, which TensorFlow must know before it."""
+    """The module `keras_gans`, imported in silence. The backend's first operation runs in silence too, unless several
+    devices or machines are to train together: TensorFlow must know about them before it."""
     with silence():
         import keras
 

@@ -14,13 +14,13 @@ from keras_gans_core import cards
 @click.argument("name")
 @click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
 @click.option(
-    "--seed", type=int, help="Names the images; the same seed, the same images. [default: new ones each time]"
+    "--seed", type=int, help="Determines the images: the same seed, the same images. [default: new ones each time]"
 )
-@picture_option("grid.png", "One picture of all.")
-@click.option("--folder", type=click.Path(), help="Write one PNG an image into this folder instead.")
+@picture_option("grid.png", "One picture of all images.")
+@click.option("--folder", type=click.Path(), help="Write one PNG per image into this folder instead.")
 @labels_option
 def sample(name, count, seed, output, folder, labels):
-    """Generate images with the model NAME (or a run's folder, or a .keras file); one of text prints its lines too."""
+    """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
     _, model = sampler(name)
     from keras_gans import sampling
     from keras_gans.images import save

@@ -1,4 +1,4 @@
-"""The commands that read cards alone: list and info."""
+"""The commands that only read cards: list and info."""
 
 import json
 

@@ -266,7 +266,7 @@ def pictures(folder, count=3, shape=(16, 16)):
 def test_translate_writes_a_picture_for_each_of_a_folder(translators, tmp_path):
     images = pictures(tmp_path / "in")
     done = run("translate", str(translators / "both.keras"), "in", "-o", "out", cwd=tmp_path)
-    assert done.stdout == "wrote 3 pictures to out\n" and "translating 3 pictures" in done.stderr
+    assert done.stdout == "wrote 3 images to out\n" and "translating 3 images" in done.stderr
     assert sorted(os.listdir(tmp_path / "out")) == ["a.png", "b.png", "c.png"]
     for name, image in zip("cab", images):
         np.testing.assert_array_equal(pixels(tmp_path / "out" / f"{name}.png"), 255 - image)
@@ -326,15 +326,15 @@ def test_what_translate_cannot_read_is_said(translators, tmp_path, monkeypatch):
     for name in ("a.png", "a.bmp"):
         Image.fromarray(np.zeros((16, 16), "uint8")).save(tmp_path / "twice" / name)
     for arguments, error, message in (
-        ((both, "empty"), kg.errors.DataError, "Expected pictures .* in empty. Received: none"),
+        ((both, "empty"), kg.errors.DataError, "Expected images .* in empty. Received: none"),
         ((both, "in", "-o", "file"), click.UsageError, "a folder for the results. Received: --output file"),
-        ((both, "in", "-o", "in"), click.UsageError, "another folder than the pictures'"),
+        ((both, "in", "-o", "in"), click.UsageError, "another folder than that of the images"),
         ((both, "in", "--direction", "AtoC"), kg.errors.ConfigurationError, "Did you mean 'AtoB'|Did you mean AtoB"),
         ((maps, "in"), kg.errors.DataError, "classes from 0 to 3.*Look at in/a.png"),
-        ((both, "colour.png"), kg.errors.DataError, "a picture grey, as the model takes.*colour.png, which is in"),
+        ((both, "colour.png"), kg.errors.DataError, "that is grey, as the model takes.*colour.png, which is in"),
         ((maps, "colour.png"), kg.errors.DataError, "label map: a grey or palette image.*colour.png, of Pillow's"),
         ((both, "file"), kg.errors.DataError, "Expected file to be an image"),
-        ((both, "twice"), kg.errors.DataError, "one picture of each name in twice.*a.bmp and a.png"),
+        ((both, "twice"), kg.errors.DataError, "one image of each name in twice.*a.bmp and a.png"),
     ):
         with pytest.raises(error, match=message):
             call("translate", *arguments)

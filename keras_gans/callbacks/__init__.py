@@ -1,4 +1,4 @@
-"""Training aids for any variant, one a file."""
+"""Training aids for any variant, one per file."""
 
 from keras_gans.callbacks.checkpoint import Checkpoint, resume
 from keras_gans.callbacks.doctor import GANDoctor, Sickness, Verdict

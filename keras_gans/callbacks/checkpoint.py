@@ -27,36 +27,36 @@ from keras_gans_core.errors import format_error
 
 NEWEST, PREVIOUS = "checkpoint.keras", "checkpoint-previous.keras"
 KEY = "checkpoint"
-# What Keras's own callbacks count, of those that watch a number: ModelCheckpoint, EarlyStopping, ReduceLROnPlateau.
+# The counts of Keras's callbacks that watch a metric: ModelCheckpoint, EarlyStopping, ReduceLROnPlateau.
 COUNTS = ("wait", "best_epoch", "stopped_epoch", "cooldown_counter", "epochs_since_last_save")
 KEPT = ("best", *COUNTS)
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole training state at the end of each epoch and, if asked, within it; and keeps the one before.
+    """Saves the whole training state after each epoch and, if asked, within it; keeps the previous checkpoint too.
 
     The state is all that the next step depends on: weights, moving averages, both optimizers and their loss scales, the
     noise's seeds, the step count, the running means of the logs and what callbacks keep on the model. With data from
     `kg.data.load`, whose order follows from the step count, a resumed run equals the uninterrupted one bit for bit. On
-    PyTorch dropout needs a seed of its own for that, `Dropout(rate, seed=...)`. List it last, after callbacks that
-    change the model.
+    PyTorch dropout needs a seed of its own for that, `Dropout(rate, seed=...)`. List this callback last, after those
+    that change the model.
 
-    A file is written whole or not at all, and read back before it replaces the one before: a process that is killed
-    while it writes leaves a checkpoint to go on with. Where Ctrl-C or SIGTERM ends the training, the state is saved
-    once more when the current step is done; a second signal ends it at once. Several machines save at the ends of
-    epochs and by steps only.
+    A file is written whole or not at all, and read back before it replaces the previous one: a process that is killed
+    while writing leaves a usable checkpoint. After Ctrl-C or SIGTERM the current step is finished and the state saved
+    once more before training ends; a second signal ends it at once. Several machines save only after epochs and by
+    steps.
 
     Args:
         folder: for `checkpoint.keras` and `checkpoint-previous.keras`; created if needed. One run at a time.
-        every_steps: save also when so many steps have been taken since the last time, 1 or more.
-        every_minutes: the same by the clock, more than 0.
-        keep: Keras's callbacks whose best value and counts a resumed run goes on with: `ModelCheckpoint`,
-            `EarlyStopping`, `ReduceLROnPlateau`. Without it they start from nothing.
+        every_steps: save also when this many steps have passed since the last checkpoint, 1 or more.
+        every_minutes: the same in minutes, more than 0.
+        keep: Keras's callbacks whose best value and counts are saved and restored: `ModelCheckpoint`, `EarlyStopping`,
+            `ReduceLROnPlateau`. Others start afresh in a resumed run.
 
     Raises:
         ConfigurationError: numbers out of range.
-        OutputError: a folder that cannot be written to or that another run writes to, found when training begins; or a
-            full disk, which leaves the checkpoints that are there as they are.
+        OutputError: when training begins, a folder that cannot be written to or that another run writes to; later, a
+            full disk, which leaves the existing checkpoints as they are.
         KeyboardInterrupt, SystemExit: after Ctrl-C, after SIGTERM (with the code 143).
 
     Example:
@@ -85,10 +85,10 @@ class Checkpoint(keras.callbacks.Callback):
         self._lock, self._handlers = None, {}
 
     def set_model(self, model):
-        # Slots are made here and not when training begins, where another callback may want to load them already.
+        # Slots are created here, not in on_train_begin, where another callback may already load them.
         super().set_model(model)
         with engine.scope_of(model):
-            for i in range(len(self.keep)):  # float64, which a backend may not have, as pairs of int32
+            for i in range(len(self.keep)):  # float64 as pairs of int32: a backend may lack it
                 model.slots.get(f"{KEY}/{i}", (2 * len(KEPT),), "int32")
                 model.slots.get(f"{KEY}/{i}/is_kept", (), "int32")
 
@@ -99,7 +99,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._take_folder()
         self._restore_kept()
         self._signal, self._steps, self._saved = None, 0, time.monotonic()
-        # Machines save in one step, on which clocks and signals do not agree. Only the main thread has signals.
+        # All machines must save at the same step, but clocks and signals differ. Only the main thread gets signals.
         if self._machines == 1 and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) not in (None, signal.SIG_IGN):
@@ -112,8 +112,8 @@ class Checkpoint(keras.callbacks.Callback):
             self._lock.acquire(blocking=False)
         except filelock.Timeout:
             raise OutputError(
-                f"Expected a folder that no other run writes to. Received: {self.folder}, which one does. Wait for its "
-                "end, or choose another folder."
+                f"Expected a folder that no other run writes to. Received: {self.folder}, which another run uses. "
+                "Wait until it ends, or choose another folder."
             ) from None
         remove_unfinished(self.folder, "*")
 
@@ -124,7 +124,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._steps += batch - self._batch
         self._batch = batch
         if batch + 1 == self.params["steps"]:
-            return  # the epoch's end saves it, when its pictures and logs are there too
+            return  # on_epoch_end saves it, when the epoch's images and logs are there too
         minutes = (time.monotonic() - self._saved) / 60 if self._machines == 1 else 0.0
         if self._steps >= self.every_steps or minutes >= self.every_minutes or self._signal:
             self._save()
@@ -133,7 +133,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._save()
 
     def release(self):
-        """Called by `fit` however it ends: lets go of the folder and of the signals."""
+        """Called by `fit` however it ends: releases the folder's lock and the signal handlers."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
@@ -142,14 +142,14 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _asked_to_leave(self, number, frame):
         self._signal = number
-        signal.signal(number, self._handlers.pop(number))  # a second one is answered at once
+        signal.signal(number, self._handlers.pop(number))  # a second signal acts at once
 
     def _save(self):
         model = self.model
         self._store_kept(model)
         if self._writes:
             self._write(model)
-        else:  # what machines share is read by all of them
+        else:  # reading the variables that machines share needs all of them
             with tempfile.TemporaryDirectory() as folder:
                 model.save(Path(folder) / NEWEST)
         self._steps, self._saved = 0, time.monotonic()
@@ -166,11 +166,11 @@ class Checkpoint(keras.callbacks.Callback):
             model.save(path)
             with zipfile.ZipFile(path) as file:
                 if file.testzip() is not None:
-                    raise OSError("what was written does not read back")
+                    raise OSError("the written file does not read back")
             if newest.exists():
                 os.replace(newest, self.folder / PREVIOUS)
 
-    # What Keras's callbacks count
+    # The counts of Keras's callbacks
 
     def _store_kept(self, model):
         for i, callback in enumerate(self.keep):
@@ -190,20 +190,20 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def resume(folder):
-    """The model of the newest checkpoint in `folder` that can be read, compiled, to go on with.
+    """The compiled model of the newest readable checkpoint in `folder`, to continue training.
 
     Args:
-        folder: of a `Checkpoint`.
+        folder: the folder of a `Checkpoint`.
 
     Returns:
-        The model; `int(model.step) // len(batches)` is the `initial_epoch` of the `fit` that goes on, which then ends
-        the epoch that was begun.
+        The model. Continue with `fit(..., initial_epoch=int(model.step) // len(batches))`, which first finishes an
+        interrupted epoch.
 
     Raises:
         CheckpointError: there is no checkpoint, or none that can be read.
 
     Warns:
-        UserWarning: the newest is missing or damaged, and the model is that of the checkpoint before.
+        UserWarning: the newest checkpoint is missing or damaged, and the previous one was read.
     """
     folder = Path(folder)
     try:
@@ -226,11 +226,11 @@ def _read(path):
         raise CheckpointError(f"{path.name} is not there")
     try:
         model = read_model(path, compile=True)
-    except Exception as error:  # zip, HDF5 and Keras each have their own for a damaged file
+    except Exception as error:  # zip, HDF5 and Keras each raise their own for a damaged file
         older = older_structure(path)
         if older:
             raise CheckpointError(f"{path.name} holds {older}") from error
         raise CheckpointError(f"{path.name} cannot be read ({format_error(error)})") from error
     if not isinstance(model, AdversarialModel) or model.g_optimizer is None:
-        raise CheckpointError(f"{path.name} holds a {type(model).__name__} without optimizers, not a training")
+        raise CheckpointError(f"{path.name} holds a {type(model).__name__} without optimizers, not a training state")
     return model

@@ -1,4 +1,4 @@
-"""A training's health: signs of the known sicknesses of adversarial training, with what to change."""
+"""Watches a training for the known sicknesses of adversarial training, and says what to change."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ from keras_gans.images import atomic_write
 from keras_gans_core.checks import is_number, is_whole
 
 KEY = "doctor"
-WINDOW = 5  # evaluations whose means of the samples tell oscillation from a straight way
+WINDOW = 5  # evaluations whose sample means tell oscillation from movement in one direction
 
 # What is logged as "doctor/...", in the order of the model's slots.
 SIGNALS = (
@@ -37,15 +37,15 @@ SIGNALS = (
     "g_slope",
 )
 
-# Thresholds, between what the runs of benchmarks/doctor.py showed with three seeds.
+# Thresholds between the values of healthy and sick runs in benchmarks/doctor.py, with three seeds.
 COLLAPSED = 0.2  # diversity: 0.30 and more in healthy runs, untrained ones included; 0.13 and less in collapsed ones
 SWINGING = 0.6  # oscillation: healthy up to 0.55; 0.64 to 2.5 in runs that circle, with gaps where they hop
 SEPARATED = 10.0  # separation: healthy up to 7, and to 12 in the first two epochs; 14 to 107 against a frozen generator
-TOLD_APART = 0.9  # both accuracies, 1 where the loss saturates; with lower ones a flat loss is no sign: G fools D
+TOLD_APART = 0.9  # both accuracies: 1 where the loss saturates; below, a flat loss is no sign: G fools D
 FLAT = 0.01  # g_slope: 0.36 and more in healthy runs; 2e-5 and less under the minimax loss of a strong discriminator
 STEEP = 100.0  # steepness: healthy up to 1.9, sick but finite ones up to 99; 3,000 and more, or NaN, in diverged ones
 MEMORISED = 0.3  # overfitting: 0 in healthy runs except once (0.57); with 100 images from 0.1 at the start to 0.7
-STANDARD_ERRORS = 3.0  # of the held-out logits' lower mean: healthy up to 2.8; 3.2 to 16 with 100 images
+STANDARD_ERRORS = 3.0  # by which the held-out logits' mean is lower: healthy up to 2.8; 3.2 to 16 with 100 images
 
 
 class Sickness(enum.StrEnum):
@@ -76,7 +76,7 @@ REMEDIES = {
     Sickness.MODE_COLLAPSE: (
         "Lower the learning rate of g_optimizer in compile() or raise discriminator_steps; let the discriminator see "
         "several images at once (kg.PacGAN with packing=2, kg.layers.MinibatchStandardDeviation); or use kg.WGANGP. "
-        "Where nothing helps, look whether the generator's output depends on its latents."
+        "If nothing helps, check whether the generator's output depends on its latents."
     ),
     Sickness.VANISHING_GRADIENT: (
         "Give the model a loss that does not saturate (generator_objective=kg.losses.non_saturating_generator_loss, or "
@@ -85,12 +85,12 @@ REMEDIES = {
     ),
     Sickness.OVERPOWERING: (
         "Lower the learning rate of d_optimizer in compile(), or raise that of g_optimizer; lower discriminator_steps; "
-        "or handicap the discriminator: kg.callbacks.LabelSmoothing(0.9), kg.layers.InstanceNoise. Look whether the "
-        "generator moves at all (trainable, its learning rate)."
+        "or handicap the discriminator: kg.callbacks.LabelSmoothing(0.9), kg.layers.InstanceNoise. Check whether "
+        "the generator learns at all (trainable, its learning rate)."
     ),
     Sickness.OVERFITTING: (
-        "Train on more images, or show the discriminator changed ones (kg.augment); make it smaller or give it "
-        "dropout; or stop here (stop=True)."
+        "Train on more images, or augment what the discriminator sees (kg.augment); make the discriminator smaller or "
+        "give it dropout; or stop here (stop=True)."
     ),
     Sickness.OSCILLATION: (
         "Lower both learning rates in compile(), and beta_1 to 0.5 or 0; damp the game with a gradient penalty "
@@ -105,11 +105,11 @@ class Verdict:
     """A sickness that a `GANDoctor` found.
 
     Args:
-        name: a `Sickness`, which is its name as a string.
-        epoch: when the verdict began, counted from 1 as `fit` shows it.
+        name: a `Sickness`, which equals its name as a string.
+        epoch: the epoch in which the verdict began, counted from 1 as `fit` shows it.
         evidence: {signal: value} at that time.
         remedy: what to change.
-        until: the epoch in which the signs were gone, or in which the weights were rolled back; None while they last.
+        until: the epoch in which the signs were gone, or the weights were rolled back; None while the signs last.
     """
 
     name: Sickness
@@ -126,31 +126,33 @@ class Verdict:
 class GANDoctor(keras.callbacks.Callback):
     """Says what is wrong with a training, on what evidence, and what to change.
 
-    At the ends of epochs it looks at a small fixed batch and at what the model makes of fixed noise, both in inference
-    mode and with the weights that train, not their averages. The training stays the same, bit for bit. What it measures
-    is in the logs, for callbacks that come after it in the list:
+    At the end of an epoch it evaluates a small fixed batch and samples from fixed noise, both in inference mode and
+    with the weights that are trained, not their averages. The training stays the same, bit for bit. The measurements
+    are in the logs, for callbacks that come later in the list:
 
-    - "doctor/finite": 1, or 0 where losses, logits or samples are not finite;
+    - "doctor/finite": 1, or 0 if losses, logits or samples are not finite;
     - "doctor/diversity": the root of the samples' variance over that of the real examples, around 1 in a healthy run;
-    - "doctor/oscillation": how far the samples' mean moves to and fro between evaluations, over the spread of the real
-      examples; a straight way counts nothing; below 0.6;
+    - "doctor/oscillation": how far the samples' mean moves back and forth between evaluations, over the spread of the
+      real examples; movement in one direction does not count; healthy below 0.6;
     - "doctor/real_accuracy", "doctor/fake_accuracy", "doctor/held_out_accuracy": the shares of logits on the right side
       of the midpoint between the mean logits of real and generated examples;
-    - "doctor/separation": the distance of these means in standard deviations, below 10;
-    - "doctor/steepness": the standard deviation of all these logits over the spread of the real examples, below 100;
+    - "doctor/separation": the distance of these means in standard deviations, healthy below 10;
+    - "doctor/steepness": the standard deviation of all these logits over the spread of the real examples, healthy
+      below 100;
     - "doctor/overfitting": (mean real - mean held-out) / (mean real - mean generated) of the logits, r_v of Karras et
-      al.; 0, as in a healthy run, where the first difference is within three standard errors;
-    - "doctor/g_gradient": the norm of the gradient of the generator's loss for its weights;
-    - "doctor/g_slope": the same over that of the mean logit, what the loss leaves of it; 0.1 to 1.
+      al.; 0 if the first difference is within three standard errors, as in a healthy run;
+    - "doctor/g_gradient": the norm of the gradient of the generator's loss with respect to its weights;
+    - "doctor/g_slope": this norm over that of the mean logit's gradient: what the loss leaves of it; healthy from
+      0.1 to 1.
 
     The accuracies, separation and overfitting do not change when logits are multiplied by a positive number or shifted,
     because a critic's scores are not probabilities. `steepness` depends on the logits' scale only. `g_gradient` and
     `g_slope` depend on the generator's loss: softplus(-d) has the slope sigmoid(-d), 0.5 at d = 0 and 0.0025 at d = 6.
     Under a linear loss, such as Wasserstein's or the hinge's, `g_slope` is always 1.
 
-    A verdict takes `patience` evaluations in a row with its signs; values that are not finite give one at once:
+    A verdict needs `patience` evaluations in a row with its signs; values that are not finite lead to one at once:
 
-    - mode collapse: samples are nearly the same. A generator that keeps a few modes far apart passes;
+    - mode collapse: samples are nearly the same. A generator that keeps a few distant modes is not noticed;
       `kg.metrics.mode_coverage` counts modes.
     - oscillation: the samples swing instead of settling; from the fifth evaluation on.
     - divergence: values that are not finite, or very large logits.
@@ -158,34 +160,34 @@ class GANDoctor(keras.callbacks.Callback):
       catch up. A critic's gradient stays useful; there the verdict means that the generator hardly moves. It is not
       given together with mode collapse or a vanishing gradient, which name the cause.
     - vanishing generator gradient: the discriminator tells the images apart and the generator's loss is flat there.
-      Wasserstein and hinge losses are linear, so only a generator with a saturated output has it.
+      Wasserstein and hinge losses are linear: there only a generator with a saturated output has it.
     - discriminator overfitting: it takes unseen images for generated ones. Needs `held_out`.
 
     Samples are compared with the field of the batch that has the output's name or, failing that, its shape. Signals
-    come from the model's `batch_losses` and `batch_scores`; where a model has no scores, or `real` lacks a field that
-    every batch must have, such as the labels of a conditional model, the other signals are used. Where an example has
-    several logits, each counts.
+    come from the model's `batch_losses` and `batch_scores`; if a model has no scores, or `real` lacks a field that
+    every batch must have, such as the labels of a conditional model, only the other signals are used. If an example
+    has several logits, each counts.
 
     Args:
-        real: 64 to 512 of the training examples, as `fit` takes them, two or more: an array of the batch's first field,
-            or {name: values}.
+        real: training examples as `fit` takes them, best 64 to 512, at least two: an array of the batch's first
+            field, or {name: values}.
         held_out: about as many examples of the same kind that are not trained on; None leaves overfitting out.
-        period: epochs from one evaluation to the next, 1 or more, counted from the first epoch of all, which is one.
-            Between them the logs repeat the last.
-        patience: evaluations in a row that a verdict takes, 1 or more.
+        period: epochs from one evaluation to the next, 1 or more. The first epoch is evaluated, and a resumed run keeps
+            counting. In between the logs repeat the last values.
+        patience: evaluations in a row that a verdict needs, 1 or more.
         stop: whether a verdict ends the training.
-        rollback: True: a verdict restores the weights, moving averages and moments of the last evaluation without any
-            sign, at worst those when training began; a file name that ends in ".keras": the same through that file,
-            a whole model. Noise, data, step count and learning rates go on, so that the same does not happen again
+        rollback: True: a verdict restores the weights, moving averages and optimizer moments of the last evaluation
+            without any sign, or of the start of training; a file name that ends in ".keras": the same, kept in that
+            file as a whole model. Noise, data, step count and learning rates go on, so the run does not repeat itself
             exactly. None restores nothing.
-        rate_factor: what each rollback multiplies both learning rates by, in (0, 1].
+        rate_factor: each rollback multiplies both learning rates by this number, in (0, 1].
 
     Attributes:
         verdicts: the `Verdict`s of this callback in the order in which they began.
 
     Raises:
         ConfigurationError: numbers out of range, or a rollback that is neither True nor the name of a `.keras` file;
-            when training begins, a rate_factor beside a learning rate that follows a schedule.
+            when training begins, a rate_factor below 1 with a learning rate that follows a schedule.
         DataError: when training begins, examples that the model cannot take.
         OutputError: when training begins, a file name in a folder that cannot be written to.
 
@@ -209,7 +211,7 @@ class GANDoctor(keras.callbacks.Callback):
             if not is_whole(number, 1):
                 raise ConfigurationError(f"Expected {name} to be a whole number, 1 or more. Received: {number!r}.")
         if not (rollback is None or isinstance(rollback, bool)) and Path(str(rollback)).suffix != ".keras":
-            raise ConfigurationError(f"Expected rollback to be True or a file name in .keras. Received: {rollback!r}.")
+            raise ConfigurationError(f"Expected rollback to be True or a .keras file name. Received: {rollback!r}.")
         self.real, self.held_out, self.period, self.patience = real, held_out, period, patience
         if not (is_number(rate_factor, 0.0) and 0.0 < rate_factor <= 1.0):
             raise ConfigurationError(f"Expected rate_factor in (0, 1]. Received: {rate_factor!r}.")
@@ -224,12 +226,12 @@ class GANDoctor(keras.callbacks.Callback):
         real = [_as_made(model.batch_fields[like], self._real[like]) for like in self._alike.values()]
         size = sum(rows.shape[1] for rows in real)
         self._spread = _spread(np.concatenate(real, axis=1)) if real else np.nan
-        # Slots are made here and not when training begins, where another callback may want to load them already.
+        # Slots are created here, not in on_train_begin, where another callback may already load them.
         with engine.scope_of(model):
             for name, shape, dtype in (
                 ("evaluations", (), "int32"),
                 ("streaks", (len(Sickness),), "int32"),
-                ("epochs", (len(Sickness),), "int32"),  # in which the verdicts that hold began; 0 for the others
+                ("epochs", (len(Sickness),), "int32"),  # in which current verdicts began; 0 for the others
                 ("evidence", (len(Sickness), len(SIGNALS)), "float32"),
                 ("signals", (len(SIGNALS),), "float32"),
                 ("means", (WINDOW, size), "float32"),
@@ -249,11 +251,11 @@ class GANDoctor(keras.callbacks.Callback):
         self._has_scores = self._has_losses and self._scores(self._real) is not None
         self._has_slope = self._has_scores and "g_loss" in model.log_names
         self._names = [name for name in SIGNALS if name not in self._missing()]
-        if not self._get("evaluations"):  # until the first, which a `period` may put off
+        if not self._get("evaluations"):  # until the first evaluation, which `period` may delay
             self._put("signals", np.full(len(SIGNALS), np.nan))
         known = {(verdict.name, verdict.epoch) for verdict in self.verdicts}
         for sickness, epoch, values in zip(Sickness, self._get("epochs").tolist(), self._get("evidence").tolist()):
-            if epoch and (sickness, epoch) not in known:  # of the run that this one resumes
+            if epoch and (sickness, epoch) not in known:  # from the run that this one resumes
                 self.verdicts.append(_verdict(sickness, epoch, self._named(values)))
         if self.rollback:
             if self.rollback is not True:
@@ -270,13 +272,13 @@ class GANDoctor(keras.callbacks.Callback):
         logs.update({f"{KEY}/{name}": value for name, value in self._named(self._get("signals").tolist()).items()})
 
     def _named(self, values):
-        """{signal: value} of the signals that can be had, of values of all."""
+        """{signal: value} of the available signals, from the values of all."""
         return {name: value for name, value in zip(SIGNALS, values) if name in self._names}
 
     # The signals
 
     def _examine(self, logs):
-        """{signal: value} of the model as it is; NaN for all that cannot be computed of values that are not finite."""
+        """{signal: value} of the model as it is. If some values are not finite, all but "finite" are NaN."""
         model = self.model
         made = self._samples()
         batches = [self._real] if self._held_out is None else [self._real, self._held_out]
@@ -305,7 +307,7 @@ class GANDoctor(keras.callbacks.Callback):
         return signals
 
     def _missing(self):
-        """The signals that this model does not have, or not without held-out examples."""
+        """The signals that this model does not have, or that would need held-out examples."""
         missing = [] if self._alike else ["diversity", "oscillation", "steepness"]
         if not self._has_scores:
             missing += ["real_accuracy", "fake_accuracy", "separation", "steepness"]
@@ -331,7 +333,7 @@ class GANDoctor(keras.callbacks.Callback):
         return given, model.encode_batch(given)
 
     def _samples(self):
-        """{name: tensor} of what networks make of the noise of seed 0, and of real examples for what is not drawn."""
+        """{name: tensor} of samples from the noise of seed 0, with real examples for inputs that cannot be drawn."""
         model, n = self.model, len(next(iter(self._given.values())))
         given = sampling.given_inputs(model, n, self._given)
         inputs = sampling.encode_inputs(model, sampling.complete_inputs(model, n, 0, given))
@@ -345,7 +347,7 @@ class GANDoctor(keras.callbacks.Callback):
         return None if scores is None else [_flat(logits).ravel() for logits in scores]
 
     def _oscillation(self, mean):
-        """The mean length of the last steps of the samples' mean beyond that of the straight way."""
+        """How much longer than a straight line the path of the samples' mean is, per step."""
         seen = int(self._get("evaluations"))
         means = np.concatenate([self._get("means")[1:], mean[None]])
         self._put("means", means)
@@ -356,7 +358,7 @@ class GANDoctor(keras.callbacks.Callback):
         return float(np.sum(steps) - np.linalg.norm(means[-1] - means[0])) / len(steps)
 
     def _gradient(self, loss):
-        """The norm of the gradient of `loss()` for the generator's weights."""
+        """The norm of the gradient of `loss()` with respect to the generator's weights."""
         model, scale = self.model, self.model.g_optimizer.scale_loss  # float16 needs large losses here too
         with _same_noise(model):
             _, gradients = engine.value_and_grad(loss, model.player_variables(next(iter(model.players))), scale)
@@ -428,7 +430,7 @@ class GANDoctor(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def _same_noise(model):
-    """A context in which the model evaluates with the same noise each time; later evaluations go on as without it."""
+    """A context in which the model evaluates with the same noise each time; later evaluations are not affected."""
     state = model.evaluation_seeds.state
     before = np.array(ops.convert_to_numpy(state), copy=True)
     state.assign(np.zeros_like(before))
@@ -451,18 +453,18 @@ def _alike(model, batch):
 
 
 def _as_made(field, encoded):
-    """Float64 (N, numbers of one) of what networks make or see, as they see it again: with whole grey levels."""
+    """Float64 (N, numbers per example) of encoded values, rounded to whole grey levels, as users get them."""
     return _flat(field.encode(field.decode(encoded)))
 
 
 def _signs(signals):
-    """The sicknesses of which there are signs; a signal that is missing, or is NaN, is no sign."""
+    """The sicknesses that show signs; a signal that is missing or NaN is no sign."""
 
     def at(name):
         return signals.get(name, np.nan)
 
     if at("finite") == 0.0 or at("steepness") > STEEP:
-        return {Sickness.DIVERGENCE}  # whatever else there is comes of it
+        return {Sickness.DIVERGENCE}  # all other signs follow from it
     signs = set()
     if at("diversity") < COLLAPSED:
         signs.add(Sickness.MODE_COLLAPSE)
@@ -500,7 +502,7 @@ def _verdict(sickness, epoch, signals):
 
 
 def _state(model):
-    """What a rollback restores: not the noise, the step count, the learning rates and the doctor's own counts."""
+    """What a rollback restores: not the noise, the step count, the learning rates or the doctor's own counts."""
     own = {id(model.slots.get(name)) for name in model.slots.names if name.startswith(f"{KEY}/")} | {id(model.step)}
     variables = [*model.weights, *model.g_optimizer.variables, *model.d_optimizer.variables]
     return [v for v in variables if id(v) not in own and v.name != "learning_rate"]
@@ -516,7 +518,7 @@ def _values(model):
 
 
 def _flat(batch):
-    """Float64 (N, numbers of one)."""
+    """A batch as float64 (N, numbers per example)."""
     batch = ops.convert_to_numpy(batch)
     return batch.astype("float64").reshape(len(batch), -1)
 
@@ -527,7 +529,7 @@ def _spread(rows):
 
 
 def _say(message):
-    if keras.config.is_interactive_logging_enabled():  # as Keras's callbacks do, whose function is not public
+    if keras.config.is_interactive_logging_enabled():  # as Keras's callbacks do; their function is not public
         print(message)
     else:
         logging.getLogger("absl").info(message)

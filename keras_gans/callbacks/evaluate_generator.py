@@ -1,4 +1,4 @@
-"""Numbers for the generator while it trains, beside the losses, which say little."""
+"""Metrics of the generator during training, because its losses say little."""
 
 import keras
 from keras import ops
@@ -14,10 +14,10 @@ class EvaluateGenerator(keras.callbacks.Callback):
     """Measures generated images every few epochs and logs `val_fid`, ... in every epoch.
 
     The images are those of `model.generate(samples, seed, **inputs)`: the same noise each time, and the moving averages
-    of the weights where the model keeps them. Measuring changes no training. Epochs in between log the last number
-    again, so that a callback that looks for an improvement finds none there. The last of the epochs that `fit` is asked
-    for is always measured; the first is too, unless the run is resumed. Where another callback ends the run early, its
-    last epoch may be one in between.
+    of the weights if the model keeps them. Measuring does not change the training. Epochs in between log the last
+    number again, so that a callback that waits for an improvement finds none there. The last epoch that `fit` is asked
+    for is always measured, and so is the first, unless the run is resumed. If another callback ends the run early, its
+    last epoch may not be measured.
 
     List it before the callbacks that read its numbers:
 
@@ -30,10 +30,10 @@ class EvaluateGenerator(keras.callbacks.Callback):
 
     Args:
         evaluator: a `kg.metrics.Evaluator`.
-        samples: how many images, 2 or more: part of the numbers' protocol.
-        every: epochs from one measurement to the next, 1 or more, counted from the first epoch of all.
-        seed: whole number, names the noise.
-        inputs: {name: values} of what cannot be drawn, such as `samples` images to translate.
+        samples: how many images, 2 or more; part of the measurements' protocol.
+        every: epochs from one measurement to the next, 1 or more; a resumed run keeps counting.
+        seed: whole number that determines the noise.
+        inputs: {name: values} of inputs that cannot be drawn, such as `samples` images to translate.
         output: the name of the output to measure; None for the first.
 
     Attributes:
@@ -77,7 +77,7 @@ class EvaluateGenerator(keras.callbacks.Callback):
         fields = self.model.output_fields
         self._output = next(iter(fields)) if self.output is None else self.output
         if self._output not in fields:
-            raise ConfigurationError(f"Expected an output out of {', '.join(fields)}. Received: {self.output!r}.")
+            raise ConfigurationError(f"Expected output to be one of {', '.join(fields)}. Received: {self.output!r}.")
         self.evaluator.check(fields[self._output].shape)
         self._inputs = sampling.complete_inputs(self.model, self.samples, self.seed, self.inputs)
         self.measurements, self._measured = [], int(ops.convert_to_numpy(self._count)) > 0

@@ -6,10 +6,10 @@ from keras_gans.errors import OutputError
 
 
 def make_writable(folder):
-    """Makes `folder` and a file in it, gone again at once, so that training does not find out after its first epoch.
+    """Creates `folder` and, for a moment, a file in it, so that training does not fail after its first epoch.
 
     Raises:
-        OutputError: the folder cannot be made or written to.
+        OutputError: the folder cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,23 +12,23 @@ KEY = "historical_averaging"
 
 
 class HistoricalAveraging(keras.callbacks.Callback):
-    """Pulls the players' weights towards the mean of all that they have been.
+    """Pulls the players' weights towards the mean of their past values.
 
-    To each player's loss it adds
+    It adds to each player's loss
 
         weight * ||theta - (1/t) sum_{i=1..t} theta_i||^2
 
-    where theta are the player's trainable weights and theta_i what they were after its i-th update; the mean is a
-    constant to the gradient. At the first update there is no history, hence no penalty; at the second the mean is
-    theta itself, hence a penalty of zero: it acts from the third on. The logged losses are without it.
+    where theta are the player's trainable weights and theta_i their values after its i-th update; the gradient
+    treats the mean as a constant. The first update has no history and so no penalty; at the second the mean is theta
+    itself and the penalty zero; it acts from the third on. The logged losses do not include it.
 
-    The mean is kept on the model, updated inside the compiled step and saved with the model. So it survives a resumed
-    run, and a later `fit` with this callback goes on with it; updates made without the callback are not in it.
+    The mean is kept on the model, updated inside the compiled step and saved with the model. So a
+    resumed run, or a later `fit` with this callback, goes on with it; updates without the callback are not in it.
 
-    When training ends, by an exception too, the model trains without the penalty again.
+    When training ends, even by an exception, the penalty is removed.
 
     Args:
-        weight: of the penalty, 0 or more; the paper states none.
+        weight: the penalty's weight, 0 or more; the paper states none.
         players: names of the players to penalise, such as ("generator",); None for all, as in the paper.
 
     Raises:
@@ -59,7 +59,7 @@ class HistoricalAveraging(keras.callbacks.Callback):
                 f"{players}."
             )
         self.players = players
-        # Slots are made here and not when training begins, where another callback may want to load them already.
+        # Slots are created here, not in on_train_begin, where another callback may already load them.
         super().set_model(model)
         with engine.scope_of(model):
             for player in self.players:
@@ -71,14 +71,14 @@ class HistoricalAveraging(keras.callbacks.Callback):
         self.model.make_train_function(force=True)
 
     def release(self):
-        """Called by `fit` however it ends: takes the penalty away."""
+        """Called by `fit` however it ends: removes the penalty."""
         for player in self.players:
             self.model.penalties[player].pop(KEY, None)
             self.model.after_step[player].pop(KEY, None)
         self.model.make_train_function(force=True)
 
     def _history(self, player):
-        """The player's variables, their means, and of how many updates."""
+        """The player's variables, their means, and the number of updates in these."""
         slots, variables = self._model.slots, self._model.player_variables(player)
         count = slots.get(f"{KEY}/{player}/count", (), "int32")
         means = [slots.get(f"{KEY}/{player}/{i}", variable.shape) for i, variable in enumerate(variables)]

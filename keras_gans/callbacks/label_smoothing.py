@@ -12,12 +12,12 @@ class LabelSmoothing(keras.callbacks.Callback):
     With a target a for real images the best discriminator is a p_data / (p_data + p_model). A target above 0 for
     generated images would add p_model to the numerator, and so reward the generator for staying where it is.
 
-    When training ends, also by an exception, the target is 1 again.
+    When training ends, even by an exception, the target is 1 again.
 
     Args:
         target: the wanted probability of "real" for real images, in (0, 1].
         schedule: instead of a fixed target, a function from the epoch, counted from 0, to the target of that epoch; a
-            run that is resumed with `initial_epoch` goes on with the schedule there.
+            run that is resumed with `initial_epoch` continues the schedule from there.
 
     Raises:
         ConfigurationError: a target that is not a number in (0, 1], a schedule that is not a function, or, in `fit`, a
@@ -47,7 +47,7 @@ class LabelSmoothing(keras.callbacks.Callback):
         super().set_model(model)
 
     def on_train_begin(self, logs=None):
-        for epoch in range(self.params["epochs"]):  # all, before time is spent
+        for epoch in range(self.params["epochs"]):  # checks all before time is spent
             self._target(epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -62,7 +62,7 @@ class LabelSmoothing(keras.callbacks.Callback):
 
 
 def _checked(target, when=""):
-    try:  # a schedule may return a 0-d array or tensor; float() also takes what is no number
+    try:  # a schedule may return a 0-d array or tensor; float() also takes strings and booleans
         number = 0.0 if isinstance(target, (str, bytes, bool, np.bool_)) else float(target)
     except (TypeError, ValueError):
         number = 0.0

@@ -1,4 +1,4 @@
-"""Pictures of the training's progress: the same noise, epoch after epoch."""
+"""Grids of images that show the training's progress: the same noise, epoch after epoch."""
 
 import re
 from pathlib import Path
@@ -15,20 +15,21 @@ from keras_gans_core.checks import is_whole
 class SampleGrid(keras.callbacks.Callback):
     """Writes a grid of generated images as `epoch_0001.png`, ... and, if asked, all of them as one animation.
 
-    The images are made of the same noise each time, by the moving averages of the weights where the model keeps them.
-    A conditional model shows one class a column where there is room. What cannot be drawn, such as the image to
-    translate, is taken from the first examples of the data, and stands beside the output. Sampling changes no training.
+    The images are made from the same noise each time, with the moving averages of the weights if the model keeps them.
+    A conditional model shows one class per column if there is room. Inputs that cannot be drawn, such as images to
+    translate, are the first examples of the data, and are shown next to the outputs. Sampling does not change the
+    training.
 
     Args:
-        folder: where the files go; made if need be.
+        folder: for the files; created if needed.
         rows, columns: of the grid, 1 or more; as many columns as rows by default.
-        every: epochs from one picture to the next, 1 or more, counted from the first epoch of all; the last epoch of a
-            run has one in any case.
-        seed: whole number, names the noise.
+        every: epochs from one grid to the next, 1 or more; a resumed run keeps counting. The last epoch of a run always
+            has a grid.
+        seed: whole number that determines the noise.
         timelapse: file name of the animation, a GIF ("timelapse.gif") or an animated PNG ("timelapse.png", in which
-            colours are exact), written to `folder` when training ends; None for none. It is made of all pictures in the
-            folder up to the last epoch that are as large as the last: a resumed run's shows the run from its beginning.
-        milliseconds: how long the animation shows a picture, 1 or more; GIF counts in tens.
+            colours are exact), written to `folder` when training ends; None for none. It shows all grids in the
+            folder up to the last epoch that are as large as the last one; in a resumed run, from its beginning.
+        milliseconds: how long the animation shows a grid, 1 or more; GIF counts in tens.
 
     Raises:
         ConfigurationError: numbers out of range, or an animation that is neither GIF nor PNG.
@@ -86,13 +87,13 @@ class SampleGrid(keras.callbacks.Callback):
         numbered = {}
         for path in self.folder.iterdir():
             name = re.fullmatch(r"epoch_(\d{4,})\.png", path.name)
-            if name and int(name[1]) <= self._last:  # later ones are another run's
+            if name and int(name[1]) <= self._last:  # later ones belong to another run
                 numbered[int(name[1])] = path
         pictures = [_read(path) for _, path in sorted(numbered.items())]
         first, *others = [picture for picture in pictures if picture.size == pictures[-1].size]
-        options = {"duration": self.milliseconds, "loop": 0}  # without end
+        options = {"duration": self.milliseconds, "loop": 0}  # repeats for ever
         if first.mode == "RGBA" and Path(self.timelapse).suffix.lower() == ".gif":
-            options["disposal"] = 2  # a picture is taken away before the next, which would not cover it
+            options["disposal"] = 2  # clears a frame before the next, which would not cover it
         images.save(first, self.folder / self.timelapse, save_all=True, append_images=others, **options)
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard with pictures: Keras's callback, and a grid of generated images beside its curves."""
+"""TensorBoard with images: Keras's callback, which also shows a grid of generated images."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from keras_gans_core.checks import is_whole
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
-    """Keras's `TensorBoard`, which writes the logs, and a grid of samples as the image "samples".
+    """Keras's `TensorBoard`, which writes the logs, plus a grid of samples as the image "samples".
 
     The grid is that of `SampleGrid` with as many columns as rows. List it after callbacks that add to the logs, such as
-    `EvaluateGenerator`: its "val_fid" is then a curve beside those of the validation.
+    `EvaluateGenerator`: its "val_fid" then appears among the validation curves.
 
     It needs the packages tensorboard and tensorflow: pip install "keras-gans[tensorboard]".
 
     Args:
-        log_dir: folder of the event files; `tensorboard --logdir log_dir` shows them. The samples are in `samples` in
-            it, as Keras's own are in `train` and `validation`.
+        log_dir: folder of the event files; `tensorboard --logdir log_dir` shows them. The samples are in its
+            subfolder `samples`, next to Keras's `train` and `validation`.
         rows: rows and columns of the grid, 1 or more.
         every: epochs from one grid to the next, 1 or more.
-        seed: whole number, names the noise.
-        **kwargs: of `keras.callbacks.TensorBoard`.
+        seed: whole number that determines the noise.
+        **kwargs: arguments of `keras.callbacks.TensorBoard`.
 
     Raises:
         ConfigurationError: numbers out of range.

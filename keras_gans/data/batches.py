@@ -10,11 +10,11 @@ from keras_gans.errors import DataError
 
 
 class StackedImages:
-    """Images whose channels are others' first channels: to `Batches` an array, put together when it is indexed.
+    """Images whose channels are other images' first channels: an array to `Batches`, assembled when it is indexed.
 
     Args:
         images: array (M, height, width, 1).
-        chosen: whole numbers (N, channels), which of them is which channel.
+        chosen: whole numbers (N, channels), the index in `images` of each channel.
     """
 
     def __init__(self, images, chosen):
@@ -40,16 +40,16 @@ class Batches(keras.utils.PyDataset):
     Epoch e visits the examples in the order of a permutation drawn from (seed, e), so the batch of a step is known
     without running the steps before it: `AdversarialModel.fit` starts at the model's own step count, and training that
     was interrupted goes on with the batches that it would have seen. The last examples of an epoch that do not fill a
-    batch are left out, others in each epoch.
+    batch are left out, different ones in each epoch.
 
     Args:
         images: array (N, height, width, channels), uint8 or float32 in [-1, 1], or `StackedImages`; may be left out
-            where others are given.
+            if others are given.
         labels: array (N, ...) or None.
-        batch_size: examples a batch, from 1 to N.
+        batch_size: examples per batch, from 1 to N.
         shuffle: whether to permute; without it every epoch has the arrays' order.
-        seed: whole number, names the sequence of permutations.
-        about: what a card says of the data (name, version, split, licence, ...).
+        seed: whole number that determines the permutations.
+        about: facts about the data for a card (name, version, split, licence, ...).
         others: further arrays (N, ...) by name, such as sources= and targets=.
 
     Raises:
@@ -79,7 +79,7 @@ class Batches(keras.utils.PyDataset):
             )
         self.batch_size, self.shuffle, self.seed = int(batch_size), shuffle, int(seed)
         self.about = dict(about or {})
-        self._drawn = None, None  # the epoch whose order was asked for last, and that order
+        self._drawn = None, None  # the epoch that was requested last, and its order
 
     def _check_lengths(self):
         first, count = next(iter(self.arrays)), self.count
@@ -147,24 +147,24 @@ class Batches(keras.utils.PyDataset):
         return self.at(index)
 
     def reseeded(self, seed):
-        """The same examples in the orders that another seed names."""
+        """The same examples in the orders of another seed."""
         other = copy.copy(self)
         other.seed, other._drawn = int(seed), (None, None)
         return other
 
     def following(self, step, count=None, pick=lambda batch: batch):
-        """The same batches for a model that counts its steps: an epoch is `count` batches from that of `step()` on.
+        """The same batches for a model that counts its steps: an epoch is `count` batches, from batch `step()` on.
 
         Args:
             step: function without arguments, the model's step count.
-            count: batches an epoch; None for all.
+            count: batches per epoch; None for all.
             pick: function from a batch to what Keras gets, such as a tuple of inputs and targets for a plain model.
         """
         return _Following(self, step, count or len(self), pick)
 
 
 class _Following(keras.utils.PyDataset):
-    """Batches from wherever the model stands when an epoch begins."""
+    """Batches from the model's step count on, read when an epoch begins."""
 
     def __init__(self, batches, step, count, pick):
         super().__init__()

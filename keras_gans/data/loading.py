@@ -145,8 +145,8 @@ def load(
         images, classes, about = read_tfds("image", source, split, take, download, data_dir, label)
     if isinstance(labels, str) and about["source"] != "TFDS":
         raise ConfigurationError(
-            f"Expected labels=True or False: {source!r} is no TFDS data set, whose features have names. Received: "
-            f"{labels!r}. Leave the name out."
+            f"Expected labels=True or False: {source!r} is not a TFDS data set and has no named features. "
+            f"Received: {labels!r}. Leave the name out."
         )
     images = _shaped(images[:take], image_size, channels)
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None
@@ -218,7 +218,7 @@ def _fitted(picture, image_size, channels):
 
 
 def _plain(picture):
-    """A picture in 8 bits, grey or colour; transparent areas become white.
+    """An image in 8 bits, grey or colour; transparent areas become white.
 
     Raises:
         ValueError: 32-bit numbers, whose range is unknown.
@@ -301,14 +301,15 @@ def _refuse_two_sides(folder, files):
         return
     raise DataError(
         f"Expected images of one kind, or classes in folders of their own. Received: {folder}, whose folders "
-        f"{sides[0]} and {sides[1]} are two sides of a translation. Read pairs by kg.data.load_pairs({str(folder)!r}), "
-        f"domains without pairs by kg.data.load_unpaired({str(folder)!r}), and one side alone by "
+        f"{sides[0]} and {sides[1]} are two sides of a translation. Read pairs with "
+        f"kg.data.load_pairs({str(folder)!r}), domains without pairs with "
+        f"kg.data.load_unpaired({str(folder)!r}), or only one side with "
         f"kg.data.load({str(folder / sides[0])!r})."
     )
 
 
 def read_pictures(paths, image_shape, resize=False):
-    """Image files as an array for a model of one shape.
+    """Reads image files as one array for a model.
 
     Args:
         paths: files.
@@ -361,7 +362,7 @@ def _read_numpy(path, split):
         kind = (
             ""
             if path.suffix.lower() in (".npz", ".npy")
-            else " Give a picture's folder; text is read by kg.data.load_text."
+            else " Give the folder of an image; read text with kg.data.load_text."
         )
         said = "Python objects, which are not read" if "allow_pickle" in str(error) else error
         raise DataError(
@@ -372,7 +373,7 @@ def _read_numpy(path, split):
 
 
 def read_tfds(feature, source, split, take, download, data_dir, label="label"):
-    """The examples' `feature`, "image" or "text", their labels, and the description of a TFDS data set."""
+    """The examples' `feature` ("image" or "text"), their labels, and a description, of a TFDS data set."""
     place = PLACES.get(feature, PLACES["image"])
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     folder = _prepared(root, source)
@@ -447,7 +448,7 @@ def read_tfds(feature, source, split, take, download, data_dir, label="label"):
         "version": str(builder.info.version),
         "source": "TFDS",
         "license": builder.info.redistribution_info.license or LICENSES.get(builder.info.name) or "see its citation",
-        # It says where a copy differs from the original.
+        # The description says where a copy differs from the original.
         "description": " ".join((builder.info.description or "").split("\n\n")[0].split()),
         "citation": " ".join((builder.info.citation or "").split()),
     }

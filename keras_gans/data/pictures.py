@@ -1,4 +1,4 @@
-"""Picture files as the inputs of a model that changes images."""
+"""Image files as the inputs of a model that translates images."""
 
 import warnings
 from pathlib import Path
@@ -11,51 +11,49 @@ from keras_gans.errors import DataError, DatasetNotFoundError
 from keras_gans.fields import Images, LabelMaps
 from keras_gans_core.errors import format_error
 
-KINDS = {1: "grey", 3: "in colour"}  # of pictures, by their channels
+KINDS = {1: "grey", 3: "in colour"}  # of images, by their channels
 
 
 def picture_files(place):
-    """The files to read: the file itself, or the pictures in a folder, sorted by name.
+    """The files to read: the file itself, or the images in a folder, sorted by name.
 
     Args:
-        place: path of a picture or of a folder of pictures. Folders in it are not looked into.
+        place: path of an image or of a folder of images. Subfolders are not searched.
 
     Raises:
-        DatasetNotFoundError: nothing there.
-        DataError: a folder without pictures, or with two of one name, such as a.png and a.jpg.
+        DatasetNotFoundError: nothing was found.
+        DataError: a folder without images, or with two of the same name, such as a.png and a.jpg.
     """
     place = Path(place)
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise DatasetNotFoundError(
-            f"Expected a picture or a folder of pictures. Received: {place}, which is not there."
-        )
+        raise DatasetNotFoundError(f"Expected an image or a folder of images. Received: {place}, which is not there.")
     found = {}
     for path in sorted(place.iterdir()):
         if path.suffix.lower() not in loading.ENDINGS or path.name.startswith(".") or not path.is_file():
             continue
         if path.stem in found:
             raise DataError(
-                f"Expected one picture of each name in {place}. Received: {found[path.stem].name} and {path.name}. "
+                f"Expected one image of each name in {place}. Received: {found[path.stem].name} and {path.name}. "
                 "Rename one of them."
             )
         found[path.stem] = path
     if not found:
-        raise DataError(f"Expected pictures ({', '.join(loading.ENDINGS)}) in {place}. Received: none.")
+        raise DataError(f"Expected images ({', '.join(loading.ENDINGS)}) in {place}. Received: none.")
     return list(found.values())
 
 
 def read_input(path, field, resize=False):
-    """A picture as one value of a field: uint8 (height, width, channels), or (height, width) of a label map.
+    """An image file as one value of a field: uint8 (height, width, channels), or (height, width) for a label map.
 
     Args:
-        path: file of a picture; of a label map a grey or palette image, whose values are class numbers.
+        path: file of an image; for a label map a grey or palette image whose values are class numbers.
         field: `Images` or `LabelMaps`.
-        resize: whether to crop another size to the middle and resize it, label maps without interpolation.
+        resize: whether to center-crop and resize images of other sizes, label maps without interpolation.
 
     Raises:
-        DataError: no picture, or one of another size or other channels; the message names the file.
+        DataError: a file that is not an image, or an image of another size or other channels; the message names it.
     """
     is_map = isinstance(field, LabelMaps)
     if not is_map and not isinstance(field, Images):
@@ -66,9 +64,9 @@ def read_input(path, field, resize=False):
     if (picture.height, picture.width) != size:
         if not resize:
             raise DataError(
-                f"Expected a picture of {_written(height)}x{_written(width)} pixels (height x width), the size that "
+                f"Expected an image of {_written(height)}x{_written(width)} pixels (height x width), the size that "
                 f"the model takes. Received: {path}, {picture.height}x{picture.width}. Pass --resize (resize=True) to "
-                "crop it to the middle and resize it."
+                "center-crop and resize it."
             )
         method = Image.Resampling.NEAREST if is_map else Image.Resampling.LANCZOS
         picture = ImageOps.fit(picture, size[::-1], method)
@@ -78,8 +76,8 @@ def read_input(path, field, resize=False):
     channels = 1 if picture.mode == "L" else 3
     if channels != field.shape[2]:
         raise DataError(
-            f"Expected a picture {KINDS.get(field.shape[2], f'of {field.shape[2]} channels')}, as the model takes. "
-            f"Received: {path}, which is {KINDS[channels]}. Convert it."
+            f"Expected an image that is {KINDS.get(field.shape[2], f'of {field.shape[2]} channels')}, as the model "
+            f"takes. Received: {path}, which is {KINDS[channels]}. Convert it."
         )
     return values.reshape(*size, channels)
 
@@ -89,23 +87,23 @@ def _written(side):
 
 
 def _opened(path, is_map):
-    """The picture in 8 bits, grey or colour; of a label map the numbers that its file holds."""
+    """The image in 8 bits, grey or colour; for a label map, the numbers in its file."""
     Image.init()  # registers the readers that FORMATS names
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
+            warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=loading.FORMATS) as opened:
                 picture = ImageOps.exif_transpose(opened)
                 if not is_map:
                     return loading._plain(picture)
                 mode, numbers = picture.mode, np.asarray(picture)
-    except Exception as error:  # each of Pillow's readers has its own for a damaged file
+    except Exception as error:  # each of Pillow's readers has its own errors for damaged files
         raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
     if mode not in ("1", "L", "P"):
         raise DataError(
             f"Expected a label map: a grey or palette image of 8 bits with class numbers as values. Received: {path}, "
-            f"of Pillow's mode {mode}. Map its colours to numbers."
+            f"of Pillow's mode {mode}. Convert its colours to class numbers."
         )
     return Image.fromarray(numbers.astype("uint8"))
 

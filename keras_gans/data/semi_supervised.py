@@ -9,22 +9,22 @@ UNLABELLED = -1
 
 
 class SemiSupervisedBatches(Batches):
-    """Batches of all images beside batches of the labelled ones, equally large.
+    """Batches of all images together with equally large batches of the labelled ones.
 
     A batch is a dict:
 
-    - "images": the images of `Batches`, labelled and unlabelled ones, each once an epoch;
+    - "images": the images of `Batches`, labelled and unlabelled ones, each once per epoch;
     - "matched_images": as many, in a second order drawn independently;
-    - "labelled_images" and "labels": as many labelled images. There are few of them, so they come again and again, each
-      as often as the others: permutation after permutation, drawn from the seed, across the ends of epochs.
+    - "labelled_images" and "labels": as many labelled images. There are few of them, so they repeat, each as often as
+      the others: one permutation after another, drawn from the seed, across the ends of epochs.
 
     Args:
         images: array (N, height, width, channels), uint8 or float32 in [-1, 1].
-        labels: whole numbers (N,), the class from 0 on, or -1 where it is not known.
+        labels: whole numbers (N,): the class, counted from 0, or -1 if it is not known.
         batch_size, shuffle, seed, about: see `Batches`.
 
     Raises:
-        DataError: labels that are no classes, none that is known, or what `Batches` refuses.
+        DataError: labels that are not classes, no known label, or what `Batches` refuses.
 
     Example:
 
@@ -39,17 +39,17 @@ class SemiSupervisedBatches(Batches):
         labels = np.asarray(labels)
         if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < UNLABELLED:
             raise DataError(
-                "Expected one whole number for each image: its class, from 0 on, or -1 where it is not known. "
+                "Expected one whole number for each image: its class, counted from 0, or -1 if it is not known. "
                 f"Received: {labels.dtype} {labels.shape}, from {labels.min()} to {labels.max()}."
             )
-        self._drawn_to_match = None, None  # the epoch whose second order was asked for last, and that order
+        self._drawn_to_match = None, None  # the epoch whose second order was requested last, and that order
         self.known = np.flatnonzero(labels != UNLABELLED)
         if len(self.known) == 0:
             raise DataError("Expected at least one labelled image. Received: none.")
 
     @property
     def given_labels(self):
-        """Those that are known."""
+        """The known labels."""
         return self.labels[self.known]
 
     def _permutation(self, count, *words):
@@ -66,7 +66,7 @@ class SemiSupervisedBatches(Batches):
         """The batch of a training step, counted from 0."""
         images = super().at(step)["images"]
         epoch, index = divmod(step, len(self))
-        # The last words of the seeds, 1 and 2, keep these streams apart from that of `order`, which has none.
+        # The last numbers in the seeds, 1 and 2, keep these streams apart from that of `order`, which has none.
         if self._drawn_to_match[0] != epoch:
             self._drawn_to_match = epoch, self._permutation(len(self.images), epoch, 1)
         matched = self._drawn_to_match[1][index * self.batch_size : (index + 1) * self.batch_size]
@@ -83,19 +83,19 @@ class SemiSupervisedBatches(Batches):
 
 
 def semi_supervised(dataset, labels_per_class=10, seed=0):
-    """The same images with the labels of all but a few hidden: as many of each class, drawn by `seed`.
+    """The same images with only a few of the labels: equally many of each class, drawn by `seed`.
 
     Args:
         dataset: labelled `Batches`, such as `kg.data.load` returns.
         labels_per_class: images of each class that keep their label, 1 or more.
-        seed: whole number, 0 or more: which images these are.
+        seed: whole number, 0 or more; determines which images these are.
 
     Returns:
-        `SemiSupervisedBatches` of the dataset's batch size, order and facts.
+        `SemiSupervisedBatches` with the dataset's batch size, order and facts.
 
     Raises:
-        ConfigurationError: labels_per_class below 1, or a seed that is no whole number of 0 or more.
-        DataError: a dataset without labels, or fewer images of a class than it shall keep.
+        ConfigurationError: labels_per_class below 1, or a seed that is not a whole number of 0 or more.
+        DataError: a dataset without labels, or fewer images of a class than labels_per_class.
 
     Example:
 

@@ -25,32 +25,31 @@ def load_text(
     download=False,
     data_dir=None,
 ):
-    """Lines of text, whole in memory, as shuffled batches of character ids for `WGANGPText.fit`.
+    """Loads lines of text into memory, as shuffled batches of character ids for `WGANGPText.fit`.
 
-    A line is cut after `length` characters, or padded to them; white space around it is dropped, and so are empty
-    lines.
+    Lines are cut or padded to `length` characters. White space around them is dropped, and so are empty lines.
 
     Args:
         source: one of
             - a list of lines;
-            - the path of a text file in UTF-8, a line each;
-            - the name of a TFDS data set with a feature "text", a line each, such as "name" or "name:1.0.0". A file of
-              that name in the current directory comes first.
-        split: of a TFDS data set, such as "train" or "train[:10%]". The other sources have "train" alone.
-        length: characters a line, 1 or more.
-        alphabet: the characters, the first of which pads; None for those of the lines after a backtick.
-        unknown: the character of `alphabet` that takes the place of those outside it; None refuses them.
+            - the path of a text file in UTF-8, one example per line;
+            - the name of a TFDS data set with a feature "text", one line per example, such as "name" or "name:1.0.0". A
+              file of that name in the current directory comes first.
+        split: of a TFDS data set, such as "train" or "train[:10%]". The other sources have only "train".
+        length: characters per line, 1 or more.
+        alphabet: the characters, starting with the padding; None for a backtick and then those of the lines.
+        unknown: the character of `alphabet` that replaces those outside it; None refuses them.
         batch_size, shuffle, seed: see `Batches`.
-        take: at most so many lines, the first ones; None for all.
+        take: the maximum number of lines; the first ones are taken. None for all.
         download, data_dir: see `load`.
 
     Returns:
-        `Batches` of tokens, ids uint8 (N, length); `about["alphabet"]` is what `decode_text` and the model need.
+        `Batches` of tokens, uint8 ids (N, length); `about["alphabet"]` is what `decode_text` and the model need.
 
     Raises:
-        DatasetNotFoundError: nothing there.
-        DataError: no lines, a file that is no text, or characters outside the alphabet.
-        ConfigurationError: arguments out of range, or an alphabet that cannot be; see `check_alphabet`.
+        DatasetNotFoundError: nothing was found.
+        DataError: no lines, a file that is not text, or characters outside the alphabet.
+        ConfigurationError: arguments out of range, or an invalid alphabet; see `check_alphabet`.
 
     Example:
 
@@ -77,7 +76,7 @@ def load_text(
 
 
 def _read(source, split, take, download, data_dir):
-    """The lines of a source, and what is known of it."""
+    """The lines of a source, and facts about it."""
     if isinstance(source, (list, tuple)):
         if not all(isinstance(line, str) for line in source):
             raise DataError("Expected lines as strings. Received: a list with something else in it.")
@@ -96,8 +95,8 @@ def _read(source, split, take, download, data_dir):
         about = {"name": path.name, "source": "file"}
     elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
         raise DatasetNotFoundError(
-            f"Expected a text file or the name of a data set. Received: {str(source)!r}, which is no file. Looked in: "
-            f"{path.absolute().parent}."
+            f"Expected a text file or the name of a data set. Received: {str(source)!r}, which is not a file. "
+            f"Looked in: {path.absolute().parent}."
         )
     else:
         texts, _, about = read_tfds("text", source, split, take, download, data_dir)

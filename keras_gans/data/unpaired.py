@@ -1,4 +1,4 @@
-"""Two domains of images without pairs: batches of both, and the second made of images that the first does not have."""
+"""Domains of images without pairs: batches of them, and two domains made from one data set."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from keras_gans.errors import ConfigurationError, DataError
 
 
 class UnpairedBatches(Batches):
-    """Batches of several domains that have nothing to do with each other, such as CycleGAN's and CoGAN's two.
+    """Batches of several domains without pairs, such as the two of CycleGAN or CoGAN.
 
-    Each domain is visited in an order of its own, drawn from (seed, epoch), so that the images that meet in a batch
-    change from epoch to epoch. An epoch has as many examples as the largest domain. Images of a smaller one come
-    again, the first ones once more than the last where the sizes are no multiples.
+    Each domain has an order of its own, drawn from (seed, epoch), so that different images meet in a batch in each
+    epoch. An epoch has as many examples as the largest domain. Images of a smaller one repeat; if its size does not
+    divide the largest, its first images come once more often than its last.
 
     Args:
         batch_size, shuffle, seed, about: see `Batches`.
@@ -36,10 +36,10 @@ class UnpairedBatches(Batches):
         """Any lengths fit."""
 
     def orders(self, epoch):
-        """The order of each domain in `epoch`, an int64 array (N,) of row numbers each."""
+        """The order of each domain in `epoch`: for each an int64 array (N,) of row numbers."""
         orders = [self.order(epoch)]
         for i in range(1, len(self.arrays)):
-            # The last word of the seed keeps these streams apart from that of `order`, which has none.
+            # The last number in the seed keeps these streams apart from that of `order`, which has none.
             generator = np.random.Generator(np.random.PCG64([self.seed, epoch, i]))
             orders.append(generator.permutation(self.count) if self.shuffle else orders[0])
         return [order % len(array) for order, array in zip(orders, self.arrays.values())]
@@ -54,7 +54,7 @@ class UnpairedBatches(Batches):
 
 
 def edges(images):
-    """The outlines of images: their dilation by a square of 3x3 pixels, less the images.
+    """The outlines of images: their dilation by a square of 3x3 pixels, minus the images.
 
     Args:
         images: uint8 (N, height, width, channels); beyond their borders they are black.
@@ -63,7 +63,7 @@ def edges(images):
         uint8 of the same shape.
 
     Raises:
-        DataError: anything else than uint8 images.
+        DataError: anything other than uint8 images.
 
     Example:
 
@@ -91,7 +91,7 @@ def negatives(images):
         uint8 of the same shape.
 
     Raises:
-        DataError: anything else than uint8 images.
+        DataError: anything other than uint8 images.
 
     Example:
 
@@ -107,12 +107,12 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, se
     The images are shuffled once; the first half is the first domain, and the other half, changed, the second.
 
     Args:
-        source: of uint8 images; see `kg.data.load`.
-        change: `edges`, `negatives`, or any function from uint8 images (N, height, width, channels) to as many of the
-            same shape.
+        source: a source of uint8 images; see `kg.data.load`.
+        change: `edges`, `negatives`, or any function from uint8 images (N, height, width, channels) to uint8 images of
+            the same shape.
         batch_size, shuffle: see `UnpairedBatches`.
-        seed: whole number, 0 or more; names the halves and the order of the batches.
-        options: further ones of `kg.data.load` but labels, such as `split`, `take`, `image_size` and `download`.
+        seed: whole number, 0 or more; determines the halves and the order of the batches.
+        options: options of `kg.data.load` except labels, such as `split`, `take`, `image_size` and `download`.
 
     Returns:
         `UnpairedBatches`.
@@ -120,8 +120,8 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, se
     Raises:
         DatasetNotFoundError: the data set is not there.
         DataError: fewer than two images, or ones that are not uint8; see also `kg.data.load`.
-        ConfigurationError: a change that is no function or returns anything else than such images, or options out of
-            range.
+        ConfigurationError: a change that is not a function or returns anything other than such images, or options
+            out of range.
 
     Example:
 
@@ -153,7 +153,7 @@ def _checked(images):
     images = np.asarray(images)
     if images.ndim != 4 or images.dtype != "uint8":
         raise DataError(
-            f"Expected uint8 images (N, height, width, channels). Received: {images.dtype} {images.shape}. Floats in "
-            "[-1, 1] become so by np.round((x + 1) * 127.5)."
+            f"Expected uint8 images (N, height, width, channels). Received: {images.dtype} {images.shape}. Convert "
+            "floats in [-1, 1] by np.round((x + 1) * 127.5)."
         )
     return images

@@ -7,17 +7,16 @@ class Field:
     A field has a user's side (uint8 images, class numbers, strings of text) and a network's side (floats, one-hot
     rows). `check` and `encode` go from the first to the second, `decode` comes back.
 
-    A field that can be drawn says in `num_normals` how many standard normal numbers one example is drawn from, and
-    `from_normals` makes values of them. `is_noise` marks values that nobody chooses by hand: they are what a seed
-    stands for.
+    If a field can be drawn, `num_normals` is how many standard normal numbers one example is drawn from, and
+    `from_normals` turns them into values. `is_noise` marks values that nobody chooses by hand: they come from a seed.
     """
 
     shape = ()  # of one example on the user's side; None stands for any size
-    dtype = "float32"  # of a user's values, as an export takes them and gives them
+    dtype = "float32"  # of a user's values, as an export takes and returns them
     num_normals = None  # for one example; None: values must be given
     is_noise = False
-    tolerance = 0  # how far rounding may move a value, as a grey level; 0 where it makes another value altogether
-    grid_columns = 8  # of a picture that shows them all well
+    tolerance = 0  # how far rounding may move a value, such as a grey level; 0 if it may not change at all
+    grid_columns = 8  # of a picture that shows the values well
 
     def __str__(self):
         """What the values are, for errors."""
@@ -32,14 +31,14 @@ class Field:
         raise NotImplementedError
 
     def check_source(self, about):
-        """Refuses values that were made for another field, by what `Batches.about` says of them; most fields take any.
+        """Refuses values that were made for another field, according to `Batches.about`; most fields take any.
 
         Raises:
-            DataError: values that would pass `check` and mean something else, such as ids by another alphabet.
+            DataError: values that would pass `check` and mean something else, such as ids of another alphabet.
         """
 
     def asked(self, values):
-        """`check` for `generate`, where one value without the batch axis stands for every example: (1, *shape)."""
+        """`check` for `generate`, which also takes one value without the batch axis for all examples: (1, *shape)."""
         return self.check(values)
 
     def encode(self, values):
@@ -47,7 +46,7 @@ class Field:
         raise NotImplementedError
 
     def decode(self, encoded):
-        """What a network made, as users get it."""
+        """A network's output, as users get it."""
         raise NotImplementedError
 
     def from_normals(self, normals):
@@ -58,12 +57,12 @@ class Field:
         raise NotImplementedError
 
     def in_grid(self, n, columns):
-        """n values to show in a grid of so many columns; None where any will do."""
+        """n values to show in a grid of `columns` columns; None if any will do."""
         return None
 
     def picture(self, values, columns=None):
-        """One uint8 picture (height, width, channels) of values (N, *shape), so many in a row.
+        """One uint8 picture (height, width, channels) of values (N, *shape), `columns` in a row.
 
-        None where there is nothing to see, as of labels.
+        None if there is nothing to see, as for labels.
         """
         return None

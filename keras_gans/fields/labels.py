@@ -30,7 +30,7 @@ class LabelSpace(Field):
         return self.num_uniforms
 
     def from_normals(self, normals):
-        """Labels (N, *shape) drawn by standard normal numbers, an array (N, num_uniforms); see `draw`."""
+        """Labels (N, *shape) drawn from standard normal numbers, an array (N, num_uniforms); see `draw`."""
         return self.draw(ops.convert_to_numpy(uniform_of(normals)))
 
     def check(self, labels):
@@ -64,7 +64,7 @@ class LabelSpace(Field):
         return values
 
     def asked(self, labels):
-        """`check`, where a label without an axis of labels is one for all: (1, *shape)."""
+        """`check`, which also takes one label without the batch axis for all examples: (1, *shape)."""
         given = self._array(labels)
         if given.ndim == 0 or given.ndim == 1 and self.shape not in ((), (1,)):
             given = given[None]
@@ -79,7 +79,7 @@ class LabelSpace(Field):
             ) from error
 
     def in_grid(self, n, columns):
-        """Labels (n, *shape) for a grid of so many columns; None where any will do."""
+        """Labels (n, *shape) for a grid of `columns` columns; None if any will do."""
         return None
 
     @classmethod
@@ -95,15 +95,15 @@ class LabelSpace(Field):
 
 @register
 class Classes(LabelSpace):
-    """One class of several; or, of several features, one class each.
+    """One of several classes; or, for several features, one class each.
 
     Args:
-        counts: how many classes there are, for each feature. With one count labels are whole numbers (N,), with more
-            (N, len(counts)), each column from 0 to its count less one. They are encoded as one-hot vectors side by
+        counts: the number of classes of each feature. With one count labels are whole numbers (N,), with more
+            (N, len(counts)), each column from 0 to its count minus one. They are encoded as one-hot vectors side by
             side.
 
     Raises:
-        ConfigurationError: a count that is no whole number of 1 or more, or no count.
+        ConfigurationError: a count that is not a whole number of 1 or more, or no count.
 
     Example:
 
@@ -135,18 +135,18 @@ class Classes(LabelSpace):
         return [labels[:, i] for i in range(len(self.counts))]
 
     def encode(self, labels):
-        """float32 (N, size) of labels."""
+        """The labels as float32 (N, size)."""
         hot = [ops.one_hot(column, count) for column, count in zip(self._columns(labels), self.counts)]
         return ops.cast(ops.concatenate(hot, axis=1), "float32")
 
     def draw(self, uniform):
-        """Labels, each class equally often, of numbers from U[0, 1], an array (N, num_uniforms)."""
+        """Labels drawn with numbers from U[0, 1], an array (N, num_uniforms); each class is equally likely."""
         labels = np.minimum((np.asarray(uniform) * self.counts).astype("int64"), np.array(self.counts) - 1)
         return labels[:, 0] if self.shape == () else labels
 
     def others(self, encoded, uniform):
-        """Encoded labels that differ from `encoded`, but where there is one label alone, drawn by numbers from U[0, 1],
-        (N, num_uniforms); of one feature, each other label is as likely."""
+        """Encoded labels that differ from `encoded`, unless there is only one label, drawn with numbers from U[0, 1],
+        (N, num_uniforms). With one feature, all other labels are equally likely."""
         ends = np.cumsum([0, *self.counts])
         columns = [ops.argmax(encoded[:, a:b], axis=-1) for a, b in zip(ends[:-1], ends[1:])]
         if len(columns) == 1:
@@ -161,7 +161,7 @@ class Classes(LabelSpace):
         return self.encode(ops.stack(shifted, axis=1))
 
     def in_grid(self, n, columns):
-        """Labels for a grid: each column shows one class where all find room, otherwise one follows the other."""
+        """Labels for a grid: each column shows one class if there is room for all; otherwise they follow each other."""
         if self.shape != ():
             return None
         return np.arange(n) % max(columns, self.counts[0]) % self.counts[0]
@@ -190,7 +190,7 @@ class Classes(LabelSpace):
         return total
 
     def predict(self, logits):
-        """The labels that logits (N, size), an array, speak for."""
+        """The most likely labels according to logits (N, size), an array."""
         ends = np.cumsum(self.counts)
         labels = np.stack([np.argmax(part, axis=1) for part in np.split(logits, ends[:-1], axis=1)], axis=1)
         return labels[:, 0] if self.shape == () else labels
@@ -205,18 +205,19 @@ class Classes(LabelSpace):
 
 @register
 class Attributes(LabelSpace):
-    """Several attributes, each there or not: labels (N, count) of 0 and 1, or of truth values.
+    """Several yes/no attributes: labels (N, count) of 0 and 1, or of booleans.
 
-    Attributes of real data go together: there are no sunglasses without glasses. So labels are drawn from the
-    combinations `rows` that data have, as often as there. Others may be asked for all the same.
+    Attributes of real data depend on each other: there are no sunglasses without glasses. So labels are drawn from
+    `rows`, the combinations in the data, as often as they occur there. A user can still ask for other combinations.
 
     Args:
         count: how many attributes.
-        rows: combinations to draw from, (K, count) of 0 and 1; None: all, each as likely.
-        weights: how often each is drawn beside the others, K numbers above 0; None: all alike.
+        rows: combinations to draw from, (K, count) of 0 and 1; None: all, equally likely.
+        weights: how often each row is drawn relative to the others, K numbers above 0; None: equally often.
 
     Raises:
-        ConfigurationError: no whole number of 1 or more, rows that are no labels, or not one weight for each.
+        ConfigurationError: a count that is not a whole number of 1 or more, rows that are not labels, or not one weight
+            for each.
 
     Example:
 
@@ -251,18 +252,18 @@ class Attributes(LabelSpace):
         return f"0 or 1 in {self.count} columns"
 
     def encode(self, labels):
-        """float32 (N, count) of labels: 1 where the attribute is there."""
+        """The labels as float32 (N, count): 1 if the attribute is there."""
         return ops.reshape(ops.cast(labels, "float32"), (-1, self.count))
 
     def others(self, encoded, uniform):
-        """Encoded labels that differ from `encoded`, drawn by numbers from U[0, 1], (N, count)."""
+        """Encoded labels that differ from `encoded`, drawn with numbers from U[0, 1], (N, count)."""
         drawn = ops.cast(uniform >= 0.5, "float32")
         same = ops.all(ops.equal(drawn, encoded), axis=1, keepdims=True)
         return ops.where(same, 1.0 - encoded, drawn)
 
     def draw(self, uniform):
-        """Labels of numbers from U[0, 1], an array (N, count): of the first numbers, rows as often as their weights
-        say; without rows, each attribute for one image in two."""
+        """Labels drawn with numbers from U[0, 1], an array (N, count): the first column chooses among the rows by their
+        weights; without rows, each attribute is there for one image in two."""
         uniform = np.asarray(uniform)
         if self.rows is None:
             return (uniform >= 0.5).astype("int64")
@@ -270,11 +271,11 @@ class Attributes(LabelSpace):
         return self.rows[np.minimum(np.searchsorted(ends, uniform[:, 0], side="right"), len(ends) - 1)]
 
     def in_grid(self, n, columns):
-        """Labels for a grid: the first column shows no attribute, each that follows one; without room for all, one
-        follows the other. Of `rows`, those that come nearest, of several the most frequent."""
+        """Labels for a grid: the first column shows no attribute, each other column one; without room for all, they
+        follow each other. With `rows`, each label is the nearest row, of several the most frequent."""
         kinds = np.vstack([np.zeros((1, self.count), "int64"), np.eye(self.count, dtype="int64")])
         if self.rows is not None:
-            # An attribute that is asked for counts for more than all that are not.
+            # A mismatch in the attribute that is asked for counts more than all others together.
             missed = ((1 + self.count * kinds[:, None]) * (kinds[:, None] != self.rows)).sum(-1)
             kinds = self.rows[[np.lexsort((-np.asarray(self.weights), row))[0] for row in missed]]
         return kinds[np.arange(n) % max(columns, len(kinds)) % len(kinds)]
@@ -285,7 +286,7 @@ class Attributes(LabelSpace):
         return ops.mean(ops.sum(ops.softplus(logits) - encoded * logits, axis=-1))
 
     def predict(self, logits):
-        """The labels that logits (N, count), an array, speak for."""
+        """The most likely labels according to logits (N, count), an array."""
         return (np.asarray(logits) > 0).astype("int64")
 
     def get_config(self):
@@ -300,11 +301,11 @@ class Values(LabelSpace):
 
     Args:
         count: how many numbers a label has.
-        low, high: the smallest and the largest.
+        low, high: the smallest and the largest number.
 
     Raises:
-        ConfigurationError: no whole number of 1 or more, low that is not below high, or so near that float32 does not
-            tell the numbers between.
+        ConfigurationError: a count that is not a whole number of 1 or more, low that is not below high, or so
+            close to it that float32 cannot tell the numbers in between apart.
 
     Example:
 
@@ -324,9 +325,9 @@ class Values(LabelSpace):
             )
         if high - low < 1e-4 * max(abs(low), abs(high)) or max(abs(low), abs(high)) > 1e38:
             raise ConfigurationError(
-                "Expected labels that float32 tells from each other: low and high apart by a ten thousandth of "
-                f"themselves, up to 1e38. Received: low={low!r}, high={high!r}. Subtract an offset from the labels, or "
-                "scale them."
+                "Expected labels that float32 can tell apart: low and high that differ by a ten thousandth of "
+                f"themselves or more, up to 1e38. Received: low={low!r}, high={high!r}. Subtract an offset from the "
+                "labels, or scale them."
             )
         self.count = self.size = self.num_uniforms = int(count)
         self.low, self.high, self.shape = float(low), float(high), (self.count,)
@@ -335,18 +336,18 @@ class Values(LabelSpace):
         return f"numbers from {self.low:g} to {self.high:g} in {self.count} column{'s' * (self.count > 1)}"
 
     def encode(self, labels):
-        """float32 (N, count) of labels: -1 at `low`, 1 at `high`."""
+        """The labels as float32 (N, count): -1 at `low`, 1 at `high`."""
         labels = ops.reshape(ops.cast(labels, "float32"), (-1, self.count))
         return (labels - self.low) * (2.0 / (self.high - self.low)) - 1.0
 
     def others(self, encoded, uniform):
-        """Encoded labels at a distance of 1/2 to 1 from `encoded` in each number, around the ends of [-1, 1], drawn by
-        numbers from U[0, 1], (N, count)."""
+        """Encoded labels at a distance of 1/2 to 1 from `encoded` in each number, wrapped around the ends of [-1, 1],
+        drawn with numbers from U[0, 1], (N, count)."""
         moved = encoded + 0.5 + uniform
         return ops.where(moved > 1.0, moved - 2.0, moved)
 
     def draw(self, uniform):
-        """Labels, evenly from `low` to `high`, of numbers from U[0, 1], an array (N, count)."""
+        """Labels drawn with numbers from U[0, 1], an array (N, count), evenly from `low` to `high`."""
         return self.low + (self.high - self.low) * np.asarray(uniform, "float64")
 
     def loss(self, logits, encoded):
@@ -354,7 +355,7 @@ class Values(LabelSpace):
         return ops.mean(ops.sum(ops.square(ops.convert_to_tensor(logits) - ops.convert_to_tensor(encoded)), axis=-1))
 
     def predict(self, logits):
-        """The labels that predictions (N, count), an array, speak for."""
+        """Predictions (N, count), an array, as labels."""
         values = self.low + (self.high - self.low) * (np.asarray(logits, "float64") + 1.0) / 2.0
         return np.clip(values, self.low, self.high)
 
@@ -362,15 +363,15 @@ class Values(LabelSpace):
         return {"count": self.count, "low": self.low, "high": self.high}
 
 
-COMBINATIONS = 1000  # that attributes of a data set are drawn from at most: a model's file keeps them
-TEN_CLASSES = Classes(10)  # what most data sets of few classes have
+COMBINATIONS = 1000  # the most that attributes of a data set are drawn from: a model's file keeps them
+TEN_CLASSES = Classes(10)  # as in most data sets with few classes
 
 
 def check_label_space(label_space):
-    """The label space.
+    """Returns a label space unchanged.
 
     Raises:
-        ConfigurationError: anything else, such as a number of classes.
+        ConfigurationError: not a label space, such as a number of classes.
     """
     if not isinstance(label_space, LabelSpace):
         raise ConfigurationError(
@@ -384,14 +385,14 @@ def label_space_of(labels):
     """The smallest label space that holds the labels of a data set.
 
     Args:
-        labels: array of whole numbers, of truth values or of floats, (N,) or (N, columns).
+        labels: array of whole numbers, booleans or floats, (N,) or (N, columns).
 
     Returns:
-        `Classes` of whole numbers, with two classes or more in each column; `Attributes` of truth values, drawn as
-        often as each combination is there, of the thousand most frequent; `Values` of floats.
+        `Classes` for whole numbers, with two classes or more in each column; `Attributes` for booleans, drawn from the
+        thousand most frequent combinations as often as they occur; `Values` for floats.
 
     Raises:
-        DataError: no labels, negative whole numbers, floats that are not finite or all alike, or anything else.
+        DataError: no labels, negative whole numbers, floats that are not finite or all equal, or anything else.
         ConfigurationError: floats that `Values` refuses.
 
     Example:
@@ -407,7 +408,7 @@ def label_space_of(labels):
     labels = np.asarray(labels)
     if labels.ndim > 2 or labels.dtype.kind not in "biuf":
         raise DataError(
-            "Expected labels (N,) or (N, columns) of whole numbers, truth values or floats. Received: "
+            "Expected labels (N,) or (N, columns) of whole numbers, booleans or floats. Received: "
             f"{labels.dtype} {labels.shape}. Number the classes from 0."
         )
     columns = labels.reshape(len(labels), -1)
@@ -418,7 +419,7 @@ def label_space_of(labels):
     if labels.dtype.kind == "f":
         if not np.isfinite(columns).all() or columns.min() == columns.max():
             raise DataError(
-                f"Expected finite floats as labels, of which some differ. Received: {columns.min()} to {columns.max()}."
+                f"Expected finite floats as labels, not all equal. Received: {columns.min()} to {columns.max()}."
             )
         return Values(columns.shape[1], low=float(columns.min()), high=float(columns.max()))
     if columns.min() < 0:
@@ -427,7 +428,7 @@ def label_space_of(labels):
 
 
 def _whole(uniform, count):
-    """Whole numbers from 0 to count - 1 of numbers from U[0, 1], both ends included."""
+    """Turns numbers from U[0, 1], both ends included, into whole numbers from 0 to count - 1."""
     return ops.minimum(ops.cast(uniform * count, "int32"), max(0, count - 1))
 
 

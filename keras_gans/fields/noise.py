@@ -13,7 +13,7 @@ def normal(noise):
 
 
 def uniform_of(noise):
-    """Numbers from U[0, 1] of standard normal ones: their distribution function, (1 + erf(n / sqrt(2))) / 2.
+    """Turns standard normal numbers into ones from U[0, 1], by their distribution function, (1 + erf(n / sqrt(2))) / 2.
 
     >>> ops.convert_to_numpy(uniform_of(np.array([-9.0, 0.0, 9.0], "float32"))).tolist()
     [0.0, 0.5, 1.0]
@@ -22,12 +22,12 @@ def uniform_of(noise):
 
 
 def symmetric_uniform(noise):
-    """Numbers from U[-1, 1] of standard normal ones.
+    """Turns standard normal numbers into ones from U[-1, 1].
 
     >>> ops.convert_to_numpy(symmetric_uniform(np.array([-9.0, 0.0, 9.0], "float32"))).tolist()
     [-1.0, 0.0, 1.0]
     """
-    return ops.erf(noise * 0.5**0.5)  # a product, since TensorFlow divides by reciprocals in graphs alone
+    return ops.erf(noise * 0.5**0.5)  # a product: TensorFlow divides by reciprocals in graphs, but not elsewhere
 
 
 class Noise(Field):
@@ -37,7 +37,7 @@ class Noise(Field):
     network's value is `distribution(noise)`, its latents.
 
     Args:
-        size: numbers an example, 1 or more.
+        size: numbers per example, 1 or more.
         distribution: function from standard normal noise (N, size) to latents (N, size): `normal`, `uniform_of`,
             `symmetric_uniform`, or a variant's own.
 
@@ -79,7 +79,7 @@ class Noise(Field):
 
 
 class Seeds(Field):
-    """A whole number an example, from which dropout derives its mask: the same number, the same mask in any batch.
+    """One whole number per example, from which dropout derives its mask: the same mask for a number in any batch.
 
     A drawn seed has 31 bits, each the sign of a normal number: unlike the numbers' last digits, signs do not depend on
     a backend's rounding.
@@ -150,5 +150,5 @@ def check_indices(values, count):
         indices = indices[:, 0]
     whole = indices.ndim == 1 and indices.dtype.kind in "iu" and len(indices) > 0
     if not whole or indices.min() < 0 or indices.max() >= count:
-        raise DataError(f"Expected indices from 0 to {count - 1}, one an example. Received: {indices!r}.")
+        raise DataError(f"Expected indices from 0 to {count - 1}, one per example. Received: {indices!r}.")
     return indices

@@ -1,16 +1,16 @@
-"""The fields of models that turn noise, and labels where there are any, into images."""
+"""The fields of models that turn noise, and labels if there are any, into images."""
 
 from keras_gans.fields.images import Images
 from keras_gans.fields.noise import Noise, normal
 
 
 def noise_to_images(generator, distribution=normal, label_space=None):
-    """The three dictionaries of fields of a model whose generator makes images of latents, or of [latents, labels].
+    """The three dictionaries of fields of a model whose generator makes images from latents, or from [latents, labels].
 
     Args:
         generator: Keras model, (N, latent_dim) or [(N, latent_dim), (N, label size)] to (N, height, width, channels).
-        distribution: from standard normal noise to latents; see `Noise`.
-        label_space: of a conditional model, what the labels are.
+        distribution: function from standard normal noise to latents; see `Noise`.
+        label_space: for a conditional model, what its labels are.
 
     Returns:
         {"batch_fields": ..., "input_fields": ..., "output_fields": ...}, arguments of `AdversarialModel`.

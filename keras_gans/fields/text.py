@@ -9,7 +9,7 @@ from keras_gans.images import text_grid
 from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import ConfigurationError, DataError
 
-PADDING = "`"  # the language model of WGAN-GP fills lines up with it
+PADDING = "`"  # the language model of WGAN-GP pads lines with it
 # Printable ASCII, the padding first.
 ALPHABET = PADDING + "".join(chr(code) for code in range(32, 127) if chr(code) != PADDING)
 LARGEST_ALPHABET = 256  # what uint8 ids can tell apart
@@ -20,8 +20,8 @@ class Tokens(Field):
     """Lines of text: rows of character ids for the user, one-hot rows (N, length, characters) for networks.
 
     Args:
-        length: characters a line.
-        alphabet: the characters, the first of which pads.
+        length: characters per line.
+        alphabet: the characters, starting with the padding.
 
     Example:
 
@@ -49,8 +49,8 @@ class Tokens(Field):
         given = about.get("alphabet", self.alphabet)
         if given != self.alphabet:
             raise DataError(
-                f"Expected ids by the model's alphabet, {self.alphabet!r}. Received: ids by {given!r}. Pass one "
-                "alphabet to kg.data.load_text and to the model, or build it with for_data."
+                f"Expected ids of the model's alphabet, {self.alphabet!r}. Received: ids of {given!r}. Pass the "
+                "same alphabet to kg.data.load_text and to the model, or build the model with for_data."
             )
 
     def encode(self, values):
@@ -65,7 +65,7 @@ class Tokens(Field):
         return decode_text(values, self.alphabet)
 
     def picture(self, values, columns=None):
-        """The lines one below the other, whatever `columns` says; see `kg.images.text_grid`."""
+        """The lines one below the other, regardless of `columns`; see `kg.images.text_grid`."""
         return text_grid(self.text(values), self.length)
 
 
@@ -76,10 +76,10 @@ def check_length(length):
 
 
 def check_alphabet(alphabet):
-    """Refuses what cannot be an alphabet.
+    """Refuses an invalid alphabet.
 
     Raises:
-        ConfigurationError: no string of 2 to 256 different characters.
+        ConfigurationError: anything but a string of 2 to 256 different characters.
     """
     if not isinstance(alphabet, str) or len(set(alphabet)) != len(alphabet):
         raise ConfigurationError(
@@ -93,22 +93,22 @@ def check_alphabet(alphabet):
 
 
 def encode_text(lines, alphabet, length, unknown=None):
-    """Lines as rows of ids, the places of their characters in `alphabet`.
+    """Lines as rows of ids, the positions of their characters in `alphabet`.
 
-    The padding is no character of a line: where one has it, it is taken for one outside the alphabet.
+    The padding is not a character for lines: a line that contains it has a character outside the alphabet.
 
     Args:
-        lines: strings; what is longer than `length` is cut.
-        alphabet: 2 to 256 different characters, the first of which pads.
-        length: characters a row, 1 or more.
-        unknown: the character of `alphabet` that takes the place of those outside it; None refuses them.
+        lines: strings; those longer than `length` are cut.
+        alphabet: 2 to 256 different characters, starting with the padding.
+        length: characters per row, 1 or more.
+        unknown: the character of `alphabet` that replaces those outside it; None refuses them.
 
     Returns:
         uint8 (N, length).
 
     Raises:
-        ConfigurationError: an alphabet or a length that cannot be, or an `unknown` outside the alphabet.
-        DataError: one string in place of lines, or characters outside the alphabet, and no `unknown`.
+        ConfigurationError: an invalid alphabet or length, or an `unknown` outside the alphabet.
+        DataError: one string instead of lines, or characters outside the alphabet without an `unknown`.
 
     Example:
 
@@ -129,7 +129,7 @@ def encode_text(lines, alphabet, length, unknown=None):
         raise DataError(
             f"Expected lines of the characters {alphabet[1:]!r}. Received also: {shown!r}"
             f"{' and others' if len(outside) > SHOWN else ''}, where {alphabet[0]!r} pads. Pass an alphabet that has "
-            "them after its first character, or `unknown`, the character that takes their place."
+            "them after its first character, or `unknown`, the character that replaces them."
         )
     places.update(dict.fromkeys(outside, places.get(unknown)))
     tokens = np.zeros((len(lines), length), "uint8")
@@ -142,15 +142,15 @@ def decode_text(tokens, alphabet):
     """The lines that rows of ids stand for, without the padding at their ends.
 
     Args:
-        tokens: integers (N, length), each the place of a character in `alphabet`.
-        alphabet: the characters, the first of which pads.
+        tokens: integers (N, length), each the position of a character in `alphabet`.
+        alphabet: the characters, starting with the padding.
 
     Returns:
         A list of N strings.
 
     Raises:
-        ConfigurationError: an alphabet that cannot be.
-        DataError: no rows of integers, or ids that name no character.
+        ConfigurationError: an invalid alphabet.
+        DataError: no rows of integers, or ids that stand for no character.
 
     Example:
 
@@ -178,7 +178,7 @@ def check_tokens(tokens, shape, vocabulary):
         vocabulary: how many characters there are.
 
     Raises:
-        DataError: another shape or dtype, no row at all, ids that name no character.
+        DataError: another shape or dtype, no row at all, ids that stand for no character.
     """
     sizes = tuple(tokens.shape)
     if len(sizes) != 2 or sizes[1:] != tuple(shape):

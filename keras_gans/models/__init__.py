@@ -1,4 +1,4 @@
-"""The variants: one file a paper."""
+"""The variants: one file per paper."""
 
 from keras_gans.models.acgan import ACGAN
 from keras_gans.models.ali import ALI

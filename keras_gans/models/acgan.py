@@ -1,23 +1,23 @@
 """ACGAN: Odena, Olah and Shlens, 2017, "Conditional image synthesis with auxiliary classifier GANs",
 https://arxiv.org/abs/1610.09585
 
-The discriminator does not see the label; it predicts it, beside the logit d that an image is real. With the logits c of
-the labels and L(c, y) = -log p(y) under them,
+The discriminator does not see the label. It predicts the label, besides the logit d that an image is real. c are the
+logits of the labels, and L(c, y) = -log p(y) under these logits.
 
 Objective:
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z, y)))] + E[L(c(x), y)] + v E[L(c(G(z, y)), y)]
     generator:     E[softplus(-d(G(z, y)))] + w E[L(c(G(z, y)), y)]
 v = `fake_label_weight` and w = `generator_label_weight` are 1, as in the paper. With v = 0 the discriminator learns
-the labels of real images alone. The code of Gulrajani et al. (https://github.com/igul222/improved_wgan_training) has
+labels from real images only. The code of Gulrajani et al. (https://github.com/igul222/improved_wgan_training) has
 v = 0 and w = 0.1.
 
 Schedule: as DCGAN's. Generated images have the labels of the real images of their batch.
 
 Departures from the paper:
 - the generator's adversarial loss is the non-saturating one; the paper's generator minimises E[log(1 - D(G(z, y)))];
-- the default networks are DCGAN's, our choice: the labels join the latents, and the last layer has further logits for
-  the labels;
-- labels may be several features at once or attributes: L is summed over them. For continuous labels L is the squared
+- the default networks are DCGAN's, our choice: the labels are concatenated to the latents, and the last layer has
+  additional logits for the labels;
+- labels may be several classes at once or attributes: L is summed over them. For continuous labels L is the squared
   distance.
 """
 
@@ -35,11 +35,11 @@ from keras_gans_core.checks import is_number
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ACGAN(AdversarialModel):
-    """Auxiliary classifier GAN: the discriminator also predicts the label, and the generator learns to be recognised.
+    """Auxiliary classifier GAN: the discriminator also predicts the label, and the generator learns to show it.
 
     Args:
-        generator, discriminator: networks, the generator of [latents, labels], the discriminator of images with
-            1 + label_space.size logits, the one of real or generated first; with neither, DCGAN's.
+        generator, discriminator: networks. The generator takes [latents, labels]. The discriminator takes images and
+            has 1 + label_space.size logits, the first for real or generated. With neither, DCGAN's.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
@@ -79,7 +79,7 @@ class ACGAN(AdversarialModel):
         check_networks(generator, discriminator, label_space=label_space, logits=None)
         if discriminator is not None and discriminator.output_shape[-1] != 1 + size:
             raise ConfigurationError(
-                f"Expected a discriminator with 1 + {size} logits, of real or generated and of the labels. "
+                f"Expected a discriminator with 1 + {size} logits, one for real or generated, the rest for the labels. "
                 f"Received: {discriminator.output_shape[-1]}."
             )
         if not (is_number(fake_label_weight, 0.0) and is_number(generator_label_weight, 0.0)):
@@ -107,7 +107,7 @@ class ACGAN(AdversarialModel):
         return logits[:, :1], logits[:, 1:]
 
     def discriminator_loss(self, real, fake, labels, training=True):
-        """Of real and generated images with the same encoded labels."""
+        """The loss on real and generated images with the same encoded labels."""
         (real_logits, of_real), (fake_logits, of_fake) = self.logits(real, training), self.logits(fake, training)
         adversarial = non_saturating_discriminator_loss(real_logits, fake_logits, self.real_target)
         loss = adversarial + self.label_space.loss(of_real, labels)

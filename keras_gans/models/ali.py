@@ -1,23 +1,25 @@
 """ALI: Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky and Courville, 2017, "Adversarially learned inference",
 https://arxiv.org/abs/1606.00704; code: https://github.com/IshmaelBelghazi/ALI
 
-Objective, with the decoder G, an encoder q(z|x) and logits d of pairs (latents, images), positive where a pair is taken
-for one of data:
-    discriminator:        E_q[softplus(-d(z^, x))] + E_p[softplus(d(z, G(z)))],   x of the data, z^ from q(z|x)
+Objective, with the decoder G, an encoder q(z|x) and logits d of pairs (latents, images), positive where a pair is
+judged to be a data pair:
+    discriminator:        E_q[softplus(-d(z^, x))] + E_p[softplus(d(z, G(z)))],   x from the data, z^ from q(z|x)
     generator + encoder:  E_q[softplus(d(z^, x))] + E_p[softplus(-d(z, G(z)))],   z from the prior
 The encoder gives mu and log sigma: z^ = mu + exp(log sigma) * eps with eps from N(0, 1). The prior is N(0, 1). At the
 optimum the joint distributions q(x) q(z|x) and p(z) p(x|z) are the same. There is no reconstruction term.
 
 Schedule: one step of all three networks. Their gradients are taken at the same weights on the same images and latents.
-The discriminator sees the pairs of both kinds as one batch: where it has batch norm, the statistics are those of both.
-With `discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
+The discriminator sees the pairs of both kinds as one batch: where it has batch norm, the statistics cover both kinds.
+With `discriminator_steps=k` the batch is split, and k - 1 updates of the discriminator come first.
 
 Departures from the paper:
-- the networks are those of the table for 32x32. At 28x28 the coarsest map is 3x3, not 4x4. Other sizes need other
-  networks;
+- the networks are those of the paper's table for 32x32. At 28x28 the coarsest map is 3x3, not 4x4. Other sizes need
+  other networks;
 - images are in [-1, 1]: the decoder's are 2 * sigmoid - 1. Dropped pixels are grey; the code's are black;
-- a maxout layer has as many units as the table says. The published code's has half, each the larger of two of them;
-- each player's loss has its own pass of the discriminator, with other dropout masks. The code's has one for both.
+- a maxout layer has as many units as the table states. The published code's has half as many, each the larger of two of
+  the table's units;
+- each player's loss has its own pass through the discriminator, with different dropout masks. The code has one pass for
+  both.
 """
 
 import keras
@@ -58,11 +60,11 @@ def _normal_units(x, layer, name, slope=0.1):
 
 
 def build_generator(image_shape, latent_dim=64, *, base_filters=32):
-    """ALI's decoder for 32x32: transposed convolutions without padding, from one point to the image.
+    """ALI's decoder for 32x32: transposed convolutions without padding, from a 1x1 map to the image.
 
     Args:
         image_shape: (32, 32, channels) or (28, 28, channels).
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         base_filters: channels of the finest maps; the coarsest have 8 times as many.
 
     Returns:
@@ -85,7 +87,7 @@ def build_generator(image_shape, latent_dim=64, *, base_filters=32):
 
 
 def build_encoder(image_shape, latent_dim=64, *, base_filters=32):
-    """ALI's encoder for 32x32: convolutions without padding down to one point.
+    """ALI's encoder for 32x32: convolutions without padding, down to a 1x1 map.
 
     Args:
         image_shape: (32, 32, channels) or (28, 28, channels).
@@ -111,14 +113,14 @@ def build_encoder(image_shape, latent_dim=64, *, base_filters=32):
 
 
 def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=(0.2, 0.5)):
-    """ALI's discriminator of pairs for 32x32: maxout units of two pieces under dropout, without batch norm.
+    """ALI's discriminator of pairs for 32x32: maxout units of two pieces with dropout, without batch norm.
 
     Args:
         image_shape: (32, 32, channels) or (28, 28, channels).
         latent_dim: the generator's.
-        base_filters: channels of the finest maps; the coarsest, and both layers of the latents, have 16 times as many,
-            and the layers of both together 32 times.
-        dropout: rates, of the images and latents, and of the hidden layers.
+        base_filters: channels of the finest maps; the coarsest maps and both layers of the latents have 16 times as
+            many, and the joint layers 32 times as many.
+        dropout: two rates, for the images and latents, and for the hidden layers.
 
     Returns:
         A Keras model, [latents (N, latent_dim), images] to logits (N, 1).
@@ -129,7 +131,7 @@ def build_discriminator(image_shape, latent_dim=64, *, base_filters=32, dropout=
     check_image_shape(image_shape)
 
     def maxout(x, name, layer, *options, rate=dropout[1]):
-        # It has its own seed: PyTorch's masks follow no other, and a run could not be resumed.
+        # Its own seed: without one, PyTorch's masks could not be reproduced in a resumed run.
         x = seeded_dropout(rate, f"{name}_dropout")(x)
         pieces = [layer(*options, kernel_initializer=_weights(), name=f"{name}_{piece}")(x) for piece in "ab"]
         return layers.Maximum(name=name)(pieces)
@@ -154,13 +156,13 @@ class ALI(AdversarialModel):
 
     Args:
         generator: see `AdversarialModel`; the paper's decoder.
-        discriminator: Keras model, [latents, images] to one logit (N, 1), positive for pairs of data.
+        discriminator: Keras model, [latents, images] to one logit (N, 1), positive for data pairs.
         encoder: Keras model, images to (N, 2 * latent_dim), means and logarithms of standard deviations; or to
             (N, latent_dim), the latents themselves. With no network given, all three are the paper's for 32x32.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default networks.
-        discriminator_steps, ema_decay, seed: see `AdversarialModel`. The average is of the generator, not of the
-            encoder.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`. The average is that of the generator, not of
+            the encoder.
 
     Raises:
         ConfigurationError: networks that do not fit each other.
@@ -221,7 +223,7 @@ class ALI(AdversarialModel):
             self.ema.restart()
 
     def drawn(self, code, noise):
-        """Latents from q(z|x), of what the encoder made of x and standard normal noise (N, latent_dim)."""
+        """Latents from q(z|x), made from the encoder's output for x and standard normal noise (N, latent_dim)."""
         mean, log_sigma = code[:, : self.latent_dim], code[:, self.latent_dim :]
         return mean if log_sigma.shape[1] == 0 else mean + ops.exp(log_sigma) * noise
 
@@ -241,7 +243,7 @@ class ALI(AdversarialModel):
         return minimax_discriminator_loss(*self.score_both(data, generated, training))
 
     def generator_loss(self, data, generated, training=True):
-        """Of the generator and the encoder: the discriminator's with the roles exchanged."""
+        """The loss of the generator and the encoder: the discriminator's loss with the roles of the pairs exchanged."""
         of_data, of_generated = self.score_both(data, generated, training)
         return minimax_discriminator_loss(of_generated, of_data)
 
@@ -252,8 +254,8 @@ class ALI(AdversarialModel):
             fake, encoded = self.pass_through(latents, share)
             self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
         latents = self.latents_like(images)
-        # All gradients are those of the same weights: the discriminator's inputs are made before any network moves, and
-        # the discriminator moves last.
+        # All gradients are at the same weights: the discriminator's inputs are made before any network is updated, and
+        # the discriminator is updated last.
         made = self.record_pass(lambda: self.pass_through(latents, images))
 
         def generator_loss(made):
@@ -279,7 +281,7 @@ class ALI(AdversarialModel):
 
         Args:
             images: uint8, or floats in [-1, 1], (N, height, width, channels).
-            seed: names a draw from q(z|x); None gives its mean. A deterministic encoder ignores it.
+            seed: selects a draw from q(z|x); None gives the mean. A deterministic encoder ignores it.
 
         Returns:
             float32 (N, latent_dim).
@@ -293,7 +295,7 @@ class ALI(AdversarialModel):
         return ops.convert_to_numpy(self.drawn(ops.convert_to_tensor(code), ops.convert_to_tensor(noise)))
 
     def reconstruct(self, images, seed=None):
-        """Images of the latents that the encoder finds for images, by the generator's average where there is one.
+        """Encodes images and generates them again, with the generator's averaged weights where there are any.
 
         Args:
             images, seed: see `encode`.

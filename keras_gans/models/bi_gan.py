@@ -1,28 +1,28 @@
 """BiGAN: Donahue, Krähenbühl and Darrell, 2017, "Adversarial feature learning", https://arxiv.org/abs/1605.09782; code:
 https://github.com/jeffdonahue/bigan
 
-Objective, with the generator G, the encoder E and logits d of pairs (latents, images), positive where a pair is taken
-for one of data:
-    discriminator:        (E[softplus(-d(E(x), x))] + E[softplus(d(z, G(z)))]) / 2,   x of the data, z from U[-1, 1]
+Objective, with the generator G, the encoder E and logits d of pairs (latents, images), positive where a pair is judged
+to be a data pair:
+    discriminator:        (E[softplus(-d(E(x), x))] + E[softplus(d(z, G(z)))]) / 2,   x from the data, z from U[-1, 1]
     generator + encoder:  (E[softplus(d(E(x), x))] + E[softplus(-d(z, G(z)))]) / 2
 At the optimum both kinds of pairs have the same distribution, and E and G are inverses of each other almost everywhere.
 There is no reconstruction term.
 
 Schedule: one step of all three networks. Their gradients are taken at the same weights on the same images and latents.
-Pairs of data and generated pairs go through the discriminator one after the other, each with its own batch norm
-statistics. (ALI passes both kinds as one batch; where the discriminator has batch norm, the two are different games.)
-With `discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
+Data pairs and generated pairs pass through the discriminator one after the other, each kind with its own batch norm
+statistics. (ALI passes both kinds as one batch; where the discriminator has batch norm, the two games differ.)
+With `discriminator_steps=k` the batch is split, and k - 1 updates of the discriminator come first.
 
 Departures from the paper's code for MNIST:
 - initial weights are Glorot's, and outputs and first layers have biases. The code draws all weights from N(0, 0.02) and
   has no biases;
 - so that the generator can begin at the mean image (`for_data`), it has a bias for each pixel, as in ALI's code;
-- images are in [-1, 1], where the code's are in [0, 1];
-- batch norm's epsilon is 1e-5 in place of 1e-8, and its moving averages are those of training. The code takes averages
+- images are in [-1, 1]; the code's are in [0, 1];
+- batch norm's epsilon is 1e-5 instead of 1e-8, and its moving averages are those of training. The code takes averages
   over batches after training;
-- each player's loss has its own passes of the discriminator. The code's has one pass of each kind for both;
-- there is no weight decay (the code: 2.5e-5), and the rate does not fall in the second 200 epochs (the code:
-  exponentially, to a hundredth).
+- each player's loss has its own passes through the discriminator. The code has one pass of each kind for both;
+- there is no weight decay (the code: 2.5e-5), and the learning rate does not fall in the second 200 epochs (in the
+  code it falls exponentially, to a hundredth).
 """
 
 import keras
@@ -44,7 +44,7 @@ def build_generator(image_shape, latent_dim=50, *, units=1024):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         units: width of the hidden layers.
 
     Returns:
@@ -60,7 +60,7 @@ def build_generator(image_shape, latent_dim=50, *, units=1024):
 
 
 def build_encoder(image_shape, latent_dim=50, *, units=1024):
-    """The encoder for MNIST: two hidden layers, then latents without bounds.
+    """The encoder for MNIST: two hidden layers, then unbounded latents.
 
     Args:
         image_shape: (height, width, channels).
@@ -114,13 +114,13 @@ class BiGAN(AdversarialModel):
 
     Args:
         generator: see `AdversarialModel`.
-        discriminator: Keras model, [latents, images] to one logit (N, 1), positive for pairs of data.
+        discriminator: Keras model, [latents, images] to one logit (N, 1), positive for data pairs.
         encoder: Keras model, images to latents (N, latent_dim). With no network given, all three are the paper's for
             MNIST.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default networks.
-        discriminator_steps, ema_decay, seed: see `AdversarialModel`. The average is of the generator, not of the
-            encoder.
+        discriminator_steps, ema_decay, seed: see `AdversarialModel`. The average is that of the generator, not of
+            the encoder.
 
     Raises:
         ConfigurationError: networks that do not fit each other.
@@ -184,12 +184,12 @@ class BiGAN(AdversarialModel):
         return [self.generator(latents, training=training), encoded]
 
     def discriminator_loss(self, data, generated, training=True):
-        """Of the pairs [E(x), x] and [z, G(z)], each kind judged as a separate batch."""
+        """The loss on the pairs [E(x), x] and [z, G(z)], each kind judged as a separate batch."""
         of_data, of_generated = self.score(data, training), self.score(generated, training)
         return 0.5 * minimax_discriminator_loss(of_data, of_generated)
 
     def generator_loss(self, data, generated, training=True):
-        """Of the generator and the encoder: the discriminator's with the roles exchanged."""
+        """The loss of the generator and the encoder: the discriminator's loss with the roles of the pairs exchanged."""
         of_data, of_generated = self.score(data, training), self.score(generated, training)
         return 0.5 * minimax_discriminator_loss(of_generated, of_data)
 
@@ -200,8 +200,8 @@ class BiGAN(AdversarialModel):
             fake, encoded = self.pass_through(latents, share)
             self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
         latents = self.latents_like(images)
-        # All gradients are those of the same weights: the discriminator's inputs are made before any network moves, and
-        # the discriminator moves last.
+        # All gradients are at the same weights: the discriminator's inputs are made before any network is updated, and
+        # the discriminator is updated last.
         made = self.record_pass(lambda: self.pass_through(latents, images))
 
         def generator_loss(made):
@@ -238,7 +238,7 @@ class BiGAN(AdversarialModel):
         return encode_images(self, "encoder", images)
 
     def reconstruct(self, images):
-        """Images of the latents that the encoder finds for images, by the generator's average where there is one.
+        """Encodes images and generates them again, with the generator's averaged weights where there are any.
 
         Args:
             images: see `encode`.

@@ -37,13 +37,13 @@ from keras_gans.networks.checks import check_networks, labels_and_images
 
 
 def build_generator(image_shape=(28, 28, 1), latent_dim=100, label_size=10, *, units=(200, 1000, 1200)):
-    """The paper's generator for MNIST: one layer for the latents, one for the labels, then a common one.
+    """The paper's generator for MNIST: one layer for the latents, one for the labels, then a joint one.
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         label_size: width of the encoded labels.
-        units: widths of the latents', the labels' and the common layer.
+        units: widths of the latents', the labels' and the joint layer.
 
     Returns:
         A Keras model, [(N, latent_dim), (N, label_size)] to (N, height, width, channels) in [-1, 1].
@@ -65,12 +65,12 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, label_size=10, *, u
 
 
 def build_discriminator(image_shape=(28, 28, 1), label_size=10, *, units=(240, 50, 240), pieces=(5, 5, 4)):
-    """The paper's discriminator for MNIST: a maxout layer for images, one for labels, then a common one.
+    """The paper's discriminator for MNIST: a maxout layer for images, one for labels, then a joint one.
 
     Args:
         image_shape: (height, width, channels).
         label_size: width of the encoded labels.
-        units: widths of the images', the labels' and the common layer.
+        units: widths of the images', the labels' and the joint layer.
         pieces: linear pieces of their maxout units.
 
     Returns:
@@ -93,8 +93,8 @@ class CGAN(AdversarialModel):
     The noise is uniform on [0, 1]: z = (1 + erf(n / sqrt(2))) / 2 for normal noise n.
 
     Args:
-        generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images];
-            with neither, the paper's for MNIST, for `image_shape`, `latent_dim` and `label_space`. Convolutional ones:
+        generator, discriminator: networks. The generator takes [latents, labels], the discriminator [labels, images].
+            With neither, the paper's for MNIST, for `image_shape`, `latent_dim` and `label_space`. Convolutional ones:
             `keras_gans.networks.dcgan` with `label_size=label_space.size`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
@@ -143,7 +143,7 @@ class CGAN(AdversarialModel):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
 
     def discriminator_loss(self, real, fake, labels, training=True):
-        """Of real and generated images with the same encoded labels."""
+        """The loss on real and generated images with the same encoded labels."""
         real_logits, fake_logits = self.score([labels, real], training), self.score([labels, fake], training)
         return minimax_discriminator_loss(real_logits, fake_logits, self.real_target)
 

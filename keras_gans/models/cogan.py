@@ -1,20 +1,20 @@
 """CoGAN: Liu and Tuzel, 2016, "Coupled generative adversarial networks", https://arxiv.org/abs/1606.07536; code:
 https://github.com/mingyuliutw/CoGAN
 
-Objective, of domains k = 1, 2 with the generators g_k of the same z, the logits f_k and images x_k without pairs:
+Objective, for domains k = 1, 2 with generators g_k of the same z, logits f_k and unpaired images x_k:
     discriminators: mean over k of  E[softplus(-f_k(x_k))] + E[softplus(f_k(g_k(z)))]
     generators:     mean over k of  E[softplus(-f_k(g_k(z)))]               (non-saturating)
-Each also has l2_weight / 2 |w|^2 of the player's weights, which the logs leave out. The generators have all layers but
-the last in common, and the discriminators all layers but the first: the domains share what is shown, and each has its
-own way to look. Nothing else makes the images of a pair belong together.
+Each also has l2_weight / 2 |w|^2 of the player's weights, which the logs leave out. The generators share all layers but
+the last, and the discriminators all layers but the first: the domains share the content, and each has its own
+appearance. Nothing else makes the images of a pair belong together.
 
 Schedule: the discriminators are updated on images of both domains and on pairs from fresh latents; then the generators
-on fresh latents. With `discriminator_steps=k` the batch is dealt out to k updates of the discriminators.
+on fresh latents. With `discriminator_steps=k` the batch is split among k updates of the discriminators.
 
 Departures from the paper:
-- the mean over the domains in place of the paper's sum: in the published code the batches of both domains are one;
-- one logit, where the published code has two and a softmax: the logit is their difference;
-- no bias before batch normalization, which would take it away again;
+- the losses are means over the domains, not sums as in the paper: the published code joins both domains' batches;
+- there is one logit; the published code has two and a softmax. The one logit is their difference;
+- there is no bias before batch normalization, which would cancel it;
 - the networks, optimizers and the normal prior are those of the published PyTorch code for MNIST; the Caffe code has
   U(-1, 1), dropout and batches of 128. Its networks for faces and the adaptation of a classifier to another domain are
   left out.
@@ -46,7 +46,7 @@ def _xavier():
 
 
 def _prelu(name, rank):
-    """One slope for all maps or units, as PyTorch's PReLU has it."""
+    """One slope for all maps or units, as in PyTorch's PReLU."""
     return layers.PReLU(initializers.Constant(0.25), shared_axes=list(range(1, rank)), name=name)
 
 
@@ -56,14 +56,15 @@ def _normalised(x, name):
 
 
 def build_generators(image_shape=(28, 28, 1), latent_dim=100, *, filters=(1024, 512, 256, 128)):
-    """The generators for MNIST: transposed convolutions that both domains have in common, then one for each.
+    """The generators for MNIST: transposed convolutions that both domains share, then one for each domain.
 
-    The common ones make a map of n pixels a side 2 n - 1. The last ones, of 6x6 pixels at 28x28, add what is missing.
+    The shared ones enlarge a map from n to 2 n - 1 pixels per side. The last ones, with 6x6 kernels at 28x28, add the
+    missing pixels.
 
     Args:
         image_shape: (height, width, channels) of an image of either domain.
-        latent_dim: how many numbers a pair is made from.
-        filters: channels of the common maps, the smallest map first; one or more.
+        latent_dim: size of the latents of a pair.
+        filters: channels of the shared maps, the smallest map first; one or more.
 
     Returns:
         A list of three Keras models: latents (N, latent_dim) to maps; maps to images of the first domain, in [-1, 1];
@@ -74,7 +75,7 @@ def build_generators(image_shape=(28, 28, 1), latent_dim=100, *, filters=(1024, 
     """
     check_image_shape(image_shape)
     if len(filters) == 0:
-        raise ConfigurationError("Expected filters of one common map or more. Received: none.")
+        raise ConfigurationError("Expected filters for one common map or more. Received: none.")
     height, width, channels = image_shape
     doublings = len(filters) - 1
     smallest = [((side - 1) >> doublings) + 1 for side in (height, width)]
@@ -101,13 +102,13 @@ def build_generators(image_shape=(28, 28, 1), latent_dim=100, *, filters=(1024, 
 
 
 def build_discriminators(image_shape=(28, 28, 1), *, filters=(20, 50), units=500, kernel_size=5):
-    """The discriminators for MNIST: a convolution for each domain, then layers that both have in common.
+    """The discriminators for MNIST: a convolution for each domain, then layers that both share.
 
     Args:
         image_shape: (height, width, channels) of an image of either domain.
         filters: channels of the two convolutions.
         units: width of the dense layer.
-        kernel_size: of both convolutions, which add no border; the map after either is halved.
+        kernel_size: of both convolutions, which have no padding; the map after each is halved.
 
     Returns:
         A list of three Keras models: images of the first domain to maps; images of the second to maps; maps to logits
@@ -119,7 +120,7 @@ def build_discriminators(image_shape=(28, 28, 1), *, filters=(20, 50), units=500
     check_image_shape(image_shape)
     if min(((side - kernel_size + 1) // 2 - kernel_size + 1) // 2 for side in image_shape[:2]) < 1:
         raise ConfigurationError(
-            f"Expected images that two convolutions of {kernel_size}x{kernel_size} and two halvings leave a pixel of. "
+            f"Expected images large enough for two convolutions of {kernel_size}x{kernel_size} and two halvings. "
             f"Received: image_shape={tuple(image_shape)}. Resize the images, or pass a smaller kernel_size."
         )
 
@@ -140,11 +141,11 @@ def build_discriminators(image_shape=(28, 28, 1), *, filters=(20, 50), units=500
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class CoGAN(AdversarialModel):
-    """Coupled GANs: pairs of images of two domains, such as a digit and its edges, learned from images without pairs.
+    """Coupled GANs: pairs of images of two domains, such as a digit and its edges, learned from unpaired images.
 
     `fit` and `evaluate` take images of both domains under the names "first" and "second", as `kg.data.two_domains` and
-    `kg.data.UnpairedBatches` give them. Images that meet in a batch need not belong together. `generate` returns
-    {"first": images, "second": images}, uint8, and there the images in the same place belong together.
+    `kg.data.UnpairedBatches` give them. Images at the same index of a batch need not belong together. `generate`
+    returns {"first": images, "second": images}, uint8, where images at the same index belong together.
 
     Args:
         generators: three networks: latents (N, latent_dim) to maps, and maps to images in [-1, 1], one for each domain.
@@ -152,7 +153,7 @@ class CoGAN(AdversarialModel):
             the published ones for MNIST, for `image_shape`.
         image_shape: (height, width, channels) of an image of the default networks.
         latent_dim: latents of the default generators.
-        l2_weight: of the L2 penalty on all weights, 0 or more: its gradient is l2_weight w.
+        l2_weight: weight of the L2 penalty on all weights w, 0 or more; the penalty's gradient is l2_weight w.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -205,7 +206,7 @@ class CoGAN(AdversarialModel):
             )
 
     def pairs(self, latents, training=True):
-        """The images of both domains, a list of two, that the generators make of latents."""
+        """The images of both domains, a list of two, that the generators make from latents."""
         common, *each = self.generators
         maps = common(latents, training=training)
         return [network(maps, training=training) for network in each]
@@ -217,13 +218,13 @@ class CoGAN(AdversarialModel):
     # The game
 
     def score(self, pair, training=True):
-        """The logits, float32 (N, 2), of a list of images of the first domain and images of the second."""
+        """The logits, float32 (N, 2), of a list of two: images of the first domain and images of the second."""
         *each, common = self.discriminators
         logits = [common(network(images, training=training), training=training) for network, images in zip(each, pair)]
         return ops.cast(ops.concatenate(logits, axis=1), "float32")
 
     def discriminator_loss(self, real, fake, training=True):
-        """Of images of both domains and of generated ones, each a list of two: the mean over the domains."""
+        """The loss on real and generated images, each a list of two domains: the mean over the domains."""
         return non_saturating_discriminator_loss(
             self.score(real, training), self.score(fake, training), self.real_target
         )
@@ -259,7 +260,7 @@ class CoGAN(AdversarialModel):
 
     @classmethod
     def load_data(cls, source, *, change=edges, labels=False, **options):
-        """`UnpairedBatches` for `fit`, by default of images and of the edges of others; see `kg.data.two_domains`."""
+        """`UnpairedBatches` for `fit`, by default images and the edges of other images; see `kg.data.two_domains`."""
         if labels:
             raise ConfigurationError(f"Expected no labels: a CoGAN learns from images alone. Received: {labels!r}.")
         return two_domains(source, change, **options)
@@ -287,7 +288,7 @@ def _check_networks(generators, discriminators):
                 if network.input_shape != common.output_shape or len(network.output_shape) != 4:
                     raise ConfigurationError(
                         f"Expected a generator of the {domain} domain that makes images (N, height, width, channels) "
-                        f"of the common generator's maps {common.output_shape}. Received: one from "
+                        f"from the common generator's maps {common.output_shape}. Received: one from "
                         f"{network.input_shape} to {network.output_shape}."
                     )
     *each, common = discriminators

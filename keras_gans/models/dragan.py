@@ -7,8 +7,8 @@ Objective:
 with x' = x + e (std / 2) u near the data: e ~ U[0, 1] once for each image, u ~ U[0, 1] for each pixel, and std the
 standard deviation of all pixels of the update's batch.
 
-Schedule: the discriminator on real and generated images in two batches, then the generator on fresh noise, 1:1. With
-`discriminator_steps=k` the batch is split among k discriminator updates, each with its own latents.
+Schedule: the discriminator is updated on real and generated images in two batches, then the generator on fresh noise,
+1:1. With `discriminator_steps=k` the batch is split among k discriminator updates, each with its own latents.
 
 Departures from the paper:
 - the penalty's points, the optimizers and the schedule follow the authors' code (kodalinaveen3/DRAGAN), not the paper's
@@ -35,14 +35,14 @@ from keras_gans_core.checks import is_number
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class DRAGAN(AdversarialModel):
-    """Deep regret analytic GAN: a discriminator whose slope is near one around the data.
+    """Deep regret analytic GAN: a discriminator whose gradient has a norm near one around the data.
 
     In the logs, `d_loss` is the discriminator's whole loss at the last of a step's updates, and `gp` is the penalty in
-    it before it is multiplied by its weight.
+    that loss without its weight.
 
     Args:
         generator, discriminator: networks; with neither, DCGAN's for `image_shape` and `latent_dim`. The discriminator
-            should have no batch normalization, because the penalty is of the gradient of each image by itself.
+            should have no batch normalization, because the penalty treats the images independently.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         gp_weight: weight of the penalty, 0 or more.
@@ -84,7 +84,7 @@ class DRAGAN(AdversarialModel):
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     def loss_and_penalty(self, real, fake, training=True):
-        """The discriminator's loss and the penalty in it without its weight: a vector of two."""
+        """The discriminator's loss, and the penalty in it without the weight: a vector of two."""
         noise, share = self.uniform(ops.shape(real), training), self.uniform_like(real, training)
         penalty = dragan_penalty(lambda images: self.score(images, training), real, noise, share)
         adversarial = non_saturating_discriminator_loss(

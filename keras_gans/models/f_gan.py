@@ -7,16 +7,16 @@ Objective, for a divergence with activation g and conjugate f*, and the discrimi
     generator:     -E[g(V(G(z)))]          practical, section 3.2 (the default), or
                    -E[f*(g(V(G(z))))]      F itself, with `generator_objective=f_gan_generator_loss`
 
-The discriminator takes an image for real where g(V) is above the divergence's `threshold`. For some divergences that is
-not V > 0.
+The discriminator judges an image to be real where g(V) is above the divergence's `threshold`. For some divergences that
+is not V > 0.
 
 Schedule (algorithm 1): one step of both players, with gradients at the same weights on the same images and noise. With
 `discriminator_steps=k` the batch is split, and k - 1 updates of the discriminator come first.
 
 Departures from the paper:
-- optimizer: Adam with a learning rate of 2e-4 and beta_1 of 0.5, and one for each player, our choice; algorithm 1 is
+- optimizer: one Adam for each player with a learning rate of 2e-4 and beta_1 of 0.5, our choice; algorithm 1 is
   gradient descent;
-- networks: fully connected, for digits, with weights from U(-0.05, 0.05), our choice after the paper's for MNIST.
+- networks: fully connected, for digits, with weights from U(-0.05, 0.05), our choice, similar to the paper's for MNIST.
 """
 
 import keras
@@ -45,7 +45,7 @@ def build_generator(image_shape, latent_dim=100, *, units=1200):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         units: width of both hidden layers.
 
     Returns:
@@ -100,7 +100,7 @@ class FGAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: something else than a divergence, an objective that is not a function, or networks that do
+        ConfigurationError: anything other than a divergence, an objective that is not a function, or networks that do
             not fit each other.
 
     Example:
@@ -176,7 +176,7 @@ def _check_domain(divergence):
         raise ConfigurationError(
             f"Expected a divergence whose activation maps scores into the domain of its conjugate f*, and whose "
             f"activated_conjugate is f* of that. Received: {type(divergence).__name__}, where the score {scores[i]:g} "
-            f"becomes {t[i]:g}, f* of it {expected[i]:g}, and activated_conjugate is {conjugates[i]:g}. "
-            "Choose an increasing activation with values in the domain of f* alone, and write activated_conjugate as "
+            f"becomes {t[i]:g}, f* of that is {expected[i]:g}, and activated_conjugate is {conjugates[i]:g}. "
+            "Choose an increasing activation with values only in the domain of f*, and write activated_conjugate as "
             "f*(activation(scores)), simplified."
         )

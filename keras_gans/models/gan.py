@@ -32,10 +32,10 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         units: width of both hidden layers.
         mean_image: the mean of the training images, in [-1, 1], of shape `image_shape`. The output's bias starts as its
-            logit, so that the first samples are as bright as the data. With None they are grey.
+            logit, so that the first samples are as bright as the data. With None the first samples are grey.
 
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
@@ -62,7 +62,7 @@ def build_generator(image_shape, latent_dim=100, *, units=1200, mean_image=None)
 
 
 def build_discriminator(image_shape, *, units=240, pieces=5):
-    """The paper's discriminator for MNIST: two maxout layers under dropout, then one logit.
+    """The paper's discriminator for MNIST: two maxout layers with dropout, then one logit.
 
     Args:
         image_shape: (height, width, channels).

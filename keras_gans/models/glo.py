@@ -5,22 +5,22 @@ There is no adversary: each training image x_i has latents z_i of its own, which
 
 Objective, over the generator and all z_i in the closed unit ball:
     E_i[Lap1(G(z_i), x_i) + l2_weight mean (G(z_i) - x_i)^2]
-with Lap1 as in `kg.losses.laplacian_loss`. Means are over the batch and over pixels: hence the latents' large rate.
+with Lap1 as in `kg.losses.laplacian_loss`. Means are over the batch and over pixels, so the latents need a large rate.
 
-Schedule (one step of descent with two rates): the gradients for the generator and for the batch's latents are taken at
-the same weights. The latents move first and are projected, z / max(|z|, 1); the latents of other images stay as they
-are, bit for bit. Then the generator moves. With `discriminator_steps=k` the batch is dealt out to k updates of the
-latents, each of its own images; the generator moves with the last.
+Schedule (one step of gradient descent with two rates): the gradients for the generator and for the batch's latents are
+taken at the same weights. The latents are updated first and projected, z / max(|z|, 1); the latents of other images
+stay as they are, bit for bit. Then the generator is updated. With `discriminator_steps=k` the batch is split among k
+updates of the latents, each on its own images; the generator is updated with the last.
 
 Sampling: one normal distribution with full covariance is fitted to the learned latents at the end of each epoch, and
 `generate` draws from it, without a projection.
 
-Departures from the paper (of which the authors' code was not found):
+Departures from the paper (we did not find the authors' code):
 - the weights 2^(2j) of the levels of Lap1, the sum of Lap1 and the squared error, and sampling from one normal
   distribution are our choices;
 - rates of 1 and 10, batches of 128 and the networks, DCGAN's generator with kernels of 4, are those of another
   implementation (tneumann/minimal_glo), which has no squared error and another pyramid, without doubling;
-- the gradients come from two passes through the generator, so that its moving averages of batch norm see a batch twice.
+- the gradients come from two passes through the generator, so its batch norm's moving averages see each batch twice.
 """
 
 import keras
@@ -41,12 +41,12 @@ from keras_gans_core.checks import is_number, is_whole
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
 INSIDE = 1.0 + 1e-6  # norms up to this count as inside: rounding leaves projected rows here, and they stay as they are
-PRINCIPAL = 24576  # images that the principal components are computed from
+PRINCIPAL = 24576  # how many images the principal components are computed from
 
 
 @register
 class UnitBall(keras.constraints.Constraint):
-    """Brings rows outside the unit ball to its surface; those inside stay.
+    """Projects rows outside the unit ball to its surface; rows inside stay as they are.
 
     Example:
 
@@ -87,15 +87,15 @@ def build_latents(num_images, latent_dim=128):
 
 @register
 class GLO(AdversarialModel):
-    """Generative latent optimization: a generator trained to reconstruct, each image from latents of its own.
+    """Generative latent optimization: a generator trained to reconstruct each image from latents of its own.
 
     Training takes images with their indices, so that an image keeps its latents in any order:
-    `fit(images, np.arange(len(images)))`, or what `GLO.load_data` returns. `evaluate` too takes training images with
+    `fit(images, np.arange(len(images)))`, or what `GLO.load_data` returns. `evaluate` also takes training images with
     their indices.
 
     There is no adversary. The second player is the table of latents, a network from indices to latents, which
-    `d_optimizer` moves; `g_loss` is the loss of both players. Training draws no noise, so `seed` changes nothing in it.
-    A model from the zoo has the fitted normal distribution and no table: it samples, and does not reconstruct.
+    `d_optimizer` updates; `g_loss` is the loss of both players. Training draws no noise, so `seed` does not change it.
+    A model from the zoo has the fitted normal distribution and no table: it can sample but not reconstruct.
 
     Args:
         generator: see `AdversarialModel`.
@@ -110,7 +110,7 @@ class GLO(AdversarialModel):
         ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: numbers out of range, a table of other latents than the generator's, or networks that do
+        ConfigurationError: numbers out of range, a table whose latents do not fit the generator, or networks that do
             not fit each other.
 
     Example:
@@ -169,7 +169,7 @@ class GLO(AdversarialModel):
             **kwargs,
         )
         self.levels, self.l2_weight = levels, l2_weight
-        # The fitted normal distribution: latents = mean + noise @ factor, which begins as the standard normal one.
+        # The fitted normal distribution: latents = mean + noise @ factor, which starts as the standard normal.
         self.gaussian = layers.Dense(
             latent_dim, kernel_initializer="identity", trainable=False, dtype="float32", name="gaussian"
         )
@@ -179,12 +179,12 @@ class GLO(AdversarialModel):
 
     @property
     def num_images(self):
-        """How many images have latents; `fit` asks for an index below it with each. None without a table."""
+        """How many images have latents; each image in `fit` needs an index below this. None without a table."""
         return None if self.latents is None else self.latents.layers[-1].input_dim
 
     @property
     def learned_latents(self):
-        """The learned latents, float32 (num_images, latent_dim); row i is of the image with the index i."""
+        """The learned latents, float32 (num_images, latent_dim); row i belongs to the image with index i."""
         return ops.convert_to_numpy(self._table("the latents").embeddings)
 
     def _table(self, what):
@@ -220,28 +220,28 @@ class GLO(AdversarialModel):
         table.embeddings.assign(UnitBall()(latents))
 
     def fit_gaussian(self):
-        """Fits the normal distribution that `generate` draws from to the learned latents; `fit` does, each epoch."""
+        """Fits the normal distribution that `generate` draws from to the learned latents; `fit` does so every epoch."""
         latents = self.learned_latents.astype("float64")
         values, vectors = np.linalg.eigh(np.cov(latents, rowvar=False, bias=True).reshape([self.latent_dim] * 2))
-        # A root of the covariance that also exists where some direction has no variance.
+        # A square root of the covariance that exists even if some direction has no variance.
         self.gaussian.set_weights([(vectors * np.sqrt(np.maximum(values, 0.0))).T, latents.mean(axis=0)])
 
     def drawn_latents(self, noise):
-        """The latents that `generate` makes of standard normal noise: draws from the fitted normal distribution."""
+        """The latents that `generate` makes from standard normal noise: draws from the fitted normal distribution."""
         return self.gaussian(noise)
 
     def reconstruct(self, indices):
-        """The images that the generator makes of the latents of training images.
+        """The images that the generator makes from the latents of training images.
 
         Args:
-            indices: whole numbers (n,), which images.
+            indices: which training images, whole numbers (n,).
 
         Returns:
             uint8 (n, height, width, channels).
 
         Raises:
             ConfigurationError: a model without its latents, as in the zoo.
-            DataError: no indices, or some that no image has.
+            DataError: no indices, or an index that no image has.
         """
         latents = self.learned_latents
         made = self.predict(latents[self.batch_fields["indices"].check(indices)], verbose=0)
@@ -250,11 +250,11 @@ class GLO(AdversarialModel):
     # Training
 
     def reconstruction_loss(self, made, real):
-        """Of what the generator made of the images' own latents."""
+        """The loss on `made`, what the generator made from the latents of the images `real`."""
         return laplacian_loss(made, real, self.levels) + self.l2_weight * ops.mean(ops.square(made - real))
 
     def loss_of_latents(self, real, indices, training=True):
-        """Of images and their indices: what the latents, and in `evaluate` both players, are judged by."""
+        """The loss on images and their indices: that of the latents, and in `evaluate` that of both players."""
         made = self.generator(self.latents(indices), training=training)
         return self.reconstruction_loss(made, real)
 
@@ -263,7 +263,7 @@ class GLO(AdversarialModel):
         *before, (real, indices) = self.shares(batch["images"], batch["indices"])
         for share in before:
             self.minimize("latents", self.loss_of_latents, *share)
-        recorded = self.record(self.latents(indices))  # before the latents move
+        recorded = self.record(self.latents(indices))  # before the latents are updated
         self.minimize("latents", self.loss_of_latents, real, indices)
         g_loss = self.minimize("generator", lambda made: self.reconstruction_loss(made, real), recorded)
         return self.log(g_loss=g_loss)
@@ -276,24 +276,24 @@ class GLO(AdversarialModel):
         return None
 
     def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
-        """Sets the optimizers; `compile()` alone has the rates of the module's docstring.
+        """Sets the optimizers; `compile()` without arguments uses the rates in the module's docstring.
 
         Args:
             g_optimizer: of the generator, any.
-            d_optimizer: of the latents: plain SGD. An optimizer that remembers, by momentum or moments, would move the
-                latents of images that are not in the batch.
+            d_optimizer: of the latents: plain SGD. An optimizer with momentum or moments would also move
+                the latents of images that are not in the batch.
             kwargs: as in `AdversarialModel.compile`.
 
         Raises:
-            ConfigurationError: see `AdversarialModel.compile`; or latents that anything but plain SGD would move.
+            ConfigurationError: see `AdversarialModel.compile`; or an optimizer of the latents other than plain SGD.
         """
         super().compile(g_optimizer, d_optimizer, **kwargs)
         optimizer = getattr(self.d_optimizer, "inner_optimizer", self.d_optimizer)
         plain = isinstance(optimizer, keras.optimizers.SGD) and not optimizer.momentum and not optimizer.weight_decay
         if not plain:
             raise ConfigurationError(
-                "Expected keras.optimizers.SGD without momentum and weight decay for the latents, since others move "
-                f"those of images outside the batch. Received: d_optimizer={optimizer.get_config()}."
+                "Expected keras.optimizers.SGD without momentum and weight decay for the latents, since others also "
+                f"move the latents of images outside the batch. Received: d_optimizer={optimizer.get_config()}."
             )
 
     def paper_optimizers(self):
@@ -321,7 +321,7 @@ class GLO(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        """The default networks for what `load_data` returned, the latents set to the images' principal components."""
+        """The default networks for what `load_data` returned, with the latents set to the principal components."""
         model = cls(**{"image_shape": dataset.image_shape, "num_images": dataset.count, **options})
         model.initialize_from_data(dataset.images)
         return model
@@ -352,7 +352,7 @@ def principal_components(rows, count):
     """
     rows = rows - rows[:PRINCIPAL].mean(axis=0)
     some = rows[:PRINCIPAL]
-    wanted = min(count + 10, *some.shape)  # a few more directions make those that are wanted converge fast
+    wanted = min(count + 10, *some.shape)  # a few extra directions make the wanted ones converge fast
     space = np.random.default_rng(0).normal(size=(some.shape[1], wanted)).astype("float32")
     for _ in range(6):
         space = np.linalg.qr(some.T @ (some @ space))[0]
@@ -366,6 +366,6 @@ def _check_table(table, latent_dim):
         raise ConfigurationError(f"Expected a table that takes indices (N,). Received: one for {table.input_shape}.")
     if not isinstance(table.layers[-1], layers.Embedding) or table.output_shape[-1] != latent_dim:
         raise ConfigurationError(
-            f"Expected a table of {latent_dim} latents an image, such as build_latents makes. Received: a network that "
-            f"ends in {type(table.layers[-1]).__name__}, with {table.output_shape[-1]} numbers."
+            f"Expected a table of {latent_dim} latents per image, such as build_latents makes. Received: a network "
+            f"that ends in {type(table.layers[-1]).__name__}, with {table.output_shape[-1]} numbers."
         )

@@ -6,13 +6,13 @@ Generator, with a decoder f and an encoder g whose weights all steps t = 1 .. T 
     G(z) = sigmoid(C_1 + ... + C_T)
 The encoder sees what the last step added, not the canvas. There is one sigmoid, at the end.
 
-Objective, of the final images:
+Objective, for the final images:
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(z)))] + l2_weight / 2 |w|^2      (d: logit)
     generator:     E[softplus(-d(G(z)))]                                                (non-saturating)
 with the kernels w of the discriminator's dense layers. Gradients go back through all steps.
 
 Schedule: the discriminator is updated on real images and on generated ones; then the generator is updated on the same
-latents, scored by the updated discriminator. With `discriminator_steps=k` the batch is dealt out to k discriminator
+latents, scored by the updated discriminator. With `discriminator_steps=k` the batch is split among k discriminator
 updates, each with its own latents.
 
 Departures from the paper:
@@ -44,7 +44,7 @@ from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import l2_penalty
 from keras_gans_core.checks import is_number, is_whole
 
-CANVAS = "canvas"  # with the step's number, the name of the generator's layer that has the sum so far
+CANVAS = "canvas"  # followed by the step's number, the name of the generator's layer that holds the sum so far
 
 
 def _stages(image_shape):
@@ -73,7 +73,7 @@ def build_generator(
 
     Args:
         image_shape: (height, width, channels), both sizes even and 8 or more; 28x28 has two stages, 32x32 three.
-        latent_dim: how many numbers a step's noise has.
+        latent_dim: size of a step's noise.
         steps: how often the decoder adds to the canvas, 1 or more.
         base_filters: channels of the largest hidden map; each smaller one has twice as many. The published code has
             128 at 28x28 and 256 at 32x32.
@@ -140,12 +140,12 @@ def build_generator(
 
 
 def build_discriminator(image_shape=(28, 28, 1), *, base_filters=128, units=100):
-    """The published discriminator: convolutions that halve, then a dense layer.
+    """The published discriminator: convolutions that halve the map, then a dense layer.
 
     Args:
         image_shape: see `build_generator`.
         base_filters: channels of the smallest map; each larger one has twice as many. The published code at 28x28 has
-            40, beside a generator of 128.
+            40, with a generator of 128.
         units: width of the dense layer.
 
     Returns:
@@ -171,8 +171,8 @@ class GRAN(AdversarialModel):
     """Recurrent GAN: an image is the sum of what a decoder adds to a canvas, step after step.
 
     Args:
-        generator: a network with layers named "canvas0", "canvas1", ..., as `build_generator` makes it. They hold the
-            sums so far; the sigmoid of the last is the image.
+        generator: a network with layers named "canvas0", "canvas1", ..., as `build_generator` makes it. These layers
+            hold the sums so far; the sigmoid of the last is the image.
         discriminator: images to one logit (N, 1). With neither network, the paper's for `image_shape`, `latent_dim`
             and `steps`.
         image_shape: (height, width, channels) of the default networks.
@@ -208,7 +208,7 @@ class GRAN(AdversarialModel):
         **kwargs,
     ):
         if generator is None and discriminator is None:
-            filters = 32 << _stages(image_shape)  # 128 at 28x28, 256 at 32x32: of the smallest map 1024 at 32x32
+            filters = 32 << _stages(image_shape)  # 128 at 28x28, 256 at 32x32, where the smallest map has 1024
             generator = build_generator(image_shape, latent_dim, steps=steps, base_filters=filters)
             discriminator = build_discriminator(image_shape, base_filters=filters)
         if not is_number(l2_weight, 0.0):
@@ -262,7 +262,7 @@ class GRAN(AdversarialModel):
 
         Returns:
             uint8 (n, steps, height, width, channels): the sigmoid of the sums so far. The last canvas is the image, up
-            to a grey level of rounding.
+            to rounding by one grey level.
 
         Raises:
             ConfigurationError: impossible n, seed or inputs.

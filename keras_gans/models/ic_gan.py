@@ -10,20 +10,22 @@ Objective, for logits d and wrong labels w, which differ from y:
     E_z:           E[|z - E_z(G(z, y))|^2]     on generated images, mean over the latents
     E_y:           E[L(E_y(x), y)]             on real images; L is `label_space.loss`
 
-Schedule, in two phases. First the conditional GAN, as of DCGAN, with wrong labels for the real images. Then the
-encoders (`encoder_phase=True`): the generator, in inference mode, makes as many images as there are training images,
-once, and each step updates E_z on some of them and E_y on real images. The conditional GAN does not change.
+Schedule, in two phases. The first trains the conditional GAN as in DCGAN, with wrong labels for the real images. The
+second trains the encoders (`encoder_phase=True`). The generator, in inference mode, makes as many images as there are
+training images, once. Each step then updates E_z on some of them and E_y on real images. The conditional GAN does not
+change.
 
 Departures from the paper:
-- labels are coded 0 and 1, not -1 and 1. Where labels are classes or attributes, E_y has cross-entropies in place of
+- labels are encoded as 0 and 1, not -1 and 1. Where labels are classes or attributes, E_y uses cross-entropy instead of
   the squared error;
-- wrong labels are drawn. Where labels are one class, all others are equally likely, as in the code for MNIST (a shift
-  by 1 to 9). For attributes the code takes the labels of other images;
-- the encoder of the latents has 512 hidden units; the code's has as many as the convolutions' outputs. Convolutions
+- wrong labels are drawn at random. For one class per image, all other classes are equally likely, as in the code for
+  MNIST (a shift by 1 to 9). For attributes the code takes the labels of other images;
+- the encoder of the latents has 512 hidden units; the code's has as many as the convolutions have outputs. Convolutions
   have no bias, and the generator's first batch norm is per unit, as in this library's DCGAN;
-- the moving statistics of the generator's batch norm are those of training; the code refreshes them by 100 passes;
+- the moving statistics of the generator's batch norm are those of training; the code refreshes them with 100 passes;
 - DCGAN's default kernels are 5x5, the code's are 4x4. The encoders are trained on all images, not on two thirds;
-- one encoder for both, and encoders of z that see y, are left out. The paper compares them and selects two encoders.
+- one encoder of both z and y, and encoders of z that see y, are left out. The paper compares them and selects two
+  encoders.
 """
 
 import keras
@@ -57,10 +59,10 @@ def build_encoder(image_shape, outputs, *, base_filters=32, units=512, name="enc
 
     Args:
         image_shape: (height, width, channels).
-        outputs: how many numbers an image is encoded as, without bounds.
+        outputs: number of outputs, which are unbounded.
         base_filters: of the first convolution; each later one has twice as many.
-        units: width of the hidden dense layer; the code has 512 for the labels, and as many as there are inputs for the
-            latents.
+        units: width of the hidden dense layer; the code has 512 for the labels and, for the latents, as many as the
+            layer has inputs.
         name: of the network.
 
     Returns:
@@ -81,7 +83,7 @@ def build_encoder(image_shape, outputs, *, base_filters=32, units=512, name="enc
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class IcGAN(AdversarialModel):
-    """Conditional GAN with encoders of latents and labels, which edits the images that it is given.
+    """Conditional GAN with encoders to latents and to labels, which edits given images.
 
     It is trained in two phases, which `phases` lists for a recipe. `fit` trains the conditional GAN. The model that
     `for_encoders` returns has the same networks and trains the encoders:
@@ -93,7 +95,7 @@ class IcGAN(AdversarialModel):
         gan.edit(images, labels=3)
 
     Args:
-        generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images].
+        generator, discriminator: networks. The generator takes [latents, labels], the discriminator [labels, images].
         latent_encoder: Keras model, images to latents (N, latent_dim).
         label_encoder: Keras model, images to (N, label_space.size): logits of classes and attributes, or values. With
             no network given, all four are convolutional ones for `image_shape`, `latent_dim` and `label_space`.
@@ -167,7 +169,7 @@ class IcGAN(AdversarialModel):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
 
     def phases(self, dataset, epochs):
-        """Of the conditional GAN and of the encoders, whose epochs are 15 to 25 of the former, as in the code."""
+        """The conditional GAN, then the encoders, with 15 epochs for every 25 of the GAN, as in the code."""
         encoder_epochs = max(1, round(epochs * 15 / 25))
         return [
             Phase(dataset, epochs, title="conditional GAN"),
@@ -182,7 +184,7 @@ class IcGAN(AdversarialModel):
     # The conditional GAN
 
     def discriminator_loss(self, real, fake, labels, wrong, training=True):
-        """Of real images with their labels and with wrong ones, and of generated images with theirs."""
+        """The loss on real images with their labels and with wrong ones, and on generated images with theirs."""
         real_logits, wrong_logits, fake_logits = (
             self.score(judged, training) for judged in ([labels, real], [wrong, real], [labels, fake])
         )
@@ -200,12 +202,12 @@ class IcGAN(AdversarialModel):
     # The encoders
 
     def latent_loss(self, generated, latents, training=True):
-        """The squared distance of what E_z finds in generated images from their latents, mean over the latents."""
+        """The squared distance between E_z of generated images and their latents, mean over the latents."""
         found = ops.cast(self.latent_encoder(generated, training=training), "float32")
         return ops.mean(ops.square(latents - found))
 
     def label_loss(self, images, labels, training=True):
-        """`label_space.loss` of what E_y finds in real images."""
+        """`label_space.loss` of E_y's output for real images."""
         return self.label_space.loss(ops.cast(self.label_encoder(images, training=training), "float32"), labels)
 
     def train_step(self, data):
@@ -267,24 +269,24 @@ class IcGAN(AdversarialModel):
         return model
 
     def encoder_data(self, dataset, seed=0):
-        """What the encoders learn from: real images with labels, and as many generated ones with their latents.
+        """The encoders' training data: real images with labels, and as many generated ones with their latents.
 
         The generated images have the labels of the real ones.
 
         Args:
             dataset: `Batches` with labels, such as `kg.data.load` returns.
-            seed: whole number that names the generated images and the order of the batches.
+            seed: whole number that determines the generated images and the order of the batches.
 
         Returns:
-            `Batches` of images, labels, generated images and latents, of the batch size of `dataset`.
+            `Batches` of images, labels, generated images and latents, with the batch size of `dataset`.
 
         Raises:
-            DataError: anything else than `Batches` with labels, or labels that are not the model's.
+            DataError: anything other than `Batches` with labels, or labels that are not the model's.
         """
         if getattr(dataset, "labels", None) is None:
             raise DataError(
-                f"Expected Batches with labels. Received: {type(dataset).__name__}, without. Pass what kg.data.load "
-                "returned, or kg.data.Batches(images, labels)."
+                f"Expected Batches with labels. Received: {type(dataset).__name__} without labels. Pass what "
+                "kg.data.load returned, or kg.data.Batches(images, labels)."
             )
         labels = self.batch_fields["labels"].check(dataset.labels)
         images = self.batch_fields["images"].check(dataset.images)
@@ -333,8 +335,8 @@ class IcGAN(AdversarialModel):
 
         Args:
             images: see `encode`.
-            labels: y', one for all or one an image; None for the images' own, as `read_labels` finds them: a
-                reconstruction.
+            labels: y', one for all or one per image; None for the images' own, as `read_labels` predicts them, which
+                makes a reconstruction.
 
         Returns:
             uint8 (N, height, width, channels).

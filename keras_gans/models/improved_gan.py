@@ -11,18 +11,18 @@ Objective, for K logits l, lse = log sum_k exp l_k, and the discriminator's feat
                    + adversarial_weight * E[softplus(-lse(G(z)))]          by default zero, the paper's
 
 Schedule: the discriminator is updated on a batch of labelled images, a batch of unlabelled images and new generated
-images, each passed through it separately. Then the generator is updated on new latents and a second batch of unlabelled
+images, each in a separate pass. Then the generator is updated on new latents and a second batch of unlabelled
 images, drawn independently of the first. The discriminator's noise is on in both updates. With `discriminator_steps=k`
-the labelled and the unlabelled batch are dealt out to k discriminator updates, each with its own latents.
+the labelled and the unlabelled batch are split among k discriminator updates, each with its own latents.
 
 Departures from the paper:
 - the discriminator's scales start at one; `kg.layers.initialize_from_data` on 500 images sets them as the authors do;
-- the average of the discriminator's weights, which classifies, starts at the weights and forgets them (see
+- `classify` uses the average of the discriminator's weights. It starts at the initial weights and forgets them (see
   `keras_gans.layers.Averages`); the authors' starts at zero, which a rate of 1e-4 forgets in tens of epochs;
 - Adam divides by sqrt(v) + 1e-4, the authors' code by sqrt(v + 1e-8): these agree where v is small or large;
 - batch norm uses the biased variance for sampling;
 - `adversarial_weight` above zero is ours: it adds -log D(G(z)), which asks each image separately to be one of the K
-  classes. Features that match on average leave many samples between two digits.
+  classes. With features that only match on average, many samples lie between two digits.
 
 Each of TensorFlow's replicas matches the mean features of its own share of the batch.
 """
@@ -57,7 +57,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, *, units=(500, 500)
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         units: widths of the hidden layers.
 
     Returns:
@@ -109,7 +109,7 @@ def build_discriminator(
 
 
 class ClassNumbers(Classes):
-    """One class an image, which the loss takes as a whole number, int32 (N,)."""
+    """One class per image, which the loss takes as a whole number, int32 (N,)."""
 
     def encode(self, labels):
         return ops.reshape(ops.cast(labels, "int32"), (-1,))
@@ -119,8 +119,8 @@ class ClassNumbers(Classes):
 class ImprovedGAN(AdversarialModel):
     """Semi-supervised GAN: a classifier that learns from few labels, many images and generated images.
 
-    Train it on what `kg.data.semi_supervised` returns. With (images, labels), all images are labelled and the same
-    images are the unlabelled ones. `evaluate` needs no labels, and logs the accuracy where there are some. The latents
+    Train it on what `kg.data.semi_supervised` returns. With (images, labels), all images are labelled and also
+    serve as the unlabelled ones. `evaluate` needs no labels, and logs the accuracy where there are some. The latents
     are uniform on [0, 1]: z = (1 + erf(n / sqrt(2))) / 2 for normal noise n.
 
     Args:
@@ -129,9 +129,9 @@ class ImprovedGAN(AdversarialModel):
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         num_classes: K of the default discriminator.
-        adversarial_weight: weight of the non-saturating loss that is added to the matched features for better samples,
+        adversarial_weight: weight of the non-saturating loss that is added to feature matching for better samples,
             0 or more.
-        discriminator_ema_decay: decay in [0, 1) of the average of the discriminator's weights that classifies.
+        discriminator_ema_decay: decay in [0, 1) of the average of the discriminator's weights, used by `classify`.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -200,22 +200,22 @@ class ImprovedGAN(AdversarialModel):
 
     @property
     def num_classes(self):
-        """How many classes the discriminator tells apart; None without a discriminator."""
+        """How many classes the discriminator distinguishes; None without a discriminator."""
         return None if self.discriminator is None else self.discriminator.output_shape[-1]
 
     def fit(self, x=None, y=None, **options):
         """`AdversarialModel.fit` with labels.
 
         Raises:
-            DataError: also where there are no labels.
+            DataError: also if there are no labels.
         """
         if self.compiled:
             x, first = check_data(self, x, y)
             if "labels" not in first:
                 raise DataError(
-                    f"Expected labels beside the images, {self.batch_fields['labels']}. Received: images alone. Pass "
+                    f"Expected labels with the images, {self.batch_fields['labels']}. Received: images alone. Pass "
                     "fit(images, labels), batches of (images, labels), or kg.data.semi_supervised(dataset) or "
-                    "kg.data.SemiSupervisedBatches where few images have a label."
+                    "kg.data.SemiSupervisedBatches if few images have a label."
                 )
         return super().fit(x, y, **options)
 
@@ -305,5 +305,6 @@ def _check_classifier(discriminator):
     if FEATURES not in [layer.name for layer in discriminator.layers]:
         raise ConfigurationError(
             f"Expected a discriminator with a layer named {FEATURES!r}, which the generator matches. "
-            f"Received the layers: {', '.join(layer.name for layer in discriminator.layers)}. Name one of them so."
+            f"Received the layers: {', '.join(layer.name for layer in discriminator.layers)}. "
+            f"Name one of them {FEATURES!r}."
         )

@@ -8,18 +8,19 @@ discriminator's features:
     generator:           E[softplus(-d(G(z, c)))] - I(c, Q(G(z, c)))
     I = categorical_weight sum (E[log Q(c | G(z, c))] + log K)              over categorical codes of K categories
         + continuous_weight E[sum (c^2 - (c - mean)^2) / 2]                 over continuous codes, whose Q is N(mean, 1)
-I is, up to a constant, a lower bound of the information that images hold about their codes. Both players maximise it,
-as in the authors' code, so that the features are learned for it too. It has no term of real images.
+I is, up to a constant, a lower bound of the mutual information of images and their codes. Both players maximise it, as
+in the authors' code, so the features are learned for it too. It has no term for real images.
 
 Schedule: the discriminator and Q are one player with one optimizer. They are updated on real images and on images
 generated from fresh latents, in two batches. Then the generator is updated on other latents. With
-`discriminator_steps=k` the batch is dealt out to k updates of the discriminator.
+`discriminator_steps=k` the batch is split among k updates of the discriminator.
 
 Latents: noise uniform on [-1, 1], then one-hot categorical codes, then continuous codes uniform on [-1, 1].
 
 Departures from the paper:
 - logarithms are computed from logits; the authors' code has log(D + 1e-8), and the same for Q;
-- Q has one output for each continuous code; the authors' code has a second one, a deviation, and does not use it;
+- Q has one output for each continuous code; the authors' code has a second one, a standard deviation, and does not
+  use it;
 - the weights of both terms are 1, as in the published code for MNIST;
 - initial weights are Glorot's, uniform; the published code draws them from N(0, 0.02). Batch norm's gains start at one;
   the code draws them from N(1, 0.02). The momentum of 0.9 and the epsilon of 1e-5 are the code's;
@@ -64,7 +65,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=74, *, base_filters=64, 
 
     Args:
         image_shape: (height, width, channels), both sizes multiples of 4.
-        latent_dim: noise and codes together.
+        latent_dim: size of noise and codes together.
         base_filters: channels of the hidden map of half the size; the smaller one has twice as many.
         units: width of the first layer.
 
@@ -123,8 +124,8 @@ def build_recognizer(features, outputs, *, units=128):
     """The paper's head Q: one hidden layer on the discriminator's features.
 
     Args:
-        features: how many the discriminator's layer "features" has.
-        outputs: one for each category and each continuous code.
+        features: number of outputs of the discriminator's layer "features".
+        outputs: number of outputs, one for each category and each continuous code.
         units: width of the hidden layer.
 
     Returns:
@@ -138,13 +139,13 @@ def build_recognizer(features, outputs, *, units=128):
 
 
 def latents_of(noise, *, categories, continuous):
-    """The latents that standard normal noise stands for: numbers, one-hot categorical codes, continuous codes.
+    """The latents made from standard normal noise: noise, one-hot categorical codes, continuous codes.
 
-    A normal's distribution function makes numbers uniform on [-1, 1]. The place of the largest of K normal numbers is
+    The normal distribution function makes numbers uniform on [-1, 1]. The index of the largest of K normal numbers is
     uniform over K categories.
 
     Args:
-        noise: standard normal (N, latent_dim); the last sum(categories) + continuous numbers are those of the codes.
+        noise: standard normal (N, latent_dim); the last sum(categories) + continuous numbers are for the codes.
         categories: how many categories each categorical code has.
         continuous: how many continuous codes there are.
 
@@ -169,11 +170,11 @@ def latents_of(noise, *, categories, continuous):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class InfoGAN(AdversarialModel):
-    """GAN whose images must show some of their latents, the codes: categories and styles are found without labels.
+    """GAN whose images must show some of their latents, the codes: categories and styles are learned without labels.
 
-    The last of the latents are the codes: a one-hot vector of `categories[i]` numbers each, then `continuous` numbers
-    from -1 to 1; see `latents_of`. `evaluate` also logs `information`, in nats and without weights. It is above the
-    bound by a constant: 0.39 for each continuous code.
+    The last latents are the codes: one-hot vectors of `categories[i]` numbers, then `continuous` numbers from -1 to 1;
+    see `latents_of`. `evaluate` also logs `information`, in nats and without weights. It exceeds the lower bound by a
+    constant: 0.39 for each continuous code.
 
     Args:
         generator: see `AdversarialModel`.
@@ -181,8 +182,8 @@ class InfoGAN(AdversarialModel):
         recognizer: Keras model, the features to logits and means, (N, sum(categories) + continuous). With no network
             given, all three are the paper's for MNIST, for `image_shape`.
         image_shape: (height, width, channels) of the default networks, both sizes multiples of 4.
-        noise_dim: latents of the default generator beside the codes.
-        categories: how many categories each categorical code has, 2 or more; () for no such code.
+        noise_dim: latents of the default generator besides the codes.
+        categories: how many categories each categorical code has, 2 or more; () for no categorical code.
         continuous: how many continuous codes there are, 0 or more.
         categorical_weight, continuous_weight: of the terms of the information, 0 or more.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
@@ -264,18 +265,18 @@ class InfoGAN(AdversarialModel):
 
     @property
     def noise_dim(self):
-        """How many of the latents, the first ones, are noise alone."""
+        """How many of the latents, the first ones, are only noise."""
         return self.latent_dim - self.code_dim
 
     def information(self, recognized, latents):
-        """The terms of the information, of categorical and of continuous codes, without weights.
+        """The terms of the information, for categorical and for continuous codes, without weights.
 
         Args:
             recognized: Q's output for generated images, (N, code_dim).
             latents: what the images were made from, (N, latent_dim).
 
         Returns:
-            Two float32 scalars; 0 where there is no such code.
+            Two float32 scalars; 0 where there is no code of that kind.
         """
         codes, count = latents[:, self.noise_dim :], sum(self.categories)
         categorical = [
@@ -287,16 +288,16 @@ class InfoGAN(AdversarialModel):
     # The game
 
     def judge(self, images, training=True):
-        """The logits and Q's output, both float32, of one pass through the features."""
+        """The logits and Q's output, both float32, from one pass through the features."""
         return [ops.cast(output, "float32") for output in self.two_heads(images, training=training)]
 
     def weighted_information(self, recognized, latents):
-        """I of the module's docstring."""
+        """I in the module's docstring."""
         categorical, continuous = self.information(recognized, latents)
         return self.categorical_weight * categorical + self.continuous_weight * continuous
 
     def discriminator_loss(self, real, fake, latents, training=True):
-        """For Q as well, of images and of generated ones with their latents."""
+        """The loss of the discriminator and Q on real images, and on generated ones with their latents."""
         logits, recognized = self.judge(fake, training)
         adversarial = non_saturating_discriminator_loss(self.score(real, training), logits)
         return adversarial - self.weighted_information(recognized, latents)
@@ -329,7 +330,7 @@ class InfoGAN(AdversarialModel):
     # What was learned
 
     def recognize(self, images):
-        """What Q makes of images: the categories' probabilities and the continuous codes' means.
+        """Q's output for images: the categories' probabilities and the continuous codes' means.
 
         Args:
             images: uint8 or floats in [-1, 1], an array (N, height, width, channels).
@@ -343,8 +344,8 @@ class InfoGAN(AdversarialModel):
         """
         if self.discriminator is None:
             raise ConfigurationError(
-                "Expected a discriminator, whose features tell the codes. Received: a generator alone. Recognize with "
-                "the model of a training run, such as its checkpoint.keras."
+                "Expected a discriminator, whose features Q reads. Received: a generator alone. Use the model of a "
+                "training run, such as its checkpoint.keras."
             )
         images = self.batch_fields["images"].check(np.asarray(images))
         recognized = self.two_heads.predict(ops.convert_to_numpy(to_float(images)), batch_size=256, verbose=0)[1]
@@ -354,13 +355,13 @@ class InfoGAN(AdversarialModel):
         return recognized
 
     def traverse(self, code, values=None, rows=10, seed=None):
-        """Images along one code, with all other latents the same: what the code has come to mean.
+        """Images for several values of one code, with all other latents fixed: they show what the code means.
 
         Args:
             code: which one, from 0: first the categorical codes, then the continuous ones.
             values: of the code, one for each column: categories, by default all; or numbers, by default ten from -1 to
-                1, beyond which the generator was not trained.
-            rows: how many rows, each of other latents.
+                1. The generator was not trained outside that range.
+            rows: number of rows, each with different latents.
             seed: see `generate`.
 
         Returns:
@@ -422,11 +423,12 @@ def _checked_codes(categories, continuous):
 
 
 def _checked_features(discriminator, recognizer, codes):
-    """The discriminator's features, which the recognizer can read."""
+    """The discriminator's features, after checking that the recognizer can read them."""
     if FEATURES not in [layer.name for layer in discriminator.layers]:
         raise ConfigurationError(
             f"Expected a discriminator with a layer named {FEATURES!r}, which the recognizer reads. "
-            f"Received the layers: {', '.join(layer.name for layer in discriminator.layers)}. Name one of them so."
+            f"Received the layers: {', '.join(layer.name for layer in discriminator.layers)}. "
+            f"Name one of them {FEATURES!r}."
         )
     features = discriminator.get_layer(FEATURES).output
     check_built("recognizer", recognizer)

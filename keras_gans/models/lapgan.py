@@ -7,7 +7,7 @@ l_k = u(I_{k+1}), and level K has the coarsest image itself. Then I_k = l_k + h_
 Objective of each level, with logits d_k; G_k makes a residual for a coarse image, and G_K an image from noise alone:
     discriminator: E[softplus(-d_k(h_k, l_k))] + E[softplus(d_k(G_k(z_k, l_k), l_k))]
     generator:     E[softplus(-d_k(G_k(z_k, l_k), l_k))]                               (non-saturating)
-The logged losses are sums over the trained levels, in training without those that rest. d_k sees the sum of residual
+The logged losses are sums over the trained levels, in training without levels that rest. d_k sees the sum of residual
 and coarse image. No gradient goes from one level to another: each level has its own networks, and l_k comes from a real
 image.
 
@@ -15,22 +15,22 @@ Sampling: I_K = G_K(z_K), then I_k = l_k + G_k(z_k, l_k) with l_k = u(I_{k+1}), 
 
 Schedule: `discriminator_steps` updates of all levels' discriminators, each on fresh images and fresh noise; then one
 update of their generators on fresh noise. With `trained_levels` only those levels are updated. `balance=m` is the rule
-of the paper's code for LSUN: at a level where the error of generated images, E[softplus(d_k)], is larger than that of
-real images plus m, the generator rests. Otherwise the discriminator rests, unless its error of real images is above
-0.7. An optimizer with momentum goes on moving a resting network; the code's optimizer has none. Where several replicas
+of the paper's code for LSUN: at a level where the error on generated images, E[softplus(d_k)], is larger than that on
+real images plus m, the generator rests. Otherwise the discriminator rests, unless its error on real images is above
+0.7. An optimizer with momentum keeps moving a resting network; the code's optimizer has none. Where several replicas
 share a batch, each replica decides by its own share of it.
 
 Departures from the paper:
 - images are halved by the 5 x 5 binomial filter and doubled likewise (`keras_gans.pyramids`); the code resizes
-  bilinearly. Every level is half the next one, 32, 16, 8 for CIFAR-10;
+  bilinearly. Every level is half the size of the level before: 32, 16, 8 for CIFAR-10;
 - images are in [-1, 1] and are not normalised pixel by pixel;
-- real and generated images pass the discriminator in two batches; the code mixes them in one;
+- real and generated images pass through the discriminator in two batches; the code mixes them in one;
 - the two means of the discriminator's loss are summed; the code's loss is one mean over both kinds, half of that;
 - the generator's coarse images are those of the last discriminator update; the code draws others;
-- `compile()`'s optimizer is the code's at its start, for all forms: there the rate is divided by 1.000004 an epoch
-  (class-conditional: 1.00004) and the momentum raised by 0.0008 up to 0.7 (from 0 where class-conditional), and the
-  LSUN code, which has the balance rule, uses the rate 0.01 and no momentum;
-- the coarsest level's initial weights are Glorot's, in place of N(0, 0.05) and N(0, 0.005);
+- `compile()`'s optimizer is the one the code starts with, for all forms. The code then divides the rate by 1.000004 per
+  epoch (class-conditional: 1.00004) and raises the momentum by 0.0008 up to 0.7 (class-conditional: from 0). The LSUN
+  code, which has the balance rule, uses the rate 0.01 and no momentum;
+- the coarsest level's initial weights are Glorot's, instead of N(0, 0.05) and N(0, 0.005);
 - no epoch is chosen by held-out nearest distances ("approximate Parzen").
 """
 
@@ -48,7 +48,7 @@ from keras_gans.networks.checks import check_built, check_discriminator
 from keras_gans.pyramids import double, halve
 from keras_gans_core.checks import is_number, is_whole
 
-REST = 0.7  # of the LSUN code: a discriminator with a larger error of real images always learns
+REST = 0.7  # from the LSUN code: a discriminator with a larger error on real images always learns
 
 
 def sizes_of(image_shape, levels):
@@ -62,7 +62,7 @@ def sizes_of(image_shape, levels):
         A list of pairs.
 
     Raises:
-        ConfigurationError: fewer than one level, or a level of 4 pixels a side or less that is to be halved.
+        ConfigurationError: fewer than one level, or a level to halve that has 4 pixels a side or less.
 
     Example:
 
@@ -82,7 +82,7 @@ def sizes_of(image_shape, levels):
 
 
 def _plane(labels, size, name):
-    """The labels as one plane beside an image's channels."""
+    """The labels as one additional channel of an image."""
     x = layers.Dense(size[0] * size[1], activation="relu", name=name)(labels)
     return layers.Reshape((*size, 1), name=f"{name}_plane")(x)
 
@@ -123,8 +123,8 @@ def build_generators(
 
     Args:
         image_shape: (height, width, channels).
-        levels: how many images a pyramid has, 1 or more; odd sizes are halved to the larger half.
-        latent_dim: numbers of the coarsest level's noise; the noise of the others is a plane of the image's size.
+        levels: how many images a pyramid has, 1 or more; odd sizes are halved and rounded up.
+        latent_dim: size of the coarsest level's noise; the noise of the others is a plane of the image's size.
         filters: of the hidden convolutions.
         kernel_sizes: of a level's convolutions; the last makes the residual.
         units: width of the coarsest level's two hidden layers.
@@ -132,10 +132,10 @@ def build_generators(
 
     Returns:
         A list of Keras models, the finest level first: [noise (N, pixels), coarse images] to residuals; the last one
-        noise (N, latent_dim) to the coarsest images. With labels each takes them as its last input.
+        maps noise (N, latent_dim) to the coarsest images. With labels, each takes them as its last input.
 
     Raises:
-        ConfigurationError: more levels than the size can be halved for.
+        ConfigurationError: more levels than the image size allows.
     """
     check_image_shape(image_shape)
     *finer, coarsest = sizes_of(image_shape, levels)
@@ -158,7 +158,7 @@ def _level_discriminator(size, channels, filters, kernel_size, label_size, name)
     if labels:
         x = layers.Concatenate(name="seen")([x, _plane(labels[0], size, "class")])
     x = layers.Conv2D(filters, kernel_size, activation="relu", name="conv0")(x)
-    # In the code a ReLU follows in the class-conditional form alone.
+    # In the code, a ReLU follows only in the class-conditional form.
     activation = "relu" if labels else None
     x = layers.Conv2D(filters, kernel_size, strides=2, activation=activation, name="conv1")(x)
     x = seeded_dropout(0.5, "dropout")(layers.Flatten(name="flatten")(x))
@@ -191,18 +191,18 @@ def build_discriminators(image_shape=(32, 32, 3), levels=3, *, filters=64, kerne
 
     Returns:
         A list of Keras models to logits (N, 1), the finest level first: [residuals, coarse images]; the last one takes
-        the coarsest images alone. With labels each takes them as its first input.
+        only the coarsest images. With labels, each takes them as its first input.
 
     Raises:
-        ConfigurationError: more levels than the size can be halved for, or than the convolutions leave a pixel of.
+        ConfigurationError: more levels than the image size or the convolutions allow.
     """
     check_image_shape(image_shape)
     *finer, coarsest = sizes_of(image_shape, levels)
     channels, least = image_shape[-1], 2 * kernel_size - 1
     if finer and min(finer[-1]) < least:
         raise ConfigurationError(
-            f"Expected levels of {least} pixels or more a side above the coarsest, which two convolutions of "
-            f"{kernel_size}x{kernel_size} leave a pixel of. Received: {levels} levels of {tuple(image_shape)}, one of "
+            f"Expected levels of {least} pixels or more a side above the coarsest, for two convolutions of "
+            f"{kernel_size}x{kernel_size}. Received: {levels} levels of {tuple(image_shape)}, one of "
             f"{finer[-1][0]}x{finer[-1][1]}. Ask for fewer levels, or pass a smaller kernel_size."
         )
     return [
@@ -215,15 +215,15 @@ def build_discriminators(image_shape=(32, 32, 3), levels=3, *, filters=64, kerne
 
 
 def symmetric(noise):
-    """Numbers from U[-1, 1] of standard normal ones."""
+    """Numbers from U[-1, 1], made from standard normal ones."""
     return 2.0 * uniform_of(noise) - 1.0
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class LAPGAN(AdversarialModel):
-    """GANs on the levels of a Laplacian pyramid, sampled from coarse to fine; with a label space, of what labels ask.
+    """GANs on the levels of a Laplacian pyramid, sampled from coarse to fine; with a label space, for given labels.
 
-    One `fit` trains all levels. To train some alone, set `trained_levels` before `compile`:
+    One `fit` trains all levels. To train only some, set `trained_levels` before `compile`:
 
         gan.trained_levels = (2,)
         gan.compile()
@@ -234,16 +234,16 @@ class LAPGAN(AdversarialModel):
         generators, discriminators: lists of networks, the finest level first, as `build_generators` and
             `build_discriminators` make them; with neither, the paper's for CIFAR-10, for `image_shape` and `levels`.
         image_shape: (height, width, channels) of the default networks.
-        levels: how many the default networks have.
-        latent_dim: numbers of the coarsest level's noise in the default networks.
-        label_space: of a class-conditional LAPGAN what the labels are, such as `kg.data.Classes(10)`; None without.
-        trained_levels: the levels that `fit` is to train, 0 the finest; None for all.
+        levels: number of levels of the default networks.
+        latent_dim: size of the coarsest level's noise in the default networks.
+        label_space: what the labels of a class-conditional LAPGAN are, such as `kg.data.Classes(10)`; None for none.
+        trained_levels: the levels that `fit` trains, 0 the finest; None for all.
         balance: margin m of the rule that lets one player rest, 0.3 in the paper's code for LSUN; None for no rule.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: networks that do not fit each other, more levels than the size can be halved for, levels
-            that are not there, or a margin below zero.
+        ConfigurationError: networks that do not fit each other, more levels than the image size allows, levels that
+            do not exist, or a margin below zero.
 
     Example:
 
@@ -294,7 +294,7 @@ class LAPGAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        # Three as for CIFAR-10; fewer where the two convolutions above the coarsest would leave no pixel of a level.
+        # Three, as for CIFAR-10; fewer where a level above the coarsest is too small for the two convolutions.
         side = min(dataset.image_shape[:2])
         levels = 1 + (side >= 9) + (-(-side // 2) >= 9)
         return super().for_data(dataset, **{"levels": levels, **options})
@@ -329,7 +329,7 @@ class LAPGAN(AdversarialModel):
     # The pyramid
 
     def real_pyramid(self, images):
-        """The residuals [h_0, h_1, ..., I_K] of images, and the coarse images [l_0, l_1, ...] that they add to."""
+        """The residuals [h_0, h_1, ..., I_K] of images, and the coarse images [l_0, l_1, ...] to add them to."""
         residuals, coarse, images = [], [], ops.convert_to_tensor(images)
         for _ in range(self.levels - 1):
             smaller = halve(images)
@@ -339,7 +339,7 @@ class LAPGAN(AdversarialModel):
         return [*residuals, images], coarse
 
     def noise_of_levels(self, latents):
-        """The noise of each level, the finest first, that latents (N, latent_dim) hold."""
+        """The noise of each level in latents (N, latent_dim), the finest level first."""
         parts, start = [], 0
         for size in reversed(_noise_sizes(self.generators)):
             parts.append(latents[:, start : start + size])
@@ -347,7 +347,7 @@ class LAPGAN(AdversarialModel):
         return parts[::-1]
 
     def residuals(self, latents, coarse, labels=(), training=True):
-        """What the generators make of noise over given coarse images: [h_0, h_1, ..., I_K].
+        """What the generators make from noise and given coarse images: [h_0, h_1, ..., I_K].
 
         Args:
             latents: (N, latent_dim).
@@ -361,12 +361,12 @@ class LAPGAN(AdversarialModel):
         ]
 
     def residual(self, level, noise, coarse, labels, training):
-        """What one level's generator makes; `coarse` is a list of one coarse image, and of none at the last level."""
+        """What one level's generator makes; `coarse` is a list of one coarse image, empty at the last level."""
         inputs = [noise, *coarse, *labels]
         return self.generators[level](inputs if len(inputs) > 1 else inputs[0], training=training)
 
     def stages(self, latents, *labels, training=False):
-        """The images I_K, ..., I_1, I_0 that latents stand for, from coarse to fine."""
+        """The images I_K, ..., I_1, I_0 made from latents, from coarse to fine."""
         *finer, noise = self.noise_of_levels(latents)
         images = [self.residual(self.levels - 1, noise, [], labels, training)]
         for k in reversed(range(self.levels - 1)):
@@ -390,11 +390,11 @@ class LAPGAN(AdversarialModel):
         return ops.cast(ops.concatenate(logits, axis=1), "float32")
 
     def errors(self, pyramid, is_real, training=True):
-        """The cross-entropy of each level's logits, (levels,), if the pyramid is to be taken for real or generated.
+        """The cross-entropy of each level's logits, (levels,), with real or generated as the target.
 
         Args:
             pyramid: (residuals, coarse) or (residuals, coarse, labels), arguments of `score`.
-            is_real: which of the two.
+            is_real: whether the target is real.
             training: the networks' mode.
         """
         logits = self.score(*pyramid, training=training)
@@ -415,11 +415,11 @@ class LAPGAN(AdversarialModel):
         return ops.convert_to_tensor([float(k in self.trained_levels) for k in range(self.levels)])
 
     def discriminator_loss(self, real, fake, learning=1.0, training=True):
-        """Summed over the levels that learn; of pyramids as `errors` takes them."""
+        """The loss, summed over the levels that learn; `real` and `fake` are pyramids as `errors` takes them."""
         return ops.sum(learning * (self.errors(real, True, training) + self.errors(fake, False, training)))
 
     def generator_loss(self, fake, learning=1.0, training=True):
-        """Summed over the levels that learn; of a pyramid as `errors` takes it."""
+        """The loss, summed over the levels that learn; `fake` is a pyramid as `errors` takes it."""
         return ops.sum(learning * self.errors(fake, True, training))
 
     def train_step(self, data):
@@ -461,7 +461,7 @@ class LAPGAN(AdversarialModel):
     # Samples of all sizes
 
     def scales(self, n=None, seed=None, **inputs):
-        """The images of `generate(n, seed, **inputs)` as they become finer.
+        """The images of `generate(n, seed, **inputs)` at every level, from coarse to fine.
 
         Args:
             n, seed, inputs: see `generate`.

@@ -7,8 +7,8 @@ Objective, for the targets a of generated images, b = 1 of real images, and c of
 The default is (a, c) = (0, 1). With (-1, 0), so that b - c = 1 and b - a = 2, the generator minimises Pearson's
 chi-squared divergence between p_data + p_G and 2 p_G.
 
-Schedule: as DCGAN's: the discriminator on real and generated images in two batches, then the generator on the same
-generated images. With `discriminator_steps=k` the batch is split among k discriminator updates.
+Schedule: as DCGAN's: the discriminator is updated on real and generated images in two batches, then the generator on
+the same generated images. With `discriminator_steps=k` the batch is split among k discriminator updates.
 
 Departures from the paper:
 - networks: DCGAN's; the paper's for 112x112 scenes have more layers;

@@ -4,19 +4,20 @@ https://arxiv.org/abs/1712.04086
 Objective, for packs of m = `packing` images that the discriminator judges together:
     discriminator: E[softplus(-d(x_1, ..., x_m))] + E[softplus(d(G(z_1), ..., G(z_m)))]     (d: logit of a pack)
     generator:     E[softplus(-d(G(z_1), ..., G(z_m)))]                                     (non-saturating)
-The images of a pack are independent draws, so a generator that lost modes shows it: its packs hold too many alike.
+The images of a pack are independent draws, so a generator that lost modes is easy to detect: its packs hold
+too many similar images.
 
 Schedule: the same as DCGAN's here, and as the published code's for the unrolled GAN's protocol. The discriminator is
 updated on real and generated packs in two batches; then the generator is updated on the same latents, scored by the
-updated discriminator. The images of a batch are packed in their order. With `discriminator_steps=k` the packs are dealt
-out to k discriminator updates. A batch size of m * 64 gives each update 64 packs, as in VEEGAN's protocol.
+updated discriminator. The images of a batch are packed in their order. With `discriminator_steps=k` the packs are split
+among k discriminator updates. A batch size of m * 64 gives each update 64 packs, as in VEEGAN's protocol.
 
 Departures from the paper:
 - each image of a batch is in one pack; the published code draws m times as many images for a batch of packs;
-- for VEEGAN's protocol the published code updates the generator twice a batch and draws latents from U(-1, 1); here the
-  generator is updated once, and latents are normal;
+- for VEEGAN's protocol the published code updates the generator twice per batch and draws latents from U(-1, 1); here
+  the generator is updated once, and latents are normal;
 - for points the published code updates both players at once, from gradients at the same weights;
-- the networks have no biases in front of batch norm, which removes them; the published ones have.
+- the networks have no biases before batch norm, which removes them; the published ones have.
 """
 
 import keras
@@ -36,7 +37,7 @@ from keras_gans_core.checks import is_whole
 
 
 def _sizes(image_shape, halvings):
-    """(height, width) of the image and of each smaller map, halved at most so often and to no less than 2.
+    """(height, width) of the image and of each smaller map, halved at most `halvings` times, to no less than 2.
 
     A side of 28 becomes 14, 7, 4 and 2.
     """
@@ -45,8 +46,8 @@ def _sizes(image_shape, halvings):
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
     if len(sizes) == 1:
         raise ConfigurationError(
-            f"Expected a height or width above 2. Received: image_shape={tuple(image_shape)}. Points have networks of "
-            "their own: build_point_generator and build_point_discriminator."
+            f"Expected a height or width above 2. Received: image_shape={tuple(image_shape)}. For points use "
+            "build_point_generator and build_point_discriminator."
         )
     return sizes
 
@@ -97,13 +98,13 @@ def _logits(features):
 
 
 def build_generator(image_shape=(28, 28, 3), latent_dim=100, *, base_filters=64):
-    """The generator of VEEGAN's protocol for stacked MNIST: DCGAN's, from a 2x2 map by four doublings.
+    """The generator of VEEGAN's protocol for stacked MNIST: DCGAN's, from a 2x2 map that is doubled four times.
 
     The protocol trains it in batches of 64 packs with Adam at 2e-4 and a beta_1 of 0.5, as `compile()` does.
 
     Args:
-        image_shape: (height, width, channels), a side above 2; the map is halved to 2x2 or four times.
-        latent_dim: how many numbers an image is made from.
+        image_shape: (height, width, channels), a side above 2; the map is halved to 2x2, at most four times.
+        latent_dim: size of the latents.
         base_filters: channels of the last hidden map; each smaller map has twice as many.
 
     Returns:
@@ -129,7 +130,7 @@ def build_discriminator(image_shape=(28, 28, 3), packing=2, *, base_filters=64):
 
     Args:
         image_shape: of one image; see `build_generator`.
-        packing: images a pack, m, 1 or more: the first layer alone depends on it.
+        packing: images per pack, m, 1 or more; only the first layer depends on it.
         base_filters: channels of the first map; each smaller map has twice as many.
 
     Returns:
@@ -147,14 +148,14 @@ def build_discriminator(image_shape=(28, 28, 3), packing=2, *, base_filters=64):
 
 
 def build_unrolled_generator(image_shape=(28, 28, 3), latent_dim=256, *, base_filters=8):
-    """The generator of the unrolled GAN's protocol for stacked MNIST: from a 4x4 map by three doublings.
+    """The generator of the unrolled GAN's protocol for stacked MNIST: from a 4x4 map that is doubled three times.
 
-    The protocol trains it in batches of 128 packs with Adam at 1e-4, the discriminator at 2e-4, a beta_1 of 0.5 and a
-    beta_2 of 0.99.
+    The protocol trains it in batches of 128 packs with Adam at 1e-4 (the discriminator: 2e-4), a beta_1 of 0.5 and
+    a beta_2 of 0.99.
 
     Args:
-        image_shape: (height, width, channels), a side above 2; the map is halved to 2x2 or three times.
-        latent_dim: how many numbers an image is made from.
+        image_shape: (height, width, channels), a side above 2; the map is halved to 2x2, at most three times.
+        latent_dim: size of the latents.
         base_filters: channels of the largest map; each smaller map has twice as many.
 
     Returns:
@@ -186,7 +187,7 @@ def build_unrolled_discriminator(image_shape=(28, 28, 3), packing=2, *, base_fil
 
     Args:
         image_shape: of one image; see `build_unrolled_generator`.
-        packing: images a pack, m, 1 or more.
+        packing: images per pack, m, 1 or more.
         base_filters: channels of the first map: 2 for the protocol's "D = 1/4 G", 4 for its "D = 1/2 G".
 
     Returns:
@@ -203,10 +204,10 @@ def build_unrolled_discriminator(image_shape=(28, 28, 3), packing=2, *, base_fil
 
 
 def build_point_generator(latent_dim=2, *, units=400):
-    """The paper's generator for points in the plane: four hidden layers, and an output without bounds.
+    """The paper's generator for points in the plane: four hidden layers and an unbounded output.
 
     Points are images of shape (1, 1, 2) in [-1, 1]: divide `kg.data.ring` by 1.1 and `kg.data.grid` by 4.5, and divide
-    lengths that are compared with them, such as the radius of a mode, by the same number. Take points as floats from
+    lengths, such as the radius of a mode, by the same number. Take points as floats from
     `predict`, because `generate` rounds to 256 levels:
 
     >>> gan = kg.PacGAN(build_point_generator(), build_point_discriminator(packing=3), packing=3)
@@ -217,7 +218,7 @@ def build_point_generator(latent_dim=2, *, units=400):
     The published code trains it in batches of 100 packs with Adam at 1e-4 and a beta_1 of 0.8.
 
     Args:
-        latent_dim: how many numbers a point is made from.
+        latent_dim: size of the latents.
         units: width of the hidden layers.
 
     Returns:
@@ -235,7 +236,7 @@ def build_point_discriminator(packing=2, *, units=200, pieces=5):
     """The paper's discriminator for points in the plane: three maxout layers, then one logit.
 
     Args:
-        packing: points a pack, m, 1 or more: the first layer alone depends on it.
+        packing: points per pack, m, 1 or more; only the first layer depends on it.
         units: width of the hidden layers.
         pieces: linear pieces of each maxout unit.
 
@@ -259,16 +260,16 @@ def _check_packing(packing):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class PacGAN(AdversarialModel):
-    """A GAN whose discriminator judges packs of images; `packing=1` makes the plain GAN.
+    """A GAN whose discriminator judges packs of images; `packing=1` is the plain GAN.
 
-    Consecutive images of a batch make a real pack: shuffle data that has an order. `fit` refuses a batch size that
-    is not a whole number of packs. Of a smaller last batch, images that do not fill a pack are left out of the step.
+    Consecutive images of a batch make a real pack, so shuffle ordered data. `fit` refuses a batch size that is not a
+    whole number of packs. In a smaller last batch, images that do not fill a pack are left out of the step.
     Only the last batch of a stream, or of `evaluate`, may have fewer images than a pack; its one pack repeats them.
 
     Args:
-        generator, discriminator: networks, the discriminator for packs, `packing` times as many channels as an image;
-            with neither, those of VEEGAN's protocol for `image_shape` and `latent_dim`.
-        packing: images a pack, m, 1 or more.
+        generator, discriminator: networks. The discriminator takes packs, with `packing` times as many channels as an
+            image. With neither, those of VEEGAN's protocol for `image_shape` and `latent_dim`.
+        packing: images per pack, m, 1 or more.
         image_shape: (height, width, channels) of the default networks' images.
         latent_dim: latents of the default generator.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
@@ -324,7 +325,7 @@ class PacGAN(AdversarialModel):
         return super().fit(x, y, **options)
 
     def encode_batch(self, data):
-        """The batch as networks see it: whole packs of images, at least one for each discriminator update."""
+        """The batch as the networks see it: whole packs of images, at least one for each discriminator update."""
         images = super().encode_batch(data)["images"]
         return {"images": images[: ops.shape(images)[0] // self.packing * self.packing]}
 

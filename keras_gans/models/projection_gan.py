@@ -30,7 +30,7 @@ from keras_gans.networks.checks import check_networks, labels_and_images
 from keras_gans.networks.residual import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
 
-UPDATES = 50_000  # of the generator, over which the published code's learning rate falls to zero
+UPDATES = 50_000  # generator updates over which the published code's learning rate falls to zero
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
@@ -38,11 +38,11 @@ class ProjectionGAN(AdversarialModel):
     """Conditional GAN whose discriminator projects the label onto its features.
 
     The learning rate of `compile()`'s optimizers falls linearly from 2e-4 to zero at the 50 000th update of the
-    generator, as SNGAN's. Pass other optimizers for a longer run.
+    generator, as in SNGAN. Pass other optimizers for a longer run.
 
     Args:
-        generator, discriminator: networks, the generator of [latents, labels], the discriminator of [labels, images];
-            with neither, the paper's residual ones in the size of `image_shape`.
+        generator, discriminator: networks. The generator takes [latents, labels], the discriminator [labels, images].
+            With neither, the paper's residual networks for `image_shape`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
@@ -95,7 +95,7 @@ class ProjectionGAN(AdversarialModel):
         return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
 
     def discriminator_loss(self, real, fake, labels, training=True):
-        """Of real and generated images with the same encoded labels."""
+        """The loss on real and generated images with the same encoded labels."""
         return hinge_discriminator_loss(self.score([labels, real], training), self.score([labels, fake], training))
 
     def generator_loss(self, fake, labels, training=True):

@@ -27,7 +27,7 @@ from keras_gans.networks.checks import check_networks
 from keras_gans.networks.residual import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
 
-UPDATES = 50_000  # of the generator, over which the published code's learning rate falls to zero
+UPDATES = 50_000  # generator updates over which the published code's learning rate falls to zero
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
@@ -38,7 +38,7 @@ class SNGAN(AdversarialModel):
     generator. Nothing is learned after that, so pass other optimizers for a longer run.
 
     Args:
-        generator, discriminator: networks; with neither, the paper's for CIFAR-10 in the size of `image_shape`. In the
+        generator, discriminator: networks; with neither, the paper's for CIFAR-10, for `image_shape`. In the
             discriminator `keras_gans.layers.SpectralNormalization` should wrap every layer with a kernel.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.

@@ -11,9 +11,9 @@ generator's gradient passes through the images in L(G, w_K) and through all K up
 
 Schedule: one step of both players, with gradients at the same weights on the same images and latents. The discriminator
 takes one ordinary step from w, not from w_K, and only that step advances its optimizer's moments. With
-`discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
+`discriminator_steps=k` the batch is split, and k - 1 updates of the discriminator come first.
 
-Unrolling does not change the discriminator's non-trainable state. Each of the K losses and the generator's loss start
+Unrolling does not change the discriminator's non-trainable state. The K losses and the generator's loss all start
 from the same moving averages and the same seeds, so that L is one function with one dropout mask. Only the ordinary
 step moves that state.
 
@@ -22,7 +22,7 @@ Departures from the paper:
   appendix;
 - points are images of shape (1, 1, 2) in [-1, 1];
 - the networks for other images are DCGAN's at half its width, which is our choice;
-- a learning rate that is a schedule is read once a step, not for each unrolled update;
+- a learning rate that is a schedule is read once per step, not for each unrolled update;
 - callbacks' penalties enter the discriminator's ordinary step but not the unrolled ones;
 - each of several replicas unrolls on its own share of the batch.
 """
@@ -46,11 +46,11 @@ def _dense(units, activation=None, **kwargs):
 
 
 def build_generator(image_shape=(1, 1, 2), latent_dim=256, *, units=128):
-    """The notebook's generator for points: two hidden layers of tanh, then numbers without bounds.
+    """The notebook's generator for points: two hidden layers with tanh, then unbounded outputs.
 
     Args:
-        image_shape: (height, width, channels); (1, 1, 2) for points of the plane.
-        latent_dim: how many numbers a point is made from.
+        image_shape: (height, width, channels); (1, 1, 2) for points in the plane.
+        latent_dim: size of the latents.
         units: width of both hidden layers.
 
     Returns:
@@ -66,7 +66,7 @@ def build_generator(image_shape=(1, 1, 2), latent_dim=256, *, units=128):
 
 
 def build_discriminator(image_shape=(1, 1, 2), *, units=128):
-    """The notebook's discriminator of points: two hidden layers of tanh, then one logit.
+    """The notebook's discriminator for points: two hidden layers with tanh, then one logit.
 
     Args:
         image_shape: (height, width, channels).
@@ -90,11 +90,11 @@ class UnrolledGAN(AdversarialModel):
     `evaluate` and validation do not unroll: their g_loss is -d_loss.
 
     Args:
-        generator, discriminator: networks; the discriminator's operations must differentiate twice. With neither, the
-            notebook's for points where `image_shape` is one pixel, and DCGAN's otherwise.
+        generator, discriminator: networks; the discriminator's operations must be twice differentiable. With neither,
+            the notebook's for points where `image_shape` is one pixel, and DCGAN's otherwise.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
-        unrolled_steps: how many updates the generator looks ahead, K; 0 makes the plain minimax game.
+        unrolled_steps: how many updates the generator looks ahead, K; 0 is the plain minimax game.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -140,7 +140,7 @@ class UnrolledGAN(AdversarialModel):
         """As `AdversarialModel.compile`, with `keras.optimizers.Adam` or `SGD` for the discriminator.
 
         Raises:
-            ConfigurationError: another optimizer, or one that clips, decays or averages; and as there.
+            ConfigurationError: see there; or another optimizer, or one that clips, decays or averages.
         """
         if d_optimizer is not None and self.unrolled_steps > 0:
             d_optimizer = optimizer_of("d_optimizer", d_optimizer)
@@ -176,7 +176,7 @@ class UnrolledGAN(AdversarialModel):
         """
         optimizer, variables = _inner(self.d_optimizer), self.discriminator.trainable_variables
         weights = [ops.convert_to_tensor(variable.value) for variable in variables]
-        if self.unrolled_steps == 0:  # any optimizer will do, even one that cannot be unrolled
+        if self.unrolled_steps == 0:  # any optimizer works, even one that cannot be unrolled
             return weights
         update, moments = _moments(optimizer, variables)
         scale = ops.cast(self.d_optimizer.scale_loss(1.0), "float32")  # float16's gradients need large losses here too
@@ -200,8 +200,8 @@ class UnrolledGAN(AdversarialModel):
         for share in earlier:
             fake = self.generator(self.latents_like(share), training=True)
             self.minimize("discriminator", self.discriminator_loss, share, fake)
-        # Images are generated before either player moves, and the generator moves first: both gradients are at the
-        # same weights.
+        # Images are generated before either player is updated, and the generator is updated first: both gradients are
+        # at the same weights.
         fake = self.record(self.latents_like(real))
         g_loss = self.minimize("generator", lambda fake: self.generator_loss(real, fake), fake)
         d_loss = self.minimize("discriminator", self.discriminator_loss, real, fake.outputs)
@@ -228,7 +228,7 @@ def _inner(optimizer):
 
 
 def _moments(optimizer, variables):
-    """The optimizer's update function, and its present moments of `variables`."""
+    """The optimizer's update function, and its current moments of `variables`."""
     if isinstance(optimizer, keras.optimizers.Adam):
         update, slots = _adam, [optimizer._momentums, optimizer._velocities]
     else:
@@ -248,7 +248,7 @@ def _adam(optimizer, k, slopes, moments):
 
 
 def _root(x):
-    """The square root with a slope of 0 at 0, where the infinite slope would make NaN of a weight without gradient."""
+    """The square root with a slope of 0 at 0: the infinite slope would turn a weight without gradient into NaN."""
     positive = x > 0.0
     return ops.where(positive, ops.sqrt(ops.where(positive, x, 1.0)), 0.0)
 
@@ -264,7 +264,7 @@ def _sgd(optimizer, k, slopes, moments):
     return momenta, [momenta]
 
 
-# Options with which an optimizer's update differs from the expressions above.
+# Options that make an optimizer's update differ from the expressions above.
 OPTIONS = (
     "amsgrad",
     "clipnorm",

@@ -2,26 +2,27 @@
 variational learning", https://arxiv.org/abs/1705.07761
 
 Objective, with the generator G, the reconstructor F from images to latents, and logits d of pairs (latents, images),
-positive where a pair is taken for a generated one:
+positive where a pair is judged to be generated:
     discriminator: E[softplus(-d(z, G(z)))] + E[softplus(d(F(x), x))]
     generator:     E[d(z, G(z))] + E[|z - F(G(z))|^2]
     reconstructor: E[|z - F(G(z))|^2]
 |.|^2 is summed over the latents. The generator and the reconstructor are one player with one loss, the generator's: its
 first term does not contain F. The best d is log q(x|z) p0(z) / (p_F(z|x) p(x)).
 
-`generator_objective=notebook_generator_loss` is the authors' notebook for MNIST:
+`generator_objective=notebook_generator_loss` is that of the authors' notebook for MNIST:
     generator:     E[d(z, G(z))] + MSE(z, F(G(z)))
     reconstructor: -E[d(F(x), x)] + MSE(z, F(G(z)))
-again as one loss. Its discriminator is trained with 1 for data: it is -d, so that its losses have the opposite sign.
+again as one loss. The notebook's discriminator is trained with 1 for data: it is -d, so its losses have the opposite
+sign.
 
 Schedule (algorithm 1): one step of all three networks. Their gradients are taken at the same weights on the same images
-and latents. With `discriminator_steps=k` the batch is dealt out, and k - 1 updates of the discriminator come first.
+and latents. With `discriminator_steps=k` the batch is split, and k - 1 updates of the discriminator come first.
 
 Departures from the paper:
 - the optimizer is the notebook's, Adam at 1e-3 with beta_1 of 0.7. The figure of algorithm 1 has plain gradient
   descent;
 - the reconstructor is deterministic. Algorithm 1 allows it to draw its latents;
-- the discriminator's one hidden layer under dropout of 0.5 is the notebook's. The depths of the other networks, all
+- the discriminator's one hidden layer with dropout of 0.5 is the notebook's. The depths of the other networks, all
   widths and the latents' dimension are this library's choice;
 - MSE is the mean over all numbers, which is its usual meaning.
 """
@@ -49,11 +50,11 @@ def _hidden(x, units):
 
 
 def build_generator(image_shape, latent_dim=100, *, units=256):
-    """A generator of two hidden layers, then a tanh; points, which are images of one pixel, have no bounds.
+    """A generator of two hidden layers, then a tanh; for points, which are images of one pixel, there is no tanh.
 
     Args:
-        image_shape: (height, width, channels); (1, 1, 2) for points of the plane.
-        latent_dim: how many numbers an image is made from.
+        image_shape: (height, width, channels); (1, 1, 2) for points in the plane.
+        latent_dim: size of the latents.
         units: width of both hidden layers.
 
     Returns:
@@ -70,7 +71,7 @@ def build_generator(image_shape, latent_dim=100, *, units=256):
 
 
 def build_reconstructor(image_shape, latent_dim=100, *, units=256):
-    """The reconstructor: two hidden layers, then latents without bounds.
+    """The reconstructor: two hidden layers, then unbounded latents.
 
     Args:
         image_shape: (height, width, channels).
@@ -87,7 +88,7 @@ def build_reconstructor(image_shape, latent_dim=100, *, units=256):
 
 
 def build_discriminator(image_shape, latent_dim=100, *, units=256, dropout=0.5):
-    """The notebook's discriminator of pairs: one hidden layer under dropout, then one logit.
+    """The notebook's discriminator of pairs: one hidden layer with dropout, then one logit.
 
     Args:
         image_shape: (height, width, channels).
@@ -102,7 +103,7 @@ def build_discriminator(image_shape, latent_dim=100, *, units=256, dropout=0.5):
     latents, images = keras.Input((latent_dim,), name="latents"), keras.Input(image_shape, name="images")
     x = layers.Concatenate(name="pair")([latents, layers.Flatten(name="flatten")(images)])
     x = layers.Dense(units, activation="relu", name="hidden")(x)
-    # It has its own seed: PyTorch's masks follow no other, and a run could not be resumed.
+    # Its own seed: without one, PyTorch's masks could not be reproduced in a resumed run.
     x = seeded_dropout(dropout, "dropout")(x)
     logits = layers.Dense(1, dtype="float32", name="logits")(x)
     return keras.Model([latents, images], logits, name="discriminator")
@@ -133,7 +134,7 @@ def algorithm_1_generator_loss(score, real, fake, reconstructed):
 
 @register
 def notebook_generator_loss(score, real, fake, reconstructed):
-    """The notebook's: E[d(z, G(z))] - E[d(F(x), x)] + MSE(z, F(G(z))). The reconstructor is a part of the game.
+    """The notebook's loss: E[d(z, G(z))] - E[d(F(x), x)] + MSE(z, F(G(z))). The reconstructor also plays against d.
 
     Args:
         score, real, fake, reconstructed: see `algorithm_1_generator_loss`.
@@ -153,14 +154,14 @@ def notebook_generator_loss(score, real, fake, reconstructed):
 
 @register
 class VEEGAN(AdversarialModel):
-    """GAN with a reconstructor of the latents, which notices the modes that the generator leaves out.
+    """GAN with a reconstructor of the latents, which detects the modes that the generator misses.
 
     Args:
         generator: see `AdversarialModel`.
         discriminator: Keras model, [latents, images] to one logit (N, 1), positive for generated pairs.
-        reconstructor: Keras model, images to latents (N, latent_dim). With no network given, all three are perceptrons
-            for `image_shape`.
-        image_shape: (height, width, channels) of the default networks; (1, 1, 2) for points of the plane.
+        reconstructor: Keras model, images to latents (N, latent_dim). With no network given, all three are fully
+            connected ones for `image_shape`.
+        image_shape: (height, width, channels) of the default networks; (1, 1, 2) for points in the plane.
         latent_dim: latents of the default networks.
         generator_objective: `algorithm_1_generator_loss`, `notebook_generator_loss` or any registered function with
             their arguments.
@@ -216,11 +217,11 @@ class VEEGAN(AdversarialModel):
         self.generator_objective = generator_objective
 
     def discriminator_loss(self, real, fake, training=True):
-        """Of the pairs [F(x), x] and [z, G(z)]; the generated ones are the positive ones."""
+        """The loss on the pairs [F(x), x] and [z, G(z)]; the generated ones are the positive class."""
         return minimax_discriminator_loss(self.score(fake, training), self.score(real, training))
 
     def generator_loss(self, real, fake, reconstructed, training=True):
-        """Of the same pairs and F(G(z)); for the reconstructor as well."""
+        """The loss of the generator and the reconstructor, on the same pairs and F(G(z))."""
         return self.generator_objective(lambda pair: self.score(pair, training), real, fake, reconstructed)
 
     def pass_through(self, latents, images, training=True):
@@ -235,8 +236,8 @@ class VEEGAN(AdversarialModel):
             fake, encoded = self.generator(latents, training=True), self.reconstructor(share, training=True)
             self.minimize("discriminator", self.discriminator_loss, [encoded, share], [latents, fake])
         latents = self.latents_like(images)
-        # All gradients are those of the same weights: the discriminator's inputs are made before any network moves, and
-        # the discriminator moves last.
+        # All gradients are at the same weights: the discriminator's inputs are made before any network is updated, and
+        # the discriminator is updated last.
         made = self.record_pass(lambda: self.pass_through(latents, images))
 
         def generator_loss(made):
@@ -258,7 +259,7 @@ class VEEGAN(AdversarialModel):
         }
 
     def encode(self, images):
-        """The latents that the reconstructor finds for images.
+        """The latents F(x) of images.
 
         Args:
             images: uint8, or floats in [-1, 1], (N, height, width, channels).
@@ -273,7 +274,7 @@ class VEEGAN(AdversarialModel):
         return encode_images(self, "reconstructor", images)
 
     def reconstruct(self, images):
-        """Images of the latents that the reconstructor finds for images, G(F(x)).
+        """Reconstructions of images, G(F(x)).
 
         Args:
             images: see `encode`.

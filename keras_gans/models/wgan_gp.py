@@ -59,11 +59,11 @@ def _scores(features):
 
 
 def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=False):
-    """The paper's generator of transposed convolutions: 4x4 maps, doubled and cropped to the sizes of the critic's.
+    """The paper's generator of transposed convolutions: 4x4 maps, doubled and cropped to the critic's sizes.
 
     Args:
         image_shape: (height, width, channels); 28x28 and 32x32 give three stages.
-        latent_dim: how many numbers an image is made from.
+        latent_dim: size of the latents.
         base_filters: channels of the last hidden map; 64 for MNIST and 128 for CIFAR-10 in the published code.
         batch_norm: False for MNIST and True for CIFAR-10 in the published code.
 
@@ -95,7 +95,7 @@ def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=
 
 
 def build_discriminator(image_shape, *, base_filters=64):
-    """The paper's critic of strided convolutions. It has no batch norm, because each image is penalised by itself.
+    """The paper's critic of strided convolutions. It has no batch norm, because each image is penalised separately.
 
     Args:
         image_shape: (height, width, channels).
@@ -116,7 +116,7 @@ def build_discriminator(image_shape, *, base_filters=64):
 
 
 def _residual_block(x, filters, *, resample=None, norm=False, first=False):
-    """norm - ReLU - conv - norm - ReLU - conv beside a shortcut; `resample` is "up", "down" or None for both paths."""
+    """norm - ReLU - conv - norm - ReLU - conv plus a shortcut; `resample` is "up", "down" or None for both paths."""
 
     def normed(x):
         return FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x) if norm else x
@@ -141,15 +141,15 @@ def build_residual_generator(image_shape=(32, 32, 3), latent_dim=128, *, filters
     """The paper's residual generator for CIFAR-10: a 4x4 map, doubled by residual blocks.
 
     Args:
-        image_shape: (height, width, channels), both sizes the same power of two from 8 on; 32x32 is the paper's.
-        latent_dim: how many numbers an image is made from.
+        image_shape: (height, width, channels), both sizes the same power of two, 8 or more; 32x32 is the paper's.
+        latent_dim: size of the latents.
         filters: channels of every map.
 
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
 
     Raises:
-        ConfigurationError: a size that is no power of two.
+        ConfigurationError: a size that is not a power of two.
     """
     check_image_shape(image_shape)
     latents = keras.Input((latent_dim,), name="latents")
@@ -173,7 +173,7 @@ def build_residual_discriminator(image_shape=(32, 32, 3), *, filters=128):
         A Keras model, images to scores (N, 1).
 
     Raises:
-        ConfigurationError: a size that is no power of two.
+        ConfigurationError: a size that is not a power of two.
     """
     check_image_shape(image_shape)
     images = x = keras.Input(image_shape, name="images")
@@ -201,12 +201,12 @@ def _doublings(image_shape):
 class WGANGP(AdversarialModel):
     """Wasserstein GAN with gradient penalty.
 
-    In the logs, `d_loss` is the critic's whole loss at the last of a step's updates, and `gp` is the penalty in it
-    before it is multiplied by its weight, so -(d_loss - gp_weight * gp) estimates the Wasserstein distance,
+    In the logs, `d_loss` is the critic's whole loss at the last of a step's updates, and `gp` is the penalty in
+    that loss without its weight, so -(d_loss - gp_weight * gp) estimates the Wasserstein distance,
     E[f(x)] - E[f(G(z))].
 
     Args:
-        generator, discriminator: networks; with neither, the paper's for MNIST in the size of `image_shape`. The
+        generator, discriminator: networks; with neither, the paper's for MNIST, for `image_shape`. The
             discriminator is a critic: it ends in one unbounded number and has no batch normalization.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
@@ -256,7 +256,7 @@ class WGANGP(AdversarialModel):
         self.gp_weight = gp_weight
 
     def loss_and_penalty(self, real, fake, training=True):
-        """The critic's loss, eq. 3, and the penalty in it without its weight: a vector of two."""
+        """The critic's loss, eq. 3, and the penalty in it without the weight: a vector of two."""
         between = self.uniform_like(real, training)
         penalty = gradient_penalty(lambda images: self.score(images, training), real, fake, between)
         wasserstein = wasserstein_discriminator_loss(self.score(real, training), self.score(fake, training))

@@ -1,21 +1,22 @@
-"""WGAN-GP's language model, of characters: Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017, "Improved training
+"""WGAN-GP's language model of characters: Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017, "Improved training
 of Wasserstein GANs", https://arxiv.org/abs/1704.00028
 
-Objective, where x are one-hot rows of a line's characters and G(z) rows of probabilities, which the critic sees as they
-are, neither sampled nor rounded:
+Objective, where x are one-hot rows of a line's characters and G(z) are rows of probabilities. The critic sees them as
+they are, neither sampled nor rounded:
     critic:    E[f(G(z))] - E[f(x)] + gp_weight E[(|grad f(x')|_2 - 1)^2]     (eq. 3)
     generator: -E[f(G(z))]
-with x' = e x + (1 - e) G(z) and e ~ U[0, 1], one for each line; the norm is over all places and characters of a line.
+with x' = e x + (1 - e) G(z) and e ~ U[0, 1], one for each line. The norm is over all positions and characters of a
+line.
 
 Schedule: `discriminator_steps` updates of the critic, each on fresh lines and fresh noise; then one update of the
-generator on fresh noise. The published code has 10 updates of the critic and says in a comment that 5 do as well. A
-batch is dealt out among the critic's updates: a batch size of 10 * 64 is the paper's 64.
+generator on fresh noise. The published code makes 10 updates of the critic; a comment there says that 5 work too.
+A batch is split among the critic's updates, so the paper's batch size of 64 is 10 * 64 here.
 
 Departures from the paper:
 - the published code updates the generator before the critic, and not in the first iteration;
 - the critic has no bias in its last two layers, where the difference of two means cancels it;
 - initial weights are our choice: He's in the blocks and Glorot's elsewhere, both uniform;
-- characters are ids of one byte, 256 at most, where the published code keeps the 2048 most frequent.
+- characters are ids of one byte, 256 at most; the published code keeps the 2048 most frequent.
 """
 
 import keras
@@ -33,7 +34,7 @@ from keras_gans_core.checks import is_number
 
 
 def _residual_block(x, width, *, bias=True):
-    """x + 0.3 (ReLU - conv - ReLU - conv), both convolutions over five characters."""
+    """x + 0.3 (ReLU - conv - ReLU - conv), both convolutions with kernels of five characters."""
     changed = x
     for use_bias in (True, bias):
         changed = layers.Conv1D(width, 5, padding="same", use_bias=use_bias, kernel_initializer="he_uniform")(
@@ -43,12 +44,12 @@ def _residual_block(x, width, *, bias=True):
 
 
 def build_generator(length, vocabulary, latent_dim=128, *, width=512, blocks=5):
-    """The paper's generator of text: residual blocks over the places of a line, then a softmax over the characters.
+    """The paper's generator of text: residual blocks over the positions of a line, then a softmax over the characters.
 
     Args:
-        length: characters a line; the paper's is 32.
+        length: characters per line; the paper's is 32.
         vocabulary: how many characters there are, the padding included.
-        latent_dim: how many numbers a line is made from.
+        latent_dim: size of the latents.
         width: channels of every block.
         blocks: how many, 1 or more.
 
@@ -82,20 +83,21 @@ def build_discriminator(length, vocabulary, *, width=512, blocks=5):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class WGANGPText(AdversarialModel):
-    """Wasserstein GAN with gradient penalty for lines of text, made as a whole, not character by character.
+    """Wasserstein GAN with gradient penalty for lines of text, generated as a whole, not character by character.
 
     `fit` and `evaluate` take character ids (N, length), as `kg.data.load_text` makes them. `generate` returns ids,
-    uint8 (n, length), of the most probable characters, and `generate_text` lines.
+    uint8 (n, length), of the most probable characters, and `generate_text` returns lines.
 
-    While it trains, `d_loss` is the critic's whole loss at the last of a step's updates and `gp` the penalty in it
-    without its weight, so that -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
+    In the logs, `d_loss` is the critic's whole loss at the last of a step's updates, and `gp` is the penalty in that
+    loss without its weight, so -(d_loss - gp_weight * gp) estimates the Wasserstein distance, E[f(x)] - E[f(G(z))].
 
     Args:
-        generator, discriminator: networks, the generator ending in rows of probabilities (N, length, vocabulary), the
-            discriminator a critic of such rows without batch normalization; with neither, the paper's.
-        length: characters a line of the default networks.
+        generator, discriminator: networks. The generator ends in rows of probabilities (N, length, vocabulary). The
+            discriminator is a critic of such rows without batch normalization. With neither, the paper's.
+        length: characters per line of the default networks.
         latent_dim: latents of the default generator.
-        alphabet: the characters, the first of which pads; by default a backtick, then the rest of printable ASCII.
+        alphabet: the characters, of which the first is the padding; by default a backtick, then the rest of printable
+            ASCII.
         gp_weight: weight of the gradient penalty, 0 or more.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
@@ -147,8 +149,8 @@ class WGANGPText(AdversarialModel):
         check_networks(generator, discriminator)
         if generator.output_shape[2:] != (len(alphabet),):
             raise ConfigurationError(
-                "Expected a generator of rows (N, length, vocabulary) for an alphabet of as many characters. Received: "
-                f"{generator.output_shape} and {len(alphabet)} characters."
+                "Expected a generator of rows (N, length, vocabulary) with a vocabulary as large as the alphabet. "
+                f"Received: {generator.output_shape} and {len(alphabet)} characters."
             )
         if discriminator is not None:
             refuse_batch_norm(discriminator)
@@ -167,7 +169,7 @@ class WGANGPText(AdversarialModel):
     # The game
 
     def loss_and_penalty(self, real, fake, training=True):
-        """The critic's loss, eq. 3, and the penalty in it without its weight: a vector of two."""
+        """The critic's loss, eq. 3, and the penalty in it without the weight: a vector of two."""
         between = self.uniform_like(real, training)
         penalty = gradient_penalty(lambda rows: self.score(rows, training), real, fake, between)
         wasserstein = wasserstein_discriminator_loss(self.score(real, training), self.score(fake, training))
@@ -199,7 +201,7 @@ class WGANGPText(AdversarialModel):
 
     @property
     def image_shape(self):
-        """(length, characters) of the rows that the networks see: what a card says of the size."""
+        """(length, characters) of the rows that the networks see: the size that a card shows."""
         return self.length, len(self.alphabet)
 
     def text(self, tokens):

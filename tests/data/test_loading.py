@@ -116,7 +116,7 @@ def test_a_numpy_file_with_two_splits(tmp_path):
 def test_a_picture_or_a_text_in_the_place_of_arrays_is_told_what_to_do(tmp_path):
     (tmp_path / "lines.txt").write_text("all flesh\n")
     with pytest.raises(
-        DataError, match="Python objects, which are not read. Give a picture's folder; text is"
+        DataError, match="Python objects, which are not read. Give the folder of an image; read text"
     ) as error:
         in_order(tmp_path / "lines.txt")
     assert "allow_pickle" not in str(error.value)
@@ -491,7 +491,7 @@ def test_another_feature_as_labels(prepared):
     assert in_order("told", data_dir=prepared, labels=False).labels is None
     with pytest.raises(DataError, match="feature of 'told'.*Received: 'trait'"):
         in_order("told", data_dir=prepared, labels="trait")
-    with pytest.raises(ConfigurationError, match="no TFDS data set"):
+    with pytest.raises(ConfigurationError, match="not a TFDS data set"):
         kg.data.load("drawn:digits", labels="digit", take=4, batch_size=2)
 
 

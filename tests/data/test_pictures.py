@@ -24,7 +24,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path):
 
 
 def test_places_without_pictures_are_refused(tmp_path):
-    with pytest.raises(DataError, match="Expected pictures .*Received: none"):
+    with pytest.raises(DataError, match="Expected images .*Received: none"):
         picture_files(tmp_path)
     with pytest.raises(DatasetNotFoundError, match="which is not there"):
         picture_files(tmp_path / "nowhere")
@@ -37,9 +37,9 @@ def test_images_keep_their_values(tmp_path):
     path = saved(tmp_path / "b.png", colour)
     np.testing.assert_array_equal(read_input(path, Images((None, None, 3))), colour)  # of any size
     assert read_input(path, Images((8, 6, 3)), resize=True).shape == (8, 6, 3)
-    with pytest.raises(DataError, match="a picture of anyx8 pixels .* Received: .*b.png, 3x4. Pass --resize"):
+    with pytest.raises(DataError, match="an image of anyx8 pixels .* Received: .*b.png, 3x4. Pass --resize"):
         read_input(path, Images((None, 8, 3)))
-    with pytest.raises(DataError, match="a picture grey.*b.png, which is in colour"):
+    with pytest.raises(DataError, match="an image that is grey.*b.png, which is in colour"):
         read_input(path, Images((3, 4, 1)))
 
 

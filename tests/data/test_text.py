@@ -96,7 +96,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        ("./nowhere.txt", DatasetNotFoundError, "'./nowhere.txt', which is no file. Looked in: "),
+        ("./nowhere.txt", DatasetNotFoundError, "'./nowhere.txt', which is not a file. Looked in: "),
         ("no_such_set", DatasetNotFoundError, "Expected the path of a text file, or a TFDS.*or give a text file"),
         ([], DataError, "at least one line"),
         (["a", 3], DataError, "lines as strings"),

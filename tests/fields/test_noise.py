@@ -81,5 +81,5 @@ def test_indices_are_whole_numbers_below_the_count():
 
 @pytest.mark.parametrize("indices", [[5], [-1], [0.0], [], [[0, 1]], 3], ids=str)
 def test_indices_that_no_example_has_are_refused(indices):
-    with pytest.raises(DataError, match="indices from 0 to 4, one an example"):
+    with pytest.raises(DataError, match="indices from 0 to 4, one per example"):
         check_indices(indices, 5)

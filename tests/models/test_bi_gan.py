@@ -40,7 +40,7 @@ class TestBiGAN(JointContract):
             self.rebuilt(one, encoder=build_encoder(self.shape, 8, units=4))
 
     def test_the_discriminator_sees_each_kind_of_pairs_in_a_pass_of_its_own(self, one, monkeypatch):
-        """Each loss has one pass of the pairs of data, then one of the generated pairs."""
+        """Each loss has one pass of the data pairs, then one of the generated pairs."""
         images, passes = self.seen(self.rows()["images"]), []
         latents = ops.convert_to_tensor(self.latents(one, 8))
         fake, encoded = one.pass_through(latents, images, training=False)
