@@ -233,7 +233,7 @@ def fit(
     if isinstance(validation_data, (tuple, list)):
         check_data(model, *validation_data[:2])
     elif validation_data is not None:
-        validation_data, _ = check_data(model, validation_data)
+        validation_data = engine.readable(check_data(model, validation_data)[0])[0]
     if shuffle is None:
         shuffle = isinstance(x, (np.ndarray, dict))  # Keras warns of shuffle=True where it cannot shuffle
     kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
@@ -242,6 +242,7 @@ def fit(
         if isinstance(x, Batches):
             return _fit_batches(model, keras_fit, x, steps_per_epoch or len(x), initial_epoch, callbacks, **kwargs)
         kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
+        x, y, kwargs = engine.readable(x, y, kwargs)
         return keras_fit(x, y, **kwargs)
     finally:
         for callback in callbacks:  # Keras does not tell callbacks of an exception
@@ -255,7 +256,14 @@ def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, 
 
     def fit_epochs(first, last, count, callbacks):
         following = batches.following(lambda: steps_of(model) - phase_start, count)
-        return keras_fit(following, initial_epoch=first, epochs=last, callbacks=callbacks, **kwargs)
+        # A step of TensorFlow's may count itself before it reads its batch, so the epoch's first batch is known before.
+        beginning = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: following.on_epoch_begin())
+        if isinstance(callbacks, OneTraining):
+            callbacks.callbacks.append(beginning)
+        else:
+            callbacks = [*callbacks, beginning]
+        data, _, options = engine.readable(following, None, kwargs)
+        return keras_fit(data, initial_epoch=first, epochs=last, callbacks=callbacks, **options)
 
     devices, size = engine.devices_of(model), batches.batch_size
     packs = devices * model.packing
@@ -283,7 +291,8 @@ def evaluate(model, keras_evaluate, x, y, **kwargs):
         return keras_evaluate(x, y, **kwargs)
     means = running_means(model)
     try:
-        return keras_evaluate(check_data(model, x, y)[0], y, **kwargs)
+        x, y, kwargs = engine.readable(check_data(model, x, y)[0], y, kwargs)
+        return keras_evaluate(x, y, **kwargs)
     finally:
         set_running_means(model, means)  # an epoch that was begun may go on after this
 

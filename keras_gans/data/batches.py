@@ -146,6 +146,10 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         return self.at(index)
 
+    def batch_signature(self):
+        """A batch whose shapes, but for the first number, and dtypes are those of all."""
+        return self.at(0)
+
     def reseeded(self, seed):
         """The same examples in the orders of another seed."""
         other = copy.copy(self)
@@ -182,3 +186,6 @@ class _Following(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         return self.pick(self.batches.at(self.start + index))
+
+    def batch_signature(self):
+        return self.pick(self.batches.at(0))

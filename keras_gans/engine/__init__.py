@@ -14,6 +14,7 @@ Each backend's module defines the same names, and models use the backend only th
 - `seeded_normal(seeds, size)`: the same noise for the same seed, on every backend, compiled or not;
 - `function(fn)`: `fn`, from a dict of arrays to a dict of arrays, compiled for inference;
 - `substituted(pairs)`: a context in which variables have other values;
+- `readable(x, y, options)`: the data and options of Keras's `fit`, in the form that its trainer reads fastest;
 - `replica_count()`: how many devices share a batch;
 - `shared_by(count)`: a context for creating a model that several devices train;
 - `devices_of(model)`: how many devices train a model;
@@ -49,6 +50,7 @@ normal = _backend.normal
 seeded_normal = _backend.seeded_normal
 function = _backend.function
 substituted = _backend.substituted
+readable = _backend.readable
 replica_count = _backend.replica_count
 shared_by = _backend.shared_by
 devices_of = _backend.devices_of

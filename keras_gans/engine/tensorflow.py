@@ -94,6 +94,57 @@ def fused_adam(variable, momentum, velocity, gradient, step, learning_rate, beta
     )
 
 
+def readable(x, y=None, options=None):
+    """The data and options of `fit`, as a `tf.data.Dataset` that does not tune itself.
+
+    tf.data's tuning sleeps for up to a minute at a time, and with TensorFlow 2.21 it may miss that an epoch is over:
+    the next epoch then waits for the rest of the sleep (a TensorFlow process on two cores does so after about every
+    second epoch). Keras's training steps leave it nothing to tune.
+
+    Args:
+        x: `kg.data.Batches` or what they have `following`, arrays or a dict of them, or a `tf.data.Dataset`. Other data
+            are returned unchanged.
+        y: a second array, or None.
+        options: of `fit` or `evaluate`; for arrays, `batch_size` and `shuffle` are applied here.
+    """
+    options = dict(options or {})
+    if hasattr(x, "batch_signature"):
+        dataset = _from_batches(x)
+    elif isinstance(x, tf.data.Dataset):
+        dataset = x
+    elif (isinstance(x, (np.ndarray, dict)) or tf.is_tensor(x)) and not options.get("validation_split"):
+        arrays = x if y is None else (x, np.asarray(y))
+        dataset = _from_arrays(arrays, options.pop("batch_size", None) or 32, options.get("shuffle", False))
+        options |= {"shuffle": False} if "shuffle" in options else {}
+    else:
+        return x, y, options
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False
+    return dataset.with_options(untuned), None, options
+
+
+def _from_batches(batches):
+    def epoch():
+        for index in range(batches.num_batches):
+            yield batches[index]
+
+    signature = keras.tree.map_structure(
+        lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches.batch_signature()
+    )
+    dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches.num_batches)).prefetch(2)
+
+
+def _from_arrays(arrays, batch_size, shuffle):
+    arrays = keras.tree.map_structure(tf.convert_to_tensor, arrays)
+    count = len(keras.tree.flatten(arrays)[0])
+    rows = tf.data.Dataset.range(count)
+    if shuffle:
+        rows = rows.shuffle(count, seed=np.random.randint(2**31))  # which keras.utils.set_random_seed determines
+    gather = lambda chosen: keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)  # noqa: E731
+    return rows.batch(batch_size).map(gather).prefetch(2)
+
+
 def replica_count():
     """How many replicas share the batch of the step that is running."""
     return 1 if tf.distribute.in_cross_replica_context() else tf.distribute.get_strategy().num_replicas_in_sync
