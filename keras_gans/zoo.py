@@ -109,7 +109,8 @@ def load_classifier(name):
         name: one of `classifiers()`.
 
     Returns:
-        A Keras model, images in [-1, 1] to logits (N, classes). The layer before them is "features".
+        A Keras model, images in [-1, 1] to logits (N, classes), with a layer "features" before them; or a segmentation
+        network, to logits (N, height, width, classes).
 
     Raises:
         UnknownPresetError: no such preset, and the message gives the close names; or one that generates.
@@ -279,7 +280,7 @@ def differences(made, wanted):
     return {name: np.abs(made[name].astype("float64") - wanted[name]) for name in wanted}
 
 
-def write_classifier(model, folder, images, card, attributes=False):
+def write_classifier(model, folder, images, card, outputs="num_classes"):
     """Writes `model.keras`, `golden.npz` (some images and their logits) and `card.json` into `folder`, the card last.
 
     Args:
@@ -287,7 +288,8 @@ def write_classifier(model, folder, images, card, attributes=False):
         folder: the preset's folder; its name is the preset's.
         images: uint8 images for `golden.npz`.
         card: what the card is to say beside the facts of the file.
-        attributes: whether a logit stands for a yes/no attribute instead of a class.
+        outputs: what the card calls the number of logits: "num_classes", "num_attributes" if each stands for a yes/no
+            attribute, or "num_pixel_classes" of a segmentation network.
 
     Raises:
         OutputError: a file that cannot be written.
@@ -303,7 +305,7 @@ def write_classifier(model, folder, images, card, attributes=False):
         "preset": folder.name,
         "variant": cards.CLASSIFIER,
         "image_shape": list(model.input_shape[1:]),
-        "num_attributes" if attributes else "num_classes": model.output_shape[-1],
+        outputs: model.output_shape[-1],
         "parameters": int(model.count_params()),
         "stored_as": "float32",
         "size": (folder / "model.keras").stat().st_size,

@@ -1,4 +1,4 @@
-"""The commands that walk among a model's latents: interpolate, arithmetic, invert and traverse."""
+"""The commands that explore a model's latents: interpolate, arithmetic, invert and traverse."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from keras_gans_core import cards
 
 
 def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
-    """Writes images of noise, rows of columns of it, as a grid or, each column a picture, as an animation. A row of a
-    conditional model has one label: its own of the option's, or that of its seed."""
+    """Writes the images of rows of noise, as a grid or as an animation with a frame for each column. With a conditional
+    model a row has one label: its own from the option, or that of its seed."""
     from keras_gans import sampling
 
     count, steps = len(rows), len(rows[0])
@@ -33,11 +33,11 @@ def _is_animation(output):
 
 @click.command()
 @click.argument("name")
-@click.option("--seeds", default="0,1,2,3,4", show_default=True, callback=seeds_of, help="The images on the way.")
-@click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one to the next.")
-@click.option("--linear", is_flag=True, help="Along lines instead of arcs.")
+@click.option("--seeds", default="0,1,2,3,4", show_default=True, callback=seeds_of, help="The images to pass through.")
+@click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one seed to the next.")
+@click.option("--linear", is_flag=True, help="Walk along lines instead of arcs.")
 @labels_option
-@picture_option("interpolation.png", "A row a pair of seeds; a .gif or .apng goes round them for ever.")
+@picture_option("interpolation.png", "One row per pair of seeds; a .gif or .apng goes round them for ever.")
 def interpolate(name, seeds, steps, linear, labels, output):
     """Walk between images of the model NAME, or of a .keras file."""
     if len(seeds) < 2:
@@ -60,8 +60,8 @@ def arithmetic(name, expression, labels, output):
     """Add and subtract averages of seeds of the model NAME, or of a .keras file.
 
     EXPRESSION is like "3,5,8 - 1,2 + 4,9": each term is the average of the latents of its seeds, which are those of
-    kg.load(NAME).generate(seed=[3, 5, 8]). One that begins with a minus needs -- before it. The images of a conditional
-    model have one label.
+    kg.load(NAME).generate(seed=[3, 5, 8]). If it begins with a minus, put -- before it. All images of a conditional
+    model have the same label.
     """
     kg, model = sampler_of_noise(name)
     total, terms = kg.latent.evaluate(model, expression)
@@ -71,16 +71,18 @@ def arithmetic(name, expression, labels, output):
 @click.command()
 @click.argument("name")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
-@click.option("--steps", default=300, show_default=True, type=click.IntRange(1), help="Of the optimisation.")
-@click.option("--seeds", default=1000, show_default=True, type=click.IntRange(1), help="Seeds to find the start among.")
-@click.option("--encoder", is_flag=True, help="Start from what the model's encoder finds instead.")
+@click.option("--steps", default=300, show_default=True, type=click.IntRange(1), help="Steps of the optimisation.")
+@click.option(
+    "--seeds", default=1000, show_default=True, type=click.IntRange(1), help="How many seeds to choose the start from."
+)
+@click.option("--encoder", is_flag=True, help="Start from the model's encoder instead.")
 @labels_option
-@click.option("--resize", is_flag=True, help="Crop the pictures to the model's shape and resize them.")
-@picture_option("inversion.png", "A row a picture: it, the start, what was found.")
+@click.option("--resize", is_flag=True, help="Center-crop the images and resize them to the model's shape.")
+@picture_option("inversion.png", "One row per image: the image, the start, the result.")
 def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     """Find latents of the model NAME, or of a .keras file, whose images are like PICTURES.
 
-    A conditional model needs --labels, what the pictures show; a model that reads labels, such as IcGAN, needs none.
+    A conditional model needs --labels: what the images show; a model that reads labels, such as IcGAN, needs none.
     """
     kg, model = sampler_of_noise(name)
     made, *others = model.output_fields.values()
@@ -109,37 +111,43 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 
 @click.command()
 @click.argument("name")
-@click.option("--seed", default=0, show_default=True, help="Names the image that is changed.")
-@click.option("--count", type=click.IntRange(1), help="Directions, or seeds of a code, a row each.  [default: 6]")
+@click.option("--seed", default=0, show_default=True, help="Determines the image that is changed.")
+@click.option(
+    "--count", type=click.IntRange(1), help="How many directions, or seeds with --code; one row each.  [default: 6]"
+)
 @click.option(
     "--code",
     type=int,
-    help="Of a model with codes, such as InfoGAN: a code, from 0, in the place of directions; a row a seed.",
+    help="For a model with codes, such as InfoGAN: the code to change instead, counted from 0; a row per seed.",
 )
 @click.option(
     "--layer", help="Principal components of this layer of the generator. [default: its first layer's weights]"
 )
-@click.option("--classifier", help="A classifier of the zoo whose classes are the directions instead.")
+@click.option("--classifier", help="Use the classes of this classifier of the zoo as directions.")
 @click.option("--attribute", multiple=True, help="With --classifier: a class's name; may be repeated. [default: all]")
 @click.option(
     "--reach",
     type=click.FloatRange(0, min_open=True),
-    help="How far to go, in standard deviations of the latents, or in numbers of a continuous code.  [default: 3; of a "
-    "code 1, where training ends]",
+    help="How far to go, in standard deviations of the latents, or in units of a continuous code.  [default: 3; for a "
+    "code 1, the end of its range in training]",
 )
-@click.option("--steps", type=click.IntRange(2), help="Images a direction.  [default: 7; of a continuous code 10]")
+@click.option("--steps", type=click.IntRange(2), help="Images per direction.  [default: 7; for a continuous code 10]")
 @labels_option
-@picture_option("traversal.png", "A row a direction; a .gif or .apng goes along all at once.")
+@picture_option("traversal.png", "One row per direction; a .gif or .apng moves along all at once.")
 def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps, labels, output):
     """Change an image of the model NAME, or of a .keras file, along directions of its latents."""
     if sum((code is not None, bool(layer), bool(classifier))) > 1 or attribute and not classifier:
-        raise click.UsageError("Expected --code, --layer, --classifier with or without --attribute, or none of them.")
+        raise click.UsageError(
+            "Expected at most one of --code, --layer and --classifier, and --attribute only with --classifier."
+        )
     if code is not None and labels is not None:
         raise click.UsageError(
             "Expected no --labels with --code, since a model with codes takes none. Leave one of them out."
         )
     if classifier and count:
-        raise click.UsageError("Expected no --count with --classifier: a class is a row. Name fewer by --attribute.")
+        raise click.UsageError(
+            "Expected no --count with --classifier: each class has a row. Choose fewer with --attribute."
+        )
     count = count or 6
     kg, model = sampler_of_noise(name)
     if code is not None:
@@ -166,6 +174,8 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
     if classifier:
         network = kg.zoo.load_classifier(classifier)  # refuses anything else
         card = cards.read_card(cards.find(classifier))
+        if "num_pixel_classes" in card:
+            raise click.UsageError(f"Expected a classifier of images. Received: {classifier}, which labels pixels.")
         outputs = card.get("num_attributes") or card["num_classes"]
         names = card["dataset"].get("classes") or [str(i) for i in range(outputs)]
         found = kg.latent.class_directions(

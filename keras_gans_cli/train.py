@@ -13,28 +13,29 @@ from keras_gans_core import cards
 @click.argument("recipe")
 @click.option(
     "--data",
-    help="For a variant: a folder of images, for pix2pix and cycle_gan of two sides, a TFDS name, an .npz or a text "
+    help="For a variant: a folder of images (with two sides for pix2pix and cycle_gan), a TFDS name, an .npz or a text "
     "file.  [default: drawn:digits]",
 )
 @click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
 @click.option(
     "--label-feature",
-    help="For a variant: the feature of a TFDS data set with the labels, or for pix2pix with the sources.  "
+    help="For a variant: the feature of a TFDS data set with the labels or, for pix2pix, the sources.  "
     "[default: label]",
 )
 @click.option(
     "--sides",
-    help="For pix2pix and cycle_gan: the two sides, A,B: names of folders or of features of a TFDS data set.",
+    help="For pix2pix and cycle_gan: the names of the two sides, such as A,B: folders, or features of a TFDS data set.",
 )
 @click.option(
     "--classes",
     type=click.IntRange(2, 256),
-    help="For pix2pix: the sources are label maps of so many classes, pictures whose grey levels number the classes.",
+    help="For pix2pix: the sources are label maps with this many classes: images whose grey levels are class numbers.",
 )
+@click.option("--target-classes", type=click.IntRange(2, 256), help="For pix2pix: the same of the targets.")
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
-    help="For a variant: images a discriminator update.  [default: the variant's]",
+    help="For a variant: images per discriminator update.  [default: the variant's]",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
 @click.option(
@@ -42,7 +43,7 @@ from keras_gans_core import cards
     default=0,
     show_default=True,
     type=click.IntRange(0, 2**32 - 1),
-    help="Names the initial weights and the noise.",
+    help="Determines the initial weights and the noise.",
 )
 @click.option("--download", is_flag=True, help="For a variant: let TFDS download the data.")
 @click.option("-o", "--output", type=click.Path(), help="Folder for the results.  [default: runs/RECIPE]")
@@ -57,9 +58,9 @@ from keras_gans_core import cards
 @click.option(
     "--checkpoint-steps",
     type=click.IntRange(1),
-    help="Save every so many steps, beside each epoch's end and every five minutes.",
+    help="Steps from one save to the next, besides saves at each epoch's end and every five minutes.",
 )
-@click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images by small networks.")
+@click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images with small networks.")
 def train(
     recipe,
     data,
@@ -67,6 +68,7 @@ def train(
     label_feature,
     sides,
     classes,
+    target_classes,
     batch_size,
     epochs,
     seed,
@@ -77,7 +79,7 @@ def train(
     checkpoint_steps,
     smoke,
 ):
-    """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on data of yours.
+    """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on your data.
 
     The run is saved at each epoch's end and every five minutes. After Ctrl-C, SIGTERM or a crash the same command with
     --resume DIR goes on, as if nothing had happened.
@@ -92,6 +94,7 @@ def train(
         "--batch-size": batch_size,
         "--sides": sides,
         "--classes": classes,
+        "--target-classes": target_classes,
         "--download": download or None,
     }
     if variant is None:
@@ -103,16 +106,16 @@ def train(
             )
         given = [name for name, value in options.items() if value is not None]
         if given:
-            raise click.UsageError(f"{recipe} says itself what it is trained on. Leave out {', '.join(given)}.")
+            raise click.UsageError(f"Recipe {recipe} sets its own data and batch size. Leave out {', '.join(given)}.")
     output = Path(
         output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe)
     )
     kg = library(devices)
     from keras_gans import training
 
-    if (sides or classes) and not hasattr(getattr(kg, variant), "translate"):
+    if (sides or classes or target_classes) and not hasattr(getattr(kg, variant), "translate"):
         raise click.UsageError(
-            f"Expected --sides and --classes with a model that translates images. Received: {recipe}."
+            f"Expected --sides, --classes and --target-classes with a model that translates images. Received: {recipe}."
         )
 
     if variant is None:
@@ -129,6 +132,7 @@ def train(
             epochs=epochs,
             sides=sides and tuple(sides.split(",")),
             classes=classes,
+            target_classes=target_classes,
         )
     try:
         model = training.train(
@@ -142,7 +146,7 @@ def train(
             devices=devices,
         )
     except (KeyboardInterrupt, SystemExit) as stop:
-        click.echo(f"\nStopped. Go on from what is saved with: --resume {output}", err=True)
+        click.echo(f"\nStopped. Go on from the last save with: --resume {output}", err=True)
         sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
     if not isinstance(model, kg.AdversarialModel):
         click.echo(f"wrote {output}: model.keras, card.json")

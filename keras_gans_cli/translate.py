@@ -1,4 +1,4 @@
-"""The command translate: pictures through a model that changes images."""
+"""The command translate: changes images with a model that translates."""
 
 import inspect
 import sys
@@ -15,14 +15,14 @@ from keras_gans_cli.models import sampler
 @click.option(
     "-o", "--output", default="translated", show_default=True, type=click.Path(), help="Folder for the results."
 )
-@click.option("--direction", help="Of a model of two directions: AtoB or BtoA.  [default: the model's]")
-@click.option("--seed", default=0, show_default=True, type=int, help="Names the noise, of a model that has some.")
-@click.option("--resize", is_flag=True, help="Crop pictures of other sizes to the middle and resize them.")
+@click.option("--direction", help="For a model of two directions: AtoB or BtoA.  [default: the model's]")
+@click.option("--seed", default=0, show_default=True, type=int, help="Determines the noise, if the model has any.")
+@click.option("--resize", is_flag=True, help="Center-crop images of other sizes and resize them.")
 def translate(name, pictures, output, direction, seed, resize):
-    """Change pictures with the model NAME, a run's folder or a .keras file.
+    """Translate images with the model NAME, a run's folder or a .keras file.
 
-    Each picture of the folder becomes OUTPUT/<its name>.png; of one file OUTPUT may be the name of a .png file. Label
-    maps are grey or palette images whose values are class numbers.
+    Each image in the folder becomes OUTPUT/<its name>.png; for one file OUTPUT may be the name of a .png file. Label
+    maps are grey or palette images whose values are class numbers; those that a model makes are palette images.
     """
     from keras_gans_core.errors import DataError
 
@@ -31,11 +31,11 @@ def translate(name, pictures, output, direction, seed, resize):
     if not one and output.is_file():
         raise click.UsageError(f"Expected a folder for the results. Received: --output {output}, which is a file.")
     if pictures.is_dir() and output.resolve() == pictures.resolve():
-        raise click.UsageError(f"Expected another folder than the pictures'. Received: --output {output}.")
+        raise click.UsageError(f"Expected another folder than that of the images. Received: --output {output}.")
     _, model = sampler(name)
     if not hasattr(model, "translate"):
         raise click.UsageError(
-            f"Expected a model that changes images. Received: {name}, a {type(model).__name__}, which has no "
+            f"Expected a model that translates images. Received: {name}, a {type(model).__name__}, which has no "
             f"translate. Use: keras-gans sample {name}"
         )
     from keras_gans.data.pictures import picture_files, read_input
@@ -44,17 +44,17 @@ def translate(name, pictures, output, direction, seed, resize):
     paths = picture_files(pictures)
     options = _accepted(model.translate, {"direction": direction, "seed": seed})
     if direction is not None and "direction" not in options:
-        raise click.UsageError(f"Expected no --direction: {name} has one. Received: {direction!r}. Leave it out.")
-    field = source_field(model, direction)
-    with click.progressbar(paths, label=f"translating {len(paths)} pictures", file=sys.stderr) as bar:
+        raise click.UsageError(f"Expected no --direction: {name} has only one. Received: {direction!r}. Leave it out.")
+    field, target = source_field(model, direction), target_field(model, direction)
+    with click.progressbar(paths, label=f"translating {len(paths)} images", file=sys.stderr) as bar:
         for path in bar:
             values = read_input(path, field, resize)
             try:
                 made = model.translate(values[None], **options)
             except DataError as error:
                 raise DataError(f"{error} Look at {path}.") from error
-            save(made[0], output if one else output / f"{path.stem}.png")
-    click.echo(f"wrote {output}" if one else f"wrote {len(paths)} pictures to {output}")
+            save(target.file_image(made[0]), output if one else output / f"{path.stem}.png")
+    click.echo(f"wrote {output}" if one else f"wrote {len(paths)} images to {output}")
 
 
 def _accepted(method, options):
@@ -64,8 +64,13 @@ def _accepted(method, options):
 
 
 def source_field(model, direction):
-    """The field of the pictures that a model translates: its one given input; of several the direction's first."""
+    """The field of the images that a model translates: its one given input; of several, where the direction starts."""
     from keras_gans.sampling import needed_inputs
 
     fields = {name: model.input_fields[name] for name in needed_inputs(model)}
     return fields.get((direction or "")[:1].lower()) or next(iter(fields.values()))
+
+
+def target_field(model, direction):
+    """The field of the translations: the model's one output; of several, where the direction ends."""
+    return model.output_fields.get((direction or "")[-1:].lower()) or list(model.output_fields.values())[-1]

@@ -53,10 +53,11 @@ class PairedBatches(Batches):
 
     Args:
         sources: array (N, H, W, channels), or (N, H, W) of label maps.
-        targets: array (N, H, W, channels).
+        targets: likewise.
         crop: (height, width) of what a batch has; None for all of H and W.
         flip: whether to mirror every second pair from left to right.
-        classes: of sources that are label maps, how many there are; None of images.
+        classes, target_classes: of sources and of targets that are label maps, how many classes there are; None of
+            images.
         direction: "AtoB" or "BtoA": which side the sources were.
         batch_size, shuffle, seed, about: see `Batches`.
 
@@ -79,6 +80,7 @@ class PairedBatches(Batches):
         crop=None,
         flip=False,
         classes=None,
+        target_classes=None,
         direction="AtoB",
         batch_size=1,
         shuffle=True,
@@ -92,11 +94,12 @@ class PairedBatches(Batches):
         if len(set(sizes.values())) > 1:
             raise DataError(f"Expected both sides of a pair to have one size. Received: {sizes}. Resize one of them.")
         self.crop = _checked_crop(crop, self.arrays)
-        self.flip, self.classes, self.direction = flip, classes, check_direction(direction, DIRECTIONS)
+        self.flip, self.classes, self.target_classes = flip, classes, target_classes
+        self.direction = check_direction(direction, DIRECTIONS)
 
     @property
     def image_shape(self):
-        """(height, width, channels) of a target in a batch."""
+        """(height, width, channels) of a target in a batch, (height, width) of a label map."""
         return (*self.crop, *self.arrays["targets"].shape[3:])
 
     @property
@@ -173,6 +176,7 @@ def load_pairs(
     sides=None,
     direction="AtoB",
     classes=None,
+    target_classes=None,
     image_size=None,
     channels=None,
     augment=None,
@@ -195,6 +199,7 @@ def load_pairs(
         direction: "AtoB": A are the sources and B the targets; or "BtoA".
         classes: how many classes the sources have where they are label maps, whole numbers in one channel; 0 for images
             that look like label maps; None for images.
+        target_classes: how many classes the targets have where they are label maps; None for images.
         image_size: (height, width) of what a batch has; other sizes are cropped to the middle and resized. None for
             the size that all have.
         channels: 1 or 3, of images on both sides; None for what they have.
@@ -221,10 +226,12 @@ def load_pairs(
     """
     check_direction(direction, DIRECTIONS)
     image_size, scale = _checked(source, split, image_size, channels, augment, jitter, take, seed)
-    if classes is not None and classes != 0:
-        LabelMaps((1, 1), classes)  # checks it
+    for number in (classes or None, target_classes):
+        if number is not None:
+            LabelMaps((1, 1), number)  # checks it
     first_is_source = direction == "AtoB"
-    maps = (bool(classes) and first_is_source, bool(classes) and not first_is_source)
+    maps = (bool(classes), bool(target_classes))
+    maps = maps if first_is_source else maps[::-1]
     reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir, maps)
     a, b, about = reading.pairs(source, sides)
     sources, targets = (a, b) if first_is_source else (b, a)
@@ -240,15 +247,19 @@ def load_pairs(
                 f"as images are almost black and as label maps have {sources.max() + 1} classes. Pass "
                 f"classes={sources.max() + 1} for label maps, or classes=0 for images."
             )
-    targets = _checked_images(targets, target_names)
+    if target_classes:
+        targets = _checked_maps(targets, target_classes, target_names)
+    else:
+        targets = _checked_images(targets, target_names)
     crop = image_size or targets.shape[1:3]
-    about.update(split=split, examples=len(targets), image_shape=[*crop, targets.shape[-1]], direction=direction)
+    about.update(split=split, examples=len(targets), image_shape=[*crop, *targets.shape[3:]], direction=direction)
     return PairedBatches(
         _resized(sources, _scaled(crop, scale), nearest=bool(classes)),
-        _resized(targets, _scaled(crop, scale)),
+        _resized(targets, _scaled(crop, scale), nearest=bool(target_classes)),
         crop=crop,
         flip=scale is not None,
         classes=classes or None,
+        target_classes=target_classes,
         direction=direction,
         batch_size=batch_size,
         shuffle=shuffle,
@@ -282,7 +293,9 @@ def load_unpaired(
         others: see `load_pairs`.
 
     Returns:
-        `CroppedDomains` with the domains "a" and "b". Which images meet in a batch is random.
+        `CroppedDomains` with the domains "a" and "b". Which images meet in a batch is random. `about["pairs"]` is True
+        where the rows of both arrays are pairs, as in a TFDS data set: `kg.evaluation` measures the distance to the
+        true partner there.
 
     Raises:
         DatasetNotFoundError, DataError, ConfigurationError: see `load_pairs`.
@@ -392,7 +405,7 @@ class _Reading:
         where = (str(source), self.split, self.take, self.download, self.data_dir)
         images, others, about = loading.read_tfds(b, *where, a)
         about.pop("classes", None)
-        return (others, None), (images, None), {**about, "sides": [a, b]}
+        return (others, None), (images, None), {**about, "sides": [a, b], "pairs": True}
 
     def _folder(self, folder, sides, paired):
         layouts = _layouts(folder, self.split, sides, paired)

@@ -5,7 +5,7 @@ Each function in `CAPABILITIES` takes `Settings`, a model and the `Samples` that
 that cannot be measured so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -14,10 +14,19 @@ from keras import ops
 from keras_gans import data, zoo
 from keras_gans.data import UnpairedBatches
 from keras_gans.errors import ConfigurationError
-from keras_gans.evaluation.settings import CHANGES, MADE, classifiers_of, real_values, reference
-from keras_gans.fields import Images
+from keras_gans.evaluation.settings import (
+    CHANGES,
+    MADE,
+    classifiers_of,
+    first_output,
+    measured_outputs,
+    real_values,
+    reference,
+)
+from keras_gans.fields import Images, LabelMaps
 from keras_gans.images import to_float, to_uint8
 from keras_gans.metrics import (
+    MapEvaluator,
     Measurement,
     Protocol,
     pixel_agreement,
@@ -131,38 +140,84 @@ def agreement(settings, model, samples):
 
 
 def partners(settings, model, samples):
-    """How far images that follow from given inputs are from the true ones, where the data hold these.
+    """How far images that follow from given inputs are from the true ones, if the data hold these.
 
-    {"l1": mean absolute difference, "psnr": ..., "ssim": ...}, and "l1_of_source": the difference that the unchanged
-    source has, where it is an image of the same shape.
+    {"l1": mean absolute difference, "psnr": ..., "ssim": ...}, and "l1_of_source": the difference between the unchanged
+    source and the true image, if the source is an image of the same shape. Of a model with two directions the names end
+    with the output: "l1_b".
     """
-    examples = samples.examples
-    if examples is None or isinstance(examples, UnpairedBatches):  # there the rows of two domains are no pairs
+    examples, found = samples.examples, {}
+    if examples is None or not _are_pairs(examples):
         return {}
-    name, field = next(iter(model.output_fields.items()))
-    if not isinstance(field, Images):
+    for name, ending in measured_outputs(model).items():
+        if not isinstance(model.output_fields[name], Images):
+            continue
+        made = samples.outputs[name]
+        real = _as_uint8(real_values(examples, model, name)[: len(made)])
+        numbers = {
+            "l1": (_l1(real, made), "mean absolute difference, pixels in [0, 1]"),
+            "psnr": (
+                np.minimum(psnr(real=real, fake=made), EQUAL_PSNR).mean(),
+                f"peak signal-to-noise ratio in dB, mean over images, of equal ones {EQUAL_PSNR:g}",
+            ),
+        }
+        if min(real.shape[1:3]) >= SMALLEST_SSIM:
+            numbers["ssim"] = ssim(real=real, fake=made).mean(), "SSIM, window of 11 pixels, mean over images"
+        for given, values in samples.inputs.items():
+            if given != name and isinstance(model.input_fields[given], Images) and values.shape == made.shape:
+                numbers["l1_of_source"] = (
+                    _l1(real, _as_uint8(values)),
+                    "mean absolute difference of the unchanged source, pixels in [0, 1]",
+                )
+                break
+        about = f"{settings.source} {settings.split}, true {name} of the same examples"
+        for key, (value, metric) in numbers.items():
+            protocol = Protocol(metric, "pixels", "none", about, len(made))
+            found[f"{key}{ending}"] = Measurement(f"{key}{ending}", float(value), None, protocol)
+    return found
+
+
+def _are_pairs(examples):
+    """Whether the rows of the arrays belong together."""
+    return not isinstance(examples, UnpairedBatches) or examples.about.get("pairs", False)
+
+
+def cycles(settings, model, samples):
+    """{"cycle_a": how far images of A are from their translations to B and back, "cycle_b": the same of B}, of a model
+    with two directions: its outputs are what it takes."""
+    names = list(model.output_fields)
+    if len(names) < 2 or names != list(model.input_fields) or not all(name in samples.inputs for name in names):
         return {}
-    made = samples.first
-    real = _as_uint8(real_values(examples, model, name)[: len(made)])
-    numbers = {
-        "l1": (_l1(real, made), "mean absolute difference, pixels in [0, 1]"),
-        "psnr": (
-            np.minimum(psnr(real=real, fake=made), EQUAL_PSNR).mean(),
-            f"peak signal-to-noise ratio in dB, mean over images, of equal ones {EQUAL_PSNR:g}",
-        ),
-    }
-    if min(real.shape[1:3]) >= SMALLEST_SSIM:
-        numbers["ssim"] = ssim(real=real, fake=made).mean(), "SSIM, window of 11 pixels, mean over images"
-    for given, source in model.input_fields.items():
-        if isinstance(source, Images) and given in samples.inputs and samples.inputs[given].shape == made.shape:
-            found = _l1(real, _as_uint8(samples.inputs[given]))
-            numbers["l1_of_source"] = found, "mean absolute difference of the unchanged source, pixels in [0, 1]"
+    back, found = model.sample(**samples.outputs), {}
+    for name in names:
+        error = _l1(_as_uint8(samples.inputs[name]), back[name])
+        about, count = f"{settings.source} {settings.split}", len(back[name])
+        protocol = Protocol("mean absolute difference there and back, pixels in [0, 1]", "pixels", "none", about, count)
+        found[f"cycle_{name}"] = Measurement(f"cycle_{name}", float(error), None, protocol)
+    return found
+
+
+def maps_read_back(settings, model, samples):
+    """{"pixel_accuracy": ..., "class_accuracy": ..., "mean_iou": ...}: how well a segmentation network of the data set
+    finds the given label maps in the images that were made of them; see `kg.metrics.segmentation_scores`."""
+    field = first_output(model)
+    given = [name for name in samples.inputs if isinstance(model.input_fields[name], LabelMaps)]
+    if not given or not isinstance(field, Images):
+        return {}
+    classes, images = model.input_fields[given[0]].classes, samples.first
+    for name in zoo.classifiers():
+        card = cards.read_card(cards.find(name))
+        if (card["dataset"]["name"], card.get("num_pixel_classes")) == (settings.source, classes):
             break
-    about = f"{settings.source} {settings.split}, true {name} of the same examples"
-    return {
-        key: Measurement(key, float(value), None, Protocol(metric, "pixels", "none", about, len(made)))
-        for key, (value, metric) in numbers.items()
-    }
+    else:
+        return {}
+    network = zoo.load_classifier(name)
+    if tuple(network.input_shape[1:]) != tuple(images.shape[1:]):
+        return {}
+    maps = data.Batches(samples.inputs[given[0]], batch_size=1, about=samples.examples.about)
+    measured = MapEvaluator(maps, classes)(predict_classes(network, images).astype("uint8"))
+    features = f"{name}, sha256 {card['sha256'][:12]}"
+    return {key: replace(one, protocol=replace(one.protocol, features=features)) for key, one in measured.items()}
 
 
 def _as_uint8(images):
@@ -274,4 +329,14 @@ def purity(settings, model, samples):
     return judge.measured("purity", metric, (seen == most).ravel(), "none", model.image_shape)
 
 
-CAPABILITIES = (label_accuracy, agreement, partners, reconstruction, latent_error, edits, purity)
+CAPABILITIES = (
+    label_accuracy,
+    agreement,
+    partners,
+    cycles,
+    maps_read_back,
+    reconstruction,
+    latent_error,
+    edits,
+    purity,
+)

@@ -9,12 +9,14 @@ import numpy as np
 from keras_gans import sampling, zoo
 from keras_gans.data import Batches
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.evaluation.capabilities import CAPABILITIES, label_accuracy
+from keras_gans.evaluation.capabilities import CAPABILITIES, label_accuracy, maps_read_back
 from keras_gans.evaluation.settings import (
     classifiers_of,
     first_output,
     load_split,
+    measured_outputs,
     of_class,
+    real_values,
     reference,
 )
 from keras_gans.fields import Images, LabelMaps, Tokens
@@ -123,17 +125,6 @@ def evaluator(settings, model, cache=None, output=None):
     return make(settings, model, output, cache)
 
 
-def measured_outputs(model):
-    """{name: what its numbers' names end with} of the outputs that are measured: the first one.
-
-    Of a model that changes given images, all: there they are its directions.
-    """
-    names = list(model.output_fields)
-    if len(names) > 1 and needed_inputs(model):
-        return {name: f"_{name}" for name in names}
-    return {names[0]: ""}
-
-
 def evaluate(model, settings, cache=None):
     """Measures a model.
 
@@ -172,6 +163,10 @@ def evaluate(model, settings, cache=None):
     for name, ending in measured_outputs(model).items():
         real = reference(settings, settings.floor, model, name).images[: settings.samples]
         floor |= {f"{key}{ending}": number for key, number in measures[name](real).items()}
+    if samples.examples is not None:
+        real = real_values(samples.examples, model, next(iter(model.output_fields)))[: len(samples.first)]
+        true = Samples(samples.inputs, {next(iter(model.output_fields)): real}, samples.examples)
+        floor |= maps_read_back(settings, model, true)
     if known is None:
         return found, floor
     # Labels: of the split that the classifier was not trained on.

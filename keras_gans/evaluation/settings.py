@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keras_gans import data, zoo
 from keras_gans.errors import ConfigurationError
-from keras_gans.fields import Images, LabelMaps, Tokens
+from keras_gans.fields import Images, Tokens
 from keras_gans.sampling import needed_inputs
 from keras_gans_core import cards
 
@@ -75,8 +75,10 @@ def _pair_options(settings, model):
         options["sides"] = settings.sides
     if hasattr(model, "direction"):
         options["direction"] = model.direction
-    maps = [field for field in model.batch_fields.values() if isinstance(field, LabelMaps)]
-    return {**options, **({"classes": maps[0].classes} if maps else {})}
+    for option, attribute in (("classes", "source_classes"), ("target_classes", "target_classes")):
+        if getattr(model, attribute, None) is not None:
+            options[option] = getattr(model, attribute)
+    return options
 
 
 # How the real examples of an output field are loaded: the function, and its options for (field, settings, model).
@@ -115,6 +117,17 @@ def first_output(model):
     return next(iter(model.output_fields.values()))
 
 
+def measured_outputs(model):
+    """{name: what its numbers' names end with} of the outputs that are measured: the first one.
+
+    Of a model that changes given images, all: there they are its directions.
+    """
+    names = list(model.output_fields)
+    if len(names) > 1 and needed_inputs(model):
+        return {name: f"_{name}" for name in names}
+    return {names[0]: ""}
+
+
 def real_values(examples, model, name):
     """The real values of an output among examples: under the output's name, or another of its class and shape.
 
@@ -146,8 +159,11 @@ def reference(settings, split, model, output=None):
 def classifiers_of(source):
     """The zoo's classifiers of a data set, one or more."""
     plain = re.split("[/:]", source)[0]  # as cards name it, without TFDS's /config and :version
+    found = {name: cards.read_card(cards.find(name)) for name in zoo.classifiers()}
     names = [
-        name for name in zoo.classifiers() if cards.read_card(cards.find(name))["dataset"]["name"] in (source, plain)
+        name
+        for name, card in found.items()
+        if card["dataset"]["name"] in (source, plain) and "num_pixel_classes" not in card  # these have no features
     ]
     if names:
         return names

@@ -13,7 +13,7 @@ from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNot
 from keras_gans.evaluation.measure import evaluate
 from keras_gans.evaluation.settings import Settings
 from keras_gans.images import to_float
-from keras_gans.metrics import predict_attributes, predict_classes
+from keras_gans.metrics import right_answers
 from keras_gans_core import cards
 from keras_gans_core.errors import format_error
 
@@ -94,7 +94,7 @@ def _verify_classifier(name, card, golden):
     if test.fingerprint() != claimed["fingerprint"]:
         yield "accuracy", "not checked: the data are another version's"
         return
-    right = (predict_attributes if attributes else predict_classes)(network, test.images) == test.labels
+    right = right_answers(network, test.images, test.labels)
     # Of ten thousand answers two may be on the border.
     good = abs(right.mean() - claimed["value"]) <= 2e-4
     yield "accuracy", None if good else f"{right.mean():.5g} and not {claimed['value']:.5g}"

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 from keras import ops
+from PIL import Image
 
 from keras_gans.fields.field import Field
-from keras_gans.images import grid, to_float, to_uint8
+from keras_gans.images import grid, to_float, to_pillow, to_uint8
 from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import ConfigurationError, DataError
 
@@ -48,6 +49,10 @@ class Images(Field):
 
     def picture(self, values, columns=None):
         return grid(values, columns)
+
+    def file_image(self, value):
+        """One value as a Pillow image, for a file."""
+        return to_pillow(value)
 
 
 class LabelMaps(Field):
@@ -94,7 +99,7 @@ class LabelMaps(Field):
             wrong = np.flatnonzero((maps < 0).any((1, 2)) | (maps >= self.classes).any((1, 2)))
             raise DataError(
                 f"Expected classes from 0 to {self.classes - 1} in label maps. Received: {maps.min()} to {maps.max()}, "
-                f"first in map {wrong[0]}. Map the other values to one of the classes, or build the model with more."
+                f"first in map {wrong[0]}. Map the other values to these classes, or build the model with more classes."
             )
         return maps
 
@@ -112,6 +117,12 @@ class LabelMaps(Field):
 
     def picture(self, values, columns=None):
         return grid(self.colours[np.asarray(values)], columns)
+
+    def file_image(self, value):
+        """One label map as a Pillow image, for a file: the values are the class numbers, a palette colours them."""
+        image = Image.fromarray(np.asarray(value, "uint8"))
+        image.putpalette(self.colours.tobytes())
+        return image
 
     @property
     def colours(self):
@@ -135,9 +146,9 @@ def check_images(images, image_shape):
     if not _fits(shape[1:], image_shape):
         remedy = "Resize them (kg.data.load(..., image_size=...))"
         if _fits(shape, image_shape):
-            remedy = "Of one image make a batch: images[None], or .batch(n) of a dataset"
+            remedy = "Make one image a batch: images[None], or .batch(n) of a dataset"
         elif _fits(shape[1:], image_shape[:-1]) and image_shape[-1] == 1:
-            remedy = "Give grey images their channel: images[..., None]"
+            remedy = "Add a channel to grey images: images[..., None]"
         elif len(shape) == len(image_shape) + 1:
             remedy += f" or build the model with image_shape={shape[1:]}"
         raise DataError(f"Expected images of shape {expected}. Received: {shape}. {remedy}.")
@@ -162,7 +173,7 @@ def check_images(images, image_shape):
 
 
 def _fits(shape, wanted):
-    """Whether a shape is the wanted one, in which None stands for any size."""
+    """Whether a shape matches the wanted one, in which None stands for any size."""
     return len(shape) == len(wanted) and all(side in (None, got) for side, got in zip(wanted, shape))
 
 
@@ -171,7 +182,7 @@ def _written(shape):
 
 
 def check_image_shape(image_shape):
-    """Raises a `ConfigurationError` unless it is a (height, width, channels) of whole numbers."""
+    """Raises a `ConfigurationError` unless it is (height, width, channels), three whole numbers."""
     sizes = tuple(image_shape) if isinstance(image_shape, (tuple, list)) else ()
     if len(sizes) != 3 or not all(is_whole(size, 1) for size in sizes):
         raise ConfigurationError(

@@ -2,7 +2,7 @@
 
 from keras_gans.metrics.agreement import pixel_agreement
 from keras_gans.metrics.battle import Battle, generative_adversarial_metric
-from keras_gans.metrics.classes import predict_attributes, predict_classes, stacked_classes
+from keras_gans.metrics.classes import predict_attributes, predict_classes, right_answers, stacked_classes
 from keras_gans.metrics.evaluator import (
     METRICS,
     Evaluator,
@@ -78,6 +78,7 @@ __all__ = [
     "predict_attributes",
     "predict_classes",
     "psnr",
+    "right_answers",
     "segmentation_scores",
     "slerp",
     "sliced_wasserstein_distance",

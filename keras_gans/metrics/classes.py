@@ -13,12 +13,13 @@ def predict_classes(classifier, images):
     """The class of each image: the index of its largest logit.
 
     Args:
-        classifier: Keras model, images in [-1, 1] to logits (N, classes), such as `kg.zoo.load_classifier` returns.
+        classifier: Keras model, images in [-1, 1] to logits (N, classes), such as `kg.zoo.load_classifier` returns; or
+            a segmentation network, to logits (N, height, width, classes).
         images: (N, height, width, channels), uint8 or floats in [-1, 1]. Floats in [0, 1] would look grey and be
             misclassified.
 
     Returns:
-        int64 (N,).
+        int64 (N,), or (N, height, width) of a segmentation network.
 
     Raises:
         DataError: images of another shape or range, or no images.
@@ -47,6 +48,28 @@ def predict_attributes(classifier, images):
         DataError: images of another shape or range, or no images.
     """
     return _logits(classifier, images) > 0.0
+
+
+def right_answers(classifier, images, labels):
+    """Which answers of a classifier are right.
+
+    Args:
+        classifier, images: see `predict_classes`.
+        labels: classes (N,); yes/no attributes (N, K); or a class for each pixel, (N, height, width, 1).
+
+    Returns:
+        bool, of the labels' shape.
+
+    Example:
+
+    >>> digits, classes = kg.data.digits(4)
+    >>> right_answers(kg.zoo.load_classifier("classifier_mnist"), digits, classes).shape
+    (4,)
+    """
+    labels = np.asarray(labels)
+    if labels.ndim == 2:
+        return predict_attributes(classifier, images) == labels
+    return predict_classes(classifier, images).reshape(labels.shape) == labels
 
 
 def stacked_classes(classifier, images):

@@ -293,10 +293,10 @@ class CycleGAN(AdversarialModel):
     # Data
 
     @classmethod
-    def load_data(cls, source, *, labels=False, classes=None, **options):
+    def load_data(cls, source, *, labels=False, classes=None, target_classes=None, **options):
         """`CroppedDomains` for `fit`; see `kg.data.load_unpaired`."""
-        if labels or classes:
-            received = f"labels={labels!r}, classes={classes!r}"
+        if labels or classes or target_classes:
+            received = f"labels={labels!r}, classes={classes!r}, target_classes={target_classes!r}"
             raise ConfigurationError(
                 f"Expected no labels and no label maps: a CycleGAN learns from images alone. Received: {received}."
             )

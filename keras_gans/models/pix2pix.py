@@ -52,7 +52,9 @@ def levels_for(image_shape):
     return min((side & -side).bit_length() - 1 for side in (height, width))
 
 
-def build_generator(source_shape=(256, 256, 3), image_shape=None, *, filters=64, levels=None, dropout=0.5, skips=True):
+def build_generator(
+    source_shape=(256, 256, 3), image_shape=None, *, filters=64, levels=None, dropout=0.5, skips=True, maps=False
+):
     """The paper's U-Net: convolutions 4x4 of stride 2, and transposed ones back, with connections across.
 
     Args:
@@ -62,9 +64,10 @@ def build_generator(source_shape=(256, 256, 3), image_shape=None, *, filters=64,
         levels: how often the image is halved, 2 or more; None for as often as it can be.
         dropout: rate of the dropout in the decoder's first three levels, in [0, 1).
         skips: whether the decoder sees the encoder's maps. Without them it is the paper's encoder-decoder.
+        maps: whether it makes label maps, a channel for each class: probabilities instead of values in [-1, 1].
 
     Returns:
-        A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1].
+        A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1] or to probabilities of classes.
 
     Raises:
         ConfigurationError: sizes that cannot be halved so often.
@@ -103,7 +106,7 @@ def build_generator(source_shape=(256, 256, 3), image_shape=None, *, filters=64,
             x = layers.Concatenate(name=f"skip{i}")([x, encoded[i - 1]])
     x = layers.ReLU(name="up_act0")(x)
     x = layers.Conv2DTranspose(image_shape[-1], 4, 2, name="up0", **{**options, "use_bias": True})(x)
-    images = layers.Activation("tanh", dtype="float32", name="images")(x)
+    images = layers.Activation("softmax" if maps else "tanh", dtype="float32", name="images")(x)
     return keras.Model([sources, seeds], images, name="generator")
 
 
@@ -136,7 +139,8 @@ class Pix2Pix(AdversarialModel):
             `image_shape`.
         image_shape: (height, width, channels) of the targets.
         source_shape: of the sources, as large as the targets; None: like them.
-        source_classes: of sources that are label maps, how many classes there are; None where sources are images.
+        source_classes, target_classes: of sources and of targets that are label maps, how many classes there are; None
+            where they are images.
         l1_weight: of the distance to the target, 0 or more. 0 leaves the adversarial loss alone (the paper's "cGAN").
         adversarial_weight: of the adversarial loss, 0 or more. 0 leaves the distance alone (the paper's "L1").
         direction: "AtoB" or "BtoA", which of a pair's sides the sources were: a name that `translate` checks.
@@ -165,6 +169,7 @@ class Pix2Pix(AdversarialModel):
         image_shape=(256, 256, 3),
         source_shape=None,
         source_classes=None,
+        target_classes=None,
         l1_weight=100.0,
         adversarial_weight=1.0,
         direction="AtoB",
@@ -175,15 +180,13 @@ class Pix2Pix(AdversarialModel):
                 raise ConfigurationError(f"Expected {name} of 0 or more. Received: {weight!r}.")
         check_direction(direction, DIRECTIONS)
         if generator is None and discriminator is None:
-            if source_classes is not None:
-                LabelMaps(image_shape[:2], source_classes)  # checks it
-                source_shape = (*image_shape[:2], source_classes)
-            source_shape = image_shape if source_shape is None else source_shape
-            generator = build_generator(source_shape, image_shape)
+            source_shape = _encoded_shape(image_shape if source_shape is None else source_shape, source_classes)
+            image_shape = _encoded_shape(image_shape, target_classes)
+            generator = build_generator(source_shape, image_shape, maps=target_classes is not None)
             discriminator = build_patch_discriminator(image_shape, source_shape, affine=True)
-        _check_networks(generator, discriminator, source_classes)
-        taken, targets = tuple(generator.input_shape[0][1:]), Images(generator.output_shape[1:])
-        sources = Images(taken) if source_classes is None else LabelMaps(taken[:2], source_classes)
+        _check_networks(generator, discriminator, source_classes, target_classes)
+        taken, made = tuple(generator.input_shape[0][1:]), tuple(generator.output_shape[1:])
+        sources, targets = _field(taken, source_classes), _field(made, target_classes)
         super().__init__(
             generator=generator,
             discriminator=discriminator,
@@ -192,7 +195,7 @@ class Pix2Pix(AdversarialModel):
             output_fields={"targets": targets},
             **kwargs,
         )
-        self.source_shape, self.source_classes = taken, source_classes
+        self.source_shape, self.source_classes, self.target_classes = taken, source_classes, target_classes
         self.l1_weight, self.adversarial_weight, self.direction = l1_weight, adversarial_weight, direction
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
@@ -248,7 +251,7 @@ class Pix2Pix(AdversarialModel):
             seed: names the dropout, see `generate`; it changes details at most. None draws one.
 
         Returns:
-            uint8 (N, height, width, channels).
+            uint8 (N, height, width, channels), or label maps uint8 (N, height, width).
 
         Raises:
             ConfigurationError: another direction.
@@ -276,14 +279,27 @@ class Pix2Pix(AdversarialModel):
         """The paper's networks for what `load_data` returned."""
         about = {
             "image_shape": dataset.image_shape,
+            "source_shape": dataset.source_shape,
             "source_classes": dataset.classes,
-            "source_shape": dataset.source_shape if dataset.classes is None else None,
+            "target_classes": dataset.target_classes,
             "direction": dataset.direction,
         }
         return cls(**{**about, **options})
 
 
-def _check_networks(generator, discriminator, source_classes):
+def _encoded_shape(shape, classes):
+    """The shape in which networks see images, or label maps of so many classes."""
+    if classes is None:
+        return shape
+    LabelMaps(shape[:2], classes)  # checks it
+    return (*shape[:2], classes)
+
+
+def _field(shape, classes):
+    return Images(shape) if classes is None else LabelMaps(shape[:2], classes)
+
+
+def _check_networks(generator, discriminator, source_classes, target_classes):
     check_built("generator", generator)
     shapes = generator.input_shape if isinstance(generator.input_shape, list) else [generator.input_shape]
     kinds = [len(shape) for shape in shapes]
@@ -292,11 +308,14 @@ def _check_networks(generator, discriminator, source_classes):
             "Expected a generator of [sources (N, height, width, channels), seeds (N,)] to images of the same size. "
             f"Received: one from {generator.input_shape} to {generator.output_shape}."
         )
-    if source_classes not in (None, shapes[0][-1]):
-        raise ConfigurationError(
-            f"Expected a generator of sources with {source_classes} channels, one for each class. Received: one for "
-            f"{shapes[0]}."
-        )
+    for side, classes, shape in (
+        ("sources", source_classes, shapes[0]),
+        ("targets", target_classes, generator.output_shape),
+    ):
+        if classes not in (None, shape[-1]):
+            raise ConfigurationError(
+                f"Expected a generator of {side} with {classes} channels, one for each class. Received: {shape}."
+            )
     if discriminator is None:
         return
     check_built("discriminator", discriminator)

@@ -8,8 +8,18 @@ from keras_gans import zoo
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
 from keras_gans.images import to_float
-from keras_gans.metrics import predict_attributes, predict_classes
+from keras_gans.metrics import predict_classes, right_answers, segmentation_scores
 from keras_gans.training.card import optimizer_settings, surroundings, words
+
+# By the rank of the labels: what a card calls the number of outputs, and how right answers are counted.
+ANSWERS = {
+    1: ("num_classes", "share of the images whose largest logit is their label's, each scored once, not augmented"),
+    2: (
+        "num_attributes",
+        "share of the yes/no attributes that their logit's sign tells, each scored once, not augmented",
+    ),
+    4: ("num_pixel_classes", "share of the pixels whose largest logit is their label's, not augmented"),
+}
 
 
 def train_classifier(run, output, seed, epochs, verbose):
@@ -28,12 +38,8 @@ def train_classifier(run, output, seed, epochs, verbose):
     )
     history = run.model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose).history
     seconds = time.monotonic() - started
-    attributes = run.test.labels.ndim == 2
-    protocol = "share of the images whose largest logit is their label's, each scored once, not augmented"
-    if attributes:
-        protocol = "share of the yes/no attributes that their logit's sign tells, each scored once, not augmented"
-    predict = predict_attributes if attributes else predict_classes
-    right = predict(run.model, run.test.images) == run.test.labels
+    outputs, protocol = ANSWERS[run.test.labels.ndim]
+    right = right_answers(run.model, run.test.images, run.test.labels)
     accuracy = {
         "value": float(right.mean()),
         "protocol": protocol,
@@ -41,8 +47,11 @@ def train_classifier(run, output, seed, epochs, verbose):
         "examples": len(right),
         "fingerprint": run.test.fingerprint(),
     }
-    if attributes:
+    if outputs == "num_attributes":
         accuracy["of_each"] = dict(zip(run.test.about["classes"], right.mean(axis=0).tolist()))
+    if outputs == "num_pixel_classes":
+        found, classes = predict_classes(run.model, run.test.images), run.model.output_shape[-1]
+        accuracy |= segmentation_scores(real=run.test.labels[..., 0], fake=found, classes=classes)
     card = {
         **words(run),
         "dataset": {**run.dataset.about, "fingerprint": run.dataset.fingerprint()},
@@ -58,5 +67,6 @@ def train_classifier(run, output, seed, epochs, verbose):
             **surroundings(),
         },
     }
-    zoo.write_classifier(run.model, output, run.test.images[:32], card, attributes)
+    golden = run.test.images[: 2 if outputs == "num_pixel_classes" else 32]  # logits for each pixel take megabytes
+    zoo.write_classifier(run.model, output, golden, card, outputs)
     return run.model
