@@ -154,6 +154,6 @@ def _checked(images):
     if images.ndim != 4 or images.dtype != "uint8":
         raise DataError(
             f"Expected uint8 images (N, height, width, channels). Received: {images.dtype} {images.shape}. Convert "
-            "floats in [-1, 1] by np.round((x + 1) * 127.5)."
+            'floats in [-1, 1] by np.round((x + 1) * 127.5).astype("uint8").'
         )
     return images

@@ -305,7 +305,7 @@ class Values(LabelSpace):
 
     Raises:
         ConfigurationError: a count that is not a whole number of 1 or more, low that is not below high, or so
-            close to it that float32 cannot tell the numbers in between apart.
+            close to it that float32 cannot tell the numbers in between apart, or bounds beyond 1e38.
 
     Example:
 

@@ -58,8 +58,8 @@ def _normalised(x, name):
 def build_generators(image_shape=(28, 28, 1), latent_dim=100, *, filters=(1024, 512, 256, 128)):
     """The generators for MNIST: transposed convolutions that both domains share, then one for each domain.
 
-    The shared ones enlarge a map from n to 2 n - 1 pixels per side. The last ones, with 6x6 kernels at 28x28, add the
-    missing pixels.
+    The first shared one makes the smallest map; each later one enlarges a map from n to 2 n - 1 pixels per side. The
+    last ones, with 6x6 kernels at 28x28, add the missing pixels.
 
     Args:
         image_shape: (height, width, channels) of an image of either domain.

@@ -23,8 +23,8 @@ Departures from the paper:
   each;
 - all steps share one draw of noise by default, as in the published code, which draws T of them and uses the first;
   `build_generator(same_noise=False)` draws one for each step;
-- the widths are those of the published code: the decoder's maps get wider towards the smallest, and the
-  discriminator's get narrower;
+- the decoder's maps get wider towards the smallest, and the discriminator's get narrower, as in the published code;
+  by default both have equally many filters, where the code's discriminator has fewer;
 - layers before batch norm have no bias, and initial weights are Glorot's, uniform: both are our choice.
 """
 

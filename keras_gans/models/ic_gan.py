@@ -342,7 +342,7 @@ class IcGAN(AdversarialModel):
             uint8 (N, height, width, channels).
 
         Raises:
-            ConfigurationError: a model without encoders, or labels that are not one for each image.
+            ConfigurationError: a model without encoders, or neither one label for all images nor one for each.
             DataError: images or labels that do not fit the model.
         """
         latents = self.encode(images)

@@ -37,8 +37,9 @@ from keras_gans_core.checks import is_whole
 
 
 def _sizes(image_shape, halvings):
-    """(height, width) of the image and of each smaller map, halved at most `halvings` times, to no less than 2.
+    """(height, width) of the image and of each smaller map, halved at most `halvings` times.
 
+    The longer side stays 2 or more.
     A side of 28 becomes 14, 7, 4 and 2.
     """
     sizes = [tuple(image_shape[:2])]

@@ -166,7 +166,7 @@ def build_residual_discriminator(image_shape=(32, 32, 3), *, filters=128):
     """The paper's residual critic for CIFAR-10: blocks that halve the map to 8x8, two more, and a mean over the map.
 
     Args:
-        image_shape: as for `build_residual_generator`; 16x16 or more.
+        image_shape: as for `build_residual_generator`; below 16x16 the map is halved once all the same.
         filters: channels of every map.
 
     Returns:
