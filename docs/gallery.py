@@ -60,9 +60,11 @@ TOPICS = [
     ("Generative latent optimization", "GLO", "glo_avatars"),
     ("Coupled GANs: pairs from two domains", "CoGAN", "cogan_mnist_edges"),
     ("InfoGAN: codes that the images tell", "InfoGAN", "info_gan_mnist"),
-    ("Image to image, from pairs: pix2pix", "Pix2Pix", "pix2pix"),
-    ("Image to image, without pairs", "CycleGAN", "cycle_gan"),
+    ("Image to image, from pairs: pix2pix", "Pix2Pix", "pix2pix_avatars"),
+    ("the same, from images to label maps", "Pix2Pix", "pix2pix_avatars_maps"),
+    ("Image to image, without pairs", "CycleGAN", "cycle_gan_emoji"),
 ]
+TRANSLATORS = ("Pix2Pix", "CycleGAN")  # variants that change given images: their runs draw held-back ones
 
 
 # Of the presets that take labels: as many as there are make a row of the picture. Of attributes none, then one each.
@@ -166,20 +168,25 @@ def command(preset):
 
 
 def main():
-    generators = [
-        card for card in map(cards.read_card, cards.presets().values()) if card["variant"] != cards.CLASSIFIER
-    ]
+    trained = [card for card in map(cards.read_card, cards.presets().values()) if card["variant"] != cards.CLASSIFIER]
+    generators = [card for card in trained if card["variant"] not in TRANSLATORS]
     gallery = GALLERY
-    for card in generators:
+    for card in trained:
+        if card not in generators:
+            gallery += f"\n## {card['preset']}\n\n{card['title']}: sources, translations and true partners that were held "
+            gallery += f"back. `keras-gans translate {card['preset']} FOLDER -o OUT`\n\n"
+            gallery += f"![{card['title']}](../zoo/{card['preset']}/samples.png)\n"
+            continue
         gallery += f"\n## {card['preset']}\n\n{card['title']}. `{shlex.join(command(card['preset']))}`\n\n"
         gallery += f"![{card['title']}](gallery/{card['preset']}.png)\n"
     for name, caption, how in MORE:
         gallery += f"\n## {name}: {caption}\n\n{code(how)}\n\n![{caption}](gallery/{name}.png)\n"
-    lectures, trained = LECTURES, {card["preset"] for card in generators}
+    lectures, known = LECTURES, {card["preset"] for card in trained}
     for topic, variant, recipe in TOPICS:
         weights, sample = "", ""
-        if recipe in trained:
-            weights, sample = f"[{recipe}](../zoo/{recipe}/card.json)", f"`keras-gans sample {recipe}`"
+        if recipe in known:
+            use = f"translate {recipe} FOLDER" if variant in TRANSLATORS else f"sample {recipe}"
+            weights, sample = f"[{recipe}](../zoo/{recipe}/card.json)", f"`keras-gans {use}`"
         lectures += f"| {topic} | `{variant}` | `keras-gans train {recipe}` | {weights} | {sample} |\n"
     for path, text in ((DOCS / "gallery.md", gallery), (DOCS / "lectures.md", lectures)):
         if "--check" not in sys.argv:

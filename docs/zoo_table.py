@@ -41,7 +41,11 @@ def quality(card):
     if "classes" in metrics:
         return f"{metrics['classes']['value']:.0f} of 1000 classes"
     fid = f"{metrics['fid']['value']:.3g} ({metrics['fid']['floor']:.3g})" if "fid" in metrics else ""
-    return f"{fid}, {metrics['labels']['value']:.1%} of labels" if "labels" in metrics else fid
+    shares = {"labels": "labels", "pixel_accuracy": "pixels"}
+    parts = [fid] + [f"{metrics[name]['value']:.1%} of {what}" for name, what in shares.items() if name in metrics]
+    if "l1_b" in metrics:
+        parts += [f"L1 {metrics['l1_b']['value']:.3g}, unchanged {metrics['l1_of_source_b']['value']:.3g}"]
+    return ", ".join(filter(None, parts))
 
 
 def limits(card):

@@ -22,6 +22,7 @@ COMMANDS = {
     "latent.py": (["--images", "4"], "arithmetic"),
     "metrics.py": (["--quick"], "density_coverage"),
     "modes.py": (["--quick"], "published: PacDCGAN4"),
+    "pix2pix_losses.py": (["--rows", "L1", "--epochs", "1", "--filters", "4", "--take", "32"], "real faces"),
     "semi_supervised.py": (
         ["--draws", "1", "--epochs", "1", "--take", "400", "--labels-per-class", "1"],
         "mean of 1 draws",
@@ -29,7 +30,7 @@ COMMANDS = {
     "train_step.py": (["--workloads", "mlp", "pix2pix", "cyclegan", "--rounds", "1"], "cyclegan  peak"),
 }
 IMPORTED = {"translation.py"}  # by train_step.py
-QUICK = ["battle.py", "latent.py", "metrics.py", "semi_supervised.py"]  # the others: pytest -m slow
+QUICK = ["battle.py", "latent.py", "metrics.py", "pix2pix_losses.py", "semi_supervised.py"]  # the others: pytest -m slow
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
@@ -38,8 +39,8 @@ QUICK = ["battle.py", "latent.py", "metrics.py", "semi_supervised.py"]  # the ot
 )
 def test_a_benchmark_prints_its_table(script, tmp_path):
     arguments, row = COMMANDS[script]
-    if script == "semi_supervised.py" and "TFDS_DATA_DIR" not in os.environ:
-        pytest.skip("TFDS_DATA_DIR holds no prepared mnist")
+    if script in ("pix2pix_losses.py", "semi_supervised.py") and "TFDS_DATA_DIR" not in os.environ:
+        pytest.skip("TFDS_DATA_DIR holds no prepared data")
     done = subprocess.run(
         [sys.executable, BENCHMARKS / script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=1200
     )

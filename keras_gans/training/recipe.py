@@ -27,6 +27,8 @@ class Recipe:
         phases: in the place of `dataset` and `epochs`, `Phase`s one after the other. The first one has data, not a
             function.
         callbacks: further Keras callbacks of the run; every run has sample grids and checkpoints.
+        held_back: what `kg.data.load_pairs` or the like returned for a split that is not trained on: its first examples
+            are in the preset's samples. None for the first examples of `dataset`. For models that change given images.
         title: one line for the card.
         limits: what the budget limits, for the card.
         not_good_for: what the model should not be used for, for the card.
@@ -41,6 +43,7 @@ class Recipe:
     epochs: int | None = None
     phases: list = field(default_factory=list)
     callbacks: list = field(default_factory=list)
+    held_back: Batches | None = None
     title: str = ""
     limits: str = ""
     not_good_for: str = ""

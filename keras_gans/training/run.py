@@ -106,7 +106,8 @@ def train(
         progress |= before
     model, checkpoint = _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices, verbose)
     if engine.writes_files(model):
-        zoo.write_preset(model, output, training_card(model, run, checkpoint.progress))
+        examples = run.held_back and {name: array[: zoo.SHOWN] for name, array in run.held_back.arrays.items()}
+        zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples)
     return model
 
 

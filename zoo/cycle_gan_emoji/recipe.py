@@ -19,9 +19,8 @@ from keras_gans.training import Recipe
 
 
 def recipe(smoke=False):
-    dataset = kg.data.load_unpaired(
-        "emoji", sides=("noto", "twemoji"), augment=False, batch_size=2, take=16 if smoke else None
-    )
+    options = {"sides": ("noto", "twemoji"), "augment": False}
+    dataset = kg.data.load_unpaired("emoji", batch_size=2, take=16 if smoke else None, **options)
     filters, blocks = (4, 1) if smoke else (24, 4)
     shape = dataset.image_shape
     model = kg.CycleGAN(
@@ -39,6 +38,7 @@ def recipe(smoke=False):
         model=model,
         dataset=dataset,
         epochs=epochs,
+        held_back=kg.data.load_unpaired("emoji", split="test", take=64, **options),
         limits="Small networks and 8,500 steps: colours and outlines change, shapes hardly do.",
         not_good_for="Photographs, or drawings in another style: it has seen two vendors' emoji only.",
     )

@@ -20,14 +20,8 @@ CLASSES = 8
 
 
 def recipe(smoke=False):
-    dataset = kg.data.load_pairs(
-        "avatars",
-        sides=("image", "parts"),
-        target_classes=CLASSES,
-        jitter=1,
-        batch_size=8,
-        take=32 if smoke else None,
-    )
+    options = {"sides": ("image", "parts"), "target_classes": CLASSES}
+    dataset = kg.data.load_pairs("avatars", jitter=1, batch_size=8, take=32 if smoke else None, **options)
     filters = 4 if smoke else 16
     images, maps = dataset.source_shape, (*dataset.image_shape, CLASSES)
     model = kg.Pix2Pix(
@@ -42,6 +36,7 @@ def recipe(smoke=False):
         model=model,
         dataset=dataset,
         epochs=1 if smoke else 4,
+        held_back=kg.data.load_pairs("avatars", split="test", take=64, **options),
         limits="A quarter of the paper's filters and 5,000 steps on a processor.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )
