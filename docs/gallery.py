@@ -173,8 +173,10 @@ def main():
     gallery = GALLERY
     for card in trained:
         if card not in generators:
-            gallery += f"\n## {card['preset']}\n\n{card['title']}: sources, translations and true partners that were held "
-            gallery += f"back. `keras-gans translate {card['preset']} FOLDER -o OUT`\n\n"
+            gallery += (
+                f"\n## {card['preset']}\n\n{card['title']}: sources that were held back, their translations and, for "
+            )
+            gallery += f"pairs, the true partners. `keras-gans translate {card['preset']} FOLDER -o OUT`\n\n"
             gallery += f"![{card['title']}](../zoo/{card['preset']}/samples.png)\n"
             continue
         gallery += f"\n## {card['preset']}\n\n{card['title']}. `{shlex.join(command(card['preset']))}`\n\n"

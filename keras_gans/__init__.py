@@ -3,6 +3,13 @@
 Importing it registers every class, so that `keras.saving.load_model` reads any model of this library.
 """
 
+import os
+import sys
+
+if "tensorflow" not in sys.modules:
+    # TensorFlow switches oneDNN's kernels on by itself only on processors with AVX-512; others gain a third from them.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 from keras_gans import (
     augment,
     callbacks,

@@ -33,10 +33,10 @@ def library(devices=1):
     """The module `keras_gans`, imported in silence. The backend's first operation runs in silence too, unless several
     devices or machines are to train together: TensorFlow must know about them before it."""
     with silence():
-        import keras
-
-        import keras_gans
+        import keras_gans  # before Keras, because it chooses TensorFlow's kernels
 
         if devices == 1 and "TF_CONFIG" not in os.environ:
+            import keras
+
             keras.ops.convert_to_numpy(keras.ops.zeros((1,)))
     return keras_gans
