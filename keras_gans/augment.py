@@ -203,6 +203,6 @@ def _check_floats(images):
         dtype = None if shape is None else keras.backend.standardize_dtype(images.dtype)
         received = f"a {type(images).__name__}" if shape is None else f"{dtype} {tuple(shape)}"
         raise ConfigurationError(
-            f"Expected images as floats in [-1, 1], one tensor (N, height, width, channels). Received: {received}. Of "
-            "a list such as [labels, images] augment the images only; convert grey levels by x / 127.5 - 1."
+            f"Expected images as floats in [-1, 1], one tensor (N, height, width, channels). Received: {received}. In "
+            "a list such as [labels, images], augment the images only; convert grey levels by x / 127.5 - 1."
         )

@@ -23,9 +23,9 @@ MOST_ROUNDS = {
     "num_chains": 100,
     "chain_depth": 100,
 }  # rounds that Keras would unroll one by one
-FREE_NUMBERS = 2**20  # that a model's variables may hold in addition to those its file stores
+FREE_NUMBERS = 2**20  # numbers that a model's variables may hold in addition to those its file stores
 LARGEST_OUTPUT = 2**28  # numbers that a layer may output for one example
-MOST_OUTPUTS = 2**15  # of layers while building, about a minute; Keras needs n**2 / 2 for a `Sequential` of n layers
+MOST_OUTPUTS = 2**15  # layer outputs while building, about a minute; Keras needs n**2 / 2 for `Sequential` of n layers
 ZIP_END = 22  # bytes of the record that ends a zip file without a comment
 ZIP64 = 2**32 - 1  # bytes from which a zip file has a different end record
 LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; three members take 300
@@ -91,7 +91,7 @@ def check_file(path):
 
 
 def _check_zip_end(file, size):
-    """`zipfile` reads the whole list of members, however long the file says it is."""
+    """Checks the list's length, because `zipfile` reads the whole list of members, however long the file says it is."""
     if size > ZIP64:  # only the user's own files are that large
         return
     file.seek(max(0, size - ZIP_END - 20))

@@ -109,7 +109,7 @@ def side_by_side(pictures, gap=8):
 
     Args:
         pictures: uint8 arrays (height, width, channels). Lower ones are aligned at the top; grey ones become coloured
-            if any is.
+            if any picture is.
         gap: white columns between two pictures.
 
     Returns:
@@ -163,7 +163,7 @@ def text_grid(lines, length):
 def to_pillow(image):
     """A Pillow image of one uint8 array (height, width, channels), channels 1 (grey), 2 (grey, alpha), 3 or 4.
 
-    Of more channels the first three are shown.
+    With more channels, the first three are shown.
     """
     channels = image.shape[-1]
     if channels == 1:

@@ -1,4 +1,4 @@
-"""The phases of a training: what each trains, and how one follows the other."""
+"""Training in phases: what each phase trains, and how one follows another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.fitting import PHASE, phase_of, steps_of
 from keras_gans_core.checks import is_whole
 
-STREAM = 1_000_003  # tells the seeds of one phase from those of the next
+STREAM = 1_000_003  # separates the seeds of one phase from those of the next
 
 
 @dataclass
 class Phase:
     """A part of a training: one `fit`, which begins with fresh optimizers.
 
-    Both functions are called when the phase begins, each after the random seeds are set from the run's seed and the
-    number of the phase. `data` is called again when a run is resumed within the phase: it may read only what the phase
-    does not train.
+    `data` and `prepare` are called when the phase begins, each after the random seeds are set from the run's seed and
+    the number of the phase. `data` is called again when a run is resumed within the phase, so it may read only what the
+    phase does not train.
 
     Args:
         data: `Batches`, or a function from the model to them, such as images that the model generates.
         epochs: passes over the data.
-        prepare: function from the model of the phase before to the model to train; it may be a new one that shares
-            networks with it. None goes on with the model as it is.
+        prepare: function from the previous phase's model to the model to train; it may be a new one that shares
+            networks with it. None continues with the model as it is.
         title: what the phase does, in a few words, for the display and the card.
 
     Raises:
-        ConfigurationError: data that are no `Batches` and no function, fewer epochs than one, or a `prepare` that is no
-            function.
+        ConfigurationError: data that is neither `Batches` nor a function, fewer than one epoch, or a `prepare` that is
+            not a function.
 
     Example:
 
@@ -65,21 +65,21 @@ def seed_of(seed, index):
 
 
 def begin(phase, model, index, epochs_before):
-    """The model that a phase trains, from that of the phase before; the random seeds must have been set.
+    """The model that a phase trains, made from the previous phase's model. Set the random seeds first.
 
-    The step count goes on. Averages and noise seeds are carried over; optimizers are fresh.
+    The step count continues. Averages and noise seeds are carried over; optimizers are fresh.
 
     Args:
         phase: a `Phase`.
-        model: of the phase before.
-        index: of the phase, from 0.
-        epochs_before: epochs of all phases before.
+        model: the previous phase's.
+        index: the phase's, from 0.
+        epochs_before: epochs of all previous phases.
 
     Returns:
-        A compiled model, on which the phase is noted.
+        A compiled model that records its phase.
 
     Raises:
-        ConfigurationError: `prepare` returned no model of this library.
+        ConfigurationError: `prepare` did not return a model of this library.
     """
     if index == 0:
         return model
@@ -110,7 +110,7 @@ def _carry(before, after):
 
 
 def data_of(phase, model, index):
-    """The batches of a phase: those of its data, in an order of the phase's own; the random seeds must have been set.
+    """The batches of a phase's data, in the phase's own order. Set the random seeds first.
 
     Raises:
         ConfigurationError: the phase's function returned something else.
@@ -126,6 +126,6 @@ def data_of(phase, model, index):
 
 
 def place_of(model):
-    """Where a model stands: the index of its phase and the epochs of the phases before."""
+    """Where a model stands: the index of its phase and the epochs of the previous phases."""
     index, _, before = phase_of(model)
     return index, before

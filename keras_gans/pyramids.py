@@ -43,7 +43,7 @@ def halve(images):
     """Images of half the size.
 
     Args:
-        images: (N, height, width, channels), 2 pixels or more a side; integers become floats of the same range.
+        images: (N, height, width, channels), 2 pixels or more per side; integers become floats of the same range.
 
     Returns:
         (N, height / 2, width / 2, channels), odd sizes rounded up.
@@ -60,7 +60,7 @@ def halve(images):
     size = images.shape[1:3]
     if min(size) < 2:
         raise ConfigurationError(
-            f"Expected images of 2 pixels or more a side, to halve them. Received: {tuple(size)}. Ask for fewer levels."
+            f"Expected images of 2 pixels or more per side to halve. Received: {tuple(size)}. Ask for fewer levels."
         )
     return _along_sides(images, *(_blur(side)[::2] for side in size))
 
@@ -70,7 +70,7 @@ def double(images, size):
 
     Args:
         images: floats (N, height, width, channels).
-        size: (height, width) of the result; halved it is the images' size.
+        size: (height, width) of the result, whose half, rounded up, is the images' size.
 
     Returns:
         (N, *size, channels).
@@ -143,7 +143,7 @@ def from_laplacian_pyramid(pyramid):
     levels = [_floats(level) for level in pyramid]
     if len({level.shape[3] for level in levels}) != 1:
         raise ConfigurationError(
-            "Expected levels (N, height, width, channels) of the same channels, one or more. "
+            "Expected one or more levels (N, height, width, channels) with the same channels. "
             f"Received: {[tuple(level.shape) for level in levels]}."
         )
     *finer, images = levels

@@ -15,18 +15,18 @@ from keras_gans.files import CONFIG, WEIGHTS, check_file
 
 # What every model's configuration has; the variants' constructors have further parameters.
 SHARED = ("discriminator_steps", "ema_decay", "seed")
-# Parameters that a card shows by other entries.
+# Parameters that a card shows in other entries.
 ELSEWHERE = ("image_shape", "latent_dim", "label_space")
 
 
-# Parameters of the base that follow from the others, or that Keras has entries of its own for.
+# Parameters of the base class that follow from the others, or that have their own entries in Keras's configuration.
 DERIVED = ("self", "batch_fields", "input_fields", "output_fields", "name", "dtype")
 
 
 def parameters(cls):
     """The names of the parameters of a variant's constructor.
 
-    Where the constructor passes further keywords on, those of the classes above it are included, up to the base's.
+    If the constructor passes on further keywords, the parameters of its parent classes are included, up to the base's.
     """
     named = []
     for part in cls.__mro__:
@@ -41,7 +41,7 @@ def parameters(cls):
 
 
 def get_config(model):
-    """The configuration of a model: the attribute of each parameter of its constructor, under the same name.
+    """The configuration of a model: for each parameter of its constructor, the attribute of the same name.
 
     Raises:
         ConfigurationError: a parameter without an attribute, which a file would lose.
@@ -50,7 +50,7 @@ def get_config(model):
     for name in parameters(type(model)):
         if not hasattr(model, name):
             raise ConfigurationError(
-                f"Expected an attribute for each parameter of {type(model).__name__}'s constructor, which files keep. "
+                f"Expected an attribute for each parameter of {type(model).__name__}'s constructor, for saving. "
                 f"Received: {name} without one. Set self.{name} = {name} in the constructor."
             )
         values[name] = getattr(model, name)
@@ -71,7 +71,7 @@ def _serialized(value):
 
 
 def from_config(cls, config, custom_objects=None):
-    """The model of a configuration."""
+    """The model with a given configuration."""
     known = parameters(cls)
     # Older files have "label_space": None in the configuration of every unconditional variant.
     config = {name: value for name, value in config.items() if value is not None or name in known}
@@ -83,7 +83,7 @@ def from_config(cls, config, custom_objects=None):
 
 
 def get_compile_config(model):
-    """What `compile` was given, for a file."""
+    """The arguments of `compile`, for a file."""
     if not model.compiled:
         return {}
     return {
@@ -96,9 +96,9 @@ def get_compile_config(model):
 
 
 def hyper_parameters(model):
-    """What the variant's objective was set to, `{name: value}`, for cards.
+    """The settings of the variant's objective, `{name: value}`, for cards.
 
-    These are the parameters of the constructor without networks and without what every model has. A function or an
+    These are the constructor's parameters except networks and what every model has. A function or an
     object, such as a divergence, is shown by its name.
     """
     plain = (bool, int, float, str, list, tuple)
@@ -118,7 +118,7 @@ def hyper_parameters(model):
 def _states(model):
     """(key, variable) of the seeds of latents and dropout, and of the logs' running means.
 
-    An epoch that is resumed goes on with all of them.
+    A resumed epoch continues with all of them.
     """
     saved = {id(weight) for weight in model.weights}
     seeds = [variable for variable in model.variables if id(variable) not in saved]
@@ -141,7 +141,7 @@ def without_states(model, store):
 
 
 def load_states(model, store):
-    """Takes the states from a file's store, where it has them."""
+    """Loads the states that a file's store has."""
     for key, state in _states(model):
         if key in store.keys():
             state.assign(store[key])
@@ -151,12 +151,12 @@ def load_states(model, store):
 
 
 def older_structure(path):
-    """What is old about the model of this library in a `.keras` file, and what to do; None for any other file.
+    """What is outdated about this library's model in a `.keras` file, and what to do; None for any other file.
 
     Version 0.1.0 kept the averages of the weights as a network, "ema_generator", and some variants had other networks.
 
     Args:
-        path: of a file that could not be read.
+        path: a file that could not be read.
     """
     try:
         check_file(Path(path))
@@ -168,7 +168,7 @@ def older_structure(path):
         if not hasattr(cls, "batch_losses"):  # no model of this library
             return None
         unknown = sorted(set(config["config"]) - {*parameters(cls), "name", "dtype", "slots"})
-    except Exception:  # zip, HDF5 and Keras each have their own for a damaged file
+    except Exception:  # zip, HDF5 and Keras each raise their own for a damaged file
         return None
     if not averages and not unknown:
         return None
@@ -180,5 +180,5 @@ def older_structure(path):
 
 
 def _shown(names):
-    """A few names of a file, which may be a stranger's, on one short line that a terminal can show."""
+    """A few names from a file, which may be untrusted, on one short line that a terminal can show."""
     return ", ".join(ascii(name[:30])[1:-1] for name in names[:5])

@@ -18,41 +18,41 @@ from keras_gans.fields import Images, Tokens
 from keras_gans.model import AdversarialModel
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
-ANY_SIZE = 64  # of a side that may have any length, in the requests that warm a server up
+ANY_SIZE = 64  # length of a side that may have any, in warm-up requests
 
 
 def export(model, folder):
     """Writes the sampling half of `model` as the next version in `folder`, for TensorFlow Serving.
 
-    The version is a SavedModel that needs TensorFlow alone to run. Its signatures follow from the model's fields; each
-    takes any number of examples. Of a model that makes images of noise they are:
+    The version is a SavedModel that needs only TensorFlow to run. Its signatures follow from the model's fields; each
+    takes any number of examples. For a model that makes images from noise they are:
 
     - `serving_default`: {"noise": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}, the
-      images of `model.generate(noise=noise)`. Before the model's fields it took "latents", which was
+      images of `model.generate(noise=noise)`. Before models had fields, it took "latents", which was
       `model.prior(noise)`.
     - `from_seed`: {"seeds": int64 (N,)} to {"images": ...}, the images of `model.generate(seed=seeds)`.
     - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files.
 
-    In general `serving_default` takes all of the model's inputs by name and gives all of its outputs, and `from_seed`
-    takes seeds in the place of noise and the other inputs beside them: labels, int64 or, of `Values`, float32, and
-    images, uint8. The server does not check their values. A model without noise has no `from_seed`. Where inputs may
-    be left out, each of the model's `ways` has a signature as well.
+    In general `serving_default` takes all of the model's inputs by name and returns all of its outputs. `from_seed`
+    takes seeds instead of noise, and the other inputs: labels as int64 (float32 for `Values`) and images as uint8. The
+    server does not check their values. A model without noise has no `from_seed`. If inputs may be left out, each of the
+    model's `ways` has a signature as well.
 
-    `png` is there where the only output is images of the 1 to 4 channels that PNG can hold. Where it is tokens, there
-    is in its place:
+    `png` exists if the only output is images with 1 to 4 channels, as PNG can hold. If the only output is tokens, there
+    is instead:
 
     - `text`: {"seeds": int64 (N,)} to {"text": string (N,)}, the lines in UTF-8, without the padding at the end.
 
-    Both take what `from_seed` takes; without noise, what `serving_default` takes.
+    Both take what `from_seed` takes or, without noise, what `serving_default` takes.
 
-    The networks compute with the moving averages of their weights where the model keeps them. A version appears whole,
-    by renaming a hidden folder beside it once the disk holds it; if that fails, what was written is removed and older
-    versions stay as they are. Several exports into one folder at the same time become a version each.
+    The networks compute with the moving averages of their weights if the model keeps them. A version appears whole: it
+    is written to a hidden folder next to it, which is renamed once it is on disk. If that fails, what was written is
+    removed and older versions stay as they are. Several exports into one folder at the same time each become a version.
 
-    `assets.extra/tf_serving_warmup_requests` in it holds one request to each signature, for one example, of what is
-    drawn from the seed 0. An input that cannot be drawn is the first example that `fit` was given, or zeros. TensorFlow
-    Serving answers the requests before it serves the version, so that no client waits for what the first run sets up.
-    They name the model as `folder` is named; the server ignores the name.
+    The version's `assets.extra/tf_serving_warmup_requests` holds one request to each signature, for one example drawn
+    from the seed 0. An input that cannot be drawn is the first example that `fit` was given, or zeros. TensorFlow
+    Serving answers the requests before it serves the version, so that no client waits for the setup of the first run.
+    The requests use the name of `folder` as the model's name; the server ignores it.
 
     Args:
         model: an `AdversarialModel`, compiled or not.
@@ -64,7 +64,7 @@ def export(model, folder):
     Raises:
         UnsupportedError: the Keras backend is not TensorFlow.
         OutputError: the folder cannot be made or written to.
-        ConfigurationError: no model of this library.
+        ConfigurationError: not a model of this library.
 
     Example:
 
@@ -74,16 +74,16 @@ def export(model, folder):
     """
     if keras.backend.backend() != "tensorflow":
         raise UnsupportedError(
-            "Expected the Keras backend 'tensorflow', which alone writes SavedModels. Received: "
+            "Expected the Keras backend 'tensorflow', the only one for SavedModels. Received: "
             f"{keras.backend.backend()!r}. Save the model with model.save('model.keras'), load that file in a process "
             "started with KERAS_BACKEND=tensorflow, and export it there."
         )
     if not isinstance(model, AdversarialModel):
         raise ConfigurationError(
-            f"Expected an AdversarialModel. Received: {model!r}. Of a preset's name pass kg.load(name)."
+            f"Expected an AdversarialModel. Received: {model!r}. For a preset, pass kg.load(name)."
         )
     folder = Path(folder)
-    temporary = folder / f".{uuid.uuid4().hex}"  # servers skip names that are no numbers
+    temporary = folder / f".{uuid.uuid4().hex}"  # servers skip names that are not numbers
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         temporary.mkdir(parents=True)
@@ -93,8 +93,8 @@ def export(model, folder):
     except OSError as error:
         raise OutputError(f"Cannot write to {folder}: {error}. Choose a folder that can be written to.") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # nothing where it became a version
-        with contextlib.suppress(OSError):  # a folder that holds something stays
+        shutil.rmtree(temporary, ignore_errors=True)  # it no longer exists if it became a version
+        with contextlib.suppress(OSError):  # a folder that is not empty stays
             for path in made:
                 path.rmdir()
 
@@ -108,13 +108,13 @@ def _publish(temporary, folder):
             return temporary.rename(version)
         except OSError:
             if not version.exists():
-                raise  # otherwise somebody else has just published that version: take the one after it
+                raise  # otherwise another process has just published that version: take the next one
 
 
 def _flush(folder):
-    """Waits until the disk holds `folder`: a power cut may otherwise keep a rename and lose what was written before."""
+    """Waits until `folder` is on disk: a power cut may otherwise keep a rename and lose what was written before it."""
     if os.name != "posix":
-        return  # where folders cannot be opened
+        return  # folders cannot be opened there
     for path in (*folder.rglob("*"), folder):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -173,7 +173,7 @@ def _signatures(model):
 
 
 def _from_seed(model, inputs):
-    """What the model makes of noise that is drawn from inputs["seeds"], and of the other inputs."""
+    """The model's outputs for noise drawn from inputs["seeds"] and for the other inputs."""
     import tensorflow as tf
 
     inputs = dict(inputs)
@@ -218,15 +218,15 @@ def _text_of(field):
     return text
 
 
-# {class of an output's field: (signature, its output, function from the field to that from values to files)}
+# {class of an output's field: (signature, its output, function from the field to a function from values to files)}
 FILES = {Images: ("png", "png_bytes", _png_of), Tokens: ("text", "text", _text_of)}
 
 
-# Requests that warm a server up
+# Warm-up requests
 
 
 def _save_requests(model, path, name, signatures):
-    """Writes the requests that warm a server up: PredictionLogs of TensorFlow Serving's prediction_log.proto.
+    """Writes the warm-up requests: PredictionLogs of TensorFlow Serving's prediction_log.proto.
 
     They are encoded here, because the package with these messages depends on gRPC and is of no other use to us.
     """
@@ -239,7 +239,7 @@ def _save_requests(model, path, name, signatures):
         for signature_name, signature in signatures.items():
             inputs = []
             for spec in signature.structured_input_signature[1].values():
-                of_generate = spec.name == "seeds" and spec.dtype == tf.int64  # a field of that name is int32
+                of_generate = spec.name == "seeds" and spec.dtype == tf.int64  # a field of this name is int32
                 value = np.zeros(1, "int64") if of_generate else example[spec.name]
                 proto = tf.make_tensor_proto(value, spec.dtype).SerializeToString()
                 # PredictRequest's inputs, a map: key = 1, value = 2
@@ -264,9 +264,9 @@ def _example(model):
 
 
 def _field(number, content):
-    """Field `number` of a protocol buffer, of a kind that has a length: a string, bytes or another message."""
+    """Field `number` of a protocol buffer, of a type with a length: a string, bytes or another message."""
     length, rest = [], len(content)
-    while rest > 127:  # seven bits a byte, the lowest first; the eighth says that more follow
+    while rest > 127:  # seven bits per byte, the lowest first; the eighth says that more follow
         length.append(rest & 127 | 128)
         rest >>= 7
     return bytes([number << 3 | 2, *length, rest]) + content

@@ -19,8 +19,8 @@ from keras_gans.saving import older_structure, parameters
 from keras_gans_core import cards
 from keras_gans_core.errors import format_error
 
-GOLDEN, GOLDEN_SEED = 16, 2014  # golden examples of a preset, and the seed of what is drawn for them
-SHOWN = 64  # examples in samples.png, or a few less where they do not fill its rows
+GOLDEN, GOLDEN_SEED = 16, 2014  # golden examples of a preset, and the seed of their drawn inputs
+SHOWN = 64  # examples in samples.png, or slightly fewer if they do not fill its rows
 
 
 def presets():
@@ -49,19 +49,19 @@ def _names(classifier):
 def load(name):
     """The pretrained model `name`, ready to `generate`.
 
-    It is looked for in the folder that the environment variable KERAS_GANS_ZOO names, then in the package's own zoo.
-    Its size and SHA-256 are compared with its card before anything of it is parsed.
+    The folder in the environment variable KERAS_GANS_ZOO is searched first, then the package's own zoo. The file's size
+    and SHA-256 are compared with its card before any of it is parsed.
 
     Args:
         name: one of `presets()`.
 
     Returns:
-        An `AdversarialModel` with the networks that sampling needs: it samples and exports, and does not train.
+        An `AdversarialModel` with the networks that sampling needs. It can sample and be exported, but not trained.
 
     Raises:
-        UnknownPresetError: no such preset, and the message gives the close names; or a classifier.
-        CorruptPresetError: a file that is not the one its card describes, that an older version of this library saved,
-            or that holds no model of it.
+        UnknownPresetError: no such preset (the message gives similar names), or a classifier.
+        CorruptPresetError: a file that does not match its card, was saved by an older version of this library, or holds
+            no model of this library.
 
     Example:
 
@@ -74,18 +74,18 @@ def load(name):
 def load_file(path):
     """The model in a `.keras` file, such as a run's checkpoint, ready to `generate`; not compiled.
 
-    The file may be a stranger's: one that holds anything but a model, code or compressed members for instance, is
-    refused, and reading takes less than 16 times the file's size and 64 MiB; see `keras_gans.files`.
+    The file may be untrusted: it is refused if it holds anything but a model, such as code or compressed members.
+    Reading takes less than 16 times the file's size plus 64 MiB; see `keras_gans.files`.
 
     Args:
-        path: of the file.
+        path: the file's path.
 
     Returns:
         An `AdversarialModel`.
 
     Raises:
-        CorruptPresetError: no file, one that holds anything but a model, that an older version of this library saved,
-            or that holds no model of it.
+        CorruptPresetError: no file, or one that holds anything but a model, was saved by an older version of this
+            library, or holds no model of this library.
 
     Example:
 
@@ -101,20 +101,20 @@ def load_file(path):
 
 
 def load_classifier(name):
-    """The classifier `name`, which `kg.metrics.predict_classes` asks for the classes of images.
+    """The classifier `name`, with which `kg.metrics.predict_classes` classifies images.
 
-    It is looked for and checked as by `load`. Its card says how often it is right, and on what.
+    It is found and checked as by `load`. Its card says how often it is right, and on which data.
 
     Args:
         name: one of `classifiers()`.
 
     Returns:
-        A Keras model, images in [-1, 1] to logits (N, classes), with a layer "features" before them; or a segmentation
-        network, to logits (N, height, width, classes).
+        A Keras model, images in [-1, 1] to logits (N, classes), with a layer "features" before the logits; or a
+        segmentation network, with logits (N, height, width, classes).
 
     Raises:
-        UnknownPresetError: no such preset, and the message gives the close names; or one that generates.
-        CorruptPresetError: a file that is not the one its card describes, or no classifier.
+        UnknownPresetError: no such preset (the message gives similar names), or a model that generates.
+        CorruptPresetError: a file that does not match its card, or is not a classifier.
 
     Example:
 
@@ -132,10 +132,10 @@ def load_classifier(name):
 
 
 def load_network(path):
-    """The Keras model in a `.keras` file, one of this library or not; not compiled, and checked as by `load_file`.
+    """The Keras model in a `.keras` file, of this library or not; not compiled. The file is checked as by `load_file`.
 
     Args:
-        path: of the file.
+        path: the file's path.
 
     Returns:
         A Keras model.
@@ -150,7 +150,7 @@ def load_network(path):
     """
     try:
         return read_model(path)
-    except Exception as error:  # zip, HDF5 and Keras each have their own for a damaged file
+    except Exception as error:  # zip, HDF5 and Keras each raise their own for a damaged file
         older = older_structure(path)
         if older:
             raise CorruptPresetError(f"Expected a model of this version in {path}. Received: {older}") from error
@@ -161,9 +161,9 @@ def load_network(path):
 
 
 def sampler(model):
-    """A copy of `model` that holds what sampling needs: the networks in `kept`, in float32, and nothing to train with.
+    """A copy of `model` that holds what sampling needs: the networks in `kept`, in float32, and nothing for training.
 
-    Where the model keeps averages of the weights, they are the copy's weights.
+    If the model keeps averages of its weights, they become the copy's weights.
     """
     networks = [name for name in parameters(type(model)) if any(map(_is_network, model.networks(name)))]
     dropped = {name: None for name in networks if name not in model.kept}
@@ -202,9 +202,9 @@ def write_preset(model, folder, card, examples=None):
     Args:
         model: a trained model.
         folder: the preset's folder; its name is the preset's.
-        card: what the card is to say beside the facts of the file.
-        examples: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was given
-            last.
+        card: what the card says in addition to the facts about the file.
+        examples: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was last
+            given.
 
     Raises:
         OutputError: a file that cannot be written.
@@ -276,7 +276,7 @@ def golden_parts(arrays):
 
 
 def differences(made, wanted):
-    """{name: how far apart two {name: outputs} are}, number by number."""
+    """The absolute differences of two {name: outputs}, number by number, as {name: differences}."""
     return {name: np.abs(made[name].astype("float64") - wanted[name]) for name in wanted}
 
 
@@ -287,9 +287,9 @@ def write_classifier(model, folder, images, card, outputs="num_classes"):
         model: a trained classifier, images in [-1, 1] to logits.
         folder: the preset's folder; its name is the preset's.
         images: uint8 images for `golden.npz`.
-        card: what the card is to say beside the facts of the file.
+        card: what the card says in addition to the facts about the file.
         outputs: what the card calls the number of logits: "num_classes", "num_attributes" if each stands for a yes/no
-            attribute, or "num_pixel_classes" of a segmentation network.
+            attribute, or "num_pixel_classes" for a segmentation network.
 
     Raises:
         OutputError: a file that cannot be written.

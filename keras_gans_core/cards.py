@@ -68,7 +68,7 @@ def did_you_mean(name, known):
 
 
 def find(name):
-    """The folder of the preset `name`, or `name` itself where it is the folder of a finished run.
+    """The folder of the preset `name`, or `name` itself if it is the folder of a finished run.
 
     Raises:
         UnknownPresetError: there is no such preset; the message gives similar names.
@@ -123,10 +123,10 @@ def _check(card):
         raise ValueError(f"'image_shape' that is {sides!r}")
     dataset = card.get("dataset", {})
     if type(dataset.get("name", "")) is not str:
-        raise ValueError(f"a data set of the name {dataset['name']!r}")
+        raise ValueError(f"a data set named {dataset['name']!r}")
     domains = dataset.get("domains", ["", ""])
     if type(domains) is not list or [type(domain) for domain in domains] != [str, str]:
-        raise ValueError(f"domains of a data set that are {domains!r}")
+        raise ValueError(f"data set domains that are {domains!r}")
     level = [card]
     for _ in range(DEEPEST_CARD):
         for text in (value for value in level if isinstance(value, str)):

@@ -42,7 +42,7 @@ class CorruptPresetError(KerasGansError, ValueError):
 
 
 class FewSamplesWarning(UserWarning):
-    """A metric of few samples. It is computed correctly, but is far from its value for many samples."""
+    """A metric from few samples. It is computed correctly, but is far from its value for many samples."""
 
 
 def format_error(error, longest=300):

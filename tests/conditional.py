@@ -90,14 +90,14 @@ class ConditionalContract(VariantContract):
 
     def test_labels_are_drawn_for_counts_and_seeds_that_can_be(self, one):
         for n, seed in ((0, 0), (-1, 0), (None, 0), (2.0, 0), (5, [1, 2])):
-            with pytest.raises(ConfigurationError, match="images|one seed an image"):
+            with pytest.raises(ConfigurationError, match="images|one seed per image"):
                 one.draw("labels", n, seed)
 
     def test_images_alone_are_refused(self, one):
         images, labels = self.arrays()["images"], self.arrays()["labels"]
         for data in (images, kg.data.Batches(images, batch_size=8)):
             for use in (one.fit, one.evaluate):
-                with pytest.raises(DataError, match="Expected labels in each batch: .* Received: images alone"):
+                with pytest.raises(DataError, match="Expected labels in each batch: .* Received: only images"):
                     use(data, verbose=0)
         late = labels.copy()
         late[-1] = 7  # a whole data set in memory is looked at as a whole

@@ -97,7 +97,7 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("sample", "nothing_like_it"), "`keras-gans list` shows them"),
         (("train", "dcgn"), "Did you mean dcgan"),
         (("train", "dcgan_mnist", "--data", "photos"), "Leave out --data"),
-        (("train", "nowhere/recipe.py"), "which is no file"),
+        (("train", "nowhere/recipe.py"), "which is not a file"),
         (("train", "dcgan", "--data", "./nowhere"), "nowhere"),
         (("train", "dcgan_mnist", "--label-feature", "parts"), "Leave out --label-feature"),
         (("train", "cgan", "--data", "drawn:digits", "--label-feature", "parts"), "Leave the name out"),
@@ -564,7 +564,7 @@ def test_models_of_other_labels_are_compared(tmp_path, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["sngan_avatars", "acgan_avatars"] and lines[1].count("+-") == 2
     mine = ["evaluate", "mine.keras", "--data", "avatars", "--floor", "", *options]
-    with pytest.raises(kg.errors.ConfigurationError, match="avatars, feature 'label': there are none.*--label-feature"):
+    with pytest.raises(kg.errors.ConfigurationError, match="avatars, feature 'label', which has none.*--label-feature"):
         app.app(mine, standalone_mode=False)
     app.app([*mine, "--label-feature", "attributes"], standalone_mode=False)
     assert "kid" in capsys.readouterr().out

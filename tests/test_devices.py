@@ -107,9 +107,9 @@ def test_two_devices_train_as_one(name, request):
     [
         ("jit_compile", "Expected no jit_compile where 2 devices.*Received: True. Leave it out"),
         ("steps_per_execution", "Expected no steps_per_execution where 2 devices.*Received: 4. Leave it out"),
-        ("outside", "Expected networks whose variables are on all 2 replicas.*Build the networks too inside"),
+        ("outside", "Expected networks whose variables are on all 2 replicas.*Build the networks inside"),
         ("odd", "Expected a batch_size that 2 devices share equally.*Received: 3. Choose a multiple of 2"),
-        ("half packs", "2 devices share equally, each 2 examples or more in whole packs of 2. Received: 6. .* of 4"),
+        ("half packs", "2 devices share equally, at least 2 examples each in whole packs of 2. Received: 6. .* of 4"),
         ("again", "Expected 3 GPUs, or a CPU that can be divided.*in a new process"),
     ],
 )

@@ -141,7 +141,7 @@ def test_models_are_compared_on_the_same_images_each_by_its_own_labels(monkeypat
     for name, model in (("ten", ten), ("two", two)):
         alone = evaluation.compare({name: model}, replace(settings, labels=both[name]), 2)
         assert alone["kid"][name] == table["kid"][name]
-    with pytest.raises(ConfigurationError, match="CGAN.*digits, feature 'label': there are none.*--label-feature"):
+    with pytest.raises(ConfigurationError, match="CGAN.*digits, feature 'label', which has none.*--label-feature"):
         evaluation.compare({"ten": ten, "two": two}, settings, 2, labels={"ten": "digit"})
     with pytest.raises(ConfigurationError, match="from 0 to 1\\. .*feature 'digit'.*--label-feature"):
         evaluation.compare({"two": two}, replace(settings, labels="digit"), 2)
@@ -258,7 +258,7 @@ def test_a_change_that_nothing_follows_is_refused():
     settings = Settings("drawn:digits", change="load")
     with pytest.raises(ConfigurationError, match="edges, negatives. Received: change='load' and CoGAN"):
         capabilities.agreement(settings, pair_maker(), made)
-    with pytest.raises(ConfigurationError, match="two images an example.*GAN, which makes images"):
+    with pytest.raises(ConfigurationError, match="two images per example.*GAN, which makes images"):
         capabilities.agreement(replace(settings, change="edges"), kg.GAN(image_shape=(8, 8, 1)), made)
 
 
@@ -423,7 +423,7 @@ def test_a_card_that_says_more_or_less_than_is_measured_is_found_out(zoo):
     evaluation.write_metrics(zoo / "copy", settings, found | {"kid": number}, None)
     said = problems("copy")
     assert said["fid"] is None
-    assert "in the card alone" in said["kid"] and "not in the card" in said["is"]
+    assert "only in the card" in said["kid"] and "not in the card" in said["is"]
 
 
 @pytest.mark.parametrize(
@@ -480,6 +480,6 @@ def test_a_conditional_model_needs_data_with_labels(tmp_path):
     np.save(tmp_path / "images.npy", kg.data.digits(20)[0])
     settings = Settings(str(tmp_path / "images.npy"), "train", "classifier_mnist", samples=10, floor=None)
     with pytest.raises(
-        ConfigurationError, match="data set with labels.*images.npy: there are none.*an .npz of images and"
+        ConfigurationError, match="data set with labels.*images.npy, which has none.*an .npz of images and"
     ):
         evaluation.evaluate(digits_by_label(0), settings)

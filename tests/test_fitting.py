@@ -109,7 +109,7 @@ def test_as_many_values_are_needed_under_each_name():
 def test_values_of_each_field_are_needed_and_checked():
     model, images, wrong = Model("images", "labels"), grey(), np.arange(4) + 1
     for data in (images, {"image": images}, Batches(images, batch_size=4), [images]):
-        with pytest.raises(DataError, match=r"Expected labels in each batch: whole.*Received: images alone.*fit\("):
+        with pytest.raises(DataError, match=r"Expected labels in each batch: whole.*Received: only images.*fit\("):
             check_data(model, data if not isinstance(data, list) else iter(data))
     for arguments in ((images, wrong), ({"images": images, "labels": wrong},), (Batches(images, wrong, batch_size=4),)):
         with pytest.raises(DataError, match="labels from 1 to 4"):
@@ -182,7 +182,7 @@ def test_too_few_batches_for_an_epoch_are_an_error():
 
 
 def test_a_batch_too_small_to_deal_out_is_an_error():
-    with pytest.raises(DataError, match="at least 5 images a batch.*Received: 4"):
+    with pytest.raises(DataError, match="at least 5 images per batch.*Received: 4"):
         check_data(Model(smallest_batch=5), Rows(1), training=True)
     check_data(Model(smallest_batch=4), Rows(1), training=True)
     check_data(Model(smallest_batch=5), Rows(1))  # `evaluate` has no steps to deal it out to
@@ -190,7 +190,7 @@ def test_a_batch_too_small_to_deal_out_is_an_error():
 
 @pytest.mark.parametrize("size, nearest", [(1, 3), (2, 3), (4, 3), (5, 6)])
 def test_a_batch_size_that_packs_do_not_divide_is_an_error(size, nearest):
-    with pytest.raises(DataError, match=f"packs of 3 divide. Received: {size}. Choose {nearest}:.*never be seen"):
+    with pytest.raises(DataError, match=f"whole packs of 3. Received: {size}. Choose {nearest}:.*never be seen"):
         check_batch_size(size, 3)
     with pytest.raises(DataError, match=f"Received: {size}. Choose {nearest}"):
         check_data(Model(smallest_batch=3, packing=3), ((grey(size),) for _ in range(2)), training=True)

@@ -1,10 +1,10 @@
-"""Images of two domains from where people have them: pairs for pix2pix, domains without pairs for CycleGAN.
+"""Loads images of two domains: pairs for pix2pix, domains without pairs for CycleGAN.
 
-The two sides are called A and B, as in the papers' data sets. The folders that are understood:
+The two sides are called A and B, as in the papers' data sets. These folder layouts are supported:
 
-    trainA/ trainB/ testA/ testB/       files of equal names are pairs
-    A/ B/                               likewise, with train/ and test/ above or below them where there are splits
-    train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs alone
+    trainA/ trainB/ testA/ testB/       files of the same name are pairs
+    A/ B/                               likewise, with train/ and test/ above or below them if there are splits
+    train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs only
 """
 
 import os
@@ -28,19 +28,19 @@ DIRECTIONS = ("AtoB", "BtoA")
 JITTER = 286 / 256  # how much larger than a crop the papers' images are before they are cropped
 NAMED = 5  # files that an error names
 DRAWN_SIZE = (32, 32)
-ALMOST_BLACK = 32  # grey levels below it in all sources: label maps that nobody said to be some
+ALMOST_BLACK = 32  # sources with only grey levels below it are probably label maps
 
 
 def check_direction(direction, directions):
-    """The direction, one of those there are.
+    """The direction, if it is one of `directions`.
 
     Raises:
-        ConfigurationError: another; the message gives close names.
+        ConfigurationError: it is not; the message gives similar names.
     """
     if direction not in directions:
         hint = did_you_mean(str(direction), directions)
         raise ConfigurationError(
-            f"Expected a direction out of {', '.join(map(repr, directions))}. Received: {direction!r}. {hint}".rstrip()
+            f"Expected a direction among {', '.join(map(repr, directions))}. Received: {direction!r}. {hint}".rstrip()
         )
     return direction
 
@@ -48,21 +48,21 @@ def check_direction(direction, directions):
 class PairedBatches(Batches):
     """Batches of pairs, cropped and flipped at random, both sides of a pair alike.
 
-    What is cropped and flipped is a function of the seed and the step, so that an interrupted training goes on with the
-    same images.
+    Crops and flips are a function of the seed and the step, so that an interrupted training continues with the same
+    images.
 
     Args:
         sources: array (N, H, W, channels), or (N, H, W) of label maps.
         targets: likewise.
-        crop: (height, width) of what a batch has; None for all of H and W.
-        flip: whether to mirror every second pair from left to right.
-        classes, target_classes: of sources and of targets that are label maps, how many classes there are; None of
+        crop: (height, width) of the images in a batch; None for H and W.
+        flip: whether to mirror pairs from left to right, each with probability 1/2.
+        classes, target_classes: number of classes if the sources or the targets are label maps; None if they are
             images.
         direction: "AtoB" or "BtoA": which side the sources were.
         batch_size, shuffle, seed, about: see `Batches`.
 
     Raises:
-        DataError: pairs of two sizes or counts, or what `Batches` refuses.
+        DataError: sides of different sizes or counts, or what `Batches` refuses.
 
     Example:
 
@@ -113,11 +113,11 @@ class PairedBatches(Batches):
 
 
 class CroppedDomains(UnpairedBatches):
-    """`UnpairedBatches` whose images are cropped and flipped at random, each by itself; see `PairedBatches`.
+    """`UnpairedBatches` whose images are cropped and flipped at random, each independently; see `PairedBatches`.
 
     Args:
-        crop: (height, width) of what a batch has; None for all.
-        flip: whether to mirror every second image from left to right.
+        crop: (height, width) of the images in a batch; None for whole images.
+        flip: whether to mirror images from left to right, each with probability 1/2.
         options: domains by name and what `UnpairedBatches` takes.
 
     Example:
@@ -188,32 +188,33 @@ def load_pairs(
     download=False,
     data_dir=None,
 ):
-    """Pairs of images, whole in memory, as batches for `Pix2Pix`.
+    """Loads pairs of images into memory, as batches for `Pix2Pix`.
 
     Args:
         source: a folder (see above), a TFDS name, "drawn:digits" or "drawn:shapes" (A: their edges, B: the drawings,
             of 32x32 pixels by default), or two arrays (A, B).
-        split: "train", "test" or another that there is; of arrays "train" alone.
-        sides: the names of A and B: of a TFDS data set two features, such as ("parts", "image"), which must be
-            given; of a folder two folders in it; None for A and B.
+        split: "train", "test" or another that exists; for arrays only "train".
+        sides: the names of A and B. For a TFDS data set, two features, such as ("parts", "image"), which must be
+            given; for a folder, two folders in it, with None for A and B.
         direction: "AtoB": A are the sources and B the targets; or "BtoA".
-        classes: how many classes the sources have where they are label maps, whole numbers in one channel; 0 for images
-            that look like label maps; None for images.
-        target_classes: how many classes the targets have where they are label maps; None for images.
-        image_size: (height, width) of what a batch has; other sizes are cropped to the middle and resized. None for
-            the size that all have.
-        channels: 1 or 3, of images on both sides; None for what they have.
-        augment: whether to crop at random from images `jitter` times as large, and to flip; None: of the split "train".
-        jitter: 1 or more; 286 / 256 in the papers. 1 leaves cropping out.
+        classes: number of classes if the sources are label maps, whole numbers in one channel; 0 for images that look
+            like label maps; None for images.
+        target_classes: number of classes if the targets are label maps; None for images.
+        image_size: (height, width) of the images in a batch; other sizes are cropped to the middle and resized. None
+            for the size that all have.
+        channels: 1 or 3, for images on both sides; None for what they have.
+        augment: whether to crop at random from images `jitter` times as large, and to flip; None: only for the split
+            "train".
+        jitter: 1 or more; 286 / 256 in the papers. 1 disables cropping.
         batch_size, shuffle, seed: see `PairedBatches`.
-        take: at most so many pairs, the first ones; None for all.
+        take: at most this many pairs, the first ones; None for all.
         download, data_dir: see `kg.data.load`.
 
     Returns:
         `PairedBatches`.
 
     Raises:
-        DatasetNotFoundError: nothing there.
+        DatasetNotFoundError: nothing is found.
         DataError: a side that is missing, images without a partner, pairs of two sizes, a label map with a class out of
             range, no images, or a folder that can be read in two ways; the message names files.
         ConfigurationError: arguments out of range.
@@ -284,12 +285,12 @@ def load_unpaired(
     download=False,
     data_dir=None,
 ):
-    """Images of two domains without pairs, whole in memory, as batches for `CycleGAN`.
+    """Loads images of two domains without pairs into memory, as batches for `CycleGAN`.
 
     Args:
         source: a folder (see above; names need not be equal), a TFDS name with two features of images, "drawn:digits"
             or "drawn:shapes" (A: half of them, B: the edges of the others), or two arrays (A, B) of any lengths.
-        take: at most so many of each domain; None for all.
+        take: at most this many of each domain; None for all.
         others: see `load_pairs`.
 
     Returns:
@@ -326,7 +327,7 @@ def load_unpaired(
 
 
 def _checked(source, split, image_size, channels, augment, jitter, take, seed):
-    """The size of a batch's images, or None, and how much larger they are before they are cropped; None: no change."""
+    """The size of a batch's images, or None; and how much larger they are before cropping, None for no augmentation."""
     if channels not in (None, 1, 3):
         raise ConfigurationError(f"Expected channels of 1, 3 or None. Received: {channels!r}.")
     if not is_number(jitter, 1.0):
@@ -349,7 +350,7 @@ def _scaled(size, scale):
 
 
 class _Reading:
-    """How the two sides are read; each is an array or a list of arrays, with the names of its files or None."""
+    """Reads the two sides. Each is an array or a list of arrays, with the names of its files or None."""
 
     def __init__(self, split, image_size, channels, take, download, data_dir, maps=(False, False)):
         self.split, self.image_size, self.channels, self.take = split, image_size, channels, take
@@ -411,7 +412,7 @@ class _Reading:
         layouts = _layouts(folder, self.split, sides, paired)
         if len(layouts) > 1:
             raise DataError(
-                f"Expected a folder of one kind. Received: {folder}, which can be read as {' and as '.join(layouts)}. "
+                f"Expected one layout in a folder. Received: {folder}, readable as {' and as '.join(layouts)}. "
                 "Move one of them into a folder of its own."
             )
         ((kind, places),) = layouts.items()
@@ -428,7 +429,7 @@ class _Reading:
                 alone = [name for name in files[here] if name not in files[there]]
                 if alone:
                     raise DataError(
-                        f"Expected files of equal names in {places[0].name} and {places[1].name}, which are pairs. "
+                        f"Expected files of the same names in {places[0].name} and {places[1].name}, which are pairs. "
                         f"Received: {len(alone)} without a partner in {place}: {_listed(alone)}. Remove them; images "
                         "without pairs are read by kg.data.load_unpaired."
                     )
@@ -452,8 +453,8 @@ class _Reading:
         if picture.width % 2 or picture.width <= picture.height:
             raise DataError(
                 "Expected A and B side by side in each picture, so an even width that exceeds the height. Received: "
-                f"{path}, {picture.width} wide and {picture.height} high. Two folders A and B of equal names are read "
-                "too."
+                f"{path}, {picture.width} wide and {picture.height} high. Two folders A and B of files with the same "
+                "names work too."
             )
         half, height = picture.width // 2, picture.height
         parts = picture.crop((0, 0, half, height)), picture.crop((half, 0, 2 * half, height))
@@ -468,7 +469,7 @@ class _Reading:
                 raise DataError(
                     "Expected label maps of one channel of 8 bits, a class number for each pixel. Received: "
                     f"{path}, of Pillow's mode {picture.mode}. "
-                    "Map its colours to numbers, or leave out classes: they are images."
+                    "Map its colours to numbers, or leave out classes for images."
                 )
             numbers = Image.fromarray(np.asarray(picture).astype("uint8"))
             if self.image_size and picture.size != self.image_size[::-1]:
@@ -482,13 +483,13 @@ class _Reading:
 def _opened(path, read):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow says of EXIF entries and palettes
+            warnings.simplefilter("ignore")  # what Pillow says about EXIF entries and palettes
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=loading.FORMATS) as picture:
                 return read(ImageOps.exif_transpose(picture))
     except DataError:
         raise
-    except Exception as error:  # each of Pillow's readers has its own for a damaged file
+    except Exception as error:  # each of Pillow's readers raises its own for a damaged file
         raise DataError(
             f"Expected {path} to be an image. Received: {format_error(error, longest=80)}. Remove it, with its partner "
             "where it has one."
@@ -518,7 +519,7 @@ def _listed(names):
 
 
 def _layouts(folder, split, sides, paired):
-    """{description: folders} of every way to read a folder: A's and B's, or one of pictures side by side."""
+    """{description: folders} of every way to read a folder: A's and B's, or one with pictures side by side."""
     a, b = ("A", "B") if sides is None else sides
     candidates = {
         f"{split}{a} and {split}{b}": (folder / f"{split}{a}", folder / f"{split}{b}"),
@@ -552,7 +553,7 @@ def _layouts(folder, split, sides, paired):
     wanted = [*candidates, *([f"{split}/ with pictures of A and B side by side"] if paired and sides is None else [])]
     raise DatasetNotFoundError(
         f"Expected in {folder} one of: {'; '.join(wanted)}. Received: {', '.join(names) or 'no folders'}."
-        + (" Name the sides by sides=(A, B)." if sides is None else "")
+        + (" Name the sides with sides=(A, B)." if sides is None else "")
     )
 
 
@@ -564,7 +565,7 @@ def _at(names, index):
 
 
 def _check_sizes(sources, targets, source_names, target_names, image_size):
-    """Raises a DataError where the two images of a pair have two sizes."""
+    """Raises a DataError if the two images of a pair have different sizes."""
     if image_size is not None and isinstance(sources, list) and isinstance(targets, list):
         return
     for i, (source, target) in enumerate(zip(sources, targets)):

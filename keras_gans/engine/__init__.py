@@ -3,8 +3,8 @@
 Each backend's module defines the same names, and models use the backend only through them:
 
 - `value_and_grad(loss_fn, variables, scale)`: a loss and its gradients for a list of variables;
-- `forward(fn, variables)`: the output of `fn`, a tensor or a list of them, and a function that backpropagates a loss of
-  it to the variables;
+- `forward(fn, variables)`: the output of `fn`, a tensor or a list of them, and a function that backpropagates a loss
+  on it to the variables;
 - `input_gradients(fn, inputs)`: the gradients for a list of inputs, themselves differentiable (for penalties, and for
   unrolled updates);
 - `apply_gradients(optimizer, gradients, variables)`: one step of a Keras optimizer;

@@ -2,7 +2,7 @@
 
 JAX differentiates pure functions, so every variable that a loss touches is threaded through a `StatelessScope`: a child
 scope inside the differentiated function records what is assigned (moving averages, seeds), and the updates are assigned
-again outside it.
+again outside.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ def apply_gradients(optimizer, gradients, variables):
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.apply(gradients, variables)
         return
-    # Its `apply` assigns within the branches of a `cond`, and JAX does not let these values out.
+    # Its `apply` assigns inside the branches of a `cond`, and JAX does not let these values out.
     state = optimizer.variables
     weights, state_after = optimizer.stateless_apply(
         [variable.value for variable in state], gradients, [variable.value for variable in variables]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_gans.errors import ConfigurationError
 
-CLUSTER = "TF_CONFIG"  # the environment variable that names the machines that train together
+CLUSTER = "TF_CONFIG"  # the environment variable that lists the machines that train together
 MACHINES = tf.distribute.MultiWorkerMirroredStrategy
 
 
@@ -162,7 +162,7 @@ def shared_by(count):
     return contextlib.nullcontext() if count == 1 else _strategy(count).scope()
 
 
-@functools.cache  # a second one in a process would take the first one's messages for its own
+@functools.cache  # a second strategy in a process would take the first one's messages for its own
 def _strategy(count=None, machines=False):
     if machines:
         return MACHINES()
@@ -217,7 +217,7 @@ def check_replicas(model, jit_compile, steps_per_execution):
     if outside:
         raise ConfigurationError(
             f"Expected networks whose variables are on all {count} replicas. Received: {outside[0]} "
-            "and others that were made outside. Build the networks too inside `with strategy.scope():`."
+            "and others that were made outside. Build the networks inside `with strategy.scope():` too."
         )
 
 

@@ -1,8 +1,8 @@
 """Measurements of what only some models can do: show labels, make pairs, translate, encode, edit, learn categories.
 
 Each function in `CAPABILITIES` takes `Settings`, a model and the `Samples` that it made, and returns
-{name: `Measurement`}. It asks what the model has: its methods, fields and networks. The dictionary is empty for a model
-that cannot be measured so.
+{name: `Measurement`}. It checks what the model has: methods, fields and networks. The dictionary is empty for a model
+that cannot be measured this way.
 """
 
 from dataclasses import dataclass, replace
@@ -38,8 +38,8 @@ from keras_gans.metrics import (
 from keras_gans.metrics.features import resized
 from keras_gans_core import cards
 
-SMALLEST_SSIM = 11  # pixels a side: its window
-EQUAL_PSNR = 100.0  # dB, in the place of infinity where two images are equal
+SMALLEST_SSIM = 11  # pixels per side: its window
+EQUAL_PSNR = 100.0  # dB, instead of infinity for two equal images
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Judge:
         return predict(self.network, resized(images, self.network.input_shape[1:3]))
 
     def measured(self, name, metric, right, real, image_shape, count=None):
-        """{name: the share of the answers `right`, of `count` images or an image each, that are True, under its
-        protocol}."""
+        """{name: the share of the answers `right` that are True, under its protocol}, for `count` images, by default
+        one per answer."""
         height, width = self.network.input_shape[1:3]
         protocol = Protocol(
             metric=metric,
@@ -70,9 +70,9 @@ class Judge:
 
 
 def judge_of(settings, space=None):
-    """The classifier that the settings' features name; where they name none, the data set's first, or the first that
-    knows the labels of a space. None where the features are others, or for data that are made here: stacked digits are
-    a thousand classes, which no classifier names at once."""
+    """The classifier in the settings' features; without features, the data set's first, or the first that knows the
+    labels of a space. None for other features, or for data that are made here: stacked digits have a thousand classes,
+    which no classifier distinguishes."""
     if settings.source in MADE:
         return None
     for name in [settings.features] if settings.features else classifiers_of(settings.source):
@@ -84,7 +84,7 @@ def judge_of(settings, space=None):
 
 
 def _knows(card, space, labels):
-    """Whether a classifier's answers are labels of a label space, of those that `labels` names."""
+    """Whether a classifier's answers are labels of a label space, those that `labels` selects."""
     if isinstance(space, data.Attributes):
         outputs = card.get("num_attributes")
     else:
@@ -93,7 +93,7 @@ def _knows(card, space, labels):
 
 
 def label_accuracy(settings, model, samples):
-    """{"labels": how many of the labels a classifier of the data set finds again in the images}, if one knows them."""
+    """{"labels": the share of labels that a classifier of the data set sees in the images}, if one knows them."""
     labels = samples.inputs.get("labels") if model.label_space is not None else None
     judge = None if labels is None else judge_of(settings, model.label_space)
     if judge is None:
@@ -108,12 +108,12 @@ def label_accuracy(settings, model, samples):
 
 
 def agreement(settings, model, samples):
-    """Of a model of two images an example, where the settings say how the second should follow from the first.
+    """For a model that makes two images per example, if the settings say how the second should follow from the first.
 
-    {"agreement": CoGAN's pixel agreement ratio, "by_chance": that of first images beside those of other examples}.
+    {"agreement": CoGAN's pixel agreement ratio, "by_chance": the same with the second images of other examples}.
 
     Raises:
-        ConfigurationError: a change that has no function, or a model of other outputs.
+        ConfigurationError: an unknown change, or a model with other outputs.
     """
     if settings.change is None:
         return {}
@@ -121,7 +121,7 @@ def agreement(settings, model, samples):
     if settings.change not in CHANGES or len(shapes) != 2 or shapes[0] != shapes[1]:
         made = ", ".join(model.output_fields)
         raise ConfigurationError(
-            f"Expected change for a model of two images an example, one of {', '.join(CHANGES)}. Received: "
+            f"Expected change for a model of two images per example, one of {', '.join(CHANGES)}. Received: "
             f"change={settings.change!r} and {type(model).__name__}, which makes {made}. Leave change out."
         )
     first, second = samples.outputs.values()
@@ -140,11 +140,11 @@ def agreement(settings, model, samples):
 
 
 def partners(settings, model, samples):
-    """How far images that follow from given inputs are from the true ones, if the data hold these.
+    """How far images made from given inputs are from the true ones, if the data contain these.
 
     {"l1": mean absolute difference, "psnr": ..., "ssim": ...}, and "l1_of_source": the difference between the unchanged
-    source and the true image, if the source is an image of the same shape. Of a model with two directions the names end
-    with the output: "l1_b".
+    source and the true image, if the source is an image of the same shape. For a model with two directions, the names
+    end with the output: "l1_b".
     """
     examples, found = samples.examples, {}
     if examples is None or not _are_pairs(examples):
@@ -183,8 +183,8 @@ def _are_pairs(examples):
 
 
 def cycles(settings, model, samples):
-    """{"cycle_a": how far images of A are from their translations to B and back, "cycle_b": the same of B}, of a model
-    with two directions: its outputs are what it takes."""
+    """{"cycle_a": how far images of A are from their translations to B and back, "cycle_b": the same for B}, for a
+    model with two directions, whose outputs are also its inputs."""
     names = list(model.output_fields)
     if len(names) < 2 or names != list(model.input_fields) or not all(name in samples.inputs for name in names):
         return {}
@@ -199,7 +199,7 @@ def cycles(settings, model, samples):
 
 def maps_read_back(settings, model, samples):
     """{"pixel_accuracy": ..., "class_accuracy": ..., "mean_iou": ...}: how well a segmentation network of the data set
-    finds the given label maps in the images that were made of them; see `kg.metrics.segmentation_scores`."""
+    finds the given label maps in the images that were made from them; see `kg.metrics.segmentation_scores`."""
     field = first_output(model)
     given = [name for name in samples.inputs if isinstance(model.input_fields[name], LabelMaps)]
     if not given or not isinstance(field, Images):
@@ -229,15 +229,15 @@ def _l1(real, fake):
 
 
 def _has(model, *methods):
-    """Whether a model has methods, and the networks that a preset keeps for them."""
+    """Whether a model has all `methods`, and the networks that a preset keeps for them."""
     return all(hasattr(model, name) for name in methods) and all(
         getattr(model, name) is not None for name in model.kept
     )
 
 
 def reconstruction(settings, model, samples):
-    """{"reconstruction": how far images of the split are from what a model with encoders makes of them,
-    "of_another": how far from what it makes of other images, "kept": for how many the classifier of the features has
+    """{"reconstruction": how far images of the split are from their reconstructions by a model with encoders,
+    "of_another": how far from those of other images, "kept": the share for which the classifier of the features gives
     the same answer}."""
     if not _has(model, "encode", "reconstruct"):
         return {}
@@ -259,8 +259,8 @@ def reconstruction(settings, model, samples):
 
 
 def latent_error(settings, model, samples):
-    """{"latent_error": how far latents are from what a model with encoders finds in the images that it makes of them:
-    1 where it finds their mean, 0 where it finds them}."""
+    """{"latent_error": how far latents are from what the model's encoder finds in the images made from them: 1 if it
+    finds only their mean, 0 if it finds them exactly}."""
     if not _has(model, "encode") or "noise" not in model.input_fields:
         return {}
     count, seed = settings.samples, settings.seed
@@ -276,7 +276,7 @@ def latent_error(settings, model, samples):
 
 def edits(settings, model, samples):
     """{"edited": how often the classifier of the features sees an attribute that an edit of a real image asked for,
-    "stayed": how often it sees the attributes as they were that were to stay}, over all images and all attributes."""
+    "stayed": how often it sees no change in attributes that should stay}, over all images and all attributes."""
     if not (_has(model, "edit") and isinstance(model.label_space, data.Attributes)):
         return {}
     judge = judge_of(settings, model.label_space)
@@ -304,9 +304,9 @@ def edits(settings, model, samples):
 
 
 def _nearest_with(labels, attribute, known):
-    """For each row of labels the row of `known` that has the other value of the attribute and differs least, of several
-    the most frequent: sunglasses bring glasses along where no data have one without the other. None where `known` has
-    one value alone."""
+    """For each row of labels, the row of `known` that has the other value of the attribute and differs least, the most
+    frequent if there are several. Asking for sunglasses also asks for glasses if no data have one without the other.
+    None if `known` has only one value."""
     rows, counts = np.unique(known, axis=0, return_counts=True)
     if len(np.unique(rows[:, attribute])) < 2:
         return None
@@ -316,14 +316,14 @@ def _nearest_with(labels, attribute, known):
 
 
 def purity(settings, model, samples):
-    """{"purity": how many images of a category of InfoGAN's first code the classifier of the features takes for what it
-    takes most images of that category for}."""
+    """{"purity": the share of images to which the classifier of the features gives the most frequent class of their
+    category, for the categories of InfoGAN's first code}."""
     judge = judge_of(settings) if _has(model, "traverse") and getattr(model, "categories", ()) else None
     if judge is None or "num_classes" not in judge.card:
         return {}
     rows = max(1, settings.samples // model.categories[0])
     images = model.traverse(0, rows=rows, seed=settings.seed)[0]
-    seen = judge(images.reshape(-1, *model.image_shape)).reshape(rows, -1)  # a column a category
+    seen = judge(images.reshape(-1, *model.image_shape)).reshape(rows, -1)  # one column per category
     most = np.array([np.bincount(column).argmax() for column in seen.T])
     metric = "share of a category's images that the classifier takes for the category's most frequent class"
     return judge.measured("purity", metric, (seen == most).ravel(), "none", model.image_shape)

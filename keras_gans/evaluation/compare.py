@@ -8,7 +8,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.evaluation.measure import evaluator, generated, known_labels
 from keras_gans.evaluation.settings import first_output
 
-# Student's t for 95 % on both sides, of 1 to 9 degrees of freedom.
+# Student's t for a two-sided 95 % interval, 1 to 9 degrees of freedom.
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
@@ -16,23 +16,23 @@ def compare(models, settings, seeds, cache=None, *, labels=None):
     """Measures models with the same noise against the same reference, several times.
 
     Args:
-        models: {name: `AdversarialModel`}, whose first outputs are of one shape, or of text of one alphabet.
+        models: {name: `AdversarialModel`}, whose first outputs have one shape, and one alphabet if they are text.
         settings: `Settings`; its seed is the first.
         seeds: how many, 2 to 10.
-        labels: {name: the `labels` of its settings} of models that show other labels of the reference's images than
-            `settings` says.
+        labels: {name: the `labels` of its settings} for models that show other labels of the reference's images than
+            those in `settings`.
 
     Returns:
         {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
 
     Raises:
-        ConfigurationError: models of different shapes or alphabets, seeds out of range, or no labels to ask a
-            conditional model for.
+        ConfigurationError: models of different shapes or alphabets, seeds out of range, or no labels for a
+            conditional model.
     """
     outputs = {name: first_output(model) for name, model in models.items()}
     shapes = {name: field.shape for name, field in outputs.items()}
     if len(set(shapes.values())) > 1:
-        raise ConfigurationError(f"Expected models of images of one shape. Received: {shapes}.")
+        raise ConfigurationError(f"Expected models that make images of one shape. Received: {shapes}.")
     alphabets = {name: getattr(field, "alphabet", None) for name, field in outputs.items()}
     if len(set(alphabets.values())) > 1:
         raise ConfigurationError(
@@ -40,7 +40,7 @@ def compare(models, settings, seeds, cache=None, *, labels=None):
         )
     if not 2 <= seeds <= len(STUDENT) + 1:
         raise ConfigurationError(f"Expected 2 to {len(STUDENT) + 1} seeds. Received: {seeds}.")
-    measure = evaluator(settings, next(iter(models.values())), cache)  # which looks at images alone, at no labels
+    measure = evaluator(settings, next(iter(models.values())), cache)  # which looks only at images, not at labels
     labels = {name: settings.labels for name in models} | (labels or {})
     known = {name: known_labels(replace(settings, labels=labels[name]), model) for name, model in models.items()}
     table = {metric: {} for metric in measure.names}

@@ -37,12 +37,12 @@ from keras_gans_core import cards
 
 @dataclass(frozen=True)
 class Samples:
-    """What a model made to be measured.
+    """A model's outputs, to be measured.
 
     Args:
         inputs: {name: values} that it was given or that were drawn.
-        outputs: {name: values} that it made of them.
-        examples: the data that given inputs were taken from, in their order; None where every input was drawn.
+        outputs: {name: values} that it made from them.
+        examples: the data that given inputs were taken from, in the same order; None if every input was drawn.
     """
 
     inputs: dict
@@ -56,7 +56,7 @@ class Samples:
 
 
 def extractor(name, image_shape):
-    """The feature extractor of a name.
+    """The feature extractor with a given name.
 
     Args:
         name: a classifier of the zoo, "pixels", "inception_v3", or a .keras file of a network from images to features.
@@ -110,11 +110,11 @@ def _of_stacked_digits(settings, model, output, cache):
 
 EVALUATORS = {Images: _of_images, Tokens: _of_text, LabelMaps: _of_maps}  # by the class of the output
 SOURCE_EVALUATORS = {"stacked_mnist": _of_stacked_digits}  # by the data set, whatever the output
-WITHOUT_FLOOR = (LabelMaps,)  # compared with the true outputs of the same examples: those of others say nothing
+WITHOUT_FLOOR = (LabelMaps,)  # compared with the true outputs of the same examples: those of other examples say nothing
 
 
 def evaluator(settings, model, cache=None, output=None):
-    """What measures an output of a model, by default the first: an `Evaluator`, or that of its field or its data set.
+    """The evaluator for a model's output, by default the first: an `Evaluator`, or that of its field or its data set.
 
     Raises:
         ConfigurationError: no features for this data set, or unknown ones.
@@ -134,11 +134,11 @@ def evaluate(model, settings, cache=None):
         cache: see `Evaluator`.
 
     Returns:
-        {name: `Measurement`} of the model, and the same of real examples, or None without a floor. Where a model that
-        changes images has several outputs, the names end with theirs: "fid_a".
+        {name: `Measurement`} of the model, and the same for real examples, or None without a floor. If a model that
+        changes images has several outputs, the measurements' names end with the output's: "fid_a".
 
     Raises:
-        ConfigurationError: features or metrics that are not there, or no labels to ask a conditional model for.
+        ConfigurationError: unknown features or metrics, or no labels for a conditional model.
         DatasetNotFoundError: the data set is not there.
 
     Example:
@@ -169,13 +169,13 @@ def evaluate(model, settings, cache=None):
         floor |= maps_read_back(settings, model, true)
     if known is None:
         return found, floor
-    # Labels: of the split that the classifier was not trained on.
+    # Labels come from the split that the classifier was not trained on.
     real = reference(settings, settings.split, model).images[: settings.samples]
     return found, floor | label_accuracy(settings, model, Samples({"labels": known}, {"images": real}, None))
 
 
 def known_labels(settings, model):
-    """The labels of the split, to ask a conditional model for; None for a model that takes none."""
+    """The labels of the split, for a conditional model; None for a model that takes none."""
     if model.label_space is None:
         return None
     real = load_split(settings, settings.split, model)
@@ -186,8 +186,7 @@ def known_labels(settings, model):
         place, remedy = settings.source, "Give an .npz of images and labels, or a folder with one for each class."
     if real.labels is None:
         raise ConfigurationError(
-            f"Expected a data set with labels, to ask {type(model).__name__} for. Received: {place}: there are none. "
-            f"{remedy}"
+            f"Expected a data set with labels, for {type(model).__name__}. Received: {place}, which has none. {remedy}"
         )
     try:
         return model.label_space.check(real.labels)
@@ -211,10 +210,10 @@ def generated(settings, model, seed, known):
 
 
 def write_metrics(folder, settings, found, floor):
-    """Writes measurements into the card in `folder`, in the place of those that were there.
+    """Writes measurements into the card in `folder`, replacing those that were there.
 
     Args:
-        folder: of a preset.
+        folder: the preset's.
         settings, found, floor: what `evaluate` was given and returned.
 
     Raises:

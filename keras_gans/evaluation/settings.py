@@ -1,4 +1,4 @@
-"""What to measure a model against: the settings of a measurement, and the real examples that they name."""
+"""What to measure a model against: the settings of a measurement, and the real examples for it."""
 
 import re
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ CHANGES = {"edges": data.edges, "negatives": data.negatives}  # names of Setting
 
 @dataclass(frozen=True)
 class Settings:
-    """What `evaluate` needs to know beside the model; a card keeps it, so that `verify` can do the same again.
+    """What `evaluate` needs to know besides the model. A card stores it, so that `verify` can repeat the measurement.
 
     Args:
         source: a data set, as for `kg.data.load`, or for the `load_data` of a model that changes given images.
-        split: of the reference.
+        split: the reference's.
         features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the first classifier
             whose card names the data set.
-        metrics: names in `kg.metrics.METRICS`. They count for images; other outputs are always measured by all numbers
+        metrics: names in `kg.metrics.METRICS`. They apply to images; other outputs are always measured by all numbers
             of their evaluator: text by "js1" to "js4", label maps by "pixel_accuracy", "class_accuracy" and
             "mean_iou", stacked digits by "classes" and "class_kl".
-        samples: how many are generated; of images, as many of the reference at most.
-        seed: names them.
-        floor: a split whose images are measured in the place of generated ones: what real images reach; None for none.
-        labels: of a conditional model which labels of the data set it is asked for, as for `kg.data.load`. As many as
-            `samples` are drawn from those of the split, so that they are as frequent as there.
-        change: of a model of two images an example, how the second should follow from the first: "edges" or
-            "negatives"; None where no function says so.
-        sides: of data with pairs, the names of both sides, as for `kg.data.load_pairs`; None for its default.
+        samples: how many to generate; for images, the reference has at most as many.
+        seed: determines them.
+        floor: a split whose images are measured instead of generated ones: what real images reach. None for none.
+        labels: for a conditional model, which labels of the data set it is asked for, as in `kg.data.load`. `samples`
+            of them are drawn from those of the split, with the same frequencies.
+        change: for a model that makes two images per example, how the second should follow from the first: "edges" or
+            "negatives"; None if no function describes it.
+        sides: for data with pairs, the names of both sides, as in `kg.data.load_pairs`; None for its default.
     """
 
     source: str
@@ -53,7 +53,7 @@ MADE = {"stacked_mnist": lambda settings: data.stacked_mnist(count=settings.samp
 
 
 def _size(field):
-    """The option for the size of a field's images; none where any size will do."""
+    """The option for the size of a field's images; none if any size will do."""
     size = tuple(field.shape[:2])
     return {} if None in size else {"image_size": size}
 
@@ -64,12 +64,12 @@ def _image_options(field, settings, model):
 
 
 def _text_options(field, settings, model):
-    """All lines, whose unknown characters are the padding."""
+    """The options for all lines; unknown characters become the padding."""
     return {"length": field.length, "alphabet": field.alphabet, "unknown": field.alphabet[0]}
 
 
 def _pair_options(settings, model):
-    """The options of data that hold given inputs too, as they are: neither cropped nor flipped at random."""
+    """The options for data that also hold given inputs, unchanged: neither cropped nor flipped at random."""
     options = {"take": settings.samples, "augment": False, **_size(first_output(model))}
     if settings.sides is not None:
         options["sides"] = settings.sides
@@ -89,7 +89,7 @@ def of_class(table, field):
     """The entry of a table for a field, by its class.
 
     Raises:
-        ConfigurationError: none.
+        ConfigurationError: there is none.
     """
     for kind, entry in table.items():
         if isinstance(field, kind):
@@ -101,7 +101,7 @@ def of_class(table, field):
 def load_split(settings, split, model):
     """The examples of a split, `Batches`: real outputs, with labels where the model takes labels.
 
-    The examples of a model that needs given inputs come from its own `load_data`, so that they hold both.
+    The examples of a model that needs given inputs come from its own `load_data`, so that they hold inputs and outputs.
     """
     if settings.source in MADE:
         return MADE[settings.source](settings)
@@ -118,9 +118,9 @@ def first_output(model):
 
 
 def measured_outputs(model):
-    """{name: what its numbers' names end with} of the outputs that are measured: the first one.
+    """The outputs that are measured, {name: the ending of their measurements' names}: the first one.
 
-    Of a model that changes given images, all: there they are its directions.
+    For a model that changes given images, all of them: they are its directions.
     """
     names = list(model.output_fields)
     if len(names) > 1 and needed_inputs(model):
@@ -129,12 +129,12 @@ def measured_outputs(model):
 
 
 def real_values(examples, model, name):
-    """The real values of an output among examples: under the output's name, or another of its class and shape.
+    """The real values of an output in examples: under the output's name, or under another of its class and shape.
 
     Args:
         examples: what `load_split` returned.
         model: an `AdversarialModel`.
-        name: of the output.
+        name: the output's.
     """
     if name in examples.arrays:
         return examples.arrays[name]
@@ -163,7 +163,7 @@ def classifiers_of(source):
     names = [
         name
         for name, card in found.items()
-        if card["dataset"]["name"] in (source, plain) and "num_pixel_classes" not in card  # these have no features
+        if card["dataset"]["name"] in (source, plain) and "num_pixel_classes" not in card  # no features
     ]
     if names:
         return names

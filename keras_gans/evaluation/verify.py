@@ -17,14 +17,14 @@ from keras_gans.metrics import right_answers
 from keras_gans_core import cards
 from keras_gans_core.errors import format_error
 
-# What a number of a card may change by on another machine, as a share of it: a generated pixel in a thousand is rounded
-# to the next grey level there.
+# How much a number of a card may change on another machine, as a share of it: there, one generated pixel in a thousand
+# is rounded to the next grey level.
 DRIFT = 0.01
-# What share of the golden numbers may change there: the processor may round a float the other way, which makes the next
+# What share of the golden numbers may change there: the processor may round a float the other way, which gives the next
 # grey level, or another character or class.
 MOST_CHANGED = 0.01
 LARGEST_GOLDEN = 64 * 2**20  # bytes of the golden samples, unpacked
-MOST_SAMPLES = 100_000  # that a card may ask for
+MOST_SAMPLES = 100_000  # samples that a card may ask for
 
 
 def verify(name, cache=None):
@@ -35,8 +35,8 @@ def verify(name, cache=None):
         cache: see `Evaluator`.
 
     Yields:
-        (what was checked, None where it holds, else what was found instead). A data set that is not there is said as
-        such, and is no failure: ("fid", "not checked: ...").
+        (what was checked, None if it holds, otherwise what was found instead). A missing data set is reported and is
+        not a failure: ("metrics", "not checked: ...").
 
     Raises:
         UnknownPresetError: no such preset.
@@ -55,7 +55,7 @@ def verify(name, cache=None):
         yield from _verify_classifier(name, card, golden) if classifier else _verify_model(name, card, golden, cache)
     except DatasetNotFoundError as error:
         yield "metrics", f"not checked: {error}"
-    except ConfigurationError as error:  # such as golden samples that are not the model's
+    except ConfigurationError as error:  # such as golden samples that do not fit the model
         yield "card", f"cannot be compared with its files: {format_error(error)}"
     except KerasGansError:
         raise
@@ -92,10 +92,10 @@ def _verify_classifier(name, card, golden):
         batch_size=1,
     )
     if test.fingerprint() != claimed["fingerprint"]:
-        yield "accuracy", "not checked: the data are another version's"
+        yield "accuracy", "not checked: the data are of another version"
         return
     right = right_answers(network, test.images, test.labels)
-    # Of ten thousand answers two may be on the border.
+    # Two of ten thousand answers may be borderline.
     good = abs(right.mean() - claimed["value"]) <= 2e-4
     yield "accuracy", None if good else f"{right.mean():.5g} and not {claimed['value']:.5g}"
 
@@ -113,7 +113,7 @@ def _verify_model(name, card, golden, cache):
         return
     found, _ = evaluate(model, _settings(card["evaluation"]), cache)
     for metric in sorted(card["metrics"].keys() ^ found.keys()):
-        yield metric, "in the card alone" if metric in card["metrics"] else "not in the card: evaluate it with --write"
+        yield metric, "only in the card" if metric in card["metrics"] else "not in the card: evaluate it with --write"
     for metric, number in found.items():
         claimed = card["metrics"].get(metric)
         if claimed is None:

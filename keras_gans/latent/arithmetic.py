@@ -11,7 +11,7 @@ EXPRESSION = re.compile(r"\s*[+-]?\s*\d+(\s*,\s*\d+)*(\s*[+-]\s*\d+(\s*,\s*\d+)*
 
 
 def rescale(latents, norm=None):
-    """Latents of one norm, by default sqrt(d): Gaussian latents of d numbers have about that norm.
+    """Latents scaled to one norm, by default sqrt(d): Gaussian latents of d numbers have about that norm.
 
     The zero vector has no direction and stays zero, which is the prior's mean.
 
@@ -80,7 +80,7 @@ def evaluate(model, expression):
         rescaled, without their signs, for pictures.
 
     Raises:
-        ConfigurationError: another kind of expression.
+        ConfigurationError: an expression of another form.
         UnsupportedError: a model without noise.
 
     Reference: Radford, Metz and Chintala, 2015, "Unsupervised representation learning with deep convolutional

@@ -1,4 +1,4 @@
-"""What the tools check before they compute: latents, and models that make images of noise."""
+"""What the tools check before they compute: latents, and models that make images from noise."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def as_latents(latents, rank=None):
     """Latents (..., d), or of one rank, as a float64 array.
 
     Raises:
-        DataError: no numbers, rows of several lengths, or another rank.
+        DataError: not numbers, rows of several lengths, or another rank.
     """
     try:
         array = np.asarray(latents, "float64")
@@ -30,24 +30,24 @@ def check_noise(model):
 
 
 def images_of(model):
-    """The field of the images of a model that makes them of noise.
+    """The image field of a model that makes images from noise.
 
     Raises:
-        UnsupportedError: a model without noise, with several outputs, or with another output than images.
+        UnsupportedError: a model without noise, with several outputs, or with an output other than images.
     """
     check_noise(model)
     fields = list(model.output_fields.values())
     if len(fields) != 1 or not isinstance(fields[0], Images):
         raise UnsupportedError(
-            f"Expected a model of images: one image for each row of noise. Received: {_described(model)}. Take a model "
-            "that makes single images."
+            f"Expected a model of images: one image for each row of noise. Received: {_described(model)}. Choose a "
+            "model that makes single images."
         )
     return fields[0]
 
 
 def _described(model):
     outputs, inputs = " and ".join(model.output_fields), " and ".join(model.input_fields)
-    return f"{type(model).__name__}, which makes {outputs} of {inputs}"
+    return f"{type(model).__name__}, which makes {outputs} from {inputs}"
 
 
 def generator_of(model):
@@ -60,6 +60,6 @@ def generator_of(model):
     if len(networks) != 1:
         raise UnsupportedError(
             f"Expected a model with one generator. Received: {type(model).__name__}, with {len(networks)}. Interpolate "
-            "or invert instead, which works with any model of noise."
+            "or invert instead, which works with any model that takes noise."
         )
     return networks[0]

@@ -1,4 +1,4 @@
-"""Directions of noise that change one thing: fitted from labels, or found in the generator."""
+"""Directions of noise that change one thing: fitted to labels, or found in the generator."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def attribute_direction(latents, labels, attribute=1):
 
     Args:
         latents: (N, d), standard normal, of the images.
-        labels: (N,), whole numbers or booleans, such as a classifier's of the generated images.
+        labels: (N,), whole numbers or booleans, such as a classifier's for the generated images.
         attribute: the label to find the direction of.
 
     Returns:
@@ -56,15 +56,15 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
     """`attribute_direction` of classes or attributes by name, with a classifier's labels for generated images.
 
     Args:
-        model: an `AdversarialModel` that makes images of noise.
+        model: an `AdversarialModel` that makes images from noise.
         classifier: Keras model, such as `kg.zoo.load_classifier` returns; images are resized to its size.
         names: names of the classifier's outputs, in their order.
         chosen: some of the names; none for all.
         attributes: whether an image may have several (`predict_attributes`) rather than one class (`predict_classes`).
         samples: how many images to classify.
-        seed: whole number that names these images.
-        label: the one label that all images of a conditional model show. If labels differed, they would decide what an
-            image has, and the latents would not.
+        seed: whole number that determines these images.
+        label: the one label that all images of a conditional model show. If labels differed, they and not the latents
+            would decide what an image shows.
 
     Returns:
         {name: float32 (latent_dim,)}, of norm 1.
@@ -72,7 +72,7 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
     Raises:
         ConfigurationError: an unknown name, one that no image has or that all have, or a conditional model without a
             label.
-        UnsupportedError: a model that does not make single images of noise.
+        UnsupportedError: a model that does not make single images from noise.
     """
     names = [str(name) for name in names]
     unknown = [name for name in chosen if name not in names]
@@ -131,12 +131,12 @@ def first_layer_directions(model, count=None):
     """The unit directions of noise that move the output of the generator's first dense layer furthest (SeFa).
 
     The layer maps z to z W + b, so a step n changes its output by n W. The directions are the eigenvectors of W W^T, in
-    the order of falling eigenvalues: the right singular vectors of the paper's A = W^T. Where several dense layers take
+    the order of decreasing eigenvalues: the right singular vectors of the paper's A = W^T. If several dense layers take
     the latents, as in BiGAN's generator, W has all their kernels side by side. Signs are arbitrary; here the largest
     entry is positive. The effect of a normalization after the layer on the scale is ignored.
 
     Directions are those of the noise that `generate(noise=...)` takes. With an affine prior, z = noise K + c as in GLO,
-    W is replaced by K W. With a prior that makes each latent of its own number by one rising function, such as a
+    W is replaced by K W. With a prior that makes each latent from its own number by one rising function, such as a
     uniform one, directions and lengths are those of the latents. Numbers that an argmax turns into InfoGAN's categories
     do not change: `InfoGAN.traverse` changes those.
 
@@ -149,7 +149,7 @@ def first_layer_directions(model, count=None):
 
     Raises:
         ConfigurationError: a count out of range.
-        UnsupportedError: a model without noise, a generator whose first weights are not those of a dense layer of the
+        UnsupportedError: a model without noise, a generator whose first weights are not those of a dense layer on the
             latents, or another kind of prior.
 
     Example:
@@ -171,8 +171,8 @@ def first_layer_directions(model, count=None):
         places = elementwise_places(model)
         if len(places) == 0:
             raise UnsupportedError(
-                "Expected a prior that is affine, or makes each latent of its own number of the noise. Received: that "
-                f"of {type(model).__name__}. Use activation_directions, which works with any prior."
+                "Expected a prior that is affine, or makes each latent from its own number of the noise. Received: "
+                f"that of {type(model).__name__}. Use activation_directions, which works with any prior."
             )
         kernel = kernel[places]
     count = _checked_count(count, len(places))
@@ -219,9 +219,9 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0, label=No
         layer: name of one of the generator's layers, an early one.
         count: how many directions, 1 or more.
         samples: how many rows of noise to draw, more than `count`.
-        seed: whole number that names the noise.
-        label: the one label of a conditional model for all of them. Labels that differ would move activations more than
-            the noise does.
+        seed: whole number that determines the noise.
+        label: the one label of a conditional model for all of them. Labels that differ would change activations more
+            than the noise does.
 
     Returns:
         float32 (count, latent_dim), rows of norm 1; and the variances of the activations along the components, float32

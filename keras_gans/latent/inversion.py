@@ -58,25 +58,25 @@ def invert(
     categories of an InfoGAN stay those of the start, because the argmax that makes them has no gradient.
 
     Args:
-        model: an `AdversarialModel` that makes images of noise.
+        model: an `AdversarialModel` that makes images from noise.
         images: uint8, or floats in [-1, 1], (N, height, width, channels) of the model's image_shape.
         labels: what the images of a conditional model show, one label for all or one for each image.
         start: noise (N, latent_dim) to start from, such as `nearest` or `encode` finds; None for that of `seed`. The
             loss has many minima: a start from `nearest` ends lower than a random one.
         steps: steps of Adam, 1 or more.
         learning_rate: the largest learning rate, more than 0.
-        features: `kg.metrics.FeatureExtractor` for images of the model's shape; None for pixels alone.
+        features: `kg.metrics.FeatureExtractor` for images of the model's shape; None for pixels only.
         feature_weight: 0 or more.
-        seed: whole number that names the start.
+        seed: whole number that determines the start.
 
     Returns:
         An `Inversion`, no worse than the start for any image. The same arguments give the same result.
 
     Raises:
         DataError: images of another shape than the model's, or a start of rows of several lengths.
-        ConfigurationError: numbers out of range, features of images of another shape, or labels that are not one for
-            each image of a conditional model.
-        UnsupportedError: a model that does not make single images of noise.
+        ConfigurationError: numbers out of range, features for images of another shape, or not one label for each image
+            of a conditional model.
+        UnsupportedError: a model that does not make single images from noise.
 
     Example:
 
@@ -97,7 +97,7 @@ def invert(
         )
     if features is not None and features.image_shape != model.image_shape:
         raise ConfigurationError(
-            f"Expected features of images {model.image_shape}. Received: {features.name}, of {features.image_shape}."
+            f"Expected features for images {model.image_shape}. Received: {features.name}, of {features.image_shape}."
         )
     noise = model.noise(len(target), seed) if start is None else as_latents(start).astype("float32")
     if noise.shape != (len(target), model.latent_dim):
@@ -120,7 +120,7 @@ def invert(
         return loss
 
     compiled_losses = engine.function(lambda inputs: {"losses": losses(inputs["noise"])})
-    # Each image's loss depends on its own row alone, so the gradient of their sum has each image's gradient in its row.
+    # Each image's loss depends only on its own row, so the gradient of their sum has each image's gradient in its row.
     compiled_slopes = engine.function(lambda inputs: {"slopes": engine.input_gradient(losses, inputs["noise"])})
 
     def losses_of(noise):
@@ -154,8 +154,8 @@ def ramp(t):
 def encode(model, images):
     """The noise that the model's encoder finds for images, for variants that have one.
 
-    Where a rising function makes latents of the noise, as for BiGAN's uniform ones, its inverse makes noise of the
-    encoder's latents. Latents beyond the function's range become noise of -4 or 4.
+    If a rising function turns noise into latents, such as BiGAN's uniform ones, its inverse turns the encoder's latents
+    into noise. Latents beyond the function's range become noise of -4 or 4.
 
     Args:
         model: an `AdversarialModel` with `encode(images)`.
@@ -166,8 +166,8 @@ def encode(model, images):
 
     Raises:
         DataError: images of another shape than the model's.
-        UnsupportedError: a model without an encoder, one that does not make single images of noise, or another kind of
-            prior.
+        UnsupportedError: a model without an encoder, one that does not make single images from noise, or another
+            kind of prior.
 
     Example:
 
@@ -185,7 +185,7 @@ def encode(model, images):
         return np.asarray(model.encode(images), "float32")
     if len(elementwise_places(model)) < model.latent_dim:
         raise UnsupportedError(
-            "Expected a prior that makes each latent of its own number of the noise, which can be inverted. Received: "
+            "Expected a prior that makes each latent from its own number of the noise, to invert it. Received: "
             f"that of {type(model).__name__}. Use invert, which needs no inverse."
         )
     table = np.linspace(-WIDEST, WIDEST, 8001)
@@ -194,10 +194,10 @@ def encode(model, images):
 
 
 def nearest(model, images, seeds=1000, labels=None):
-    """Of many seeds, those whose images come closest to given ones in pixels.
+    """Finds the seeds, among many, whose images come closest to given ones in pixels.
 
     Args:
-        model: an `AdversarialModel` that makes images of noise.
+        model: an `AdversarialModel` that makes images from noise.
         images: uint8, or floats in [-1, 1], (N, height, width, channels).
         seeds: how many to try, from 0 on, 1 or more; or a list of seeds.
         labels: what the images of a conditional model show, one label for all or one for each image.
@@ -208,8 +208,8 @@ def nearest(model, images, seeds=1000, labels=None):
 
     Raises:
         DataError: images of another shape than the model's.
-        ConfigurationError: no seeds, or labels that are not one for each image of a conditional model.
-        UnsupportedError: a model that does not make single images of noise.
+        ConfigurationError: no seeds, or not one label for each image of a conditional model.
+        UnsupportedError: a model that does not make single images from noise.
 
     Example:
 
@@ -241,11 +241,11 @@ def nearest(model, images, seeds=1000, labels=None):
 
 
 def _labels_of(model, images, labels):
-    """Labels of a conditional model, one for each image; None where the model takes none."""
+    """Labels of a conditional model, one for each image; None if the model takes none."""
     if labels is None and "labels" in model.input_fields:
         raise ConfigurationError(
-            f"Expected labels, {model.input_fields['labels']}: {type(model).__name__} makes images of what labels ask "
-            "for. Received: no labels. Pass what the images show."
+            f"Expected labels, {model.input_fields['labels']}: {type(model).__name__} makes images for given labels. "
+            "Received: no labels. Pass what the images show."
         )
     return sampling.complete_inputs(model, len(images), 0, {"labels": labels}).get("labels")
 

@@ -46,7 +46,7 @@ def slerp(a, b, t):
 
     Args:
         a, b: (..., d).
-        t: (...), 0 at a and 1 at b. Shapes are broadcast, so that t (T,) makes (T, d) of two vectors (d,).
+        t: (...), 0 at a and 1 at b. Shapes are broadcast, so that t (T,) and two vectors (d,) make (T, d).
 
     Returns:
         float32 (..., d), finite for finite inputs.
@@ -64,7 +64,7 @@ def slerp(a, b, t):
     a, b, t = _broadcast(a, b, t)
     norms = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
     cosine = np.sum(a * b, axis=-1, keepdims=True) / np.where(norms > 0.0, norms, 1.0)
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))  # rounding makes 1.0000001 of equal vectors
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))  # rounding gives 1.0000001 for equal vectors
     sine = np.sin(angle)
     line = (norms == 0.0) | (sine < PARALLEL)
     sine = np.where(line, 1.0, sine)
@@ -94,7 +94,7 @@ def strips(a, b, steps, between=slerp):
 
 
 def loop(points, steps, between=slerp):
-    """A closed path through points in their order and back to the first, which is in it once.
+    """A closed path through points in their order and back to the first, which it contains once.
 
     Args:
         points: (K, d), K of 2 or more.

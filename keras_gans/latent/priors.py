@@ -1,4 +1,4 @@
-"""What a model's prior makes of noise, found by trying: it lets tools for latents work on the noise."""
+"""How a model's prior turns noise into latents, found by trying: it lets tools for latents work on the noise."""
 
 import numpy as np
 from keras import ops
@@ -8,7 +8,7 @@ TOLERANCE = 1e-6  # latents that differ by less count as equal
 
 
 def latents_of(model, noise):
-    """The latents of an array of noise, an array float64 (N, latent_dim)."""
+    """The latents for an array of noise, float64 (N, latent_dim)."""
     return ops.convert_to_numpy(model.prior(ops.convert_to_tensor(noise, "float32"))).astype("float64")
 
 
@@ -24,15 +24,15 @@ def affine_kernel(model):
     origin = latents_of(model, np.zeros((1, model.latent_dim)))
     kernel = latents_of(model, np.eye(model.latent_dim)) - origin
     moved = latents_of(model, noise) - origin
-    # The tolerance is wide because products on GPUs have three digits. Priors that are not affine miss it by far.
+    # A wide tolerance: products on GPUs are accurate to three digits. Priors that are not affine miss it by far.
     return kernel if np.abs(noise @ kernel - moved).max() <= 0.01 * np.abs(moved).max() else None
 
 
 def elementwise_places(model):
-    """The places where a number of the noise makes the latent at the same place and no other latent.
+    """The places where a number of the noise determines the latent at the same place and no other latent.
 
     All of them must do it by one rising function. In a uniform prior these are all places. In InfoGAN's prior they are
-    all but those that an argmax turns into categories. There are none where the function differs between rows, for
+    all but those that an argmax turns into categories. There are none if the function differs between rows, for
     instance where noise is scaled to norm 1.
 
     Returns:

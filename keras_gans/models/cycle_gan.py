@@ -10,22 +10,22 @@ Objective, for images a and b of two domains, G from A to B and F from B to A (d
 with means over patches and pixels, cycle_weight = 10 and identity_weight = 0.5.
 
 Schedule: each step translates a batch of both domains there and back once. Both generators are updated together, judged
-by both discriminators; then both discriminators, on real images and on translations that went through a pool of 50
-earlier ones for each domain. With `discriminator_steps=k` the batch is dealt out to k updates of the discriminators.
+by both discriminators, then both discriminators, on real images and on translations that went through a pool of 50
+earlier ones for each domain. With `discriminator_steps=k` the batch is split among k updates of the discriminators.
 
-The paper trains for 100 epochs at a learning rate of 2e-4 and lets it fall to zero in 100 more, one image of each
-domain a batch. `phases` sets this for any number of epochs, and so does `keras-gans train`; `compile()` alone keeps the
-rate constant, because it does not know the length of the training.
+The paper trains for 100 epochs at a learning rate of 2e-4 and lowers it to zero in 100 more, with one image of each
+domain per batch. `phases` sets this for any number of epochs, and so does `keras-gans train`; with `compile()` alone
+the rate is constant, because it does not know the length of the training.
 
 Departures from the paper:
-- the identity term is in all tasks, as in the authors' PyTorch code; the paper has it in painting to photo alone. 0
-  leaves it out;
+- the identity term is used in all tasks, as in the authors' PyTorch code; the paper uses it only for painting to
+  photo. `identity_weight=0` leaves it out;
 - order of updates: as in the authors' PyTorch code. Their Torch code updates G, d_B, F, d_A one after the other;
 - instance normalization has no gamma and beta, as in the PyTorch code; the convolutions before it have no bias, which
-  it would take away: those of the code have one, without effect;
-- convolutions of stride 2 put their border pixel below and to the right, and the transposed ones take it away there;
+  it would remove: in the PyTorch code they have one, without effect;
+- convolutions with stride 2 put their border pixel below and to the right, and the transposed ones remove it there;
   PyTorch's do so above and to the left;
-- images smaller than 64x64 have a PatchGAN with fewer layers: ours.
+- images smaller than 64x64 have a PatchGAN with fewer layers: our choice.
 """
 
 import keras
@@ -44,7 +44,7 @@ from keras_gans_core.checks import is_number, is_whole
 
 
 def blocks_for(image_shape):
-    """How many residual blocks the paper has for images of a size: 9 from 256x256 on, 6 below.
+    """How many residual blocks the paper uses for images of a given size: 9 from 256x256 on, 6 below.
 
     >>> blocks_for((256, 256, 3)), blocks_for((128, 128, 3))
     (9, 6)
@@ -57,7 +57,7 @@ def build_generator(image_shape=(256, 256, 3), made_shape=None, *, filters=64, b
 
     Args:
         image_shape: (height, width, channels) of the images that it translates.
-        made_shape: of those that it makes, as large; None: like them.
+        made_shape: of those that it makes, as large; None for `image_shape`.
         filters: channels of the first convolution.
         blocks: residual blocks, 1 or more; None for `blocks_for(image_shape)`.
 
@@ -65,7 +65,7 @@ def build_generator(image_shape=(256, 256, 3), made_shape=None, *, filters=64, b
         A Keras model, images to images in [-1, 1].
 
     Raises:
-        ConfigurationError: a height or width that 4 does not divide, or below 8.
+        ConfigurationError: a height or width that is not a multiple of 4, or below 8.
 
     Example:
 
@@ -113,25 +113,25 @@ def build_generator(image_shape=(256, 256, 3), made_shape=None, *, filters=64, b
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class CycleGAN(AdversarialModel):
-    """Images of one domain as images of another, learned without pairs: `translate(images, direction="AtoB")`.
+    """Translates images between two domains, learned without pairs: `translate(images, direction="AtoB")`.
 
-    `fit` takes batches {"a": images, "b": images}, as `kg.data.load_unpaired` gives them. `generate(a=images)` makes
+    `fit` takes batches {"a": images, "b": images}, as `kg.data.load_unpaired` returns them. `generate(a=images)` makes
     images of B, `generate(b=images)` images of A, and `generate(a=..., b=...)` a dict of both. On TensorFlow's replicas
     the pools keep the translations of the first replica.
 
     Args:
         generator_ab, generator_ba: Keras models, images of A to images of B, and back.
-        discriminator_a, discriminator_b: Keras models, images of one domain to scores (N, h, w, 1). With no network,
-            the paper's for `image_shape`.
+        discriminator_a, discriminator_b: Keras models, images of one domain to scores (N, h, w, 1). Without any, the
+            paper's for `image_shape`.
         image_shape: (height, width, channels) of the default networks, of both domains.
-        cycle_weight: of the distance between images and their translations there and back, 0 or more.
-        identity_weight: of the distance between images and their translations into the domain they are in, as a share
+        cycle_weight: weight of the distance between images and their translations there and back, 0 or more.
+        identity_weight: weight of the distance between images and their translations into their own domain, as a share
             of `cycle_weight`, 0 or more; 0 saves two passes.
-        pool_size: images of earlier steps that are kept for each discriminator; 0 keeps none.
+        pool_size: translations of earlier steps that are kept for each discriminator; 0 keeps none.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: sizes that 4 does not divide, weights out of range, or networks that do not fit each other.
+        ConfigurationError: sizes that are not multiples of 4, weights out of range, or networks that do not match.
 
     Example:
 
@@ -196,7 +196,7 @@ class CycleGAN(AdversarialModel):
     # The game
 
     def translations(self, a, b, training=True):
-        """[G(a), F(b), F(G(a)), G(F(b))], and [G(b), F(a)] after them where the identity term is used."""
+        """[G(a), F(b), F(G(a)), G(F(b))], followed by [G(b), F(a)] if the identity term is used."""
         ab, ba = self.generator_ab, self.generator_ba
         made_b, made_a = ab(a, training=training), ba(b, training=training)
         cycled = [ba(made_b, training=training), ab(made_a, training=training)]
@@ -210,9 +210,9 @@ class CycleGAN(AdversarialModel):
         )
 
     def generator_loss(self, a, b, translations, training=True):
-        """The weighted sum, and the distance of the cycles alone; `translations` as the method of that name gives."""
+        """The weighted sum of the losses, and the cycle distance; `translations` is the result of `translations()`."""
         made_b, made_a, cycled_a, cycled_b, *same = translations
-        # Twice, since the loss of the least squares GAN is half a square.
+        # Twice, because the loss of the least squares GAN is half a square.
         adversarial = 2.0 * least_squares_generator_loss(self.discriminator_b(made_b, training=training))
         adversarial += 2.0 * least_squares_generator_loss(self.discriminator_a(made_a, training=training))
         cycle = distance(cycled_a, a) + distance(cycled_b, b)
@@ -254,7 +254,7 @@ class CycleGAN(AdversarialModel):
         return {player: FusedAdam(2e-4, beta_1=0.5, epsilon=1e-8) for player in self.players}
 
     def phases(self, dataset, epochs):
-        """One phase with the paper's rate for its length: constant in the first half of the epochs, then to zero."""
+        """One phase with the paper's rate for its length: constant for half of the epochs, then down to zero."""
         self.compile(
             *(
                 FusedAdam(LinearDecay(2e-4, updates, epochs - epochs // 2, epochs // 2), beta_1=0.5, epsilon=1e-8)
@@ -275,10 +275,10 @@ class CycleGAN(AdversarialModel):
         return made
 
     def translate(self, images, direction="AtoB"):
-        """Images of one domain as images of the other.
+        """Translates images of one domain to the other.
 
         Args:
-            images: of the domain that the direction begins with, (N, height, width, channels), or one image.
+            images: images of the domain that the direction begins with, (N, height, width, channels), or one image.
             direction: "AtoB" or "BtoA".
 
         Returns:
@@ -298,7 +298,7 @@ class CycleGAN(AdversarialModel):
         if labels or classes or target_classes:
             received = f"labels={labels!r}, classes={classes!r}, target_classes={target_classes!r}"
             raise ConfigurationError(
-                f"Expected no labels and no label maps: a CycleGAN learns from images alone. Received: {received}."
+                f"Expected no labels and no label maps: a CycleGAN learns only from images. Received: {received}."
             )
         return load_unpaired(source, **options)
 
@@ -325,7 +325,7 @@ def _check_networks(generator_ab, generator_ba, discriminator_a, discriminator_b
     taken = {"a": generator_ab.input_shape[1:], "b": generator_ba.input_shape[1:]}
     if taken != shapes:
         raise ConfigurationError(
-            f"Expected generators of which each takes what the other makes. Received: generator_ab from {taken['a']} "
+            f"Expected generators that each take what the other makes. Received: generator_ab from {taken['a']} "
             f"to {shapes['b']} and generator_ba from {taken['b']} to {shapes['a']}."
         )
     if identity_weight > 0 and shapes["a"] != shapes["b"]:
@@ -339,7 +339,7 @@ def _check_networks(generator_ab, generator_ba, discriminator_a, discriminator_b
         check_built(f"discriminator_{domain}", discriminator)
         if discriminator.input_shape[1:] != shapes[domain] or discriminator.output_shape[-1] != 1:
             raise ConfigurationError(
-                f"Expected a discriminator_{domain} that maps images {shapes[domain]} to one score a patch, "
+                f"Expected a discriminator_{domain} that maps images {shapes[domain]} to one score per patch, "
                 f"(N, h, w, 1). Received: one from {discriminator.input_shape} to {discriminator.output_shape}."
             )
         check_logits(discriminator)

@@ -6,24 +6,25 @@ Objective, for sources x, targets y and dropout z (d: logits, one for each patch
     generator:     E[softplus(-d(x, G(x, z)))] + l1_weight E|y - G(x, z)|,    l1_weight = 100
 
 Schedule: each step translates the batch's sources once. The discriminator is updated on them with the real and with the
-translated targets; then the generator on the same translations, judged by the updated discriminator. With
-`discriminator_steps=k` the batch is dealt out to k discriminator updates.
+translated targets, then the generator on the same translations, judged by the updated discriminator. With
+`discriminator_steps=k` the batch is split among k discriminator updates.
 
-Networks: a U-Net whose encoder halves the image until no side can be halved, and whose decoder sees the encoder's map
-of the same size at each level; a PatchGAN of the sources and the targets together, of which one logit sees 70x70
-pixels.
+Networks: a U-Net whose encoder halves the image until a side can no longer be halved, and whose decoder sees the
+encoder's map of the same size at each level; a PatchGAN on the sources and the targets together, where each logit sees
+70x70 pixels.
 The noise is dropout in the decoder's first three levels, also when sampling.
 
 Departures from the paper:
-- instance normalization with learned gamma and beta in the place of batch normalization, whose statistics the paper
-  takes from the batch when sampling too: for a batch of one, the paper's choice in most tasks, they are the same, and
-  for larger ones a translation does not depend on what else is in its batch;
-- the innermost map is not normalised, where the paper's text normalises it; at one pixel, one image a batch, this would
-  set it to zero (the authors' erratum);
+- instance normalization with learned gamma and beta instead of batch normalization, whose statistics the paper takes
+  from the batch, also when sampling. For a batch of one, the paper's choice in most tasks, both are the same. For
+  larger ones, a translation here does not depend on what else is in its batch;
+- the innermost map is not normalised, unlike in the paper's text: with one pixel and one image per batch,
+  normalization would set it to zero (the authors' erratum);
 - dropout's mask is a function of a seed for each example: the input `seeds`, drawn like noise;
-- order of updates: as in the authors' PyTorch code. Their Torch code lets the generator's loss read what the
-  discriminator said before its update;
-- smaller images than 64x64 have a PatchGAN with fewer layers, so that it has 6x6 logits or more from 16x16 on: ours.
+- order of updates: as in the authors' PyTorch code. In their Torch code, the generator's loss uses the discriminator's
+  output from before its update;
+- images smaller than 64x64 have a PatchGAN with fewer layers, so that it has at least 6x6 logits for images of 16x16 or
+  more: our choice.
 """
 
 import keras
@@ -43,7 +44,7 @@ from keras_gans_core.checks import is_number, is_whole
 
 
 def levels_for(image_shape):
-    """How often a U-Net for images of a size halves them: as often as both sides can be.
+    """How often a U-Net halves images of a given size: as often as both sides can be halved.
 
     >>> [levels_for((side, side, 3)) for side in (256, 64, 28)]
     [8, 6, 2]
@@ -55,16 +56,16 @@ def levels_for(image_shape):
 def build_generator(
     source_shape=(256, 256, 3), image_shape=None, *, filters=64, levels=None, dropout=0.5, skips=True, maps=False
 ):
-    """The paper's U-Net: convolutions 4x4 of stride 2, and transposed ones back, with connections across.
+    """The paper's U-Net: 4x4 convolutions with stride 2, then transposed ones, with skip connections.
 
     Args:
-        source_shape: (height, width, channels) of the encoded sources; of label maps, channels are the classes.
-        image_shape: (height, width, channels) of what it makes; as large as the sources, by default like them.
+        source_shape: (height, width, channels) of the encoded sources; for label maps, channels are the classes.
+        image_shape: (height, width, channels) of the outputs, as large as the sources; None for `source_shape`.
         filters: channels of the first level, which double up to 8 times as many.
-        levels: how often the image is halved, 2 or more; None for as often as it can be.
+        levels: how often the image is halved, 2 or more; None for as often as possible.
         dropout: rate of the dropout in the decoder's first three levels, in [0, 1).
         skips: whether the decoder sees the encoder's maps. Without them it is the paper's encoder-decoder.
-        maps: whether it makes label maps, a channel for each class: probabilities instead of values in [-1, 1].
+        maps: whether it makes label maps, with a channel for each class: probabilities instead of values in [-1, 1].
 
     Returns:
         A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1] or to probabilities of classes.
@@ -131,19 +132,20 @@ def _checked_levels(source_shape, image_shape, levels):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class Pix2Pix(AdversarialModel):
-    """Image to image, learned from pairs: `translate(sources)`.
+    """Translates images to images, learned from pairs: `translate(sources)`.
 
     Args:
         generator: Keras model, [sources, seeds] to targets.
-        discriminator: Keras model, [sources, targets] to logits (N, h, w, 1). With neither, the paper's for
-            `image_shape`.
+        discriminator: Keras model, [sources, targets] to logits (N, h, w, 1). With neither network, the
+            paper's for `image_shape`.
         image_shape: (height, width, channels) of the targets.
-        source_shape: of the sources, as large as the targets; None: like them.
-        source_classes, target_classes: of sources and of targets that are label maps, how many classes there are; None
-            where they are images.
-        l1_weight: of the distance to the target, 0 or more. 0 leaves the adversarial loss alone (the paper's "cGAN").
-        adversarial_weight: of the adversarial loss, 0 or more. 0 leaves the distance alone (the paper's "L1").
-        direction: "AtoB" or "BtoA", which of a pair's sides the sources were: a name that `translate` checks.
+        source_shape: of the sources, as large as the targets; None for `image_shape`.
+        source_classes, target_classes: number of classes if the sources or the targets are label maps; None if they are
+            images.
+        l1_weight: weight of the distance to the target, 0 or more. 0 leaves only the adversarial loss (the paper's
+            "cGAN").
+        adversarial_weight: weight of the adversarial loss, 0 or more. 0 leaves only the distance (the paper's "L1").
+        direction: "AtoB" or "BtoA": which side of a pair the sources were. `translate` checks it.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -207,12 +209,12 @@ class Pix2Pix(AdversarialModel):
         return field.from_normals(engine.normal((ops.shape(sources)[0], field.num_normals), seeds))
 
     def discriminator_loss(self, real, fake, training=True):
-        """Of pairs [sources, targets] and [sources, translations]."""
+        """The loss on pairs [sources, targets] and [sources, translations]."""
         real_logits, fake_logits = self.score(real, training), self.score(fake, training)
         return 0.5 * non_saturating_discriminator_loss(real_logits, fake_logits, self.real_target)
 
     def generator_loss(self, fake, sources, targets, training=True):
-        """The weighted sum, and the distance alone."""
+        """The weighted sum of the losses, and the distance."""
         distance = ops.mean(ops.abs(targets - ops.cast(fake, "float32")))
         adversarial = non_saturating_generator_loss(self.score([sources, fake], training))
         return ops.stack([self.adversarial_weight * adversarial + self.l1_weight * distance, distance])
@@ -242,13 +244,13 @@ class Pix2Pix(AdversarialModel):
     # Translating
 
     def translate(self, images, direction=None, seed=None):
-        """What the model makes of sources.
+        """Translates sources.
 
         Args:
-            images: of the kind it was trained on, (N, height, width, channels), label maps (N, height, width), or one
-                of them.
+            images: of the kind it was trained on, (N, height, width, channels), label maps (N, height, width), or a
+                single one.
             direction: the model's own or None: a pix2pix translates in the direction in which it was trained.
-            seed: names the dropout, see `generate`; it changes details at most. None draws one.
+            seed: determines the dropout, see `generate`; it changes details at most. None draws one.
 
         Returns:
             uint8 (N, height, width, channels), or label maps uint8 (N, height, width).
@@ -288,7 +290,7 @@ class Pix2Pix(AdversarialModel):
 
 
 def _encoded_shape(shape, classes):
-    """The shape in which networks see images, or label maps of so many classes."""
+    """The shape in which networks see images, or label maps with `classes` classes."""
     if classes is None:
         return shape
     LabelMaps(shape[:2], classes)  # checks it
@@ -323,11 +325,11 @@ def _check_networks(generator, discriminator, source_classes, target_classes):
     taken = discriminator.input_shape
     if not isinstance(taken, list) or [shape[1:] for shape in taken] != judged:
         raise ConfigurationError(
-            "Expected a discriminator that takes what the generator makes, and its sources before, "
+            "Expected a discriminator that takes what the generator makes, after its sources, "
             f"{judged}. Received: one for {taken}."
         )
     if discriminator.output_shape[-1] != 1:
         raise ConfigurationError(
-            f"Expected a discriminator with one logit a patch, (N, h, w, 1). Received: {discriminator.output_shape}."
+            f"Expected a discriminator with one logit per patch, (N, h, w, 1). Received: {discriminator.output_shape}."
         )
     check_logits(discriminator)

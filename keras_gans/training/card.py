@@ -1,4 +1,4 @@
-"""What a card says of a training: the recipe's words, the settings, the machine and the packages."""
+"""What a card says about a training: the recipe's words, the settings, the machine and the packages."""
 
 import importlib.metadata
 import json
@@ -16,7 +16,7 @@ from keras_gans.training.recipe import Recipe
 from keras_gans_core.cards import read_card
 
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
-WORDS = ("title", "limits", "not_good_for")  # of a recipe, for its card
+WORDS = ("title", "limits", "not_good_for")  # texts of a recipe, for its card
 
 
 def update_card(recipe, folder):
@@ -26,7 +26,7 @@ def update_card(recipe, folder):
 
     Args:
         recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`.
-        folder: of the preset.
+        folder: the preset's.
 
     Raises:
         CorruptPresetError: no card there.
@@ -41,12 +41,12 @@ def update_card(recipe, folder):
 
 
 def words(run):
-    """The words of a recipe, as its card has them."""
+    """A recipe's words, for its card."""
     return {name: getattr(run, name) for name in WORDS}
 
 
 def training_card(model, run, progress):
-    """What the card says of the training; see `zoo.write_preset` for what it says of the file."""
+    """What the card says about the training; see `zoo.write_preset` for what it says about the file."""
     second = list(model.players)[1]
     return {
         **words(run),
@@ -81,7 +81,7 @@ def surroundings():
 
 
 def optimizer_settings(optimizer):
-    """What an optimizer was set to, without the options that it does not use."""
+    """An optimizer's settings, without the options that it does not use."""
     return {key: value for key, value in optimizer.get_config().items() if value not in (None, False)}
 
 

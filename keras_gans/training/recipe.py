@@ -1,4 +1,4 @@
-"""What a recipe file returns, and the recipe of a variant on any data."""
+"""What a recipe file returns, and the recipe for a variant on any data."""
 
 import importlib.util
 from dataclasses import dataclass, field
@@ -11,21 +11,20 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.model import AdversarialModel
 from keras_gans.phases import Phase
 
-SMOKE_BATCH = 16  # of a rehearsal
+SMOKE_BATCH = 16  # batch size of a rehearsal
 
 
 @dataclass
 class Recipe:
     """What a recipe file's `recipe(smoke)` returns: a model and the phases of its training.
 
-    A training of one phase is given by `dataset` and `epochs`.
+    For training in one phase, pass `dataset` and `epochs`.
 
     Args:
         model: a compiled model.
         dataset: what `kg.data.load` returned.
         epochs: passes over the data.
-        phases: in the place of `dataset` and `epochs`, `Phase`s one after the other. The first one has data, not a
-            function.
+        phases: instead of `dataset` and `epochs`, a list of `Phase`s in order. The first one has data, not a function.
         callbacks: further Keras callbacks of the run; every run has sample grids and checkpoints.
         held_back: what `kg.data.load_pairs` or the like returned for a split that is not trained on: its first examples
             are in the preset's samples. None for the first examples of `dataset`. For models that change given images.
@@ -35,7 +34,7 @@ class Recipe:
 
     Raises:
         ConfigurationError: neither data nor phases, or both; a model that is not compiled; no epochs; or a first phase
-            whose data or model depend on a phase before.
+            whose data or model depend on an earlier phase.
     """
 
     model: AdversarialModel
@@ -51,8 +50,8 @@ class Recipe:
     def __post_init__(self):
         if not getattr(self.model, "compiled", False):
             raise ConfigurationError(
-                f"Expected a compiled model. Received: {self.model!r}. Call compile() first; without arguments it is "
-                "the paper's."
+                f"Expected a compiled model. Received: {self.model!r}. Call compile() first; without arguments it "
+                "uses the paper's optimizers."
             )
         alone = self.dataset is not None or self.epochs is not None
         if bool(self.phases) == alone:
@@ -81,7 +80,7 @@ class ClassifierRecipe:
     Args:
         model: a compiled Keras model, images in [-1, 1] to logits.
         dataset: what `kg.data.load` returned, with labels: classes (N,), or yes/no attributes (N, K).
-        test: the same of images that are not trained on: the card says how many of them it gets right.
+        test: the same for images that are not trained on: the card says how often the model is right on them.
         epochs: passes over the data.
         title: one line for the card.
         limits: what the budget limits, for the card.
@@ -105,7 +104,7 @@ def read_recipe(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise ConfigurationError(f"Expected a recipe file. Received: {path}, which is no file.")
+        raise ConfigurationError(f"Expected a recipe file. Received: {path}, which is not a file.")
     spec = importlib.util.spec_from_file_location(f"recipe_{path.parent.name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -125,13 +124,13 @@ def variant_recipe(
     epochs=None,
     **options,
 ):
-    """The recipe of a variant with its paper's networks and optimizers on any data.
+    """The recipe for a variant on any data, with its paper's networks and optimizers.
 
     Args:
         variant: a class such as `keras_gans.DCGAN`.
         source, image_size, download: see `kg.data.load`, or `kg.data.load_text` for a variant of text.
-        labels: of a TFDS data set, the name of the feature that is to be the labels; None for "label".
-        batch_size: images of one discriminator update; a step deals out `discriminator_steps` times as many. None for
+        labels: for a TFDS data set, the name of the feature that holds the labels; None for "label".
+        batch_size: images per discriminator update; a step takes `discriminator_steps` times as many. None for
             the default of the variant's `load_data`.
         epochs: passes over the data; None for 25, and for 1 in a rehearsal.
         options: further ones of the variant's `load_data`, such as `sides` of pairs.

@@ -57,5 +57,5 @@ def test_models_without_noise_are_refused():
         (latent.invert, (images,)),
         (latent.nearest, (images,)),
     ):
-        with pytest.raises(kg.errors.UnsupportedError, match="GAN, which makes images of sources"):
+        with pytest.raises(kg.errors.UnsupportedError, match="GAN, which makes images from sources"):
             tool(gan, *arguments)

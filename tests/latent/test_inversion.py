@@ -67,7 +67,7 @@ def test_features_are_compared_as_well(gan):
     wanted = pixels(images)
     extra = 2.0 * np.mean(np.square(pixels(np.clip(start, -1.0, 1.0)) - wanted), axis=1)
     np.testing.assert_allclose(both.first_loss - plain.first_loss, extra, rtol=1e-3)
-    with pytest.raises(kg.errors.ConfigurationError, match="features of images"):
+    with pytest.raises(kg.errors.ConfigurationError, match="features for images"):
         invert(gan, images, features=kg.metrics.pixels((16, 16, 1)))
 
 
@@ -119,7 +119,7 @@ def test_numbers_out_of_range(gan):
 def test_models_of_other_examples_are_refused():
     pairs, text = kg.CoGAN(image_shape=(16, 16, 1), latent_dim=4), kg.WGANGPText(length=8, alphabet="_ab")
     for model in (pairs, text):
-        made = f"Received: {type(model).__name__}, which makes {' and '.join(model.output_fields)} of noise"
+        made = f"Received: {type(model).__name__}, which makes {' and '.join(model.output_fields)} from noise"
         with pytest.raises(kg.errors.UnsupportedError, match=made):
             nearest(model, np.zeros((1, 16, 16, 1), "uint8"))
 

@@ -103,7 +103,7 @@ def test_a_label_space_that_is_none_is_refused():
 
 def test_an_unconditional_model_takes_no_labels():
     gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
-    with pytest.raises(ConfigurationError, match="out of noise: GAN takes no others. Received: labels"):
+    with pytest.raises(ConfigurationError, match="among noise: GAN takes no others. Received: labels"):
         gan.generate(2, seed=0, labels=[0, 1])
     with pytest.raises(TypeError, match="label_space"):
         kg.GAN(gan.generator, gan.discriminator, label_space=SPACE)

@@ -37,7 +37,7 @@ class TestCycleGAN(VariantContract):
 
     @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True])  # None is as many as there are images
     def test_impossible_counts_are_refused(self, one, n):
-        with pytest.raises(ConfigurationError, match="images|one value an image"):
+        with pytest.raises(ConfigurationError, match="images|one value per image"):
             one.generate(n, seed=0, **self.given(one, 2))
 
     def test_networks_that_do_not_fit_are_refused(self, one):
@@ -45,7 +45,7 @@ class TestCycleGAN(VariantContract):
         flat = [keras.Input(A), keras.layers.Flatten()]
         cases = [
             ({"discriminator_a": keras.Sequential([*flat, dense(1, activation="sigmoid")])}, "sigmoid"),
-            ({"discriminator_a": keras.Sequential([*flat, dense(2)])}, "one score a patch"),
+            ({"discriminator_a": keras.Sequential([*flat, dense(2)])}, "one score per patch"),
             ({"discriminator_a": judge_b}, r"discriminator_a that maps images \(8, 8, 1\)"),
             ({"discriminator_b": judge_a}, r"discriminator_b that maps images \(8, 8, 2\)"),
             ({"discriminator_b": "judge"}, "built"),
@@ -252,7 +252,7 @@ def test_translations_that_cannot_be_are_refused():
         model.translate(np.zeros((1, *A), "uint8"), direction="atob")
     with pytest.raises(DataError, match=r"\(N, 8, 8, 2\)"):
         model.translate(np.zeros((1, *A), "uint8"), direction="BtoA")
-    with pytest.raises(ConfigurationError, match="one of a, b"):
+    with pytest.raises(ConfigurationError, match="one or more of a, b"):
         model.generate(2, seed=0)
 
 

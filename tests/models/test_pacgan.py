@@ -112,7 +112,7 @@ class TestPacGAN(VariantContract):
             {"x": Rows(self.arrays(), size, lambda batch: {"image": batch["images"]})},
             {"x": (images[i : i + size] for i in range(0, 21, size)), "steps_per_epoch": 3},
         ):
-            with pytest.raises(DataError, match=f"packs of 4 divide. Received: {size}. Choose {nearest}"):
+            with pytest.raises(DataError, match=f"whole packs of 4. Received: {size}. Choose {nearest}"):
                 gan.fit(**data, verbose=0)
         assert int(gan.step) == 0
 
@@ -121,7 +121,7 @@ class TestPacGAN(VariantContract):
         import tensorflow as tf
 
         gan, images = self.gan(), tf.data.Dataset.from_tensor_slices(self.images())
-        with pytest.raises(DataError, match="packs of 2 divide. Received: 5. Choose 4"):
+        with pytest.raises(DataError, match="whole packs of 2. Received: 5. Choose 4"):
             gan.fit(images.batch(5), verbose=0)
         gan.fit(images.take(11).batch(4), verbose=0)  # and a last batch of three
         assert int(gan.step) == 3
@@ -168,7 +168,7 @@ class TestPacGAN(VariantContract):
 
     def test_batches_of_fewer_packs_than_discriminator_steps_are_refused(self):
         gan = self.gan(discriminator_steps=3)
-        with pytest.raises(DataError, match="at least 6 images a batch.*larger batches"):
+        with pytest.raises(DataError, match="at least 6 images per batch.*larger batches"):
             gan.fit(Rows(self.arrays(), 4), verbose=0)
 
     @slow_on_jax

@@ -41,7 +41,7 @@ class TestPix2Pix(VariantContract):
 
     @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True])  # None is as many as there are sources
     def test_impossible_counts_are_refused(self, one, n):
-        with pytest.raises(ConfigurationError, match="images|one value an image"):
+        with pytest.raises(ConfigurationError, match="images|one value per image"):
             one.generate(n, seed=0, **self.given(one, 2))
 
 
