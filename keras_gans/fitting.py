@@ -13,6 +13,7 @@ from keras_gans.errors import ConfigurationError, DataError
 from keras_gans_core.checks import is_whole
 
 SHOWN = 64  # examples of the data that callbacks may show
+ENDLESS = -1  # what tf.data calls the length of data without an end
 PHASE = "phase"  # the slot of a model that is trained in phases
 
 
@@ -20,11 +21,11 @@ PHASE = "phase"  # the slot of a model that is trained in phases
 
 
 def named(data, fields):
-    """{name: values} of a batch however it is packed, in the order of `fields`.
+    """The values of a batch, however it is packed, as {name: values} in the order of `fields`.
 
     Args:
-        data: the values of the first field; a tuple of values in the order of the fields, of which those that follow
-            the last field are ignored; or a dict by the fields' names or by their singular, as TFDS has "image".
+        data: the values of the first field; a tuple of values in the order of the fields, where values after the
+            last field are ignored; or a dict by the fields' names or their singular, such as TFDS's "image".
         fields: {name: field}.
 
     Raises:
@@ -50,7 +51,7 @@ def named(data, fields):
 
 
 def first_batch(dataset):
-    """The first batch of what `fit` was given and the data to go on with (a generator is put together again).
+    """The first batch of the data, and the data to continue with (a generator gets its first batch back).
 
     Raises:
         DataError: there is no batch.
@@ -65,16 +66,16 @@ def first_batch(dataset):
     except StopIteration:
         raise DataError(
             "Expected a dataset with at least one batch. Received: an empty one. "
-            "Fewer images than one batch and drop_remainder=True make it so."
+            "It is empty if there are fewer images than one batch and drop_remainder=True."
         ) from None
     if isinstance(dataset, types.GeneratorType):
-        # Keras takes generators alone, not every iterator, and from them tuples alone.
+        # Keras takes only generators, not every iterator, and only those of tuples.
         return batch, (b if isinstance(b, tuple) else (b,) for b in itertools.chain([batch], iterator))
     return batch, dataset
 
 
 def length_of(dataset):
-    """How many batches there are, or None where nobody knows or there is no end."""
+    """How many batches there are; None if the number is unknown or infinite."""
     if isinstance(dataset, keras.utils.PyDataset):
         return dataset.num_batches
     try:
@@ -83,13 +84,20 @@ def length_of(dataset):
         return None
 
 
+def _is_endless(dataset):
+    """Whether a dataset says that it has no end; a generator cannot."""
+    if isinstance(dataset, keras.utils.PyDataset):
+        return dataset.num_batches is None
+    return hasattr(dataset, "cardinality") and int(dataset.cardinality()) == ENDLESS
+
+
 # Checks
 
 
 def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
     """Checks what `fit` or `evaluate` was given.
 
-    Arrays are checked whole, anything else by its first batch; the labels of `Batches` all.
+    All of an array is checked, and all labels of `Batches`; of anything else, only the first batch.
 
     Args:
         model: an `AdversarialModel`.
@@ -98,11 +106,11 @@ def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
         training: whether batches must be large enough for a training step.
 
     Returns:
-        The data to go on with, and the first examples, {name: values}.
+        The data to continue with, and the first examples, {name: values}.
 
     Raises:
         DataError: see the fields' `check`, `check_batch_size` and `first_batch`; fewer batches than
-            `steps_per_epoch`; or values that are missing.
+            `steps_per_epoch`; or missing values.
     """
     fields = model.batch_fields
     first = next(iter(fields))
@@ -118,8 +126,8 @@ def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
     elif x is None or isinstance(x, (tuple, dict, str)):
         received = repr(x) if x is None or isinstance(x, str) else f"a {type(x).__name__} of arrays"
         raise DataError(
-            f"Expected {first}, or batches of them. Received: {received}. Pass the {first} alone, or "
-            f"fit({', '.join(list(fields)[:2])}); of a name or a folder what kg.data.load returns."
+            f"Expected {first}, or batches of them. Received: {received}. Pass only the {first}, or "
+            f"fit({', '.join(list(fields)[:2])}); for a name or a folder, pass what kg.data.load returns."
         )
     else:
         batch, x = first_batch(x)
@@ -137,7 +145,7 @@ def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
 
 
 def first_examples(x, values):
-    """{name: values} of the first `SHOWN` examples, for callbacks; of small `Batches` those of several batches."""
+    """The first `SHOWN` examples, {name: values}, for callbacks; from several batches if `Batches` are small."""
     if isinstance(x, Batches):
         batches = [x.at(step) for step in range(min(len(x), -(-SHOWN // x.batch_size)))]
         values = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
@@ -145,26 +153,31 @@ def first_examples(x, values):
 
 
 def check_counts(values):
-    """Raises a `DataError` unless there are as many values under each name of a batch {name: values}."""
+    """Raises a `DataError` unless all names of a batch {name: values} have the same number of values."""
     counts = {name: len(value) for name, value in values.items()}
     if len(set(counts.values())) > 1:
         shown = " and ".join(f"{count} {name}" for name, count in counts.items())
         raise DataError(
-            f"Expected as many values under each name. Received: {shown}. Leave out what has no partner; domains "
-            "without pairs go into kg.data.UnpairedBatches."
+            f"Expected the same number of values under each name. Received: {shown}. Leave out what has no partner; "
+            "domains without pairs go into kg.data.UnpairedBatches."
         )
 
 
 def _check_batches(model, x, values, steps_per_epoch, training):
     if training:
         size = len(next(iter(values.values())))
-        if size:  # of the first batch: the last one may be smaller
+        if size:  # only of the first batch: the last one may be smaller
             check_batch_size(size, model.packing)
         if 0 < size < model.smallest_batch:
             raise DataError(
-                f"Expected at least {model.smallest_batch} images a batch, so that each discriminator step has its "
+                f"Expected at least {model.smallest_batch} images per batch, so that each discriminator step has its "
                 f"own. Received: {size}. Use larger batches or fewer discriminator_steps."
             )
+    if training and not steps_per_epoch and _is_endless(x):
+        raise DataError(
+            "Expected steps_per_epoch for data without an end. Received: None, so the first epoch would never end. "
+            "Pass steps_per_epoch, or leave out .repeat()."
+        )
     length = length_of(x)
     if steps_per_epoch and length is not None and not isinstance(x, Batches) and length < steps_per_epoch:
         raise DataError(
@@ -179,25 +192,25 @@ def _check_values(model, values):
             field.check(values[name])
         elif name not in model.optional_fields:
             raise DataError(
-                f"Expected {name} in each batch: {field}. Received: {', '.join(values)} alone. Pass them as a dict "
+                f"Expected {name} in each batch: {field}. Received: only {', '.join(values)}. Pass them as a dict "
                 f"with the keys {', '.join(map(repr, model.batch_fields))}, or as a tuple in that order: "
                 f"fit({', '.join(model.batch_fields)})."
             )
 
 
 def check_batch_size(size, packing):
-    """Refuses batches of which packs of `packing` examples, judged together, would leave a rest each time.
+    """Refuses a batch size that is not a multiple of `packing`, the number of examples judged together.
 
     Raises:
-        DataError: no whole number of 1 or more, or one that the packing does not divide.
+        DataError: a size that is not a whole number of 1 or more, or not a multiple of `packing`.
     """
     if not is_whole(size, 1):
         raise DataError(f"Expected a batch_size of 1 or more. Received: {size!r}.")
     if size % packing:
         nearest = max(1, round(size / packing)) * packing
         raise DataError(
-            f"Expected a batch_size that packs of {packing} divide. Received: {size}. Choose {nearest}: of a batch "
-            "that is no whole number of packs the rest would never be seen."
+            f"Expected a batch_size in whole packs of {packing}. Received: {size}. Choose {nearest}: examples "
+            "that do not fill a pack would never be seen."
         )
 
 
@@ -219,10 +232,10 @@ def fit(
     callbacks=None,
     **kwargs,
 ):
-    """`AdversarialModel.fit`; `keras_fit` is that of `keras.Model`, bound to the model."""
+    """`AdversarialModel.fit`; `keras_fit` is `keras.Model.fit`, bound to the model."""
     if not model.compiled:
         raise ConfigurationError(
-            "Expected a compiled model. Call compile() first; without arguments it is the paper's."
+            "Expected a compiled model. Call compile() first; without arguments it uses the paper's optimizers."
         )
     for name in ("class_weight", "sample_weight"):
         if kwargs.get(name) is not None:
@@ -230,12 +243,16 @@ def fit(
     if steps_per_epoch is not None and not is_whole(steps_per_epoch, 1):
         raise ConfigurationError(f"Expected steps_per_epoch of 1 or more, or None. Received: {steps_per_epoch!r}.")
     x, model.shown_examples = check_data(model, x, y, steps_per_epoch=steps_per_epoch, training=True)
+    if model.ema_decay is not None:
+        model.ema.follow(model.step)
     if isinstance(validation_data, (tuple, list)):
         check_data(model, *validation_data[:2])
     elif validation_data is not None:
         validation_data = engine.readable(check_data(model, validation_data)[0])[0]
     if shuffle is None:
-        shuffle = isinstance(x, (np.ndarray, dict))  # Keras warns of shuffle=True where it cannot shuffle
+        shuffle = isinstance(x, (np.ndarray, dict)) or ops.is_tensor(
+            x
+        )  # Keras warns about shuffle=True if it cannot shuffle
     kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
     callbacks = flat(callbacks)
     try:
@@ -245,18 +262,18 @@ def fit(
         x, y, kwargs = engine.readable(x, y, kwargs)
         return keras_fit(x, y, **kwargs)
     finally:
-        for callback in callbacks:  # Keras does not tell callbacks of an exception
+        for callback in callbacks:  # Keras does not tell callbacks about an exception
             if hasattr(callback, "release") and callback.model is model:
                 callback.release()
 
 
 def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, epochs, **kwargs):
-    """Keras's `fit` on epochs of `count` batches from the model's own step on; what is left of one comes first."""
+    """Keras's `fit` on epochs of `count` batches from the model's step on; the rest of a started epoch comes first."""
     _, phase_start, epochs_before = phase_of(model)
 
     def fit_epochs(first, last, count, callbacks):
         following = batches.following(lambda: steps_of(model) - phase_start, count)
-        # A step of TensorFlow's may count itself before it reads its batch, so the epoch's first batch is known before.
+        # TensorFlow may count a step before it reads the step's batch, so each epoch's first batch is fixed in advance.
         beginning = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: following.on_epoch_begin())
         if isinstance(callbacks, OneTraining):
             callbacks.callbacks.append(beginning)
@@ -270,8 +287,8 @@ def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, 
     if size % packs or size // devices < model.smallest_batch:
         whole = f" in whole packs of {model.packing}" if model.packing > 1 else ""
         raise ConfigurationError(
-            f"Expected a batch_size that {devices} devices share equally, each {model.smallest_batch} examples or "
-            f"more{whole}. Received: {size}. Choose a multiple of {packs}."
+            f"Expected a batch_size that {devices} devices share equally, at least {model.smallest_batch} examples "
+            f"each{whole}. Received: {size}. Choose a multiple of {packs}."
         )
     first = initial_epoch or 0
     done = (first - epochs_before) * count
@@ -286,7 +303,7 @@ def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, 
 
 
 def evaluate(model, keras_evaluate, x, y, **kwargs):
-    """`AdversarialModel.evaluate`; `keras_evaluate` is that of `keras.Model`, bound to the model."""
+    """`AdversarialModel.evaluate`; `keras_evaluate` is `keras.Model.evaluate`, bound to the model."""
     if kwargs.get("_use_cached_eval_dataset"):  # called by `fit`, which has checked its validation data
         return keras_evaluate(x, y, **kwargs)
     means = running_means(model)
@@ -294,7 +311,7 @@ def evaluate(model, keras_evaluate, x, y, **kwargs):
         x, y, kwargs = engine.readable(check_data(model, x, y)[0], y, kwargs)
         return keras_evaluate(x, y, **kwargs)
     finally:
-        set_running_means(model, means)  # an epoch that was begun may go on after this
+        set_running_means(model, means)  # a started epoch may continue after this
 
 
 def steps_of(model):
@@ -303,7 +320,7 @@ def steps_of(model):
 
 
 def phase_of(model):
-    """Where the model's training phase began: the phase's index, the step, and the epochs before; zeros without one."""
+    """Where the model's training phase began: the phase's index, the step, and the epochs before; zeros if none did."""
     if PHASE not in model.slots.names:
         return 0, 0, 0
     return tuple(ops.convert_to_numpy(model.slots.get(PHASE)).tolist())
@@ -321,9 +338,9 @@ def set_running_means(model, means):
 
 
 class OneTraining(keras.callbacks.CallbackList):
-    """The callbacks of two calls of Keras's `fit`, the first of which ends an epoch that was begun before.
+    """The callbacks of two calls of Keras's `fit`, the first of which finishes a started epoch.
 
-    To the callbacks it is one training, and that epoch's running means are those of the whole epoch.
+    The callbacks see one training, and the running means of that epoch cover the whole epoch.
     """
 
     def __init__(self, model, callbacks, verbose, epochs, left, steps):
@@ -362,7 +379,7 @@ class OneTraining(keras.callbacks.CallbackList):
 
 
 def flat(callbacks):
-    """The callbacks that `fit` was given as a list: one, nested lists or a `CallbackList`."""
+    """The callbacks given to `fit`, as a list. It takes one callback, nested lists or a `CallbackList`."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks.callbacks
     return keras.tree.flatten(callbacks) if callbacks else []

@@ -20,22 +20,22 @@ from keras_gans_core.checks import is_number, is_whole
 class AdversarialModel(keras.Model):
     """A game between two players, trained by `fit` and sampled by `generate`.
 
-    A variant names its networks and its fields, and writes down its losses, `train_step` and `paper_optimizers`:
+    A variant declares its networks and fields, and defines its losses, `train_step` and `paper_optimizers`:
 
-    - `players`: {player: names of the attributes that hold its networks}. An attribute may be a list of networks. The
-      first player is moved by `g_optimizer`, the second by `d_optimizer`.
+    - `players`: {player: names of the attributes that hold its networks}. An attribute may be a list of networks.
+      `g_optimizer` updates the first player, `d_optimizer` the second.
     - `averaged`: the attributes whose networks `ema_decay` averages.
     - `kept`: the attributes that a preset keeps: what sampling and encoding need.
-    - `batch_fields`, `input_fields`, `output_fields`: {name: field} of what `fit` takes, and what `sample` takes and
-      returns; see `keras_gans.fields`.
+    - `batch_fields`, `input_fields`, `output_fields`: {name: field} of what `fit` takes, what `sample` takes and
+      what `sample` returns; see `keras_gans.fields`.
 
     Args:
         batch_fields, input_fields, output_fields: see above.
-        discriminator_steps: discriminator updates for each generator update; a batch is dealt out among them, so that
+        discriminator_steps: discriminator updates for each generator update; a batch is split among them, so that
             each sees fresh examples.
         ema_decay: decay in [0, 1) of the exponential moving average of the generator's weights that `generate`, the
             zoo and exports use; None keeps none. See `keras_gans.layers.Averages`.
-        seed: whole number that names the run's noise; None draws one from Python's generator, which
+        seed: whole number that determines the run's noise; None draws one from Python's generator, which
             `keras.utils.set_random_seed` seeds.
         name, dtype: as in `keras.Model`; the dtype policy is the first network's by default.
         networks: the networks by name; one that sampling does not need may be None, as in the zoo.
@@ -48,12 +48,12 @@ class AdversarialModel(keras.Model):
     averaged = ("generator",)
     kept = ("generator",)
     log_names = ("d_loss", "g_loss")
-    evaluation_names = ()  # of further numbers that `batch_losses` returns
+    evaluation_names = ()  # names of further numbers that `batch_losses` returns
     optional_fields = ()  # names in `batch_fields` that a batch may lack
-    packing = 1  # examples that the discriminator judges together: a batch must hold whole packs of them
+    packing = 1  # examples that the discriminator judges together: a batch must hold whole packs
     optional_inputs = ()  # names in `input_fields` that `sample` can do without
-    label_space = None  # of a conditional model, what its labels are
-    shown_examples = None  # {name: values}: a few of the data that `fit` was given last, for pictures
+    label_space = None  # what the labels of a conditional model are
+    shown_examples = None  # {name: values}: a few examples that `fit` was last given, for pictures
     ways = {}  # {name: inputs}: further signatures of an export, each with some of the inputs
 
     def __init__(
@@ -108,11 +108,11 @@ class AdversarialModel(keras.Model):
         return [network for network in keras.tree.flatten(held) if network is not None]
 
     def player_variables(self, player):
-        """The trainable variables that an update of `player` moves."""
+        """The trainable variables that an update of `player` changes."""
         return [v for network in self.networks(*self.players[player]) for v in network.trainable_variables]
 
     def averages_in_use(self):
-        """A context in which networks compute with the moving averages of their weights, where the model keeps them."""
+        """A context in which networks compute with the moving averages of their weights, if the model keeps them."""
         return contextlib.nullcontext() if self.ema_decay is None else self.ema.in_use()
 
     # Compiling
@@ -124,7 +124,7 @@ class AdversarialModel(keras.Model):
     def compile(
         self, g_optimizer=None, d_optimizer=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1
     ):
-        """Sets the players' optimizers; `compile()` alone takes the paper's.
+        """Sets the players' optimizers; without arguments it uses the paper's.
 
         Args:
             g_optimizer, d_optimizer: Keras optimizers or their names; None for the paper's. Under the dtype policy
@@ -133,14 +133,14 @@ class AdversarialModel(keras.Model):
 
         Raises:
             ConfigurationError: one optimizer for both players, a model without the networks that training needs, or
-                what Keras cannot do where several replicas share a batch.
+                options that Keras does not support when several replicas share a batch.
         """
         names = [name for player in self.players.values() for name in player]
         present = [name for name in names if getattr(self, name) is not None]
         if present != names:
             raise ConfigurationError(
-                f"Expected {', '.join(names)} to train. Received: {', '.join(present)} alone, which samples. Build "
-                f"{type(self).__name__} from the start, or with {present[0]}=this.{present[0]} and the other networks."
+                f"Expected {', '.join(names)} to train. Received: only {', '.join(present)}, which samples. Build "
+                f"{type(self).__name__} from scratch, or with {present[0]}=this.{present[0]} and the other networks."
             )
         if isinstance(g_optimizer, keras.optimizers.Optimizer) and g_optimizer is d_optimizer:
             raise ConfigurationError(
@@ -164,34 +164,34 @@ class AdversarialModel(keras.Model):
 
     def make_train_function(self, force=False):
         if force or self.train_function is None:
-            engine.adapt(self)  # JAX compiles a function once, whatever it reads has changed: this makes it a new one
+            engine.adapt(self)  # JAX does not recompile when what a function reads has changed: make a new one
         super().make_train_function(force)
 
     # The mechanics of a step
 
     def encode_batch(self, data):
-        """{name: tensor} of a batch as `fit` takes it, as networks see it.
+        """A batch that `fit` takes, encoded for the networks: {name: tensor}.
 
-        Rows of a batch that is too small for the discriminator's updates are repeated.
+        If a batch is too small for the discriminator's updates, its rows are repeated.
         """
         named = fitting.named(data, self.batch_fields)
         return {name: self.enough(self.batch_fields[name].encode(values)) for name, values in named.items()}
 
     @property
     def smallest_batch(self):
-        """How many examples a batch must have at least: a pack for each discriminator update."""
+        """The fewest examples that a batch may have: a pack for each discriminator update."""
         return self.packing * self.discriminator_steps
 
     def enough(self, rows):
-        """`rows`, at least `smallest_batch` of them."""
-        if self.smallest_batch > 1:  # the last batch of an epoch may be smaller: its rows are dealt out again
+        """`rows`, repeated if there are fewer than `smallest_batch`."""
+        if self.smallest_batch > 1:  # the last batch of an epoch may be smaller: its rows are repeated
             count, least = ops.shape(rows)[0], self.smallest_batch
             chosen = ops.arange(max(count, least) if isinstance(count, int) else ops.maximum(count, least)) % count
             rows = ops.take(rows, chosen, axis=0)
         return rows
 
     def shares(self, *batch):
-        """A batch dealt out to the discriminator's updates: for each its rows of every tensor in `batch`.
+        """A batch split among the discriminator's updates: yields each update's rows of every tensor in `batch`.
 
         A single tensor gives tensors, several give tuples of them.
         """
@@ -214,11 +214,11 @@ class AdversarialModel(keras.Model):
         return uniform_of(engine.normal(shape, self.latent_seeds if training else self.evaluation_seeds))
 
     def score(self, examples, training=True):
-        """The discriminator's logits, float32 (N, ...), of images or of whatever else it judges."""
+        """The discriminator's logits, float32 (N, ...), for images or whatever else it judges."""
         return ops.cast(self.discriminator(examples, training=training), "float32")
 
     def record(self, latents):
-        """The generator's forward pass, kept: `minimize("generator", loss_fn, recorded)` goes back through it."""
+        """The generator's forward pass, recorded: `minimize("generator", loss_fn, recorded)` goes back through it."""
         return self.record_pass(lambda: self.generator(latents, training=True))
 
     def record_pass(self, forward):
@@ -226,17 +226,17 @@ class AdversarialModel(keras.Model):
         return Recorded(*engine.forward(forward, self.player_variables("generator")))
 
     def minimize(self, player, loss_fn, *inputs):
-        """One optimizer step of `player` on `loss_fn(*inputs)`; no other player's weights move.
+        """One optimizer step of `player` on `loss_fn(*inputs)`; no other player's weights change.
 
         Args:
             player: a name in `players`.
-            loss_fn: from the inputs to a scalar; or to a vector, whose first number is the loss and the others are for
-                the logs.
-            inputs: tensors or lists of them; or one `Recorded`, whose outputs the loss is of and whose forward pass is
+            loss_fn: function from the inputs to a scalar; or to a vector, whose first number is the loss and whose
+                others are for the logs.
+            inputs: tensors or lists of them; or one `Recorded`, whose outputs `loss_fn` gets and whose forward pass is
                 reused.
 
         Returns:
-            What `loss_fn` gave before the step: the loss is without the callbacks' penalties.
+            What `loss_fn` returned before the step. The callbacks' penalties are not included.
         """
         variables = self.player_variables(player)
         optimizer = self.g_optimizer if player == next(iter(self.players)) else self.d_optimizer
@@ -274,12 +274,12 @@ class AdversarialModel(keras.Model):
     def metrics(self):
         return list(self.trackers.values())
 
-    # What the base says of a generator that one discriminator judges; other variants write their own
+    # Defaults for one generator and one discriminator; other variants override them
 
     def batch_losses(self, images):
         """The losses of an encoded batch without training: {"d_loss": ..., "g_loss": ...}, in inference mode.
 
-        `evaluate` shows them and the doctor asks for them.
+        `evaluate` shows them, and the doctor reads them.
         """
         fake = self.generator(self.latents_like(images, training=False), training=False)
         return {
@@ -290,7 +290,7 @@ class AdversarialModel(keras.Model):
     def batch_scores(self, images, **others):
         """The logits of real and of generated examples for an encoded batch, in inference mode: two tensors (N, ...).
 
-        None where the discriminator does not judge examples alone.
+        None if the discriminator takes other inputs besides the examples.
         """
         if isinstance(self.discriminator.input_shape, list):
             return None
@@ -298,16 +298,16 @@ class AdversarialModel(keras.Model):
         return self.score(images, training=False), self.score(fake, training=False)
 
     def compute_outputs(self, inputs, training=False):
-        """What the networks make of encoded inputs: a tensor, or {name: tensor} where there are several outputs.
+        """The networks' outputs for encoded inputs: a tensor, or {name: tensor} if there are several outputs.
 
         Args:
-            inputs: {name: tensor} of `input_fields`, or the tensors alone in that order.
+            inputs: {name: tensor} of `input_fields`, or only the tensors, in that order.
         """
         inputs = sampling.in_order(inputs, self.input_fields)
         return self.generator(inputs if len(inputs) > 1 else inputs[0], training=training)
 
     def call(self, inputs, training=False):
-        """`compute_outputs` by the averages of the weights, where the model keeps them; what `predict` returns."""
+        """`compute_outputs` with the averages of the weights, if the model keeps them; what `predict` returns."""
         with self.averages_in_use():
             return self.compute_outputs(inputs, training=training)
 
@@ -319,27 +319,28 @@ class AdversarialModel(keras.Model):
         Args:
             x: values of `batch_fields`, such as uint8 images or floats in [-1, 1]: an array of the first field; a dict
                 of arrays by the fields' names; a `tf.data.Dataset` or any other iterable that Keras's `fit` takes, of
-                values of the first field, of tuples in the order of the fields, or of dicts by their names (or
-                singular: TFDS's "image"); or what `kg.data.load` returns, which goes on at the model's own step count.
-            y: values of the second field, such as labels, where x is an array; a model without one ignores them.
-            options: those of `keras.Model.fit`, of which these differ:
-                initial_epoch: how many epochs are done, of `epochs` in all. Where the model stands within the epoch
-                that comes next, as after `kg.callbacks.resume`, the rest of that epoch comes first, and its logs are
-                those of the whole epoch. None, the default, starts with a whole epoch. Data that `kg.data.load` did
-                not make starts the epoch again.
-                shuffle: whether to permute arrays before each epoch, by default yes.
+                values of the first field, of tuples in the order of the fields, or of dicts by their names (or the
+                singular: TFDS's "image"); or what `kg.data.load` returns, which continues at the model's step count.
+            y: values of the second field, such as labels, if x is an array; a model without a second field ignores
+                them.
+            options: those of `keras.Model.fit`; these differ:
+                initial_epoch: how many of the `epochs` are done. If the model has begun the next epoch, as after
+                `kg.callbacks.resume`, the rest of that epoch comes first, and its logs cover the whole epoch. None,
+                the default, starts with a whole epoch. With data that `kg.data.load` did not make, the epoch starts
+                again.
+                shuffle: whether to shuffle arrays before each epoch; yes by default.
 
         Returns:
             Keras's `History`.
 
         Raises:
-            DataError: data that cannot be learned from; see the fields' `check`.
-            ConfigurationError: the model is not compiled, or weights for classes or samples, which no variant uses.
+            DataError: data that the model cannot be trained on; see the fields' `check`.
+            ConfigurationError: the model is not compiled, or class or sample weights, which no variant uses.
         """
         return fitting.fit(self, super().fit, x, y, **options)
 
     def evaluate(self, x=None, y=None, **options):
-        """The losses on data that is not trained on; `keras.Model.evaluate` with checked data."""
+        """The losses on data, without training; `keras.Model.evaluate` with checked data."""
         return fitting.evaluate(self, super().evaluate, x, y, **options)
 
     def test_step(self, data):
@@ -348,7 +349,7 @@ class AdversarialModel(keras.Model):
     # Sampling
 
     def sample(self, **inputs):
-        """What the model makes of inputs, in one compiled function: the primitive of `generate` and of exports.
+        """The model's outputs for given inputs, in one compiled function; `generate` and exports are built on it.
 
         Args:
             inputs: values of `input_fields` by name, arrays (N, ...), such as noise=standard normal numbers.
@@ -368,20 +369,19 @@ class AdversarialModel(keras.Model):
         """New examples: draws the inputs that are not given, then samples.
 
         Args:
-            n: how many; may be left out where `seed` or an input is a list.
-            seed: a whole number for the whole batch; or a list of whole numbers, one an example, each example the same
-                in any batch; None for other examples at each call. The first example of seed s is that of [s], and the
-                first examples do not depend on n, up to a grey level of rounding.
-            inputs: values of `input_fields`: noise=standard normal numbers (n, latent_dim) in the place of a seed;
-                labels= of a conditional model, one for all or one an example; images of a model that changes images.
+            n: how many; may be left out if `seed` or an input is a list.
+            seed: a whole number for the whole batch; or a list of whole numbers, one per example, where each example is
+                the same in any batch; None for different examples at each call. The first example of seed s is that of
+                [s], and the first examples do not depend on n, both up to a grey level of rounding.
+            inputs: values of `input_fields`: noise=standard normal numbers (n, latent_dim) instead of a seed; labels=
+                for a conditional model, one for all or one per example; images for a model that changes images.
 
         Returns:
-            What the one output field gives, such as uint8 images (n, height, width, channels); {name: array} where
-            there are several outputs.
+            The values of the output field, such as uint8 images (n, height, width, channels); {name: array} if there
+            are several outputs.
 
         Raises:
-            ConfigurationError: n, seed or noise that cannot be, inputs that the model does not take or that are
-                missing, or not one value an example.
+            ConfigurationError: an invalid n, seed or noise, unknown or missing inputs, or not one value per example.
             DataError: values that their field refuses.
 
         Example:
@@ -396,14 +396,14 @@ class AdversarialModel(keras.Model):
         """The values of an input that `generate(n, seed)` draws.
 
         Args:
-            name: of an input that can be drawn, such as "noise" or "labels".
+            name: an input that can be drawn, such as "noise" or "labels".
             n, seed: see `generate`.
 
         Returns:
-            An array (n, ...) of the field's values; None where the model has no such input.
+            An array (n, ...) of the field's values; None if the model has no such input.
 
         Raises:
-            ConfigurationError: n or seed that cannot be.
+            ConfigurationError: an invalid n or seed.
         """
         return sampling.draw(self, name, n, seed)
 
@@ -412,12 +412,12 @@ class AdversarialModel(keras.Model):
         return self.draw("noise", n, seed)
 
     def prior(self, noise):
-        """The latents that standard normal `noise` (N, latent_dim) stands for: what the generator takes."""
+        """The latents for standard normal `noise` (N, latent_dim): what the generator takes."""
         return self.input_fields["noise"].encode(noise)
 
     @property
     def latent_dim(self):
-        """How many numbers an example is made from; None of a model without noise."""
+        """The length of the noise vector that an example is made from; None for a model without noise."""
         return self.input_fields["noise"].size if "noise" in self.input_fields else None
 
     @property
@@ -438,14 +438,14 @@ class AdversarialModel(keras.Model):
         return cls(image_shape=dataset.image_shape, **options)
 
     def phases(self, dataset, epochs):
-        """The phases of a training on `dataset`, a list of `keras_gans.phases.Phase`: by default one of all epochs."""
+        """The phases of training on `dataset`, a list of `keras_gans.phases.Phase`: by default one with all epochs."""
         return [Phase(dataset, epochs)]
 
     # Saving
 
     @property
     def hyper_parameters(self):
-        """What the variant's objective was set to, `{name: value}`, for cards; see `keras_gans.saving`."""
+        """The settings of the variant's objective, `{name: value}`, for cards; see `keras_gans.saving`."""
         return saving.hyper_parameters(self)
 
     def get_config(self):
@@ -457,6 +457,13 @@ class AdversarialModel(keras.Model):
 
     def get_compile_config(self):
         return saving.get_compile_config(self)
+
+    def export(self, *args, **kwargs):
+        """Refuses: Keras's export would leave out the fields and the averages, which `kg.export` knows."""
+        raise ConfigurationError(
+            "Expected kg.export(model, folder), which serves seeds, noise and labels and returns images. Received: "
+            "model.export. One network alone is exported by model.generator.export(folder)."
+        )
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -471,7 +478,7 @@ class AdversarialModel(keras.Model):
 
 
 class Recorded:
-    """What a forward pass made, a tensor or a list of them, and the way back through it."""
+    """The outputs of a forward pass, a tensor or a list of them, and a function that backpropagates through it."""
 
     def __init__(self, outputs, backward):
         self.outputs, self.backward = outputs, backward

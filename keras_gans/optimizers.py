@@ -119,7 +119,8 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 class OptimizerGroup:
     """Presents several optimizers as one to Keras's trainers, which ask for the variables and whether they are built.
 
-    It is not an optimizer and is not saved; the model saves its attributes `g_optimizer` and `d_optimizer`.
+    It is not an optimizer and is not saved; the model saves its attributes `g_optimizer` and `d_optimizer`. Callbacks
+    that log `model.optimizer` read the first player's learning rate and the settings of both.
     """
 
     def __init__(self, optimizers):
@@ -137,20 +138,41 @@ class OptimizerGroup:
     def iterations(self):
         return self.optimizers[0].iterations
 
+    @property
+    def learning_rate(self):
+        return self.optimizers[0].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate):
+        raise ConfigurationError(
+            f"Expected the learning rate of one player. Received: model.optimizer.learning_rate = {rate!r}, which both "
+            "players read. Set model.g_optimizer.learning_rate or model.d_optimizer.learning_rate, or compile the "
+            "model with a schedule such as keras.optimizers.schedules.CosineDecay."
+        )
+
+    def get_config(self):
+        return {f"{i}_{key}": value for i, one in enumerate(self.optimizers) for key, value in one.get_config().items()}
+
 
 def optimizer_of(name, optimizer):
     """The Keras optimizer for the argument of `compile` that is named "g_optimizer" or "d_optimizer".
 
     Raises:
-        ConfigurationError: Keras does not recognise the argument.
+        ConfigurationError: Keras does not recognise the argument, or the optimizer averages weights.
     """
     try:
-        return keras.optimizers.get(optimizer)
+        found = keras.optimizers.get(optimizer)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
             f"Expected {name} to be a Keras optimizer, its name, or None for the paper's. Received: {optimizer!r}. "
             'Pass keras.optimizers.Adam(1e-4), or "adam".'
         ) from error
+    if getattr(found, "use_ema", False):  # Keras's own fit would put the averages in place after training
+        raise ConfigurationError(
+            f"Expected {name} without use_ema: its averages would never be used. Received: use_ema=True. Build the "
+            f"model with ema_decay={found.ema_momentum:g}, which generate and presets use."
+        )
+    return found
 
 
 def with_loss_scale(optimizer, policy):

@@ -11,7 +11,7 @@ from keras_gans.images import grid, side_by_side
 from keras_gans_core.checks import is_whole
 
 BATCH = 256  # examples computed at once: bounds the memory of generate(100_000)
-NUMBERS = 2**22  # of an input or output computed at once: fewer examples where they are large, 21 of 256x256x3
+NUMBERS = 2**22  # numbers of an input or output computed at once: large examples in smaller batches, 21 of 256x256x3
 
 
 def checked_run_seed(seed):
@@ -23,7 +23,7 @@ def checked_seed(seed, allowed=range(-(2**63), 2**63)):
     """The seed as an int.
 
     Raises:
-        ConfigurationError: no whole number, or one out of range.
+        ConfigurationError: not a whole number, or out of range.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or int(seed) not in allowed:
         raise ConfigurationError(
@@ -36,7 +36,7 @@ def checked_seed(seed, allowed=range(-(2**63), 2**63)):
 
 
 def stream_of(name):
-    """The number that tells the seeds of one input from those of others; 0 of noise."""
+    """The number that separates the seeds of an input from those of others; 0 for noise."""
     return 0 if name == "noise" else int.from_bytes(name.encode()[:5])
 
 
@@ -53,24 +53,24 @@ def draw(model, name, n=None, seed=None):
 
 
 def _normals(n, seed, width, stream):
-    """Standard normal numbers, float32 (n, width), of the seeds that `generate` takes, in a stream of their own."""
+    """Standard normal numbers, float32 (n, width), from the seeds that `generate` takes, in the input's own stream."""
     seed = random.randrange(2**31) if seed is None else seed
     if np.ndim(seed) == 0:
         if not is_whole(n, 1):
-            raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
+            raise ConfigurationError(f"Expected n, the number of images to generate, of 1 or more. Received: n={n!r}.")
         seeds, numbers = [seed], n * width
     else:
         seeds, numbers = np.asarray(seed).tolist(), width
         if n not in (None, len(seeds)) or not seeds:
-            raise ConfigurationError(f"Expected one seed an image. Received: n={n!r} and {len(seeds)} seeds.")
+            raise ConfigurationError(f"Expected one seed per image. Received: n={n!r} and {len(seeds)} seeds.")
     normal = engine.seeded_normal([checked_seed(s) ^ stream for s in seeds], numbers)
     return np.asarray(normal).reshape(-1, width)
 
 
 def needed_inputs(model):
-    """The names of the inputs that a seed does not stand for: users and data sets give them.
+    """The names of the inputs that cannot be drawn from a seed: users and data sets provide them.
 
-    Optional ones count only where the model draws no input at all, as those of a model of two directions.
+    Optional ones count only if the model draws no input at all, such as a model with two directions.
     """
     given = [name for name, field in model.input_fields.items() if field.num_normals is None]
     needed = [name for name in given if name not in model.optional_inputs]
@@ -89,14 +89,14 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
     for name in given:
         if name not in fields:
             raise ConfigurationError(
-                f"Expected inputs out of {', '.join(fields)}: {type(model).__name__} takes no others. Received: "
+                f"Expected inputs among {', '.join(fields)}: {type(model).__name__} takes no others. Received: "
                 f"{name}. Leave {name} out."
             )
     given = {name: fields[name].asked(value) for name, value in given.items()}
     n = _count(n, seed, given, fields)
     if n is not None and not is_whole(n, 1):
-        raise ConfigurationError(f"Expected n, how many images to generate, 1 or more. Received: n={n!r}.")
-    if seed is None:  # with given noise, labels are those of the seed 0
+        raise ConfigurationError(f"Expected n, the number of images to generate, of 1 or more. Received: n={n!r}.")
+    if seed is None:  # with given noise, labels are drawn from the seed 0
         seed = 0 if any(fields[name].is_noise for name in given) else random.randrange(2**31)
     complete = {}
     for name, field in fields.items():
@@ -111,11 +111,11 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
                 f"generate({name}=...)."
             )
     if not complete:
-        raise ConfigurationError(f"Expected one of {', '.join(fields)} or several. Received: none. Pass what there is.")
+        raise ConfigurationError(f"Expected one or more of {', '.join(fields)}. Received: none. Pass at least one.")
     counts = {name: len(values) for name, values in complete.items()}
     if len(set(counts.values())) > 1 or (is_whole(n, 1) and set(counts.values()) != {n}):
         shown = " and ".join(f"{count} {name}" for name, count in counts.items())
-        raise ConfigurationError(f"Expected one value an image under each name. Received: {shown}, n={n!r}.")
+        raise ConfigurationError(f"Expected one value per image under each name. Received: {shown}, n={n!r}.")
     return complete
 
 
@@ -135,17 +135,17 @@ def _count(n, seed, given, fields):
 
 
 def in_order(inputs, fields):
-    """Inputs as a list in the order of the fields, given as such, as a dict by name, or as one tensor."""
+    """The inputs as a list in the order of the fields. They may be a list, a dict by name, or one tensor."""
     if isinstance(inputs, dict):
         return [inputs[name] for name in fields if name in inputs]
     return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
 
 
 def checked_inputs(model, inputs):
-    """The inputs of `AdversarialModel.sample`, {name: values}, as their fields check them.
+    """The inputs of `AdversarialModel.sample`, {name: values}, checked by their fields.
 
     Raises:
-        ConfigurationError: names of no input, or an input that is missing.
+        ConfigurationError: unknown names, or a missing input.
         DataError: values that their field refuses.
     """
     fields = model.input_fields
@@ -159,12 +159,12 @@ def checked_inputs(model, inputs):
 
 
 def encode_inputs(model, inputs):
-    """{name: tensor} of inputs as networks take them, in the order of the fields."""
+    """The inputs encoded for the networks, {name: tensor}, in the order of the fields."""
     return {name: field.encode(inputs[name]) for name, field in model.input_fields.items() if name in inputs}
 
 
 def outputs_of(model, inputs):
-    """{name: values} of what the model makes of inputs: the function that `sample` compiles and exports hold."""
+    """The model's outputs for given inputs, {name: values}: the function that `sample` compiles and exports contain."""
     made = model(encode_inputs(model, inputs), training=False)
     if not isinstance(made, dict):
         made = {next(iter(model.output_fields)): made}
@@ -173,6 +173,8 @@ def outputs_of(model, inputs):
 
 def sample(model, inputs, batch=None):
     """`AdversarialModel.sample`, computed `batch` examples at a time; None: as many as `BATCH` and `NUMBERS` allow."""
+    if model.ema_decay is not None:
+        model.ema.follow(model.step)
     shapes = [np.shape(values)[1:] for values in inputs.values()]
     shapes += [field.shape for field in model.output_fields.values() if None not in field.shape]
     batch = batch or max(1, min(BATCH, NUMBERS // max(math.prod(shape) for shape in shapes)))
@@ -191,13 +193,13 @@ def sample(model, inputs, batch=None):
 def generate(model, n, seed, inputs):
     """`AdversarialModel.generate`."""
     complete = complete_inputs(model, n, seed, inputs)
-    # Kernels divide a batch among threads by its size and round accordingly: examples with seeds of their own are
-    # made one at a time, which alone keeps each the same in any batch.
+    # Kernels divide a batch among threads by its size, which affects rounding. Examples with their own seeds are made
+    # one at a time, because only this keeps each the same in any batch.
     return only(sample(model, complete, batch=1 if np.ndim(seed) else None))
 
 
 def only(outputs):
-    """The one output; a dict where there are several."""
+    """The one output; a dict if there are several."""
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
 
@@ -205,11 +207,11 @@ def only(outputs):
 
 
 def given_inputs(model, n, given):
-    """{name: values} of the inputs that cannot be drawn, n of each, out of examples of the data.
+    """{name: values} of the inputs that cannot be drawn, n of each, taken from examples.
 
     Args:
         model: an `AdversarialModel`.
-        n: how many; the examples are repeated where they are fewer.
+        n: how many; the examples are repeated if there are fewer.
         given: {name: values} of examples; None for none.
     """
     fields, given = model.input_fields, given or {}
@@ -221,7 +223,7 @@ def given_inputs(model, n, given):
 
 
 def for_grid(model, rows, columns, seed=None, given=None):
-    """The inputs of a picture of so many rows and columns, one class a column where the labels allow it.
+    """The inputs of a picture with rows and columns of examples, one class per column if the labels allow it.
 
     Args:
         model: an `AdversarialModel`.
@@ -242,16 +244,16 @@ def for_grid(model, rows, columns, seed=None, given=None):
 
 
 def sheet(model, rows, columns, seed=None, given=None):
-    """One picture of what a model makes: its outputs, so many in a row.
+    """One picture of a model's outputs, `columns` examples in a row.
 
-    Where an input cannot be drawn, as in a translation of images, each output stands between that input and what else
-    the data have of the example, such as the image to be made. A model of several `ways` shows one after the other.
+    If an input cannot be drawn, as in image translation, each output stands between that input and what else the data
+    have for the example, such as the target image. A model with several `ways` shows one after the other.
 
     Args:
         model: an `AdversarialModel`.
         rows, columns: whole numbers, 1 or more.
         seed: see `AdversarialModel.generate`.
-        given: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was given last.
+        given: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was last given.
 
     Returns:
         uint8 (height, width, channels).
@@ -261,7 +263,7 @@ def sheet(model, rows, columns, seed=None, given=None):
     """
     given = model.shown_examples if given is None else given
     inputs = for_grid(model, rows, columns, seed, given)
-    if model.ways:  # each way's inputs, then what is made of them
+    if model.ways:  # each way's inputs, then what is made from them
         shown = []
         for names in model.ways.values():
             chosen = {name: inputs[name] for name in names}
@@ -281,16 +283,16 @@ def sheet(model, rows, columns, seed=None, given=None):
 
 
 def picture(model, values, columns=None):
-    """One picture of examples, {name: values} of inputs, outputs or batches, so many examples in a row.
+    """One picture of examples, {name: values} of inputs, outputs or batches, `columns` in a row.
 
-    Where an example has several images, they stand side by side.
+    If an example has several images, they stand side by side.
     """
     fields = {**model.input_fields, **model.batch_fields, **model.output_fields}
     return _side_by_side([(fields[name], array) for name, array in values.items()], columns)
 
 
 def _side_by_side(parts, columns):
-    """One picture of examples, a list of (field, values): where an example has several images, side by side."""
+    """One picture of examples, a list of (field, values). Several images of one example stand side by side."""
     shown = [(field, values) for field, values in parts if field.picture(values[:1], 1) is not None]
     if len(shown) == 1:
         ((field, values),) = shown

@@ -60,6 +60,7 @@ from keras_gans_core import cards
     type=click.IntRange(1),
     help="Steps from one save to the next, besides saves at each epoch's end and every five minutes.",
 )
+@click.option("--overwrite", is_flag=True, help="Train again in the folder of a finished run, which is lost.")
 @click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images with small networks.")
 def train(
     recipe,
@@ -77,6 +78,7 @@ def train(
     resume,
     devices,
     checkpoint_steps,
+    overwrite,
     smoke,
 ):
     """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on your data.
@@ -144,6 +146,7 @@ def train(
             resume_from=resume,
             checkpoint_steps=checkpoint_steps,
             devices=devices,
+            overwrite=overwrite,
         )
     except (KeyboardInterrupt, SystemExit) as stop:
         click.echo(f"\nStopped. Go on from the last save with: --resume {output}", err=True)

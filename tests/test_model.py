@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keras_gans as kg
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.optimizers import OptimizerGroup, with_loss_scale
 
 
@@ -164,6 +164,56 @@ def test_optimizer_group_shows_all_variables():
     second.build([variable])
     assert group.built and group.iterations is first.iterations
     assert [id(v) for v in group.variables] == [id(v) for v in [*first.variables, *second.variables]]
+
+
+def test_an_optimizer_with_averages_of_its_own_is_refused():
+    with pytest.raises(ConfigurationError, match="without use_ema.*ema_decay=0.9"):
+        tiny(compile={"g_optimizer": keras.optimizers.Adam(use_ema=True, ema_momentum=0.9)})
+
+
+def test_callbacks_read_one_learning_rate_and_cannot_set_it_for_both():
+    gan, read = tiny(compile={"g_optimizer": keras.optimizers.SGD(0.5)}), []
+    log = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: read.append(float(array(gan.optimizer.learning_rate)))
+    )
+    fit(gan, callbacks=[log])
+    assert read == [0.5] and 0.5 in gan.optimizer.get_config().values()
+    with pytest.raises(ConfigurationError, match="g_optimizer.learning_rate or model.d_optimizer.learning_rate"):
+        gan.optimizer.learning_rate = 0.1
+
+
+def test_keras_own_export_names_the_librarys():
+    with pytest.raises(ConfigurationError, match=r"kg\.export\(model, folder\)"):
+        tiny().export("folder")
+
+
+def test_weights_that_are_set_before_training_are_the_averages_too():
+    gan = tiny(ema_decay=0.999)
+    before = gan.generate(2, seed=0)
+    gan.generator.set_weights([np.ones_like(w) for w in gan.generator.get_weights()])
+    expected = array(gan.generator(gan.prior(gan.noise(2, seed=0)), training=False))
+    made = gan.generate(2, seed=0)
+    assert np.abs(made - (np.clip(expected, -1.0, 1.0) + 1.0) * 127.5).max() <= 1 and (made != before).any()
+    fit(gan)
+    averages = [array(w) for w in gan.ema.weights]
+    gan.generator.set_weights([np.zeros_like(w) for w in gan.generator.get_weights()])
+    gan.generate(2, seed=0)
+    assert all(np.array_equal(a, array(w)) for a, w in zip(averages, gan.ema.weights))
+
+
+class Endless(keras.utils.PyDataset):
+    num_batches = None
+
+    def __getitem__(self, index):
+        return data()[:2]
+
+
+def test_data_without_an_end_need_a_number_of_steps():
+    gan = tiny()
+    with pytest.raises(DataError, match="Pass steps_per_epoch"):
+        gan.fit(Endless(), verbose=0)
+    gan.fit(Endless(), steps_per_epoch=1, verbose=0)
+    assert int(gan.step) == 1
 
 
 def test_a_loss_scale_is_for_float16_alone_and_not_put_on_twice():

@@ -125,7 +125,7 @@ def test_a_classifiers_run_is_not_resumed(tmp_path):
 )
 def test_a_progress_file_that_no_run_wrote_is_refused(progress, tmp_path):
     (tmp_path / "progress.json").write_bytes(progress)
-    with pytest.raises(CheckpointError, match="Expected the file progress.json of a run in .*. Received: .*anew"):
+    with pytest.raises(CheckpointError, match="Expected the file progress.json of a run in .*. Received: .*again"):
         _read_progress(tmp_path)
 
 
@@ -148,13 +148,23 @@ def test_a_run_that_was_interrupted_is_not_overwritten(tmp_path):
         train(recipe, tmp_path, verbose=0)
     assert (tmp_path / "checkpoint.keras").read_bytes() == kept
     train(recipe, tmp_path, resume_from=tmp_path, verbose=0)
-    train(recipe, tmp_path, verbose=0)  # a finished one may be trained anew
 
 
 def test_a_run_of_another_variant_is_not_resumed(tmp_path):
     train(variant_recipe(kg.GAN, image_size=(8, 8)), tmp_path, smoke=True, verbose=0)
     with pytest.raises(CheckpointError, match="Expected a run of LSGAN.*of GAN"):
         train(variant_recipe(kg.LSGAN, image_size=(8, 8)), tmp_path, smoke=True, resume_from=tmp_path, verbose=0)
+
+
+def test_a_finished_run_is_not_trained_over_unless_asked(tmp_path):
+    recipe = variant_recipe(kg.GAN, image_size=(8, 8))
+    train(recipe, tmp_path, smoke=True, verbose=0)
+    finished = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(CheckpointError, match="holds one.*--overwrite"):
+        train(recipe, tmp_path, seed=1, smoke=True, verbose=0)
+    assert finished == {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    train(recipe, tmp_path, seed=1, smoke=True, verbose=0, overwrite=True)
+    assert (tmp_path / "model.keras").read_bytes() != finished["model.keras"]
 
 
 def test_what_callbacks_do_at_the_end_is_in_the_wall_time(tmp_path):

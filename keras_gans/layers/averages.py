@@ -41,6 +41,7 @@ class Averages(keras.layers.Layer):
                 shape=weight.shape, dtype=weight.dtype, initializer="zeros", trainable=False, name=f"average{i}"
             )
         self.built = True
+        self.untouched = True  # the averages are the weights that the networks had at first
         self.restart()
 
     def restart(self):
@@ -50,6 +51,7 @@ class Averages(keras.layers.Layer):
 
     def take_over(self, other):
         """Sets the averages of the weights that `other`, too, averages, to those of `other`."""
+        self.untouched = False
         known = {id(weight): average for average, weight in zip(other.weights, other._averaged())}
         for average, weight in zip(self.weights, self._averaged()):
             if id(weight) in known:
@@ -65,6 +67,21 @@ class Averages(keras.layers.Layer):
         rate = 1.0 - ops.minimum(self.decay, (1.0 + step) / (10.0 + step))
         for average, weight in zip(self.weights, self._averaged()):
             average.assign(average + rate * (weight - average))
+
+    def follow(self, step):
+        """Before training, sets every average to its weight, which may have been set by hand.
+
+        Args:
+            step: training steps done, a variable; read only if the averages may be untouched.
+        """
+        if self.untouched:
+            self.untouched = int(ops.convert_to_numpy(step)) == 0
+        if self.untouched:
+            self.restart()
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self.untouched = False
 
     def in_use(self):
         """A context in which the networks compute with the averages in the place of their weights."""

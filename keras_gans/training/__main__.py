@@ -16,13 +16,14 @@ def main(arguments=None):
     parser.add_argument("--output", help="folder for the results; by default runs/<name of the recipe's folder>")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--smoke", action="store_true", help="a rehearsal of seconds")
-    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument("--smoke", action="store_true", help="a rehearsal that takes seconds")
+    parser.add_argument("--resume", metavar="DIR", help="continue the run in this folder")
     parser.add_argument(
-        "--update-card", action="store_true", help="only put the recipe's words into the card beside it"
+        "--update-card", action="store_true", help="only put the recipe's words and the model's settings into the card"
     )
-    parser.add_argument("--devices", type=int, default=1, help="how many share each batch")
-    parser.add_argument("--checkpoint-steps", type=int, help="save every so many steps too")
+    parser.add_argument("--devices", type=int, default=1, help="how many devices share each batch")
+    parser.add_argument("--overwrite", action="store_true", help="train again over a finished run")
+    parser.add_argument("--checkpoint-steps", type=int, help="also save every this many steps")
     options = parser.parse_args(arguments)
     if options.update_card:
         return update_card(read_recipe(options.recipe), options.output or Path(options.recipe).parent)
@@ -36,6 +37,7 @@ def main(arguments=None):
         resume_from=options.resume,
         checkpoint_steps=options.checkpoint_steps,
         devices=options.devices,
+        overwrite=options.overwrite,
     )
     print(f"wrote {output}", file=sys.stderr)
 

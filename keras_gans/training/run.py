@@ -30,47 +30,54 @@ def train(
     checkpoint_steps=None,
     devices=1,
     verbose="auto",
+    overwrite=False,
 ):
     """Trains what a recipe says and writes the result as a preset.
 
     The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
-    seed give the same weights on the same device. Each epoch's end is checkpointed in `output`, and
-    in long epochs every five minutes; a run that was interrupted goes on from there with `resume_from=output`, as if it
-    had not been. `progress.json` holds the logs of all epochs.
+    seed give the same weights on the same device. A checkpoint is saved in `output` after each epoch and,
+    in long epochs, every five minutes. With `resume_from=output`, an interrupted run continues from there as if it had
+    not been interrupted. `progress.json` holds the logs of all epochs.
 
-    A classifier, which trains in minutes, is written when it is done: without checkpoints, and not to be resumed.
+    A classifier trains in minutes. It is written when it is done, has no checkpoints and cannot be resumed.
 
     Args:
         recipe: function from `smoke` to a `Recipe` or a `ClassifierRecipe`; called after the seed is set.
         output: folder for `model.keras`, `card.json`, `golden.npz`, `samples.png` and the checkpoints.
-        seed: names the initial weights and the noise.
-        smoke: a rehearsal of seconds.
-        epochs: instead of the recipe's, in each phase.
-        resume_from: folder of a run to go on with.
-        devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal); see docs/devices.md. Where TF_CONFIG
-            names a cluster, its machines share it with all their GPUs, and the first one writes the files.
-        checkpoint_steps: steps from one checkpoint within an epoch to the next; there is one every five minutes too.
+        seed: determines the initial weights and the noise.
+        smoke: a rehearsal that takes seconds.
+        epochs: of each phase, instead of the recipe's.
+        resume_from: folder of a run to continue.
+        devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal); see docs/devices.md. If TF_CONFIG
+            describes a cluster, its machines share each batch with all their GPUs, and the first one writes the files.
+        checkpoint_steps: steps between checkpoints within an epoch, in addition to those every five minutes.
         verbose: as in `keras.Model.fit`.
+        overwrite: whether `output` may hold a finished run, which is lost then.
 
     Returns:
         The trained model.
 
     Raises:
-        CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or, with
-            nothing to be resumed, an `output` that holds an unfinished run, which would be lost.
+        CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or,
+            without `resume_from`, an `output` that holds a run, which would be lost.
         OutputError: `output` cannot be written to.
         ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
     """
     output = Path(output)
     if resume_from is None:
         _refuse_an_unfinished_run(output)
+        if not overwrite and (output / "card.json").exists() and (output / "model.keras").exists():
+            raise CheckpointError(
+                f"Expected a folder without a finished run. Received: {output}, which holds one. Choose another folder "
+                "(--output), or pass --overwrite (overwrite=True) to lose it."
+            )
     with engine.shared_by(devices):
         keras.utils.set_random_seed(seed)
         run = recipe(smoke)
     if isinstance(run, ClassifierRecipe):
         if resume_from is not None:
             raise CheckpointError(
-                f"Expected a run of a model that generates, to go on with. Received: {resume_from} and a classifier's "
+                f"Expected a run of a model that generates, to resume. Received: {resume_from} and a classifier's "
                 "recipe. Leave out the folder to resume from: the classifier is trained from the start."
             )
         return train_classifier(run, output, seed, epochs or run.epochs, verbose)
@@ -88,12 +95,12 @@ def train(
             model = resume(resume_from)
         if (index := place_of(model)[0]) >= len(run.phases):
             raise CheckpointError(
-                f"Expected a run of {len(run.phases)} phases, to go on with. Received: {resume_from}, in phase "
+                f"Expected a run of {len(run.phases)} phases, to resume. Received: {resume_from}, in phase "
                 f"{index + 1}. Resume with the recipe that started the run."
             )
         if index == 0 and type(model) is not type(run.model):
             raise CheckpointError(
-                f"Expected a run of {type(run.model).__name__}, to go on with. Received: {resume_from}, of "
+                f"Expected a run of {type(run.model).__name__}, to resume. Received: {resume_from}, of "
                 f"{type(model).__name__}. Resume with the recipe or the variant that started the run."
             )
         before = _read_progress(Path(resume_from))
@@ -112,7 +119,7 @@ def train(
 
 
 def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices, verbose):
-    """Trains what is left of a run's phases; returns the model and the checkpoint, which knows the progress."""
+    """Trains the remaining phases of a run; returns the model and the checkpoint, which holds the progress."""
     checkpoint = _RunCheckpoint(output, progress, every_steps=checkpoint_steps, every_minutes=5)
     current, before = place_of(model)
     for index in range(current, len(run.phases)):
@@ -121,7 +128,7 @@ def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices,
             if index > current:
                 keras.utils.set_random_seed(seed_of(progress["seed"], index))
                 model = begin(phase, model, index, before)
-            if index > 0:  # again, because a resumed run comes here without the line above
+            if index > 0:  # again, because a resumed run skips the lines above
                 keras.utils.set_random_seed(seed_of(progress["seed"], index))
             data = data_of(phase, model, index)
         last = before + (epochs or phase.epochs)
@@ -138,7 +145,7 @@ def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices,
 
 
 class _RunCheckpoint(Checkpoint):
-    """Keeps with the checkpoint what the card says of the whole run, interruptions included."""
+    """Keeps with the checkpoint what the card says about the whole run, interruptions included."""
 
     def __init__(self, folder, progress, **options):
         super().__init__(folder, **options)
@@ -157,7 +164,7 @@ class _RunCheckpoint(Checkpoint):
 
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
-        self.progress["wall_seconds"] = time.monotonic() - self.started  # a recipe's callback may have gone on
+        self.progress["wall_seconds"] = time.monotonic() - self.started  # a recipe's callback may have kept running
 
     def _save(self):
         self.progress["wall_seconds"] = time.monotonic() - self.started
@@ -172,11 +179,11 @@ class _RunCheckpoint(Checkpoint):
 
 
 def _refuse_an_unfinished_run(folder):
-    """Refuses a folder with a checkpoint and without a card: a finished run has one, and may be trained again."""
+    """Refuses a folder with a checkpoint that is newer than its card, or without a card: a finished run has one."""
     checkpoint, card = folder / NEWEST, folder / "card.json"
     if checkpoint.exists() and not (card.exists() and card.stat().st_mtime >= checkpoint.stat().st_mtime):
         raise CheckpointError(
-            f"Expected a folder without an unfinished run. Received: {folder}, with {checkpoint.name}. Go on with that "
+            f"Expected a folder without an unfinished run. Received: {folder}, with {checkpoint.name}. Continue that "
             f"run (--resume {folder}), choose another folder (--output), or delete this one."
         )
 
@@ -193,5 +200,5 @@ def _read_progress(folder):
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"Expected the file progress.json of a run in {folder}. Received: {format_error(error)}. Start the "
-            "training anew."
+            "training again."
         ) from error
