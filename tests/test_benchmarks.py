@@ -18,6 +18,7 @@ COMMANDS = {
         ["--quick", "--runs", "blind generator, GAN", "rotation, linear WGAN", "GAN, fast discriminator, ring"],
         "3 of 3 as expected",
     ),
+    "epochs.py": (["--epochs", "3", "--steps", "2"], "ours   shortest"),
     "generate.py": (["--rounds", "1"], "generate"),
     "latent.py": (["--images", "4"], "arithmetic"),
     "metrics.py": (["--quick"], "density_coverage"),
