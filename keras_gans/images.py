@@ -182,7 +182,7 @@ def save(image, path, **options):
         received = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
         raise DataError(
             f"Expected one image, uint8 (height, width, channels). Received: {received}. Combine several with "
-            "model.picture(images) or kg.images.grid(images); convert floats in [-1, 1] with kg.images.to_uint8."
+            "kg.images.grid(images); convert floats in [-1, 1] with kg.images.to_uint8."
         )
     picture = to_pillow(image) if isinstance(image, np.ndarray) else image
     path = Path(path)

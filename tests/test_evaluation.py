@@ -332,10 +332,278 @@ def test_both_directions_are_measured_and_domains_are_no_pairs():
     model = kg.CycleGAN(*networks, None, None, identity_weight=0)
     settings = Settings("drawn:digits", "test", "pixels", ("kid",), samples=20, floor="train")
     found, floor = evaluation.evaluate(model, settings)
-    assert list(found) == list(floor) == ["kid_a", "kid_b"]
+    assert list(found) == ["kid_a", "kid_b", "cycle_a", "cycle_b"] and list(floor) == ["kid_a", "kid_b"]
     split = kg.data.load_unpaired("drawn:digits", split="test", image_size=(28, 28), take=20, augment=False)
     measure = kg.metrics.Evaluator(split.arrays["b"], kg.metrics.pixels((28, 28, 1)), ["kid"])
     assert found["kid_b"].value == pytest.approx(measure(255 - split.arrays["a"])["kid"].value)
+
+
+def both_ways(ab, ba, shape=(12, 12, 1)):
+    """A CycleGAN whose translators are functions of images in [-1, 1]."""
+    images = keras.Input(shape)
+    return kg.CycleGAN(keras.Model(images, ab(images)), keras.Model(images, ba(images)), None, None, identity_weight=0)
+
+
+def flat(*levels, count=3, shape=(12, 12, 1)):
+    """{"a": images of one level, "b": of another}."""
+    return {name: np.full((count, *shape), level, "uint8") for name, level in zip("ab", levels)}
+
+
+def test_translations_there_and_back_are_held_against_their_images():
+    """By hand: half of 255 (1.0) is 191 (0.5), whose negative is 64; the negative of 51 is 204 (0.6), half of which is
+    166 (0.3)."""
+    settings, domains = Settings("faces"), flat(255, 51)
+    model = both_ways(lambda x: 0.5 * x, keras.ops.negative)
+    made = Samples(domains, model.sample(**domains), kg.data.UnpairedBatches(**domains, batch_size=1))
+    found = capabilities.cycles(settings, model, made)
+    assert {name: number.value for name, number in found.items()} == {
+        "cycle_a": pytest.approx((255 - 64) / 255),
+        "cycle_b": pytest.approx((166 - 51) / 255),
+    }
+    assert found["cycle_a"].protocol.fake_count == 3 and found["cycle_a"].protocol.real == "faces test"
+    one = {"a": domains["a"]}  # of one direction there is no way back
+    assert capabilities.cycles(settings, model, Samples(one, model.sample(**one), None)) == {}
+
+
+def test_what_comes_back_as_it_was_has_no_cycle_error():
+    images = np.random.default_rng(0).integers(0, 256, (2, 5, 12, 12, 1)).astype("uint8")
+    domains = dict(zip("ab", images))
+    for there, back in ((lambda x: 1.0 * x, lambda x: 1.0 * x), (keras.ops.negative, keras.ops.negative)):
+        model = both_ways(there, back)
+        found = capabilities.cycles(Settings("faces"), model, Samples(domains, model.sample(**domains), None))
+        assert {name: number.value for name, number in found.items()} == {"cycle_a": 0.0, "cycle_b": 0.0}
+    lost = both_ways(lambda x: 0.0 * x, lambda x: 1.0 * x)  # grey, 128, whatever it was
+    found = capabilities.cycles(Settings("faces"), lost, Samples(domains, lost.sample(**domains), None))
+    assert found["cycle_a"].value == pytest.approx(np.mean(np.abs(images[0] / 255.0 - 128 / 255.0)))
+
+
+def test_models_without_a_way_back_have_no_cycle_error():
+    images = kg.data.digits(3)[0]
+    made = Samples({"sources": images}, {"targets": images}, None)
+    assert capabilities.cycles(Settings("digits"), translator(), made) == {}
+    pairs = pair_maker()
+    assert capabilities.cycles(Settings("digits"), pairs, Samples({}, pairs.generate(2, seed=0), None)) == {}
+
+
+def test_both_translations_are_held_against_their_partners_where_rows_are_pairs():
+    """By hand: 51 becomes 204 and should be 153; 153 stays and should be 51. Unchanged, both are 102 away."""
+    domains, model = flat(51, 153), both_ways(keras.ops.negative, lambda x: 1.0 * x)
+    about = {"name": "faces", "pairs": True}
+    paired, unpaired = (kg.data.CroppedDomains(**domains, batch_size=1, about=a) for a in (about, {"name": "faces"}))
+    made = model.sample(**domains)
+    found = capabilities.partners(Settings("faces"), model, Samples(domains, made, paired))
+    names = ("l1", "psnr", "ssim", "l1_of_source")
+    assert list(found) == [f"{name}_{side}" for side in "ab" for name in names]
+    expected = {"l1_a": 102, "l1_of_source_a": 102, "l1_b": 51, "l1_of_source_b": 102}
+    for name, levels in expected.items():
+        assert found[name].value == pytest.approx(levels / 255) and found[name].protocol.fake_count == 3
+    assert found["psnr_b"].value == pytest.approx(20 * np.log10(255 / 51))
+    assert "true b of the same examples" in found["l1_b"].protocol.real
+    assert capabilities.partners(Settings("faces"), model, Samples(domains, made, unpaired)) == {}
+
+
+def test_partners_are_those_of_the_same_rows():
+    """The partner of an image is its negative, and so is its translation; that of the row after it is not."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 12, 12, 1)).astype("uint8")
+    model = both_ways(keras.ops.negative, keras.ops.negative)
+    for shift in (0, 1):
+        domains = {"a": images, "b": np.roll(255 - images, shift, axis=0)}
+        pairs = kg.data.UnpairedBatches(**domains, batch_size=1, about={"pairs": True})
+        inputs = {name: values[:4] for name, values in domains.items()}
+        found = capabilities.partners(Settings("faces"), model, Samples(inputs, model.sample(**inputs), pairs))
+        for side in "ab":
+            assert (found[f"l1_{side}"].value == 0.0) == (shift == 0) and found[f"l1_of_source_{side}"].value > 0.2
+
+
+def test_a_model_of_two_directions_is_measured_by_its_pairs(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 1)).astype("uint8")
+
+    def load_data(source, *, split, take, **options):
+        assert options["augment"] is False and options["sides"] == ("x", "y")
+        about = {"name": source, "split": split, "pairs": True}
+        return kg.data.CroppedDomains(a=images[:take], b=255 - images[:take], batch_size=1, about=about)
+
+    monkeypatch.setattr(kg.CycleGAN, "load_data", load_data)
+    settings = Settings("faces", "test", "pixels", ("kid",), samples=6, sides=("x", "y"))
+    found, floor = evaluation.evaluate(both_ways(keras.ops.negative, keras.ops.negative), settings)
+    partners = [f"{name}_{side}" for side in "ab" for name in ("l1", "psnr", "ssim", "l1_of_source")]
+    assert list(found) == ["kid_a", "kid_b", *partners, "cycle_a", "cycle_b"] and list(floor) == ["kid_a", "kid_b"]
+    assert found["l1_a"].value == found["l1_b"].value == found["cycle_a"].value == 0.0
+    expected = np.mean(np.abs(images[:6] / 255.0 - (255 - images[:6]) / 255.0))
+    assert found["l1_of_source_a"].value == pytest.approx(expected)
+
+
+# Label maps read back
+
+
+LEVELS = np.array([40, 120, 200])  # of the three classes, in images
+
+
+def reader(shape=(12, 12, 1), classes=3):
+    """A segmentation network: pixels nearer to the first level than to the second are of class 0, others of class 1."""
+    images, logits = keras.Input(shape), keras.layers.Conv2D(classes, 1)
+    network = keras.Model(images, logits(images))
+    levels = LEVELS[:2] / 127.5 - 1.0
+    kernel, bias = np.zeros((1, 1, shape[-1], classes)), np.full(classes, -100.0)
+    kernel[0, 0, 0, :2], bias[:2] = 2.0 * levels, -(levels**2)  # the nearest level has the largest logit
+    logits.set_weights([kernel, bias])
+    return network
+
+
+def painter(levels=LEVELS):
+    """A Pix2Pix from maps of three classes to images in which each class has its level."""
+    maps, seeds = keras.Input((12, 12, 3)), keras.Input((), dtype="int32")
+    paint = keras.layers.Conv2D(1, 1, use_bias=False)
+    model = kg.Pix2Pix(keras.Model([maps, seeds], paint(maps)), None, source_classes=3)
+    paint.set_weights([(np.asarray(levels) / 127.5 - 1.0).reshape(1, 1, 3, 1)])
+    return model
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """Pairs of maps and images of a data set "faces", and a folder of networks that read maps back: `write`."""
+    maps = np.random.default_rng(0).integers(0, 3, (10, 12, 12)).astype("uint8")
+    images = LEVELS[maps].astype("uint8")[..., None]
+
+    def load_data(source, *, split, take, classes, **options):
+        rows = slice(0, 5) if split == "test" else slice(5, 10)
+        about = {"name": source, "split": split}
+        return kg.data.PairedBatches(maps[rows][:take], images[rows][:take], classes=classes, about=about)
+
+    def write(network, name="reader", of="faces"):
+        images, card = np.zeros((1, *network.input_shape[1:]), "uint8"), {"dataset": {"name": of}}
+        kg.zoo.write_classifier(network, tmp_path / name, images, card, KIND)
+
+    monkeypatch.setattr(kg.Pix2Pix, "load_data", load_data)
+    monkeypatch.setenv("KERAS_GANS_ZOO", str(tmp_path))
+    return SimpleNamespace(maps=maps[:5], images=images[:5], write=write, folder=tmp_path)
+
+
+KIND = "num_pixel_classes"
+FACES = Settings("faces", "test", "pixels", ("kid",), samples=5)
+SCORES = ["pixel_accuracy", "class_accuracy", "mean_iou"]
+
+
+def test_maps_are_read_back_from_what_was_made_of_them(faces):
+    """The network takes class 2 for class 1. A perfect model gets what real images get; one that paints class 0 like
+    class 1 loses class 0 as well."""
+    faces.write(reader())
+    found, floor = evaluation.evaluate(painter(), FACES)
+    counts = np.bincount(faces.maps.ravel())
+    by_hand = {
+        "pixel_accuracy": (counts[0] + counts[1]) / counts.sum(),
+        "class_accuracy": 2 / 3,
+        "mean_iou": (1 + counts[1] / (counts[1] + counts[2])) / 3,
+    }
+    assert {name: found[name].value for name in SCORES} == pytest.approx(by_hand)
+    assert {name: floor[name].value for name in SCORES} == pytest.approx(by_hand)
+    assert list(found) == ["kid", "l1", "psnr", "ssim", *SCORES] and list(floor) == ["kid", *SCORES]
+    worse, again = evaluation.evaluate(painter([120, 120, 200]), FACES)
+    assert worse["pixel_accuracy"].value == pytest.approx(counts[1] / counts.sum())
+    assert worse["class_accuracy"].value == pytest.approx(1 / 3)
+    assert worse["mean_iou"].value == pytest.approx(counts[1] / counts.sum() / 3)
+    assert {name: again[name] for name in SCORES} == {name: floor[name] for name in SCORES}
+    assert all(found[name].better(worse[name]) for name in SCORES)
+    protocol, card = found["mean_iou"].protocol, cards.read_card(faces.folder / "reader")
+    assert protocol.features == f"reader, sha256 {card['sha256'][:12]}" and protocol.fake_count == 5
+    assert protocol.real.startswith("faces test, 5 maps")
+    alone, none = evaluation.evaluate(painter(), replace(FACES, floor=None))
+    assert alone["mean_iou"] == found["mean_iou"] and none is None
+
+
+@pytest.mark.parametrize("source", ["faces", "faces:1.0.0", "faces/small", "faces/small:1.0.0"])
+def test_maps_are_read_back_by_the_network_of_their_data_set(source, faces):
+    pairs = kg.Pix2Pix.load_data(source, split="test", take=5, classes=3)
+    made = Samples({"sources": faces.maps}, {"targets": faces.images}, pairs)
+    assert capabilities.maps_read_back(replace(FACES, source=source), painter(), made) == {}
+    faces.write(reader(), "a_other", of="streets")
+    faces.write(reader(classes=4), "b_other")
+    assert capabilities.maps_read_back(replace(FACES, source=source), painter(), made) == {}
+    faces.write(reader(), "reader")
+    found = capabilities.maps_read_back(replace(FACES, source=source), painter(), made)
+    assert list(found) == SCORES and found["mean_iou"].protocol.features.startswith("reader,")
+
+
+def test_maps_are_not_read_back_by_a_network_of_another_size_or_from_maps(faces):
+    faces.write(reader((16, 16, 1)))
+    pairs = kg.Pix2Pix.load_data("faces", split="test", take=5, classes=3)
+    made = Samples({"sources": faces.maps}, {"targets": faces.images}, pairs)
+    assert capabilities.maps_read_back(FACES, painter(), made) == {}
+    images = Samples({"sources": faces.images}, {"targets": faces.images}, pairs)
+    assert capabilities.maps_read_back(FACES, translator(), images) == {}
+    generator = build_translator((12, 12, 3), (12, 12, 3), filters=2, maps=True)
+    to_maps = kg.Pix2Pix(generator, None, source_classes=3, target_classes=3)
+    both = Samples({"sources": faces.maps}, {"targets": faces.maps}, pairs)
+    assert capabilities.maps_read_back(FACES, to_maps, both) == {}
+
+
+def test_pairs_whose_targets_are_maps_are_loaded_as_such(monkeypatch):
+    asked = {}
+
+    def load_data(source, **options):
+        asked.update(options)
+        raise kg.errors.DataError("enough")
+
+    monkeypatch.setattr(kg.Pix2Pix, "load_data", load_data)
+    for given, taken in (({"target_classes": 3}, {"target_classes": 3}), ({"source_classes": 3}, {"classes": 3})):
+        model = kg.Pix2Pix(build_translator((16, 16, 3), (16, 16, 3), filters=2, maps=True), None, **given)
+        asked.clear()
+        with pytest.raises(kg.errors.DataError, match="enough"):
+            evaluation.load_split(replace(FACES, sides=("x", "y")), "test", model)
+        assert {name: asked[name] for name in ("classes", "target_classes") if name in asked} == taken
+        assert asked["image_size"] == (16, 16)
+
+
+def test_a_pix2pix_of_maps_is_measured_by_them_without_a_floor(faces, monkeypatch):
+    """Maps from images: those of the painter above, the other way round."""
+
+    def load_data(source, *, split, take, target_classes, **options):
+        about = {"name": source, "split": split}
+        return kg.data.PairedBatches(faces.images, faces.maps, target_classes=target_classes, about=about)
+
+    monkeypatch.setattr(kg.Pix2Pix, "load_data", load_data)
+    images, seeds = keras.Input((12, 12, 1)), keras.Input((), dtype="int32")
+    model = kg.Pix2Pix(keras.Model([images, seeds], keras.layers.Softmax()(reader()(images))), None, target_classes=3)
+    found, floor = evaluation.evaluate(model, replace(FACES, samples=4))
+    right = np.mean(faces.maps[:4] < 2)
+    assert floor is None and list(found) == SCORES and found["pixel_accuracy"].value == pytest.approx(right)
+    assert found["pixel_accuracy"].protocol.features == "label maps of 3 classes"
+
+
+def test_features_are_not_those_of_a_network_that_labels_pixels(faces):
+    faces.write(reader(), "a_reader")
+    with pytest.raises(ConfigurationError, match="Expected features for faces, for which the zoo has no class") as said:
+        evaluation_settings.classifiers_of("faces")
+    assert "classifier_mnist" in str(said.value) and "a_reader" not in str(said.value)
+    images = keras.Input((12, 12, 1))
+    features = keras.layers.Dense(4, name="features")(keras.layers.Flatten()(images))
+    classifier = keras.Model(images, keras.layers.Dense(2)(features))
+    card = {"dataset": {"name": "faces"}}
+    kg.zoo.write_classifier(classifier, faces.folder / "z_classes", np.zeros((1, 12, 12, 1), "uint8"), card)
+    for source in ("faces", "faces:1.0.0"):
+        assert evaluation_settings.classifiers_of(source) == ["z_classes"]
+        assert capabilities.judge_of(Settings(source)).name == "z_classes"
+    assert set(kg.zoo.classifiers()) >= {"a_reader", "z_classes"}
+
+
+def test_a_segmentation_network_is_verified_by_its_logits_and_its_pixels(faces, monkeypatch):
+    """Its share of right pixels is that of classes 0 and 1; one that the card overstates is found out."""
+    asked = []
+
+    def load(source, **options):
+        asked.append((source, options))
+        return kg.data.Batches(faces.images, faces.maps[..., None], batch_size=1)
+
+    monkeypatch.setattr(kg.data, "load", load)
+    test = load(None)
+    right = float(np.mean(faces.maps < 2))
+    for value, problem in ((right, None), (right + 0.01, f"{right:.5g} and not {right + 0.01:.5g}")):
+        accuracy = {"value": value, "split": "test", "fingerprint": test.fingerprint()}
+        card = {"dataset": {"name": "faces", "labels": "parts"}, "metrics": {"accuracy": accuracy}}
+        kg.zoo.write_classifier(reader(), faces.folder / "reader", faces.images[:2], card, KIND)
+        assert problems("reader") == {"sha256": None, "golden logits": None, "accuracy": problem}
+    options = {"split": "test", "image_size": [12, 12], "labels": "parts", "batch_size": 1}
+    assert asked[1:] == [("faces", options)] * 2
 
 
 def test_label_maps_are_held_against_the_true_maps():

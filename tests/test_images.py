@@ -87,7 +87,7 @@ def test_pillow_shows_any_number_of_channels(channels, mode):
 
 @pytest.mark.parametrize("image", [np.zeros((2, 4, 4, 1), "uint8"), np.zeros((4, 4, 1), "float32"), [1, 2], None])
 def test_only_images_are_saved(image, tmp_path):
-    with pytest.raises(DataError, match="Expected one image, uint8.*model.picture"):
+    with pytest.raises(DataError, match="Expected one image, uint8.*Combine several with kg.images.grid"):
         save(image, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 

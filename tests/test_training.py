@@ -13,6 +13,7 @@ from keras_gans import training
 from keras_gans.errors import CheckpointError
 from keras_gans.models.wgan_gp_text import build_discriminator, build_generator
 from keras_gans.networks.classifier import build_classifier
+from keras_gans.networks.segmenter import build_segmenter
 from keras_gans.training import ClassifierRecipe, Recipe, train, variant_recipe
 from keras_gans.training.run import _read_progress
 from keras_gans_core import cards
@@ -104,6 +105,39 @@ def test_a_classifier_of_attributes_is_told_right_attribute_by_attribute(tmp_pat
     assert accuracy["of_each"] == dict(zip(["small", "even", "never"], right.mean(axis=0)))
     assert accuracy["of_each"]["never"] > 0.9
     assert card["num_attributes"] == 3 and "num_classes" not in card
+
+
+def test_a_segmentation_network_is_told_right_pixel_by_pixel(tmp_path):
+    """Its labels are the digits' bright pixels, and a third class that is never there."""
+    images, _ = kg.data.digits(96, (8, 8))
+    maps = (images > 127).astype("uint8")
+
+    def recipe(smoke=False):
+        model = build_segmenter((8, 8, 1), 3, base_filters=4)
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(1e-2), cross_entropy, jit_compile=False)
+        dataset, test = (kg.data.load((images[i], maps[i]), batch_size=16) for i in (slice(64), slice(64, None)))
+        return ClassifierRecipe(model=model, dataset=dataset, test=test, epochs=40)
+
+    model = train(recipe, tmp_path / "tiny", seed=1, verbose=0)
+    card = cards.read_card(tmp_path / "tiny")
+    assert card["num_pixel_classes"] == 3 and not {"num_classes", "num_attributes"} & set(card)
+    accuracy = card["metrics"]["accuracy"]
+    found = kg.metrics.predict_classes(model, images[64:])
+    right = found == maps[64:, ..., 0]
+    assert accuracy["value"] == right.mean() > max(0.9, (maps[64:] == 0).mean()) and accuracy["examples"] == 32
+    assert "pixels" in accuracy["protocol"] and accuracy["pixel_accuracy"] == pytest.approx(accuracy["value"])
+    shares, overlaps = [], []
+    for number in (0, 1):  # by hand, of the classes that are there
+        real, made = maps[64:, ..., 0] == number, found == number
+        shares.append((real & made).sum() / real.sum())
+        overlaps.append((real & made).sum() / (real | made).sum())
+    assert accuracy["class_accuracy"] == pytest.approx(np.mean(shares))
+    assert accuracy["mean_iou"] == pytest.approx(np.mean(overlaps))
+    with np.load(tmp_path / "tiny" / "golden.npz") as golden:
+        assert golden["images"].shape == (2, 8, 8, 1) and golden["logits"].shape == (2, 8, 8, 3)
+    loaded = kg.zoo.load_classifier(str(tmp_path / "tiny"))
+    np.testing.assert_array_equal(kg.metrics.predict_classes(loaded, images[64:]), found)
 
 
 def test_the_seed_names_a_classifiers_run(tmp_path):

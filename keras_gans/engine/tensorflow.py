@@ -114,8 +114,11 @@ def readable(x, y=None, options=None):
         dataset = x
     elif (isinstance(x, (np.ndarray, dict)) or tf.is_tensor(x)) and not options.get("validation_split"):
         arrays = x if y is None else (x, np.asarray(y))
-        dataset = _from_arrays(arrays, options.pop("batch_size", None) or 32, options.get("shuffle", False))
+        batch_size = options.pop("batch_size", None)
+        dataset = _from_arrays(arrays, batch_size or 32, options.get("shuffle", False))
         options |= {"shuffle": False} if "shuffle" in options else {}
+        if batch_size and options.get("validation_data") is not None:  # Keras's default for it is batch_size
+            options["validation_batch_size"] = options.get("validation_batch_size") or batch_size
     else:
         return x, y, options
     untuned = tf.data.Options()

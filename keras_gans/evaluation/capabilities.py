@@ -20,6 +20,7 @@ from keras_gans.evaluation.settings import (
     classifiers_of,
     first_output,
     measured_outputs,
+    names_of,
     real_values,
     reference,
 )
@@ -207,7 +208,7 @@ def maps_read_back(settings, model, samples):
     classes, images = model.input_fields[given[0]].classes, samples.first
     for name in zoo.classifiers():
         card = cards.read_card(cards.find(name))
-        if (card["dataset"]["name"], card.get("num_pixel_classes")) == (settings.source, classes):
+        if card["dataset"]["name"] in names_of(settings.source) and card.get("num_pixel_classes") == classes:
             break
     else:
         return {}

@@ -156,18 +156,19 @@ def reference(settings, split, model, output=None):
     return data.Batches(values, labels, batch_size=1, about=examples.about)
 
 
+def names_of(source):
+    """What cards may call a data set: its name, and that without TFDS's /config and :version."""
+    return source, re.split("[/:]", source)[0]
+
+
 def classifiers_of(source):
     """The zoo's classifiers of a data set, one or more."""
-    plain = re.split("[/:]", source)[0]  # as cards name it, without TFDS's /config and :version
     found = {name: cards.read_card(cards.find(name)) for name in zoo.classifiers()}
-    names = [
-        name
-        for name, card in found.items()
-        if card["dataset"]["name"] in (source, plain) and "num_pixel_classes" not in card  # no features
-    ]
+    found = {name: card for name, card in found.items() if "num_pixel_classes" not in card}  # these have no features
+    names = [name for name, card in found.items() if card["dataset"]["name"] in names_of(source)]
     if names:
         return names
     raise ConfigurationError(
         f"Expected features for {source}, for which the zoo has no classifier. Choose with --features: "
-        f"{', '.join(zoo.classifiers())}, pixels, inception_v3 (downloads 92 MB once) or a .keras file."
+        f"{', '.join(found)}, pixels, inception_v3 (downloads 92 MB once) or a .keras file."
     )

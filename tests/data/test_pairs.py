@@ -1,5 +1,7 @@
 """Pairs and domains from every layout, what is refused, and that both sides of a pair are changed alike."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -331,3 +333,154 @@ def test_load_reads_classes_named_a_and_b(tmp_path):
     write(tmp_path / "A", "ab")
     write(tmp_path / "B", "cd")
     assert kg.data.load(tmp_path, batch_size=1).labels.tolist() == [0, 0, 1, 1]
+
+
+# Label maps as targets
+
+
+needs_tfds = pytest.mark.skipif(
+    not all(os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name)) for name in ("avatars", "emoji")),
+    reason="TFDS_DATA_DIR holds no prepared avatars and emoji",
+)
+
+
+def numbered_maps(count, classes, size=(16, 16), seed=0):
+    return np.random.default_rng(seed).integers(0, classes, (count, *size)).astype("uint8")
+
+
+@pytest.mark.parametrize("channel", [False, True])
+def test_targets_that_are_maps_come_from_arrays(channel):
+    images, maps = colours(4, 16, 16, 3), numbered_maps(4, 8)
+    given = maps[..., None] if channel else maps
+    batches = load_pairs((images, given), target_classes=8, augment=False, shuffle=False, batch_size=2)
+    assert batches.image_shape == (16, 16) and batches.source_shape == (16, 16, 3)
+    assert (batches.classes, batches.target_classes) == (None, 8) and batches.about["image_shape"] == [16, 16]
+    np.testing.assert_array_equal(np.concatenate([batches[i]["targets"] for i in range(2)]), maps)
+    np.testing.assert_array_equal(batches[1]["sources"], images[2:])
+    back = load_pairs((given, images), target_classes=8, direction="BtoA", augment=False)
+    np.testing.assert_array_equal(back.arrays["targets"], maps)
+    np.testing.assert_array_equal(back.arrays["sources"], images)
+    assert (back.classes, back.target_classes, back.direction) == (None, 8, "BtoA")
+
+
+def test_both_sides_are_maps_each_with_its_own_number_of_classes():
+    first, second = numbered_maps(3, 9), numbered_maps(3, 4, seed=1)
+    batches = load_pairs((first, second), classes=9, target_classes=4, augment=False)
+    assert (batches.classes, batches.target_classes) == (9, 4)
+    np.testing.assert_array_equal(batches.arrays["targets"], second)
+    back = load_pairs((first, second), classes=4, target_classes=9, direction="BtoA", augment=False)
+    np.testing.assert_array_equal(back.arrays["sources"], second)
+    with pytest.raises(DataError, match="from 0 to 3"):
+        load_pairs((first, second), classes=4, target_classes=9)
+
+
+def grey_file(numbers, path):
+    Image.fromarray(numbers).save(path)
+
+
+def palette_file(numbers, path):
+    """Its colours are not its numbers."""
+    picture = Image.fromarray(numbers)
+    picture.putpalette([200, 10, 10, 10, 200, 10, 10, 10, 200] * 3)
+    picture.save(path)
+
+
+@pytest.mark.parametrize("write_map", [grey_file, palette_file])
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_targets_that_are_maps_come_from_files(write_map, direction, tmp_path):
+    """The images are of side A from A to B, and of side B on the way back."""
+    images, places = ("A", "B") if direction == "AtoB" else ("B", "A"), numbered_maps(3, 8)
+    write(tmp_path / images[0], "abc", value=90)
+    (tmp_path / images[1]).mkdir()
+    for name, numbers in zip("abc", places):
+        write_map(numbers, tmp_path / images[1] / f"{name}.png")
+    batches = load_pairs(tmp_path, target_classes=8, direction=direction, augment=False, shuffle=False)
+    np.testing.assert_array_equal(batches.arrays["targets"], places)
+    assert batches.arrays["sources"].shape == (3, 16, 16, 3) and greys(batches.arrays["sources"]) == [90] * 3
+    assert (batches.classes, batches.target_classes) == (None, 8)
+
+
+def test_a_picture_of_both_sides_may_hold_a_map_on_its_right(tmp_path):
+    numbers = numbered_maps(1, 8)[0]
+    grey_file(np.concatenate([np.full((16, 16), 90, "uint8"), numbers], axis=1), tmp_path / "a.png")
+    batches = load_pairs(tmp_path, target_classes=8, augment=False)
+    np.testing.assert_array_equal(batches.arrays["targets"][0], numbers)
+    assert batches.arrays["sources"].shape == (1, 16, 16, 1) and greys(batches.arrays["sources"]) == [90]
+
+
+@needs_tfds
+def test_tfds_features_are_maps_to_learn():
+    pairs = load_pairs("avatars", sides=("image", "parts"), target_classes=8, take=5, augment=False, shuffle=False)
+    other = load_pairs("avatars", sides=("parts", "image"), classes=8, take=5, augment=False, shuffle=False)
+    assert pairs.source_shape == (64, 64, 3) and pairs.image_shape == (64, 64)
+    assert (pairs.classes, pairs.target_classes) == (None, 8) and pairs.about["sides"] == ["image", "parts"]
+    np.testing.assert_array_equal(pairs.arrays["targets"], other.arrays["sources"])
+    np.testing.assert_array_equal(pairs.arrays["sources"], other.arrays["targets"])
+    with pytest.raises(DataError, match="from 0 to 2 in label maps"):
+        load_pairs("avatars", sides=("image", "parts"), target_classes=3, take=5)
+
+
+@needs_tfds
+def test_rows_of_a_tfds_data_set_are_pairs_also_unpaired(tmp_path):
+    emoji = load_unpaired("emoji", sides=("noto", "twemoji"), take=5, augment=False)
+    assert emoji.about["pairs"] is True and emoji.about["sides"] == ["noto", "twemoji"]
+    pairs = load_pairs("emoji", sides=("noto", "twemoji"), take=5, augment=False)
+    for side, partner in (("a", "sources"), ("b", "targets")):
+        np.testing.assert_array_equal(emoji.arrays[side], pairs.arrays[partner])
+
+
+def test_sides_of_a_folder_and_halves_of_drawings_are_no_pairs(tmp_path):
+    write(tmp_path / "A", "ab")
+    write(tmp_path / "B", "ab")
+    for source in (tmp_path, (colours(2, 16, 16, 3), colours(2, 16, 16, 3)), "drawn:digits"):
+        assert "pairs" not in load_unpaired(source, take=2).about
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_a_target_out_of_range_names_the_file(direction, tmp_path):
+    images, maps = ("A", "B") if direction == "AtoB" else ("B", "A")
+    write(tmp_path / maps, "abc", mode="L")  # 10, 20, 30
+    write(tmp_path / images, "abc")
+    assert load_pairs(tmp_path, target_classes=31, direction=direction).target_classes == 31
+    with pytest.raises(DataError, match=f"from 0 to 20 in label maps.* Look at .*{maps}/c.png"):
+        load_pairs(tmp_path, target_classes=21, direction=direction)
+    other = "BtoA" if direction == "AtoB" else "AtoB"
+    with pytest.raises(DataError, match=f"one channel.*{images}/a.png.*mode RGB"):
+        load_pairs(tmp_path, target_classes=31, direction=other)
+
+
+def test_both_sides_are_resized_without_mixing_classes(tmp_path):
+    """Images are mixed where they are resized: the map of one would have new classes."""
+    numbers = np.random.default_rng(0).choice(np.array([0, 3, 7], "uint8"), (2, 16, 16))
+    images = np.where(numbers == 3, 255, 0).astype("uint8")[..., None]
+    for options, shown in (({"jitter": 1.5}, (16, 16)), ({"image_size": (24, 24), "augment": False}, (24, 24))):
+        batches = load_pairs((images, numbers), target_classes=8, **options)
+        assert batches.arrays["targets"].shape == (2, 24, 24) and batches.image_shape == shown
+        assert set(np.unique(batches.arrays["targets"])) == {0, 3, 7}
+        assert len(np.unique(batches.arrays["sources"])) > 2
+    both = load_pairs((numbers, numbers // 3), classes=8, target_classes=3, jitter=1.5)
+    np.testing.assert_array_equal(both.arrays["sources"] // 3, both.arrays["targets"])  # at the same places
+    assert set(np.unique(both.arrays["targets"])) == {0, 1, 2}
+    (tmp_path / "B").mkdir()
+    write(tmp_path / "A", "ab")
+    for name, one in zip("ab", numbers):
+        palette_file(one, tmp_path / "B" / f"{name}.png")
+    files = load_pairs(tmp_path, target_classes=8, image_size=(24, 24), augment=False)
+    assert set(np.unique(files.arrays["targets"])) == {0, 3, 7} and files.image_shape == (24, 24)
+
+
+def test_maps_to_learn_are_cropped_and_flipped_with_their_images():
+    maps = numbered_maps(6, 8, (20, 20))
+    batches = PairedBatches(
+        np.repeat(maps[..., None], 3, -1), maps, crop=(16, 16), flip=True, target_classes=8, batch_size=3
+    )
+    for step in range(8):
+        np.testing.assert_array_equal(batches.at(step)["sources"][..., 1], batches.at(step)["targets"])
+    assert batches.image_shape == (16, 16) and batches.at(0)["targets"].shape == (3, 16, 16)
+    assert not np.array_equal(batches.at(0)["targets"], batches.at(2)["targets"])
+
+
+@pytest.mark.parametrize("classes", [0, 1, 257, "8"])
+def test_impossible_numbers_of_target_classes_are_refused(classes):
+    with pytest.raises(ConfigurationError, match="2 to 256 classes"):
+        load_pairs((colours(2, 16, 16, 3), numbered_maps(2, 2)), target_classes=classes)

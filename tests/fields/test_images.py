@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, LabelMaps, check_image_shape, check_images
@@ -109,6 +110,15 @@ def test_a_picture_is_a_grid():
     assert Images(SHAPE).picture(images, columns=2).shape == (8, 8, 1)
 
 
+@pytest.mark.parametrize("channels, mode", [(1, "L"), (3, "RGB")])
+def test_a_file_of_an_image_holds_its_levels(channels, mode, tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, channels)).astype("uint8")
+    Images((5, 7, channels)).file_image(image).save(tmp_path / "image.png")
+    with Image.open(tmp_path / "image.png") as picture:
+        assert picture.mode == mode and picture.size == (7, 5)
+        np.testing.assert_array_equal(np.asarray(picture).reshape(5, 7, channels), image)
+
+
 @pytest.mark.parametrize("shape", [(28, 28), 28, (28, 28, 0), (28.0, 28, 1), None])
 def test_what_is_not_an_image_shape_is_refused(shape):
     with pytest.raises(ConfigurationError, match="three whole numbers"):
@@ -168,3 +178,16 @@ def test_a_picture_gives_each_class_its_own_colour():
     assert colours.shape == (1, 12, 3) and len(np.unique(colours[0], axis=0)) == 12
     assert colours[0, 0].tolist() == [0, 0, 0]
     assert keras.utils.array_to_img(colours).size == (12, 1)
+
+
+@pytest.mark.parametrize("classes", [2, 12, 256])
+def test_a_file_of_a_map_holds_its_numbers_and_shows_its_colours(classes, tmp_path):
+    numbers = np.random.default_rng(0).integers(0, classes, (9, 16))
+    numbers[0, 0] = classes - 1
+    field = LabelMaps((9, 16), classes)
+    for given in (numbers, numbers.astype("uint8")):
+        field.file_image(given).save(tmp_path / "map.png")
+        with Image.open(tmp_path / "map.png") as picture:
+            assert picture.mode == "P" and picture.size == (16, 9)
+            np.testing.assert_array_equal(np.asarray(picture), numbers)
+            np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), field.picture(numbers[None]))

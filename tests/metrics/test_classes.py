@@ -6,7 +6,7 @@ import pytest
 
 import keras_gans as kg
 from keras_gans.errors import DataError
-from keras_gans.metrics import classes, predict_classes, stacked_classes
+from keras_gans.metrics import classes, predict_classes, right_answers, stacked_classes
 
 CLASSES = 10
 
@@ -48,6 +48,42 @@ def test_stacked_labels_are_what_the_judge_sees(brightness):
     digits = np.arange(50) % CLASSES
     batch = kg.data.stacked_mnist((pixels(digits), digits), count=200, batch_size=200)[0]
     np.testing.assert_array_equal(stacked_classes(brightness, batch["images"]), batch["labels"])
+
+
+def test_an_image_is_answered_right_where_its_class_is_its_label(brightness):
+    digits = np.arange(30) % CLASSES
+    labels = np.where(np.arange(30) % 3 == 0, (digits + 1) % CLASSES, digits)
+    right = right_answers(brightness, pixels(digits), labels)
+    assert right.dtype == bool and right.tolist() == [i % 3 != 0 for i in range(30)]
+    assert right_answers(brightness, pixels(digits), labels.tolist()).tolist() == right.tolist()
+
+
+def test_attributes_are_answered_right_one_by_one():
+    """The attributes are whether the left and whether the right pixel is bright."""
+    images = keras.Input((1, 2, 1))
+    network = keras.Model(images, keras.layers.Flatten()(images))
+    shown = np.array([[0, 0], [0, 255], [255, 0], [255, 255]], "uint8")
+    labels = np.array([[0, 0], [1, 1], [1, 1], [0, 0]])
+    wanted = [[True, True], [False, True], [True, False], [False, False]]
+    for given in (labels, labels.astype(bool)):
+        right = right_answers(network, shown.reshape(4, 1, 2, 1), given)
+        assert right.dtype == bool and right.tolist() == wanted
+
+
+def test_pixels_are_answered_right_one_by_one(monkeypatch):
+    """A segmentation network of two classes: a pixel is of class 1 where it is bright."""
+    monkeypatch.setattr(classes, "BATCH", 2)
+    images = keras.Input((2, 3, 1))
+    logits = keras.layers.Conv2D(2, 1)
+    network = keras.Model(images, logits(images))
+    logits.set_weights([np.array([-1.0, 1.0]).reshape(1, 1, 1, 2), np.zeros(2)])
+    maps = np.random.default_rng(0).integers(0, 2, (5, 2, 3, 1))
+    shown = (255 * maps).astype("uint8")
+    np.testing.assert_array_equal(predict_classes(network, shown), maps[..., 0])
+    labels = maps.copy()
+    labels[3, 1, 2, 0] = 1 - labels[3, 1, 2, 0]
+    right = right_answers(network, shown, labels)
+    assert right.dtype == bool and right.shape == (5, 2, 3, 1) and np.argwhere(~right).tolist() == [[3, 1, 2, 0]]
 
 
 @pytest.mark.parametrize("judge, channels", [(predict_classes, 3), (stacked_classes, 1)])

@@ -302,3 +302,165 @@ def test_a_run_that_stopped_in_an_epoch_goes_on_with_the_same_crops(tmp_path):
     resumed.fit(data, initial_epoch=0, epochs=2, verbose=0)
     for own, other in zip(values(whole.variables), values(resumed.variables)):
         np.testing.assert_array_equal(own, other)
+
+
+# Label maps as targets
+
+
+GREY, MAPS = (8, 8, 1), (8, 8, 3)
+
+
+def map_maker(generator=None, **options):
+    """A Pix2Pix from grey images to maps of three classes, whose judge is tiny."""
+    generator = tiny(GREY, MAPS, maps=True) if generator is None else generator
+    return kg.Pix2Pix(generator, tiny_discriminator(GREY, MAPS), target_classes=3, **options)
+
+
+def by_brightness():
+    """Dark pixels are of class 0, bright ones of class 2; those within 0.21 of the middle are of class 1."""
+    sources, seeds = keras.Input(GREY, name="sources"), keras.Input((), dtype="int32", name="seeds")
+    logits = keras.layers.Conv2D(3, 1, name="logits")
+    generator = keras.Model([sources, seeds], keras.layers.Softmax()(logits(sources)))
+    logits.set_weights([np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3), np.array([0.0, 0.21, 0.0])])
+    return generator
+
+
+def grey_levels(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, *GREY)).astype("uint8")
+
+
+def maps_of(images):
+    """What `by_brightness` says of them."""
+    x = images[..., 0] / 127.5 - 1.0
+    return np.where(np.abs(x) < 0.21, 1, np.where(x > 0, 2, 0)).astype("uint8")
+
+
+def test_a_generator_of_maps_makes_probabilities_of_classes():
+    made = ops.convert_to_numpy(tiny(GREY, MAPS, maps=True)([floats(4, *GREY), np.arange(4, dtype="int32")]))
+    assert made.dtype == "float32" and made.shape == (4, *MAPS) and made.min() > 0 and made.std() > 1e-3
+    np.testing.assert_allclose(made.sum(axis=-1), 1.0, rtol=1e-6)
+    values = ops.convert_to_numpy(tiny(GREY, MAPS)([floats(4, *GREY), np.arange(4, dtype="int32")]))
+    assert values.min() < 0
+
+
+def test_a_translation_names_the_most_likely_class_of_each_pixel():
+    model, images = map_maker(by_brightness()), grey_levels(5)
+    for made in (model.translate(images), model.translate(images, seed=3), model.generate(sources=images, seed=3)):
+        assert made.dtype == "uint8" and made.shape == (5, 8, 8)
+        np.testing.assert_array_equal(made, maps_of(images))
+    np.testing.assert_array_equal(model.translate(images[1]), maps_of(images[1:2]))
+
+
+def test_the_distance_to_a_map_is_that_to_its_one_hot():
+    """A third for each class is 2/3 from the true one and 1/3 from each other: 4/9; an undecided judge says log 2."""
+    model = map_maker()
+    for network, name in ((model.generator, "up0"), (model.discriminator, None)):
+        part = network if name is None else network.get_layer(name)
+        part.set_weights([np.zeros_like(weight) for weight in part.get_weights()])
+    model.compile()
+    images = grey_levels(4)
+    found = model.evaluate(images, maps_of(images), batch_size=2, return_dict=True, verbose=0)
+    assert found["l1_loss"] == pytest.approx(4 / 9, rel=1e-5) and found["d_loss"] == pytest.approx(np.log(2), rel=1e-5)
+    assert found["g_loss"] == pytest.approx(np.log(2) + 100 * 4 / 9, rel=1e-5)
+    right = map_maker(by_brightness(), l1_weight=1.0)
+    right.compile()
+    assert right.evaluate(images, maps_of(images), return_dict=True, verbose=0)["l1_loss"] < 4 / 9
+
+
+def test_a_step_on_maps_moves_both_players():
+    """Of maps with a channel of their own as of those without: bit for bit the same."""
+    images, ends = grey_levels(2), []
+    for maps in (maps_of(images), maps_of(images)[..., None]):
+        keras.utils.set_random_seed(1)
+        model = map_maker(seed=4)
+        model.compile()
+        before = [values(network.trainable_variables) for network in (model.generator, model.discriminator)]
+        logs = model.fit(images, maps, batch_size=2, shuffle=False, verbose=0).history
+        after = [values(network.trainable_variables) for network in (model.generator, model.discriminator)]
+        assert int(ops.convert_to_numpy(model.step)) == 1 and all(np.isfinite(logs[name][0]) for name in logs)
+        for one, other in zip(before, after):
+            assert any(not np.array_equal(a, b) for a, b in zip(one, other))
+        ends.append(after)
+    for one, other in zip(*map(lambda end: end[0] + end[1], ends)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_it_learns_maps_and_a_saved_one_makes_the_same(tmp_path):
+    keras.utils.set_random_seed(0)
+    images = np.repeat(np.repeat(np.random.default_rng(0).integers(0, 256, (32, 2, 2, 1)), 4, 1), 4, 2).astype("uint8")
+    generator = build_generator(GREY, MAPS, filters=16, maps=True)
+    model = map_maker(generator, seed=0)
+    model.compile(g_optimizer=keras.optimizers.Adam(2e-3, 0.5))
+    before = (model.translate(images, seed=0) == maps_of(images)).mean()
+    model.fit(images, maps_of(images), batch_size=4, epochs=12, verbose=0)
+    made = model.translate(images, seed=0)
+    assert (made == maps_of(images)).mean() > max(0.75, before)  # no class has more than half of the pixels
+    assert np.bincount(maps_of(images).ravel()).max() < 0.5 * made.size
+    model.save(tmp_path / "maps.keras")
+    for loaded in (keras.saving.load_model(tmp_path / "maps.keras"), kg.zoo.load_file(tmp_path / "maps.keras")):
+        assert loaded.target_classes == 3 and loaded.source_classes is None
+        np.testing.assert_array_equal(loaded.translate(images, seed=0), made)
+    assert kg.zoo.sampler(model).target_classes == 3 and model.hyper_parameters["target_classes"] == 3
+
+
+def test_maps_are_translated_to_maps():
+    """Of four classes to three, by the paper's networks."""
+    model = kg.Pix2Pix(image_shape=(16, 16), source_classes=4, target_classes=3)
+    assert model.generator.input_shape[0] == (None, 16, 16, 4) and model.generator.output_shape == (None, 16, 16, 3)
+    assert [shape[1:] for shape in model.discriminator.input_shape] == [(16, 16, 4), (16, 16, 3)]
+    made = model.translate(np.random.default_rng(0).integers(0, 4, (2, 16, 16)), seed=0)
+    assert made.shape == (2, 16, 16) and made.max() <= 2 and model.image_shape == (16, 16)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_other_numbers_of_channels_than_classes_are_refused(classes):
+    with pytest.raises(ConfigurationError, match=rf"targets with {classes} channels, one for each class.*8, 8, 3"):
+        kg.Pix2Pix(tiny(GREY, MAPS, maps=True), target_classes=classes)
+
+
+@pytest.mark.parametrize("classes", [1, 257, 2.5])
+def test_impossible_numbers_of_target_classes_are_refused(classes):
+    with pytest.raises(ConfigurationError, match="2 to 256 classes"):
+        kg.Pix2Pix(image_shape=(16, 16, 3), target_classes=classes)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda maps: maps + 1, "from 0 to 2 in label maps.*Received: 1 to 3"),
+        (lambda maps: maps.astype("int64") - 1, "from 0 to 2 in label maps.*Received: -1 to 1"),
+        (lambda maps: maps.astype("float32"), "whole numbers"),
+        (lambda maps: maps[:, :4], r"\(N, 8, 8\)"),
+        (lambda maps: np.eye(3)[maps], r"\(N, 8, 8\)"),
+    ],
+    ids=["high", "low", "floats", "size", "one-hot"],
+)
+def test_targets_that_are_no_maps_are_refused(change, message):
+    model, images = map_maker(), grey_levels(4)
+    model.compile()
+    assert set(np.unique(maps_of(images))) == {0, 1, 2}
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(DataError, match=message):
+            method(images, change(maps_of(images)), verbose=0)
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_the_networks_follow_from_data_whose_targets_are_maps(direction):
+    images = np.random.default_rng(0).integers(40, 256, (4, 16, 16, 3)).astype("uint8")
+    maps = np.random.default_rng(0).integers(0, 5, (4, 16, 16)).astype("uint8")
+    source = (images, maps) if direction == "AtoB" else (maps, images)
+    data = kg.Pix2Pix.load_data(source, target_classes=5, direction=direction, batch_size=2, augment=False)
+    model = kg.Pix2Pix.for_data(data, seed=0)
+    assert model.generator.input_shape[0] == (None, 16, 16, 3) and model.generator.output_shape == (None, 16, 16, 5)
+    assert (model.target_classes, model.source_classes, model.direction) == (5, None, direction)
+    assert model.generator.get_layer("images").activation is keras.activations.softmax
+    made = model.translate(images, seed=0)
+    assert made.shape == (4, 16, 16) and made.max() <= 4
+
+
+def test_data_of_maps_on_both_sides_make_a_model_of_both():
+    maps = np.random.default_rng(0).integers(0, 5, (2, 16, 16)).astype("uint8")
+    data = kg.Pix2Pix.load_data((maps, maps % 2), classes=5, target_classes=2, batch_size=2, augment=False)
+    model = kg.Pix2Pix.for_data(data)
+    assert (model.source_classes, model.target_classes) == (5, 2)
+    assert model.translate(maps, seed=0).max() <= 1

@@ -20,7 +20,7 @@ from keras_gans.training import Recipe
 
 def recipe(smoke=False):
     options = {"sides": ("noto", "twemoji"), "augment": False}
-    dataset = kg.data.load_unpaired("emoji", batch_size=2, take=16 if smoke else None, **options)
+    dataset = kg.data.load_unpaired("emoji", batch_size=2, take=8 if smoke else None, **options)
     filters, blocks = (4, 1) if smoke else (24, 4)
     shape = dataset.image_shape
     model = kg.CycleGAN(
@@ -30,7 +30,7 @@ def recipe(smoke=False):
         build_patch_discriminator(shape, filters=filters),
         ema_decay=0.999,
     )
-    epochs = 2 if smoke else 5
+    epochs = 1 if smoke else 5
     rates = (LinearDecay(2e-4, len(dataset), epochs - epochs // 2, epochs // 2) for _ in range(2))
     model.compile(*(FusedAdam(rate, beta_1=0.5, epsilon=1e-8) for rate in rates))
     return Recipe(
