@@ -1,5 +1,6 @@
 """Quiet backends, warnings that are not ours, and the small data that many tests share."""
 
+import gc
 import os
 import tempfile
 
@@ -9,7 +10,11 @@ compiled = tempfile.TemporaryDirectory(prefix="keras_gans_tests_")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", compiled.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":  # code of tiny models is compiled longer than it runs
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+        "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+    )
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -34,6 +39,12 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("once_elsewhere") and not getattr(item.cls, "whole_elsewhere", False):
                 item.add_marker(pytest.mark.skip(reason="beside TensorFlow one variant is enough"))
+
+
+def pytest_collection_finish():
+    """What is imported stays: Python's garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
