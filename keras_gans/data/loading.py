@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
+from keras_gans.data.folders import endings, formats, image_files
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import check_images
 from keras_gans_core.checks import is_whole
@@ -24,8 +25,6 @@ DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
 PLACES = {"image": "a folder of images", "text": "a text file"}  # alternatives to a TFDS feature, for error messages
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # for these endings, out of Pillow's forty readers
 SIDES = (("trainA", "trainB"), ("testA", "testB"), ("A", "B"))  # folders of pairs, or of two domains
 NAMED = 10  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
@@ -247,11 +246,16 @@ def _read_drawn(name, split, image_size, take):
 
 def _read_folder(folder, image_size, channels, take, strict):
     """The files below `folder` in sorted order; unreadable ones are left out with a warning, or refused."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
-    )
+    files, others = image_files(folder)
+    left_out = " and ".join(f"{count} {ending} files" for ending, count in others.items())
+    if sum(others.values()) > len(files):
+        raise DataError(
+            f"Expected images ({', '.join(endings())}) in {folder}. Received: {len(files)} of these, and {left_out}. "
+            "Convert the others, or move them away. .heic and .heif are read after "
+            "pillow_heif.register_heif_opener()."
+        )
+    if others:
+        warnings.warn(f"Left out {left_out} in {folder}, which cannot be read here.", stacklevel=3)
     tops = [path.relative_to(folder).parts[0] for path in files]
     classes = None if any(path.parent == folder for path in files) else sorted(set(tops))
     _refuse_two_sides(folder, files)
@@ -259,7 +263,6 @@ def _read_folder(folder, image_size, channels, take, strict):
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
     read, unreadable = {}, []
-    Image.init()  # registers the readers that FORMATS names
     for index in order.tolist():
         if len(read) == take:
             break
@@ -276,7 +279,7 @@ def _read_folder(folder, image_size, channels, take, strict):
     if not read:
         first = f", such as {unreadable[0]}" if unreadable else ""
         raise DataError(
-            f"Expected images ({', '.join(ENDINGS)}) in {folder}. Received: {len(files)} files of that kind, "
+            f"Expected images ({', '.join(endings())}) in {folder}. Received: {len(files)} files of that kind, "
             f"{len(unreadable)} of them unreadable{first}."
         )
     if unreadable:
@@ -340,13 +343,18 @@ def _read_picture(path, image_size, channels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(path, formats=formats()) as opened:
             picture = _plain(ImageOps.exif_transpose(opened))
         return _fitted(picture, image_size or picture.size[::-1], channels or (1 if picture.mode == "L" else 3))
 
 
 def _read_numpy(path, split):
     about = {"name": path.name, "source": "file"}
+    if path.suffix.lower() != ".npz" and zipfile.is_zipfile(path):
+        raise DataError(
+            f"Expected a folder of images, or an .npz or .npy file. Received: {path}, a zip archive. Unpack it, and "
+            "give the folder."
+        )
     try:
         with open(path, "rb") as file:  # np.load leaves it open if it fails
             content = np.load(file, allow_pickle=False)
@@ -355,7 +363,7 @@ def _read_numpy(path, split):
             for images, labels in ((f"x_{split}", f"y_{split}"), ("images", "labels")):
                 if images in content and (images != "images" or split == "train"):
                     return content[images], content[labels] if labels in content else None, about
-            names = ", ".join(content.files) or "none"
+            names = ", ".join(content.files[:NAMED]) + (", ..." if len(content.files) > NAMED else "") or "none"
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

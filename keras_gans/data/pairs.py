@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from keras_gans.data import loading
 from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import checked_size
+from keras_gans.data.folders import endings, formats
 from keras_gans.data.unpaired import UnpairedBatches, edges
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import LabelMaps, check_images
@@ -422,7 +423,7 @@ class _Reading:
         files = [_files(place) for place in places]
         for place, found in zip(places, files):
             if not found:
-                raise DataError(f"Expected images ({', '.join(loading.ENDINGS)}) in {place}. Received: none.")
+                raise DataError(f"Expected images ({', '.join(endings())}) in {place}. Received: none.")
         if paired:
             common = [name for name in files[0] if name in files[1]]
             for here, there, place in ((0, 1, places[1]), (1, 0, places[0])):
@@ -485,7 +486,7 @@ def _opened(path, read):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow says about EXIF entries and palettes
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=loading.FORMATS) as picture:
+            with Image.open(path, formats=formats()) as picture:
                 return read(ImageOps.exif_transpose(picture))
     except DataError:
         raise
@@ -501,7 +502,7 @@ def _files(place):
     paths = sorted(
         path
         for path in place.iterdir()
-        if path.suffix.lower() in loading.ENDINGS and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in endings() and not path.name.startswith(".") and path.is_file()
     )
     files = {}
     for path in paths:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gans.data import loading
+from keras_gans.data.folders import endings, formats
 from keras_gans.errors import DataError, DatasetNotFoundError
 from keras_gans.fields import Images, LabelMaps
 from keras_gans_core.errors import format_error
@@ -31,7 +32,7 @@ def picture_files(place):
         raise DatasetNotFoundError(f"Expected an image or a folder of images. Received: {place}, which is not there.")
     found = {}
     for path in sorted(place.iterdir()):
-        if path.suffix.lower() not in loading.ENDINGS or path.name.startswith(".") or not path.is_file():
+        if path.suffix.lower() not in endings() or path.name.startswith(".") or not path.is_file():
             continue
         if path.stem in found:
             raise DataError(
@@ -40,7 +41,7 @@ def picture_files(place):
             )
         found[path.stem] = path
     if not found:
-        raise DataError(f"Expected images ({', '.join(loading.ENDINGS)}) in {place}. Received: none.")
+        raise DataError(f"Expected images ({', '.join(endings())}) in {place}. Received: none.")
     return list(found.values())
 
 
@@ -88,12 +89,11 @@ def _written(side):
 
 def _opened(path, is_map):
     """The image in 8 bits, grey or colour; for a label map, the numbers in its file."""
-    Image.init()  # registers the readers that FORMATS names
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=loading.FORMATS) as opened:
+            with Image.open(path, formats=formats()) as opened:
                 picture = ImageOps.exif_transpose(opened)
                 if not is_map:
                     return loading._plain(picture)
