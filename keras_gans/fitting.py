@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans import engine
+from keras_gans import engine, sampling
 from keras_gans.data.batches import Batches
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans_core.checks import is_whole
@@ -243,8 +243,7 @@ def fit(
     if steps_per_epoch is not None and not is_whole(steps_per_epoch, 1):
         raise ConfigurationError(f"Expected steps_per_epoch of 1 or more, or None. Received: {steps_per_epoch!r}.")
     x, model.shown_examples = check_data(model, x, y, steps_per_epoch=steps_per_epoch, training=True)
-    if model.ema_decay is not None:
-        model.ema.follow(model.step)
+    sampling.settle_averages(model)
     if isinstance(validation_data, (tuple, list)):
         check_data(model, *validation_data[:2])
     elif validation_data is not None:

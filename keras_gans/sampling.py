@@ -171,10 +171,15 @@ def outputs_of(model, inputs):
     return {name: model.output_fields[name].decode(made[name]) for name in model.output_fields if name in made}
 
 
-def sample(model, inputs, batch=None):
-    """`AdversarialModel.sample`, computed `batch` examples at a time; None: as many as `BATCH` and `NUMBERS` allow."""
+def settle_averages(model):
+    """Before training, makes weights that were set by hand the averages too."""
     if model.ema_decay is not None:
         model.ema.follow(model.step)
+
+
+def sample(model, inputs, batch=None):
+    """`AdversarialModel.sample`, computed `batch` examples at a time; None: as many as `BATCH` and `NUMBERS` allow."""
+    settle_averages(model)
     shapes = [np.shape(values)[1:] for values in inputs.values()]
     shapes += [field.shape for field in model.output_fields.values() if None not in field.shape]
     batch = batch or max(1, min(BATCH, NUMBERS // max(math.prod(shape) for shape in shapes)))

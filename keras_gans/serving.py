@@ -82,6 +82,7 @@ def export(model, folder):
         raise ConfigurationError(
             f"Expected an AdversarialModel. Received: {model!r}. For a preset, pass kg.load(name)."
         )
+    sampling.settle_averages(model)
     folder = Path(folder)
     temporary = folder / f".{uuid.uuid4().hex}"  # servers skip names that are not numbers
     made = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -169,6 +169,7 @@ def sampler(model):
     dropped = {name: None for name in networks if name not in model.kept}
     config = {**model.get_config(), **dropped, "ema_decay": None, "slots": {}}
     copy = type(model).from_config(_in_float32(config))
+    sampling.settle_averages(model)
     with model.averages_in_use():
         weights = [ops.convert_to_numpy(variable.value) for variable in _kept_weights(model)]
     for variable, value in zip(_kept_weights(copy), weights, strict=True):

@@ -524,13 +524,6 @@ class VariantContract:
         assert plain.steps == whole.steps
         assert all(largest_difference(*states) < 1e-6 for states in zip(plain.bare, whole.bare, strict=True))
 
-    @slow_on_jax
-    @pytest.mark.skipif(BACKEND != "jax", reason="above on TensorFlow; PyTorch has none")
-    def test_several_steps_an_execution_change_nothing_on_jax(self, plain):
-        several = self.trained(discriminator_steps=2, compile={"steps_per_execution": self.batches_per_epoch})
-        assert int(several.step) == self.batches_per_epoch
-        assert largest_difference(plain.states[0], training_state(several)) < 1e-6
-
     @needs_tensorflow
     def test_xla_trains_finitely_and_advances_the_seeds_alike(self, watched_once):
         gan = self.gan(compile={"jit_compile": True})

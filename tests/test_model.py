@@ -292,7 +292,7 @@ def test_players_are_the_networks_of_several_attributes_and_lists():
 
 def test_a_model_without_the_networks_that_training_needs_says_which():
     alone = Pair(pair().generators)
-    with pytest.raises(ConfigurationError, match="discriminators, head to train.*generators alone"):
+    with pytest.raises(ConfigurationError, match="discriminators, head to train.*only generators"):
         alone.compile()
 
 

@@ -59,6 +59,7 @@ def make_dcgan_with_average():
     generator = dcgan.build_generator((8, 8, 3), 4, base_filters=4)
     model = kg.DCGAN(generator, dcgan.build_discriminator((8, 8, 3), base_filters=4), ema_decay=0.9)
     enlarge(model.ema, 8)
+    model.step.assign(1)  # before training the averages are the weights
     return model
 
 

@@ -65,10 +65,11 @@ def build_generator(
         levels: how often the image is halved, 2 or more; None for as often as possible.
         dropout: rate of the dropout in the decoder's first three levels, in [0, 1).
         skips: whether the decoder sees the encoder's maps. Without them it is the paper's encoder-decoder.
-        maps: whether it makes label maps, with a channel for each class: probabilities instead of values in [-1, 1].
+        maps: whether it makes label maps, with a channel for each class, the largest of which is the class. They have
+            no bounds: the distance to 0 and 1 hardly pulls at a saturated softmax, which loses rare classes.
 
     Returns:
-        A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1] or to probabilities of classes.
+        A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1] or to the channels of label maps.
 
     Raises:
         ConfigurationError: sizes that cannot be halved so often.
@@ -107,7 +108,7 @@ def build_generator(
             x = layers.Concatenate(name=f"skip{i}")([x, encoded[i - 1]])
     x = layers.ReLU(name="up_act0")(x)
     x = layers.Conv2DTranspose(image_shape[-1], 4, 2, name="up0", **{**options, "use_bias": True})(x)
-    images = layers.Activation("softmax" if maps else "tanh", dtype="float32", name="images")(x)
+    images = layers.Activation("linear" if maps else "tanh", dtype="float32", name="images")(x)
     return keras.Model([sources, seeds], images, name="generator")
 
 

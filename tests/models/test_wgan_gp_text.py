@@ -164,7 +164,7 @@ class TestWGANGPText(VariantContract):
             lambda: one.evaluate(data, verbose=0),
             lambda: one.fit(self.tokens(8), validation_data=data, verbose=0),
         ):
-            with pytest.raises(DataError, match="the model's alphabet.*Received: ids by '` aefgilrs'"):
+            with pytest.raises(DataError, match="the model's alphabet.*Received: ids of '` aefgilrs'"):
                 use()
 
     @pytest.mark.parametrize("alphabet", ["`" + ALPHABET[:0:-1], "\0" + "".join(chr(0x3B1 + i) for i in range(94))])
