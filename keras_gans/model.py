@@ -469,6 +469,7 @@ class AdversarialModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def save_own_variables(self, store):
+        sampling.settle_averages(self)
         super().save_own_variables(store)
         saving.save_states(self, store)
 
