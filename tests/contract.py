@@ -605,6 +605,7 @@ class VariantContract:
         gan = self.rebuilt(averaging, ema_decay=None)  # of the same networks
         before = self.generate(averaging, 2, seed=0)
         assert same(self.generate(gan, 2, seed=0), before)
+        averaging.step.assign(1)  # before training the averages are the weights
         for network in gan.networks(*gan.averaged):
             for weight in network.trainable_variables:
                 weight.assign(weight + 0.1)
