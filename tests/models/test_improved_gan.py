@@ -208,7 +208,7 @@ class TestImprovedGAN(VariantContract):
         np.testing.assert_allclose(one.classify((images / 127.5 - 1).astype("float32")), probabilities, atol=1e-5)
         with pytest.raises(DataError, match="shape"):
             one.classify(images[:, :6])
-        with pytest.raises(ConfigurationError, match="only generator"):
+        with pytest.raises(ConfigurationError, match="generator alone"):
             ImprovedGAN(one.generator, None).classify(images)
 
     def test_classifying_and_validating_with_labels_change_no_training(self, plain):

@@ -137,7 +137,7 @@ class TestInfoGAN(VariantContract):
         np.testing.assert_allclose(one.recognize(floats), found, atol=1e-5)
         with pytest.raises(DataError, match="shape"):
             one.recognize(images[:, :6])
-        with pytest.raises(ConfigurationError, match="only generator"):
+        with pytest.raises(ConfigurationError, match="generator alone"):
             InfoGAN(one.generator).recognize(images)
 
     def test_one_pass_gives_what_both_heads_give(self, one):
