@@ -167,10 +167,12 @@ def optimizer_of(name, optimizer):
             f"Expected {name} to be a Keras optimizer, its name, or None for the paper's. Received: {optimizer!r}. "
             'Pass keras.optimizers.Adam(1e-4), or "adam".'
         ) from error
-    if getattr(found, "use_ema", False):  # Keras's own fit would put the averages in place after training
+    if getattr(found, "use_ema", False) and not found.ema_overwrite_frequency:
+        # Keras's own fit would put the averages in place after training.
         raise ConfigurationError(
-            f"Expected {name} without use_ema: its averages would never be used. Received: use_ema=True. Build the "
-            f"model with ema_decay={found.ema_momentum:g}, which generate and presets use."
+            f"Expected {name} without use_ema: its averages would never be used. Received: use_ema=True and no "
+            f"ema_overwrite_frequency. Build the model with ema_decay={found.ema_momentum:g}, which generate and presets "
+            "use."
         )
     return found
 
