@@ -171,8 +171,7 @@ def optimizer_of(name, optimizer):
         # Keras's own fit would put the averages in place after training.
         raise ConfigurationError(
             f"Expected {name} without use_ema: its averages would never be used. Received: use_ema=True and no "
-            f"ema_overwrite_frequency. Build the model with ema_decay={found.ema_momentum:g}, which generate and presets "
-            "use."
+            f"ema_overwrite_frequency. Build the model with ema_decay={found.ema_momentum:g}, which generate uses."
         )
     return found
 
