@@ -23,6 +23,8 @@ Departures from the paper:
 - dropout's mask is a function of a seed for each example: the input `seeds`, drawn like noise;
 - order of updates: as in the authors' PyTorch code. In their Torch code, the generator's loss uses the discriminator's
   output from before its update;
+- for targets that are label maps the distance, `l1_loss`, is the cross-entropy instead of L1, which is the distance of
+  the paper's coloured maps too: with L1 the generator never made the rare classes of our data;
 - images smaller than 64x64 have a PatchGAN with fewer layers, so that it has at least 6x6 logits for images of 16x16 or
   more: our choice.
 """
@@ -65,11 +67,10 @@ def build_generator(
         levels: how often the image is halved, 2 or more; None for as often as possible.
         dropout: rate of the dropout in the decoder's first three levels, in [0, 1).
         skips: whether the decoder sees the encoder's maps. Without them it is the paper's encoder-decoder.
-        maps: whether it makes label maps, with a channel for each class, the largest of which is the class. They have
-            no bounds: the distance to 0 and 1 hardly pulls at a saturated softmax, which loses rare classes.
+        maps: whether it makes label maps, with a channel for each class: probabilities instead of values in [-1, 1].
 
     Returns:
-        A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1] or to the channels of label maps.
+        A Keras model, [sources, seeds int32 (N,)] to images in [-1, 1] or to probabilities of classes.
 
     Raises:
         ConfigurationError: sizes that cannot be halved so often.
@@ -108,7 +109,7 @@ def build_generator(
             x = layers.Concatenate(name=f"skip{i}")([x, encoded[i - 1]])
     x = layers.ReLU(name="up_act0")(x)
     x = layers.Conv2DTranspose(image_shape[-1], 4, 2, name="up0", **{**options, "use_bias": True})(x)
-    images = layers.Activation("linear" if maps else "tanh", dtype="float32", name="images")(x)
+    images = layers.Activation("softmax" if maps else "tanh", dtype="float32", name="images")(x)
     return keras.Model([sources, seeds], images, name="generator")
 
 
@@ -216,7 +217,11 @@ class Pix2Pix(AdversarialModel):
 
     def generator_loss(self, fake, sources, targets, training=True):
         """The weighted sum of the losses, and the distance."""
-        distance = ops.mean(ops.abs(targets - ops.cast(fake, "float32")))
+        fake = ops.cast(fake, "float32")
+        if self.target_classes is None:
+            distance = ops.mean(ops.abs(targets - fake))
+        else:
+            distance = ops.mean(ops.categorical_crossentropy(targets, fake))
         adversarial = non_saturating_generator_loss(self.score([sources, fake], training))
         return ops.stack([self.adversarial_weight * adversarial + self.l1_weight * distance, distance])
 

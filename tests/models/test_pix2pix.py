@@ -335,12 +335,12 @@ def maps_of(images):
     return np.where(np.abs(x) < 0.21, 1, np.where(x > 0, 2, 0)).astype("uint8")
 
 
-def test_a_generator_of_maps_has_a_channel_for_each_class_without_bounds():
-    generator = tiny(GREY, MAPS, maps=True)
-    last = generator.get_layer("up0")
-    last.set_weights([100.0 * weight for weight in last.get_weights()])
-    made = ops.convert_to_numpy(generator([floats(4, *GREY), np.arange(4, dtype="int32")]))
-    assert made.dtype == "float32" and made.shape == (4, *MAPS) and made.min() < -1 and made.max() > 1
+def test_a_generator_of_maps_makes_probabilities_of_classes():
+    made = ops.convert_to_numpy(tiny(GREY, MAPS, maps=True)([floats(4, *GREY), np.arange(4, dtype="int32")]))
+    assert made.dtype == "float32" and made.shape == (4, *MAPS) and made.min() > 0 and made.std() > 1e-3
+    np.testing.assert_allclose(made.sum(axis=-1), 1.0, rtol=1e-6)
+    values = ops.convert_to_numpy(tiny(GREY, MAPS)([floats(4, *GREY), np.arange(4, dtype="int32")]))
+    assert values.min() < 0
 
 
 def test_a_translation_names_the_most_likely_class_of_each_pixel():
@@ -351,8 +351,8 @@ def test_a_translation_names_the_most_likely_class_of_each_pixel():
     np.testing.assert_array_equal(model.translate(images[1]), maps_of(images[1:2]))
 
 
-def test_the_distance_to_a_map_is_that_to_its_one_hot():
-    """Zero for each class is 1 from the true one of three: 1/3; an undecided judge says log 2."""
+def test_the_distance_to_a_map_is_the_cross_entropy():
+    """A third for each class is log 3 from the true one; an undecided judge says log 2."""
     model = map_maker()
     for network, name in ((model.generator, "up0"), (model.discriminator, None)):
         part = network if name is None else network.get_layer(name)
@@ -360,14 +360,16 @@ def test_the_distance_to_a_map_is_that_to_its_one_hot():
     model.compile()
     images = grey_levels(4)
     found = model.evaluate(images, maps_of(images), batch_size=2, return_dict=True, verbose=0)
-    assert found["l1_loss"] == pytest.approx(1 / 3, rel=1e-5) and found["d_loss"] == pytest.approx(np.log(2), rel=1e-5)
-    assert found["g_loss"] == pytest.approx(np.log(2) + 100 / 3, rel=1e-5)
+    assert found["l1_loss"] == pytest.approx(np.log(3), rel=1e-5) and found["d_loss"] == pytest.approx(
+        np.log(2), rel=1e-5
+    )
+    assert found["g_loss"] == pytest.approx(np.log(2) + 100 * np.log(3), rel=1e-5)
     right = map_maker(by_brightness(), l1_weight=1.0)
     right.compile()
     x = images / 127.5 - 1.0
     shares = np.exp(np.concatenate([-x, np.full_like(x, 0.21), x], axis=-1))
     shares /= shares.sum(axis=-1, keepdims=True)
-    expected = np.abs(shares - np.eye(3)[maps_of(images)]).mean()
+    expected = -np.log(np.take_along_axis(shares, maps_of(images)[..., None].astype(int), axis=-1)).mean()
     found = right.evaluate(images, maps_of(images), return_dict=True, verbose=0)["l1_loss"]
     assert found == pytest.approx(expected, rel=1e-5)
 
@@ -458,7 +460,7 @@ def test_the_networks_follow_from_data_whose_targets_are_maps(direction):
     model = kg.Pix2Pix.for_data(data, seed=0)
     assert model.generator.input_shape[0] == (None, 16, 16, 3) and model.generator.output_shape == (None, 16, 16, 5)
     assert (model.target_classes, model.source_classes, model.direction) == (5, None, direction)
-    assert model.generator.get_layer("images").activation is keras.activations.linear
+    assert model.generator.get_layer("images").activation is keras.activations.softmax
     made = model.translate(images, seed=0)
     assert made.shape == (4, 16, 16) and made.max() <= 4
 
