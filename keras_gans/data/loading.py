@@ -35,6 +35,7 @@ LICENSES = {
     "mnist": "CC BY-SA 3.0",
     "cifar10": "research use, no explicit licence",
     "avatars": "design by Pablo Stanley, free for personal and commercial use",
+    "emoji": "Noto: Apache-2.0; Twemoji: CC BY 4.0",
     "photo_patches": "CC BY-SA",
     "kjv_text": "public domain",
     "drawn:digits": "Apache-2.0",

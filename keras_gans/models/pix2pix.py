@@ -23,8 +23,6 @@ Departures from the paper:
 - dropout's mask is a function of a seed for each example: the input `seeds`, drawn like noise;
 - order of updates: as in the authors' PyTorch code. In their Torch code, the generator's loss uses the discriminator's
   output from before its update;
-- for targets that are label maps the distance, `l1_loss`, is the cross-entropy instead of L1, which is the distance of
-  the paper's coloured maps too: with L1 the generator never made the rare classes of our data;
 - images smaller than 64x64 have a PatchGAN with fewer layers, so that it has at least 6x6 logits for images of 16x16 or
   more: our choice.
 """
@@ -217,11 +215,7 @@ class Pix2Pix(AdversarialModel):
 
     def generator_loss(self, fake, sources, targets, training=True):
         """The weighted sum of the losses, and the distance."""
-        fake = ops.cast(fake, "float32")
-        if self.target_classes is None:
-            distance = ops.mean(ops.abs(targets - fake))
-        else:
-            distance = ops.mean(ops.categorical_crossentropy(targets, fake))
+        distance = ops.mean(ops.abs(targets - ops.cast(fake, "float32")))
         adversarial = non_saturating_generator_loss(self.score([sources, fake], training))
         return ops.stack([self.adversarial_weight * adversarial + self.l1_weight * distance, distance])
 

@@ -351,8 +351,8 @@ def test_a_translation_names_the_most_likely_class_of_each_pixel():
     np.testing.assert_array_equal(model.translate(images[1]), maps_of(images[1:2]))
 
 
-def test_the_distance_to_a_map_is_the_cross_entropy():
-    """A third for each class is log 3 from the true one; an undecided judge says log 2."""
+def test_the_distance_to_a_map_is_that_to_its_one_hot():
+    """A third for each class is 2/3 from the true one and 1/3 from each other: 4/9; an undecided judge says log 2."""
     model = map_maker()
     for network, name in ((model.generator, "up0"), (model.discriminator, None)):
         part = network if name is None else network.get_layer(name)
@@ -360,18 +360,11 @@ def test_the_distance_to_a_map_is_the_cross_entropy():
     model.compile()
     images = grey_levels(4)
     found = model.evaluate(images, maps_of(images), batch_size=2, return_dict=True, verbose=0)
-    assert found["l1_loss"] == pytest.approx(np.log(3), rel=1e-5) and found["d_loss"] == pytest.approx(
-        np.log(2), rel=1e-5
-    )
-    assert found["g_loss"] == pytest.approx(np.log(2) + 100 * np.log(3), rel=1e-5)
+    assert found["l1_loss"] == pytest.approx(4 / 9, rel=1e-5) and found["d_loss"] == pytest.approx(np.log(2), rel=1e-5)
+    assert found["g_loss"] == pytest.approx(np.log(2) + 100 * 4 / 9, rel=1e-5)
     right = map_maker(by_brightness(), l1_weight=1.0)
     right.compile()
-    x = images / 127.5 - 1.0
-    shares = np.exp(np.concatenate([-x, np.full_like(x, 0.21), x], axis=-1))
-    shares /= shares.sum(axis=-1, keepdims=True)
-    expected = -np.log(np.take_along_axis(shares, maps_of(images)[..., None].astype(int), axis=-1)).mean()
-    found = right.evaluate(images, maps_of(images), return_dict=True, verbose=0)["l1_loss"]
-    assert found == pytest.approx(expected, rel=1e-5)
+    assert right.evaluate(images, maps_of(images), return_dict=True, verbose=0)["l1_loss"] < 4 / 9
 
 
 def test_a_step_on_maps_moves_both_players():
@@ -399,9 +392,9 @@ def test_it_learns_maps_and_a_saved_one_makes_the_same(tmp_path):
     model = map_maker(generator, seed=0)
     model.compile(g_optimizer=keras.optimizers.Adam(2e-3, 0.5))
     before = (model.translate(images, seed=0) == maps_of(images)).mean()
-    model.fit(images, maps_of(images), batch_size=4, epochs=40, verbose=0)
+    model.fit(images, maps_of(images), batch_size=4, epochs=12, verbose=0)
     made = model.translate(images, seed=0)
-    assert (made == maps_of(images)).mean() > max(0.6, before)  # no class has more than half of the pixels
+    assert (made == maps_of(images)).mean() > max(0.75, before)  # no class has more than half of the pixels
     assert np.bincount(maps_of(images).ravel()).max() < 0.5 * made.size
     model.save(tmp_path / "maps.keras")
     for loaded in (keras.saving.load_model(tmp_path / "maps.keras"), kg.zoo.load_file(tmp_path / "maps.keras")):
