@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--filters", type=int, default=32)
-    parser.add_argument("--take", type=int, help="So many pairs instead of all.")
+    parser.add_argument("--take", type=int, help="Train and measure with this many pairs instead of all.")
     parser.add_argument("--picture", help="An image file to write.")
     arguments = parser.parse_args()
     sides = ("parts", "image")

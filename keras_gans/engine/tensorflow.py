@@ -144,7 +144,10 @@ def _from_arrays(arrays, batch_size, shuffle):
     rows = tf.data.Dataset.range(count)
     if shuffle:
         rows = rows.shuffle(count, seed=np.random.randint(2**31))  # which keras.utils.set_random_seed determines
-    gather = lambda chosen: keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)  # noqa: E731
+
+    def gather(chosen):
+        return keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
+
     return rows.batch(batch_size).map(gather).prefetch(2)
 
 

@@ -123,13 +123,10 @@ def test_the_discriminator_judges_both_kinds_of_pairs_as_one_batch():
     np.testing.assert_allclose([of_data, of_generated], [[-1, -1], [1, 1]], atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="2400 steps, whose mathematics the contract tests")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="6000 steps, whose mathematics the contract tests")
 def test_an_encoder_becomes_the_generators_inverse():
-    """On one number x of N(0.2, 0.3), with a linear encoder and a linear decoder: E(G(z)) comes to z soon.
-
-    The generator starts at a deviation of 0.007, comes near the data, and circles around them: in four seeds its mean
-    was 0.05 to -0.44.
-    """
+    """On one number x of N(0.2, 0.3), with a linear encoder and a linear decoder: E(G(z)) comes to z soon, and the
+    generator to the data later. It starts at a deviation of 0.007."""
     keras.utils.set_random_seed(3)
     shape = (1, 1, 1)
     images, latents, other = keras.Input(shape), keras.Input((1,)), keras.Input(shape)
@@ -141,12 +138,12 @@ def test_an_encoder_becomes_the_generators_inverse():
     gan = ALI(generator, keras.Model([latents, images], layers.Dense(1)(x)), encoder, seed=0)
     gan.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for rate in (5e-3, 1e-2)), jit_compile=False)
     points = np.random.default_rng(0).normal(0.2, 0.3, (6400, *shape)).astype("float32").clip(-1, 1)
-    gan.fit(points, batch_size=64, epochs=24, verbose=0)
+    gan.fit(kg.data.Batches(points, batch_size=64), epochs=60, verbose=0)
     noise = gan.noise(200, seed=0)
     made = gan.generator.predict(noise, verbose=0)
     back = gan.encoder.predict(made, verbose=0)
     assert np.abs(back - noise).mean() < 0.2
-    assert abs(made.mean() - 0.2) < 0.3 and 0.15 < made.std() < 0.9  # within one deviation of the data
+    assert abs(made.mean() - 0.2) < 0.1 and 0.15 < made.std() < 0.6
 
 
 # The networks
