@@ -100,7 +100,7 @@ def test_lists_that_are_not_pyramids_are_refused():
         (lambda: pyramids.laplacian_pyramid(images(8, 8), 0), "levels of 1 or more"),
         (lambda: pyramids.laplacian_pyramid(images(8, 8)[0], 2), r"images\[None\]"),
         (lambda: pyramids.double(images(8, 8), (8, 16)), r"half the size \(8, 16\)"),
-        (lambda: pyramids.from_laplacian_pyramid([]), r"one or more. Received: \[\]"),
+        (lambda: pyramids.from_laplacian_pyramid([]), r"one or more levels .* Received: \[\]"),
         (lambda: pyramids.from_laplacian_pyramid([np.ones((1, 8, 8, 3)), np.ones((1, 4, 4, 1))]), "same channels"),
     ):
         with pytest.raises(ConfigurationError, match=message):
