@@ -171,6 +171,13 @@ def outputs_of(model, inputs):
     return {name: model.output_fields[name].decode(made[name]) for name in model.output_fields if name in made}
 
 
+def batch_size(model, inputs):
+    """How many examples `sample` computes at once for inputs {name: values (N, ...)}."""
+    shapes = [np.shape(values)[1:] for values in inputs.values()]
+    shapes += [field.shape for field in model.output_fields.values() if None not in field.shape]
+    return max(1, min(BATCH, NUMBERS // max((math.prod(shape) for shape in shapes), default=1)))
+
+
 def settle_averages(model):
     """Before training, makes weights that were set by hand the averages too."""
     if model.ema_decay is not None:
@@ -180,9 +187,7 @@ def settle_averages(model):
 def sample(model, inputs, batch=None):
     """`AdversarialModel.sample`, computed `batch` examples at a time; None: as many as `BATCH` and `NUMBERS` allow."""
     settle_averages(model)
-    shapes = [np.shape(values)[1:] for values in inputs.values()]
-    shapes += [field.shape for field in model.output_fields.values() if None not in field.shape]
-    batch = batch or max(1, min(BATCH, NUMBERS // max(math.prod(shape) for shape in shapes)))
+    batch = batch or batch_size(model, inputs)
     if getattr(model, "_compiled_sample", None) is None:
         model._compiled_sample = engine.function(lambda inputs: outputs_of(model, inputs))
     count = len(next(iter(inputs.values())))

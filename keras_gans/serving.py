@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_gans import engine, sampling
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
 from keras_gans.fields import Images, Tokens
 from keras_gans.model import AdversarialModel
@@ -88,7 +89,8 @@ def export(model, folder):
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         temporary.mkdir(parents=True)
-        _save(model, temporary, folder.resolve().name)
+        with standing_statistics(model):
+            _save(model, temporary, folder.resolve().name)
         _flush(temporary)
         return _publish(temporary, folder)
     except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_gans import sampling
+from keras_gans.batch_statistics import standing_values
 from keras_gans.errors import CorruptPresetError
 from keras_gans.files import WEIGHTS, read_model
 from keras_gans.images import atomic_write, save, to_float
@@ -160,10 +161,15 @@ def load_network(path):
         ) from error
 
 
-def sampler(model):
+def sampler(model, examples=None):
     """A copy of `model` that holds what sampling needs: the networks in `kept`, in float32, and nothing for training.
 
-    If the model keeps averages of its weights, they become the copy's weights.
+    If the model keeps averages of its weights, they become the copy's weights, and batch norm's statistics are computed
+    anew from batches that the copy makes; see `keras_gans.batch_statistics.standing_values`.
+
+    Args:
+        model: an `AdversarialModel`.
+        examples: {name: values} of inputs that cannot be drawn; by default those that `fit` was last given.
     """
     networks = [name for name in parameters(type(model)) if any(map(_is_network, model.networks(name)))]
     dropped = {name: None for name in networks if name not in model.kept}
@@ -174,6 +180,9 @@ def sampler(model):
         weights = [ops.convert_to_numpy(variable.value) for variable in _kept_weights(model)]
     for variable, value in zip(_kept_weights(copy), weights, strict=True):
         variable.assign(value)
+    if model.ema_decay is not None:
+        for variable, value in standing_values(copy, model.shown_examples if examples is None else examples):
+            variable.assign(value)
     return copy
 
 
@@ -212,7 +221,8 @@ def write_preset(model, folder, card, examples=None):
         ConfigurationError: an input that cannot be drawn, and no examples of it.
     """
     folder = Path(folder)
-    small, examples = sampler(model), model.shown_examples if examples is None else examples
+    examples = model.shown_examples if examples is None else examples
+    small = sampler(model, examples)
     given = sampling.given_inputs(small, GOLDEN, examples)
     inputs = sampling.complete_inputs(small, GOLDEN, GOLDEN_SEED, given)
     outputs = small.sample(**inputs)

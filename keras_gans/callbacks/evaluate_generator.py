@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_gans import engine, sampling
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError
 from keras_gans_core.checks import is_whole
 
@@ -14,10 +15,10 @@ class EvaluateGenerator(keras.callbacks.Callback):
     """Measures generated images every few epochs and logs `val_fid`, ... in every epoch.
 
     The images are those of `model.generate(samples, seed, **inputs)`: the same noise each time, and the moving averages
-    of the weights if the model keeps them. Measuring does not change the training. Epochs in between log the last
-    number again, so that a callback that waits for an improvement finds none there. The last epoch that `fit` is asked
-    for is always measured, and so is the first, unless the run is resumed. If another callback ends the run early, its
-    last epoch may not be measured.
+    of the weights if the model keeps them, with batch norm's statistics computed for them. Measuring does not change
+    the training. Epochs in between log the last number again, so that a callback that waits for an improvement finds
+    none there. The last epoch that `fit` is asked for is always measured, and so is the first, unless the run is
+    resumed. If another callback ends the run early, its last epoch may not be measured.
 
     List it before the callbacks that read its numbers:
 
@@ -85,7 +86,9 @@ class EvaluateGenerator(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not self._measured or (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
-            found = self.evaluator(self.model.sample(**self._inputs)[self._output])
+            with standing_statistics(self.model):
+                made = self.model.sample(**self._inputs)[self._output]
+            found = self.evaluator(made)
             self.measurements.append((epoch + 1, found))
             self._measured = True
             self._count.assign_add(1)

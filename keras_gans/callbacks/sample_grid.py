@@ -7,6 +7,7 @@ import keras
 from PIL import Image
 
 from keras_gans import engine, images, sampling
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.errors import ConfigurationError
 from keras_gans_core.checks import is_whole
@@ -15,10 +16,10 @@ from keras_gans_core.checks import is_whole
 class SampleGrid(keras.callbacks.Callback):
     """Writes a grid of generated images as `epoch_0001.png`, ... and, if asked, all of them as one animation.
 
-    The images are made from the same noise each time, with the moving averages of the weights if the model keeps them.
-    A conditional model shows one class per column if there is room. Inputs that cannot be drawn, such as images to
-    translate, are the first examples of the data, and are shown next to the outputs. Sampling does not change the
-    training.
+    The images are made from the same noise each time, with the moving averages of the weights if the model keeps them
+    and batch norm's statistics computed for them. A conditional model shows one class per column if there is room.
+    Inputs that cannot be drawn, such as images to translate, are the first examples of the data, and are shown next to
+    the outputs. Sampling does not change the training.
 
     Args:
         folder: for the files; created if needed.
@@ -79,7 +80,8 @@ class SampleGrid(keras.callbacks.Callback):
             self._animate()
 
     def _draw(self):
-        picture = sampling.sheet(self.model, self.rows, self.columns, self.seed)
+        with standing_statistics(self.model):
+            picture = sampling.sheet(self.model, self.rows, self.columns, self.seed)
         images.save(picture, self.folder / f"epoch_{self._last:04d}.png")
         self._drawn = self._last
 
