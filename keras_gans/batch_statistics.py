@@ -1,12 +1,14 @@
-"""The statistics of batch norm for averaged weights, from many batches that the model itself makes."""
+"""Which statistics batch norm uses outside training: of averaged weights, and of the batch that is judged."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gans import engine, sampling
+from keras_gans.layers.inner import inner_layers
 
 BATCHES = 8  # of up to 256 examples each, drawn from the seeds 0 to 7
 
@@ -52,12 +54,7 @@ def standing_values(model, examples=None):
     Reference: "standing statistics" in Brock et al., 2018, https://arxiv.org/abs/1809.11096, appendix C.1.
     """
     examples = model.shown_examples if examples is None else examples
-    norms = [
-        layer
-        for network in model.networks(*model.averaged)
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
+    norms = batch_norms(model.networks(*model.averaged))
     if not norms or not set(sampling.needed_inputs(model)) <= set(examples or {}):
         return []
     if getattr(model, "_compiled_statistics", None) is None:
@@ -94,3 +91,39 @@ def _of_one_batch(model, norms, inputs):
     finally:
         for norm, momentum in zip(norms, momenta):
             norm.momentum = momentum
+
+
+@contextlib.contextmanager
+def judged_by_batch(model):
+    """A context in which the discriminator's batch norms use the batch's statistics outside training too.
+
+    A discriminator sees real and generated images in separate batches, and its moving statistics are a mixture of both.
+    With them it judges neither as it does in training. Losses of validation data, the doctor and battles of models use
+    this context. The moving statistics stay the same, and dropout and noise stay off.
+
+    Args:
+        model: an `AdversarialModel`.
+    """
+    _, judge = model.players
+    norms = batch_norms(model.networks(*model.players[judge]))
+    for norm in norms:
+        norm.call = functools.partial(_call_by_batch, norm)
+    try:
+        yield
+    finally:
+        for norm in norms:
+            del norm.call
+
+
+def _call_by_batch(norm, inputs, training=None, mask=None):
+    momentum, norm.momentum = norm.momentum, 1.0  # the moving statistics keep their values
+    try:
+        return type(norm).call(norm, inputs, training=True, mask=mask)
+    finally:
+        norm.momentum = momentum
+
+
+def batch_norms(networks):
+    """The batch norms in networks, also those inside other layers, a list."""
+    layers = [layer for network in networks for layer in inner_layers(network)]
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_gans import engine, fitting, sampling, saving
+from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import uniform_of
@@ -279,7 +280,7 @@ class AdversarialModel(keras.Model):
     def batch_losses(self, images):
         """The losses of an encoded batch without training: {"d_loss": ..., "g_loss": ...}, in inference mode.
 
-        `evaluate` shows them, and the doctor reads them.
+        `evaluate` and the doctor call it inside `keras_gans.batch_statistics.judged_by_batch`.
         """
         fake = self.generator(self.latents_like(images, training=False), training=False)
         return {
@@ -340,11 +341,15 @@ class AdversarialModel(keras.Model):
         return fitting.fit(self, super().fit, x, y, **options)
 
     def evaluate(self, x=None, y=None, **options):
-        """The losses on data, without training; `keras.Model.evaluate` with checked data."""
+        """The losses on data, without training; `keras.Model.evaluate` with checked data.
+
+        Networks run in inference mode, but the discriminator's batch norms use each batch's statistics, as in training.
+        """
         return fitting.evaluate(self, super().evaluate, x, y, **options)
 
     def test_step(self, data):
-        return self._averaged(self.batch_losses(**self.encode_batch(data)))
+        with judged_by_batch(self):
+            return self._averaged(self.batch_losses(**self.encode_batch(data)))
 
     # Sampling
 

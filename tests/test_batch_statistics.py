@@ -7,6 +7,7 @@ from keras import layers, ops
 
 import keras_gans as kg
 from keras_gans import batch_statistics, sampling, zoo
+from keras_gans.images import to_float
 from keras_gans.layers import ConditionalBatchNormalization, StepBatchNormalization
 from keras_gans.networks.patch import build_patch_discriminator
 
@@ -119,3 +120,51 @@ def test_an_input_that_cannot_be_drawn_is_taken_from_the_examples():
     seen = np.take(sources / 127.5 - 1, np.arange(sampling.BATCH) % 12, axis=0)
     assert float(mean[0]) == pytest.approx(seen.mean(), abs=1e-5)
     assert float(variance[0]) == pytest.approx(seen.var(), rel=1e-4)
+
+
+def judged_model():
+    """A GAN whose discriminator is a batch norm, dropout and the mean of the pixels."""
+    generator = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.Reshape((2, 2, 1))])
+    judge = keras.Sequential(
+        [keras.Input((2, 2, 1)), layers.Flatten(), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1)]
+    )
+    model = kg.GAN(generator, judge, seed=0)
+    model.compile()
+    return model
+
+
+def test_validation_judges_real_and_generated_images_by_their_own_statistics():
+    model = judged_model()
+    images = np.random.default_rng(0).integers(0, 256, (16, 2, 2, 1), "uint8")
+    model.fit(images, batch_size=8, verbose=0)
+    before, norm = state(model), model.discriminator.layers[1]
+    seed = ops.convert_to_numpy(model.evaluation_seeds.state)
+    losses = model.evaluate(images, batch_size=16, verbose=0, return_dict=True)
+    model.evaluation_seeds.state.assign(seed)
+    fake = ops.convert_to_numpy(model.generator(model.latents_like(images, training=False)))
+    gamma, beta = (ops.convert_to_numpy(weight) for weight in (norm.gamma, norm.beta))
+    kernel, bias = (ops.convert_to_numpy(weight) for weight in model.discriminator.layers[-1].weights)
+
+    def logits(images):
+        rows = np.reshape(images, (len(images), 4)).astype("float64")
+        normal = (rows - rows.mean(axis=0)) / np.sqrt(rows.var(axis=0) + norm.epsilon)
+        return (normal * gamma + beta) @ kernel + bias
+
+    real, made = logits(to_float(images)), logits(fake)
+    expected = np.mean(np.log1p(np.exp(-real))) + np.mean(np.log1p(np.exp(made)))
+    assert losses["d_loss"] == pytest.approx(expected, rel=1e-4)
+    assert losses["g_loss"] == pytest.approx(np.mean(np.log1p(np.exp(-made))), rel=1e-4)
+    names = [variable.path for variable in model.variables]
+    moved = [name for name, a, b in zip(names, before, state(model)) if not np.array_equal(a, b)]
+    assert all("mean" in name or "seed" in name for name in moved) and not any("moving" in name for name in moved)
+
+
+def test_after_the_context_the_moving_statistics_are_used_again():
+    model = judged_model()
+    images = np.ones((4, 2, 2, 1), "float32")
+    plain = ops.convert_to_numpy(model.score(images, training=False))
+    with batch_statistics.judged_by_batch(model):
+        by_batch = ops.convert_to_numpy(model.score(images, training=False))
+    assert np.allclose(by_batch, 0.0, atol=1e-6), "equal images are all zero after batch norm, and the bias is zero"
+    assert np.array_equal(ops.convert_to_numpy(model.score(images, training=False)), plain)
+    assert np.abs(plain).max() > 1e-2

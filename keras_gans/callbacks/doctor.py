@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_gans import engine, fitting, sampling
+from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.files import read_model
@@ -127,7 +128,8 @@ class GANDoctor(keras.callbacks.Callback):
     """Says what is wrong with a training, on what evidence, and what to change.
 
     At the end of an epoch it evaluates a small fixed batch and samples from fixed noise, both in inference mode and
-    with the weights that are trained, not their averages. The training stays the same, bit for bit. The measurements
+    with the weights that are trained, not their averages. The discriminator's batch norms use the batch's statistics,
+    as in training. The training stays the same, bit for bit. The measurements
     are in the logs, for callbacks that come later in the list:
 
     - "doctor/finite": 1, or 0 if losses, logits or samples are not finite;
@@ -279,6 +281,10 @@ class GANDoctor(keras.callbacks.Callback):
 
     def _examine(self, logs):
         """{signal: value} of the model as it is. If some values are not finite, all but "finite" are NaN."""
+        with judged_by_batch(self.model):
+            return self._signals(logs)
+
+    def _signals(self, logs):
         model = self.model
         made = self._samples()
         batches = [self._real] if self._held_out is None else [self._real, self._held_out]

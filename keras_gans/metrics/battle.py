@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from keras_gans import sampling
+from keras_gans import engine, sampling
+from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.errors import ConfigurationError
 from keras_gans_core.checks import is_number, is_whole
 
@@ -69,7 +70,8 @@ def generative_adversarial_metric(*, first, second, real, n=1000, seed=0, tolera
         first, second: models with discriminators of single images, one logit each, positive for real. Both make images
             of one shape, and are trained with a loss that puts the border at 0, as cross-entropy and hinge do. LSGAN's
             scores have their border at 1/2, and a critic's have none. Models for sampling, as in the zoo, have no
-            discriminator. The networks run in inference mode.
+            discriminator. The networks run in inference mode, but the discriminators' batch norms use the statistics of
+            the batches that they judge, up to 256 images, which are all real or all generated.
         real: test images, which neither model was trained on, uint8 or floats in [-1, 1].
         n: how many images each generator makes, 1 or more.
         seed: names these images; see `kg.DCGAN.generate`.
@@ -131,7 +133,12 @@ def _made(model, n, seed):
 
 
 def _taken_for_real(model, images):
-    return float((model.discriminator.predict(images, verbose=0) > 0.0).mean())
+    judge = engine.function(lambda inputs: {"logits": model.score(inputs["images"], training=False)})
+    with judged_by_batch(model):
+        logits = [
+            judge({"images": images[i : i + sampling.BATCH]})["logits"] for i in range(0, len(images), sampling.BATCH)
+        ]
+    return float((np.concatenate(logits) > 0.0).mean())
 
 
 def _ratio(first, second):
