@@ -49,6 +49,7 @@ TOPICS = [
     ("Wasserstein GAN with gradient penalty", "WGANGP", "wgan_gp_mnist"),
     ("the same, of drawn faces", "WGANGP", "wgan_gp_avatars"),
     ("the same, of text", "WGANGPText", "wgan_gp_text_kjv"),
+    ("Relativistic GANs: average and pairing", "RelativisticGAN", "relativistic_gan"),
     ("DRAGAN", "DRAGAN", "dragan"),
     ("Spectral normalization", "SNGAN", "sngan_avatars"),
     ("Mode collapse: packed samples", "PacGAN", "pacgan_stacked_mnist"),

@@ -17,8 +17,8 @@ VARIANTS = {
     "tensorflow": [
         "TestACGAN", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN", "TestDCGAN", "TestDRAGAN",
         "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN",
-        "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN", "TestSNGAN", "TestUnrolledGAN", "TestVEEGAN",
-        "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN", "TestRelativisticGAN", "TestSNGAN",
+        "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],

@@ -20,6 +20,7 @@ from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.pix2pix import Pix2Pix
 from keras_gans.models.projection_gan import ProjectionGAN
+from keras_gans.models.relativistic_gan import RelativisticGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
@@ -48,6 +49,7 @@ __all__ = [
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
+    "RelativisticGAN",
     "SNGAN",
     "UnrolledGAN",
     "VEEGAN",
