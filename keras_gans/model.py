@@ -25,7 +25,7 @@ class AdversarialModel(keras.Model):
 
     - `players`: {player: names of the attributes that hold its networks}. An attribute may be a list of networks.
       `g_optimizer` updates the first player, `d_optimizer` the second.
-    - `averaged`: the attributes whose networks `ema_decay` averages.
+    - `averaged`: the attributes whose networks `ema_decay` averages. A model cannot do without the first.
     - `kept`: the attributes that a preset keeps: what sampling and encoding need.
     - `batch_fields`, `input_fields`, `output_fields`: {name: field} of what `fit` takes, what `sample` takes and
       what `sample` returns; see `keras_gans.fields`.
@@ -75,7 +75,7 @@ class AdversarialModel(keras.Model):
             raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {min(unknown)!r}.")
         for attribute, held in networks.items():
             for network in held if isinstance(held, (list, tuple)) else [held]:
-                if network is not None or attribute in self.averaged:
+                if network is not None or attribute == self.averaged[0]:
                     check_built(attribute, network)
         if not is_whole(discriminator_steps, 1):
             raise ConfigurationError(f"Expected discriminator_steps of 1 or more. Received: {discriminator_steps!r}.")

@@ -171,6 +171,11 @@ def outputs_of(model, inputs):
     return {name: model.output_fields[name].decode(made[name]) for name in model.output_fields if name in made}
 
 
+def generators(model):
+    """The networks that make a model's examples, a list: of the averaged ones, those that do not encode."""
+    return model.networks(*(name for name in model.averaged if name.startswith("generator")))
+
+
 def batch_size(model, inputs):
     """How many examples `sample` computes at once for inputs {name: values (N, ...)}."""
     shapes = [np.shape(values)[1:] for values in inputs.values()]

@@ -247,7 +247,7 @@ def write_preset(model, folder, card, examples=None):
         **({"latent_dim": model.latent_dim} if "noise" in model.input_fields else {}),
         **({"labels": str(model.input_fields["labels"])} if "labels" in model.input_fields else {}),
         "hyper_parameters": model.hyper_parameters,
-        "generator_parameters": sum(int(network.count_params()) for network in small.networks(*small.averaged)),
+        "generator_parameters": sum(int(network.count_params()) for network in sampling.generators(small)),
         "stored_as": "float16" if half else "float32",
         "size": (folder / "model.keras").stat().st_size,
         "sha256": cards.sha256(folder / "model.keras"),

@@ -7,6 +7,7 @@ from contract import VariantContract
 from keras import layers, ops
 
 from keras_gans import zoo
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, DataError
 
 
@@ -45,7 +46,11 @@ class JointContract(VariantContract):
         floats = (images / 127.5 - 1.0).astype("float32")
         latents = one.encode(images)
         assert latents.shape == (5, 4) and latents.dtype == np.float32
-        np.testing.assert_allclose(latents, ops.convert_to_numpy(getattr(one, self.encoder)(floats))[:, :4], atol=1e-5)
+        raw = ops.convert_to_numpy(getattr(one, self.encoder)(floats))[:, :4]
+        with one.averages_in_use():
+            averaged = ops.convert_to_numpy(getattr(one, self.encoder)(floats))[:, :4]
+        np.testing.assert_allclose(latents, averaged, atol=1e-5)
+        assert np.abs(raw - averaged).max() > 0.0
         np.testing.assert_allclose(one.encode(floats), latents, atol=1e-5)
         again = one.reconstruct(images)
         assert again.shape == images.shape and again.dtype == np.uint8
@@ -63,7 +68,9 @@ class JointContract(VariantContract):
         small = zoo.sampler(one)
         assert small.discriminator is None
         np.testing.assert_array_equal(small.encode(images), one.encode(images))
-        np.testing.assert_array_equal(small.reconstruct(images), one.reconstruct(images))
+        with standing_statistics(one):
+            again = one.reconstruct(images)
+        assert np.abs(small.reconstruct(images).astype("int32") - again).max() <= 1  # a grey level, by rounding
         assert getattr(zoo.sampler(type(one)(one.generator)), self.encoder) is None
 
     def test_a_step_moves_the_encoder(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_gans import sampling
 from keras_gans.errors import DataError, UnsupportedError
 from keras_gans.fields import Images
 
@@ -56,7 +57,7 @@ def generator_of(model):
     Raises:
         UnsupportedError: a model of several generators.
     """
-    networks = model.networks(*model.averaged)
+    networks = sampling.generators(model)
     if len(networks) != 1:
         raise UnsupportedError(
             f"Expected a model with one generator. Received: {type(model).__name__}, with {len(networks)}. Interpolate "

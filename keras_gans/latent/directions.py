@@ -130,10 +130,12 @@ def orthogonalize(direction, others):
 def first_layer_directions(model, count=None):
     """The unit directions of noise that move the output of the generator's first dense layer furthest (SeFa).
 
-    The layer maps z to z W + b, so a step n changes its output by n W. The directions are the eigenvectors of W W^T, in
-    the order of decreasing eigenvalues: the right singular vectors of the paper's A = W^T. If several dense layers take
-    the latents, as in BiGAN's generator, W has all their kernels side by side. Signs are arbitrary; here the largest
-    entry is positive. The effect of a normalization after the layer on the scale is ignored.
+    The layer maps z to z W + b, so a step n changes its output by n W. As in the paper's code, each unit's weights, a
+    column of W, are first divided by their norm. For standard normal latents this is the unit's standard deviation, so
+    it is what a batch norm after the layer does. The directions are the eigenvectors of W W^T, in the order of
+    decreasing eigenvalues: the right singular vectors of the paper's A = W^T. If several dense layers take the latents,
+    as in BiGAN's generator, W has all their kernels side by side. Signs are arbitrary; here the largest entry is
+    positive.
 
     Directions are those of the noise that `generate(noise=...)` takes. With an affine prior, z = noise K + c as in GLO,
     W is replaced by K W. With a prior that makes each latent from its own number by one rising function, such as a
@@ -145,7 +147,8 @@ def first_layer_directions(model, count=None):
         count: how many, 1 to latent_dim (without the categories of an InfoGAN); None for all.
 
     Returns:
-        float32 (count, latent_dim), orthonormal rows; and the lengths |n W|, float32 (count,), descending.
+        float32 (count, latent_dim), orthonormal rows; and the lengths |n W|, float32 (count,), descending. The sum of
+        all squared lengths is the number of units.
 
     Raises:
         ConfigurationError: a count out of range.
@@ -176,6 +179,8 @@ def first_layer_directions(model, count=None):
             )
         kernel = kernel[places]
     count = _checked_count(count, len(places))
+    norms = np.linalg.norm(kernel, axis=0, keepdims=True)
+    kernel = kernel / np.where(norms == 0.0, 1.0, norms)
     values, vectors = np.linalg.eigh(kernel @ kernel.T)  # ascending
     directions = np.zeros((count, model.latent_dim), "float32")
     directions[:, places] = _signed(vectors[:, ::-1].T[:count])

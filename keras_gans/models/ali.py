@@ -179,7 +179,7 @@ class ALI(AdversarialModel):
     """
 
     players = {"generator": ("generator", "encoder"), "discriminator": ("discriminator",)}
-    kept = ("generator", "encoder")
+    averaged = kept = ("generator", "encoder")
 
     def __init__(
         self, generator=None, discriminator=None, encoder=None, *, image_shape=(32, 32, 3), latent_dim=64, **kwargs
@@ -295,7 +295,7 @@ class ALI(AdversarialModel):
         return ops.convert_to_numpy(self.drawn(ops.convert_to_tensor(code), ops.convert_to_tensor(noise)))
 
     def reconstruct(self, images, seed=None):
-        """Encodes images and generates them again, with the generator's averaged weights where there are any.
+        """Encodes images and generates them again, with averaged weights where there are any.
 
         Args:
             images, seed: see `encode`.

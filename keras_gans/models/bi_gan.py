@@ -136,7 +136,7 @@ class BiGAN(AdversarialModel):
     """
 
     players = {"generator": ("generator", "encoder"), "discriminator": ("discriminator",)}
-    kept = ("generator", "encoder")
+    averaged = kept = ("generator", "encoder")
 
     def __init__(
         self, generator=None, discriminator=None, encoder=None, *, image_shape=(28, 28, 1), latent_dim=50, **kwargs
@@ -238,7 +238,7 @@ class BiGAN(AdversarialModel):
         return encode_images(self, "encoder", images)
 
     def reconstruct(self, images):
-        """Encodes images and generates them again, with the generator's averaged weights where there are any.
+        """Encodes images and generates them again, with averaged weights where there are any.
 
         Args:
             images: see `encode`.

@@ -5,7 +5,7 @@ An image I_0 is halved to I_1, ..., I_K. Level k < K has the residual h_k = I_k 
 l_k = u(I_{k+1}), and level K has the coarsest image itself. Then I_k = l_k + h_k, exactly.
 
 Objective of each level, with logits d_k; G_k makes a residual for a coarse image, and G_K an image from noise alone:
-    discriminator: E[softplus(-d_k(h_k, l_k))] + E[softplus(d_k(G_k(z_k, l_k), l_k))]
+    discriminator: E[softplus(-d_k(h_k, l_k))] / 2 + E[softplus(d_k(G_k(z_k, l_k), l_k))] / 2
     generator:     E[softplus(-d_k(G_k(z_k, l_k), l_k))]                               (non-saturating)
 The logged losses are sums over the trained levels, in training without levels that rest. d_k sees the sum of residual
 and coarse image. No gradient goes from one level to another: each level has its own networks, and l_k comes from a real
@@ -25,7 +25,6 @@ Departures from the paper:
   bilinearly. Every level is half the size of the level before: 32, 16, 8 for CIFAR-10;
 - images are in [-1, 1] and are not normalised pixel by pixel;
 - real and generated images pass through the discriminator in two batches; the code mixes them in one;
-- the two means of the discriminator's loss are summed; the code's loss is one mean over both kinds, half of that;
 - the generator's coarse images are those of the last discriminator update; the code draws others;
 - `compile()`'s optimizer is the one the code starts with, for all forms. The code then divides the rate by 1.000004 per
   epoch (class-conditional: 1.00004) and raises the momentum by 0.0008 up to 0.7 (class-conditional: from 0). The LSUN
@@ -416,7 +415,8 @@ class LAPGAN(AdversarialModel):
 
     def discriminator_loss(self, real, fake, learning=1.0, training=True):
         """The loss, summed over the levels that learn; `real` and `fake` are pyramids as `errors` takes them."""
-        return ops.sum(learning * (self.errors(real, True, training) + self.errors(fake, False, training)))
+        errors = self.errors(real, True, training) + self.errors(fake, False, training)
+        return 0.5 * ops.sum(learning * errors)  # one mean over a batch of both kinds, as in the code
 
     def generator_loss(self, fake, learning=1.0, training=True):
         """The loss, summed over the levels that learn; `fake` is a pyramid as `errors` takes it."""

@@ -182,7 +182,7 @@ class VEEGAN(AdversarialModel):
     """
 
     players = {"generator": ("generator", "reconstructor"), "discriminator": ("discriminator",)}
-    kept = ("generator", "reconstructor")
+    averaged = kept = ("generator", "reconstructor")
 
     def __init__(
         self,
@@ -274,7 +274,7 @@ class VEEGAN(AdversarialModel):
         return encode_images(self, "reconstructor", images)
 
     def reconstruct(self, images):
-        """Reconstructions of images, G(F(x)).
+        """Reconstructions of images, G(F(x)), with averaged weights where there are any.
 
         Args:
             images: see `encode`.

@@ -3,13 +3,16 @@
 import numpy as np
 from keras import ops
 
+from keras_gans import engine
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import check_images
 from keras_gans.images import to_float
 
+BATCH = 256  # images encoded at once
+
 
 def encode_images(model, name, images):
-    """What one of a model's networks, which encodes images, makes of given ones.
+    """What one of a model's networks, which encodes images, makes of given ones, with its averages if it has any.
 
     Args:
         model: an `AdversarialModel` of images.
@@ -37,4 +40,11 @@ def encode_images(model, name, images):
         )
     images = np.asarray(images)
     check_images(images, model.image_shape)
-    return network.predict(ops.convert_to_numpy(to_float(images)), verbose=0).astype("float32")
+
+    def encode(inputs):
+        with model.averages_in_use():
+            return {"codes": network(inputs["images"], training=False)}
+
+    encode, floats = engine.function(encode), ops.convert_to_numpy(to_float(images))
+    parts = [encode({"images": floats[i : i + BATCH]})["codes"] for i in range(0, len(floats), BATCH)]
+    return np.concatenate(parts).astype("float32")

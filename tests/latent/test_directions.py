@@ -27,6 +27,11 @@ def linear(matrix):
     return kg.DCGAN(model, None)
 
 
+def normed(kernel):
+    """A kernel whose units have weights of norm 1."""
+    return kernel / np.linalg.norm(kernel, axis=0, keepdims=True)
+
+
 def images_of(model, noise):
     return keras.ops.convert_to_numpy(model.generator(noise)).reshape(len(noise), -1)
 
@@ -88,7 +93,7 @@ def test_orthogonalized_directions_leave_the_others_alone():
 
 
 def test_the_first_layer_moves_furthest_along_its_directions():
-    matrix = RNG.normal(size=(10, 64)) * np.linspace(0.5, 2.0, 10)[:, None]
+    matrix = normed(RNG.normal(size=(10, 64)) * np.linspace(0.5, 2.0, 10)[:, None])
     model = linear(matrix)
     found, lengths = first_layer_directions(model)
     np.testing.assert_allclose(found @ found.T, np.eye(10), atol=1e-5)
@@ -103,6 +108,19 @@ def test_the_first_layer_moves_furthest_along_its_directions():
     np.testing.assert_array_equal(first_layer_directions(model, 3)[0], found[:3])
 
 
+def test_the_first_layers_directions_do_not_depend_on_the_units_scales():
+    """As in the paper's code, each unit counts alike, one without weights not at all."""
+    matrix = RNG.normal(size=(10, 64))
+    scales = RNG.uniform(0.1, 10.0, 64)
+    found, lengths = first_layer_directions(linear(matrix))
+    scaled, of_scaled = first_layer_directions(linear(matrix * scales))
+    np.testing.assert_allclose(scaled, found, atol=1e-4)
+    np.testing.assert_allclose(of_scaled, lengths, rtol=1e-4)
+    np.testing.assert_allclose(np.square(lengths).sum(), 64.0, rtol=1e-4)
+    scales[:4] = 0.0
+    np.testing.assert_allclose(np.square(first_layer_directions(linear(matrix * scales))[1]).sum(), 60.0, rtol=1e-4)
+
+
 def test_the_first_layers_directions_are_of_the_noise_where_an_affine_prior_makes_latents_of_it():
     """GLO's z = noise K + b: the singular vectors of K W, which one step of the noise in ten directions bears out."""
     axes = np.linalg.qr(RNG.normal(size=(6, 6)))[0]
@@ -113,21 +131,22 @@ def test_the_first_layers_directions_are_of_the_noise_where_an_affine_prior_make
     model.fit_gaussian()
     mixing = ops.convert_to_numpy(model.gaussian.kernel)
     kernel = ops.convert_to_numpy(network.get_layer("first").kernel)
-    left, values, _ = np.linalg.svd(mixing @ kernel)
+    norms = np.linalg.norm(mixing @ kernel, axis=0)
+    left, values, _ = np.linalg.svd(mixing @ kernel / norms)
     found, lengths = first_layer_directions(model)
     np.testing.assert_allclose(lengths[:5], values[:5], rtol=1e-3)
     assert lengths[5] < 1e-3 * lengths[0]
     np.testing.assert_allclose(np.abs(np.sum(found * left.T, axis=1)), 1.0, atol=1e-3)
     noise = model.noise(1, seed=0)
     images = [images_of(model, model.prior(ops.convert_to_tensor(n))) for n in (noise, *(noise + found[:, None]))]
-    changes = np.linalg.norm(np.concatenate(images[1:]) - images[0], axis=1)
+    changes = np.linalg.norm((np.concatenate(images[1:]) - images[0]) / norms, axis=1)
     np.testing.assert_allclose(changes, lengths, rtol=1e-3, atol=1e-3)
     assert abs(found[0] @ np.linalg.svd(kernel)[0][:, 0]) < 0.9  # the latents' own direction is another
 
 
 @pytest.mark.parametrize("build", [kg.GAN, kg.FGAN])
 def test_the_first_layers_directions_of_uniform_latents_are_the_kernels(build):
-    matrix = RNG.normal(size=(6, 64))
+    matrix = normed(RNG.normal(size=(6, 64)))
     found, lengths = first_layer_directions(build(linear(matrix).generator, None), 3)
     left, values, _ = np.linalg.svd(matrix)
     np.testing.assert_allclose(np.abs(np.sum(found * left.T[:3], axis=1)), 1.0, atol=1e-5)
@@ -143,7 +162,7 @@ def test_the_first_layers_directions_leave_infogans_categories_alone():
     assert found.shape == (4, 8)
     np.testing.assert_array_equal(found[:, 3:7], 0.0)
     np.testing.assert_allclose(found @ found.T, np.eye(4), atol=1e-5)
-    np.testing.assert_allclose(lengths, np.linalg.svd(matrix[[0, 1, 2, 7]])[1], rtol=1e-5)
+    np.testing.assert_allclose(lengths, np.linalg.svd(normed(matrix[[0, 1, 2, 7]]))[1], rtol=1e-5)
     with pytest.raises(kg.errors.ConfigurationError, match="from 1 to 4"):
         first_layer_directions(model, 5)
 
@@ -211,7 +230,7 @@ def test_the_first_layers_directions_of_a_conditional_model():
                 first_layer_directions(model)
             continue
         directions, lengths = first_layer_directions(model, 2)
-        np.testing.assert_allclose(np.linalg.norm(directions @ kernel[:4], axis=1), lengths, rtol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(directions @ normed(kernel[:4]), axis=1), lengths, rtol=1e-5)
         assert abs(directions[0][1]) > 0.9
 
 
@@ -222,7 +241,7 @@ def test_the_first_layers_of_a_generator_whose_latents_enter_twice():
         kernels.append(RNG.normal(size=(4, 1024)))
         model.generator.get_layer(name).kernel.assign(kernels[-1])
     _, lengths = first_layer_directions(model)
-    np.testing.assert_allclose(lengths, np.linalg.svd(np.hstack(kernels))[1], rtol=1e-5)
+    np.testing.assert_allclose(lengths, np.linalg.svd(normed(np.hstack(kernels)))[1], rtol=1e-5)
 
 
 def test_directions_that_do_not_exist():
