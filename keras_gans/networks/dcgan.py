@@ -34,7 +34,7 @@ def _batch_norm(name):
     )
 
 
-def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size=5, label_size=0):
+def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size=5, label_size=0, units=0):
     """The paper's generator: a projection to the smallest map, then transposed convolutions that double its size.
 
     Args:
@@ -45,6 +45,7 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
             1 has 128 and the authors' Torch code 64; at 28x28, the Theano code for MNIST has 64.
         kernel_size: 5 in the Theano code, 4 in the Torch code.
         label_size: size of the encoded labels that are concatenated to the latents; 0 without labels.
+        units: of a dense layer before the projection, 1024 in the Theano code for MNIST; 0, as in the paper, for none.
 
     Returns:
         A Keras model, (N, latent_dim), or [(N, latent_dim), (N, label_size)], to (N, height, width, channels) in
@@ -61,6 +62,9 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
     if label_size:
         inputs = [latents, keras.Input((label_size,), name="labels")]
         x = layers.Concatenate(name="latents_and_labels")(inputs)
+    if units:
+        x = layers.Dense(units, use_bias=False, kernel_initializer=_kernel(), name="dense")(x)
+        x = layers.ReLU(name="dense_relu")(_batch_norm("dense_norm")(x))
     x = layers.Dense(
         smallest[0] * smallest[1] * smallest[2], use_bias=False, kernel_initializer=_kernel(), name="project"
     )(x)
@@ -84,7 +88,7 @@ def build_generator(image_shape, latent_dim=100, *, base_filters=64, kernel_size
 
 
 def build_discriminator(
-    image_shape, *, base_filters=64, kernel_size=5, batch_norm=True, input_noise=0.0, label_size=0, logits=1
+    image_shape, *, base_filters=64, kernel_size=5, batch_norm=True, input_noise=0.0, label_size=0, logits=1, units=0
 ):
     """The paper's discriminator: strided convolutions, then one logit.
 
@@ -99,6 +103,7 @@ def build_discriminator(
         label_size: size of the encoded labels, which are concatenated to the first map as constant channels, as in
             IcGAN (https://arxiv.org/abs/1611.06355); 0 without labels.
         logits: number of logits.
+        units: of a dense layer after the convolutions, 1024 in the Theano code for MNIST; 0, as in the paper, for none.
 
     Returns:
         A Keras model, images, or [labels (N, label_size), images], to logits (N, logits).
@@ -131,5 +136,8 @@ def build_discriminator(
             )
             x, inputs = layers.Concatenate(name="map_and_labels")([x, planes]), [labels, images]
     x = layers.Flatten(name="flatten")(x)
+    if units:
+        x = layers.Dense(units, use_bias=False, kernel_initializer=_kernel(), name="dense")(x)
+        x = layers.LeakyReLU(0.2, name="dense_relu")(_batch_norm("dense_norm")(x) if batch_norm else x)
     logits = layers.Dense(logits, use_bias=False, kernel_initializer=_kernel(), dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name="discriminator")

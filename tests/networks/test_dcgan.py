@@ -131,3 +131,18 @@ def test_noise_is_added_in_training_alone():
     assert noisy.get_layer("noise").stddev == 0.2
     still, moved = (ops.convert_to_numpy(noisy(images, training=training)) for training in (False, True))
     assert still[0, 0] == 0.0 != moved[0, 0]
+
+
+def test_dense_units_stand_before_the_projection_and_after_the_convolutions():
+    """Dense, batch norm, activation, as in the Theano code for MNIST; the other layers stay."""
+    generator = build_generator((28, 28, 1), 16, base_filters=8, units=32)
+    discriminator = build_discriminator((28, 28, 1), base_filters=8, units=32)
+    names = [layer.name for layer in generator.layers]
+    assert names[1:5] == ["dense", "dense_norm", "dense_relu", "project"]
+    assert names[4:] == [layer.name for layer in build_generator((28, 28, 1), 16, base_filters=8).layers][1:]
+    names = [layer.name for layer in discriminator.layers]
+    assert names[-5:] == ["flatten", "dense", "dense_norm", "dense_relu", "logits"]
+    dense = 16 * 32 + 4 * 32 + (32 - 16) * 7 * 7 * 16  # kernel, batch norm, and a wider projection
+    assert generator.count_params() - build_generator((28, 28, 1), 16, base_filters=8).count_params() == dense
+    without = build_discriminator((28, 28, 1), base_filters=8, batch_norm=False, units=32)
+    assert not any("norm" in layer.name for layer in without.layers)
