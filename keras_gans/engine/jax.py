@@ -235,3 +235,10 @@ def _stateless(model, step, groups):
         return logs, tuple(scope.current_values(refs) for refs in variables)
 
     return stateless
+
+
+def accelerators_multiply_bfloat16():
+    """Whether all accelerators compute with bfloat16 themselves; None without accelerators."""
+    devices = [device for device in jax.devices() if device.platform != "cpu"]
+    capability = [float(getattr(device, "compute_capability", 8.0)) for device in devices]  # TPUs have none
+    return all(number >= 8.0 for number in capability) if devices else None

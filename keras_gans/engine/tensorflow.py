@@ -317,3 +317,10 @@ def adapt(model):
 
 def _with_logs_as_batches(model, step):
     return lambda data: {name: tf.expand_dims(value, 0) for name, value in step(model, data).items()}
+
+
+def accelerators_multiply_bfloat16():
+    """Whether all GPUs compute with bfloat16 themselves; None without GPUs."""
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    return all(about.get("compute_capability", (0, 0)) >= (8, 0) for about in details) if gpus else None

@@ -5,7 +5,18 @@ python -m keras_gans.training zoo/dcgan_mnist/recipe.py        the same as: kera
 
 from keras_gans.phases import Phase
 from keras_gans.training.card import WORDS, update_card
+from keras_gans.training.precision import fast_policy
 from keras_gans.training.recipe import ClassifierRecipe, Recipe, read_recipe, variant_recipe
 from keras_gans.training.run import train
 
-__all__ = ["WORDS", "ClassifierRecipe", "Phase", "Recipe", "read_recipe", "train", "update_card", "variant_recipe"]
+__all__ = [
+    "WORDS",
+    "ClassifierRecipe",
+    "Phase",
+    "Recipe",
+    "fast_policy",
+    "read_recipe",
+    "train",
+    "update_card",
+    "variant_recipe",
+]

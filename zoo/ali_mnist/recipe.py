@@ -15,7 +15,7 @@ import keras_gans as kg
 from keras_gans.layers import seeded_dropout
 from keras_gans.models.ic_gan import build_encoder
 from keras_gans.networks.dcgan import build_generator
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE, LATENTS = (28, 28, 1), 32
 
@@ -35,7 +35,7 @@ def joint_discriminator(filters, units):
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     filters, units = (4, 16) if smoke else (32, 256)
     model = kg.ALI(
         build_generator(SHAPE, latent_dim=LATENTS, base_filters=filters),

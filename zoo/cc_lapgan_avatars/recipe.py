@@ -16,13 +16,13 @@ import keras
 
 import keras_gans as kg
 from keras_gans.models.lapgan import build_discriminators, build_generators
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (32, 32, 3)
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     data = kg.data.load(
         "avatars",
         split="train",

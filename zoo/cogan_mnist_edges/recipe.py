@@ -13,7 +13,7 @@ import numpy as np
 
 import keras_gans as kg
 from keras_gans.models.cogan import build_discriminators, build_generators
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (28, 28, 1)
 
@@ -28,7 +28,7 @@ class Agreement(keras.callbacks.Callback):
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     filters = (8, 8, 4, 4) if smoke else (256, 128, 64, 32)
     model = kg.CoGAN(
         build_generators(SHAPE, filters=filters),

@@ -15,7 +15,7 @@ from keras import layers
 
 import keras_gans as kg
 from keras_gans.networks.dcgan import build_discriminator, build_generator
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (64, 64, 3)
 
@@ -28,7 +28,7 @@ def noisy_discriminator(filters):
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     model = kg.DCGAN(
         build_generator(SHAPE, latent_dim=64, base_filters=4 if smoke else 32, kernel_size=4),
         noisy_discriminator(4 if smoke else 24),

@@ -12,13 +12,13 @@ import keras
 
 import keras_gans as kg
 from keras_gans.models.gran import build_discriminator, build_generator
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (28, 28, 1)
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     filters = 4 if smoke else 32
     model = kg.GRAN(
         build_generator(SHAPE, latent_dim=64, steps=3, base_filters=filters, code_size=64),

@@ -16,13 +16,13 @@ import keras
 import keras_gans as kg
 from keras_gans.models.ic_gan import build_encoder
 from keras_gans.networks.dcgan import build_discriminator, build_generator
-from keras_gans.training import Phase, Recipe
+from keras_gans.training import Phase, Recipe, fast_policy
 
 SHAPE = (32, 32, 3)
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     filters = 4 if smoke else 32
     dataset = kg.data.load(
         "avatars",

@@ -14,13 +14,13 @@ import keras
 
 import keras_gans as kg
 from keras_gans.models.sngan import build_discriminator, build_generator
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (32, 32, 3)
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     model = kg.SNGAN(
         build_generator(SHAPE, latent_dim=64, base_filters=8 if smoke else 32),
         build_discriminator(SHAPE, base_filters=8 if smoke else 32),

@@ -13,13 +13,13 @@ import keras
 
 import keras_gans as kg
 from keras_gans.models.wgan_gp import build_discriminator, build_generator
-from keras_gans.training import Recipe
+from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (32, 32, 3)
 
 
 def recipe(smoke=False):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(fast_policy())
     filters = 4 if smoke else 40
     model = kg.WGANGP(
         build_generator(SHAPE, latent_dim=64, base_filters=filters, batch_norm=True),
