@@ -18,6 +18,12 @@ from keras_gans_core import cards
 )
 @click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
 @click.option(
+    "--channels",
+    type=click.Choice(["1", "3", "4"]),
+    help="For a variant: 1 for grey, 3 for colour, 4 for colour and transparency.  [default: what the images "
+    "have, with white in the place of transparency]",
+)
+@click.option(
     "--label-feature",
     help="For a variant: the feature of a TFDS data set with the labels or, for pix2pix, the sources.  "
     "[default: label]",
@@ -66,6 +72,7 @@ def train(
     recipe,
     data,
     image_size,
+    channels,
     label_feature,
     sides,
     classes,
@@ -92,6 +99,7 @@ def train(
     options = {
         "--data": data,
         "--image-size": image_size,
+        "--channels": channels,
         "--label-feature": label_feature,
         "--batch-size": batch_size,
         "--sides": sides,
@@ -128,6 +136,7 @@ def train(
             getattr(kg, variant),
             data or "drawn:digits",
             image_size=size,
+            channels=channels and int(channels),
             labels=label_feature,
             batch_size=batch_size,
             download=download,

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import keras_gans as kg
 from keras_gans.data import Batches, Classes
@@ -263,3 +263,50 @@ def test_small_batches_show_examples_of_several_of_them():
     batches = Batches(images, labels, batch_size=2, shuffle=False)
     _, shown = check_data(Model("images", "labels"), batches)
     assert shown["images"][:, 0, 0, 0].tolist() == [0, 1, 2, 3] and shown["labels"].tolist() == [0, 1, 2, 3]
+
+
+# Ranges and axes
+
+
+def unit(count=32):
+    return np.random.default_rng(0).random((count, *SHAPE)).astype("float32")
+
+
+class Images01(Rows):
+    def __getitem__(self, index):
+        return (unit(self.rows),)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: unit(),
+        lambda: ops.convert_to_tensor(unit()),
+        lambda: {"images": unit()},
+        lambda: Batches(unit(), batch_size=16),
+        lambda: Images01(2),
+        lambda: (unit(8) for _ in range(2)),
+    ],
+)
+def test_floats_in_0_to_1_are_refused_however_they_are_packed(data):
+    with pytest.raises(DataError, match=r"none of them negative.*2 \* images - 1"):
+        check_data(Model(), data())
+
+
+def test_channels_first_are_refused_in_streams_too():
+    model = Model()
+    model.batch_fields = {"images": Images((4, 4, 3))}
+    for data in (np.zeros((8, 3, 4, 4), "uint8"), (np.zeros((8, 3, 4, 4), "uint8") for _ in range(2))):
+        with pytest.raises(DataError, match=r"np.moveaxis\(images, 1, -1\)"):
+            check_data(model, data)
+
+
+def test_validation_data_have_the_same_range():
+    gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=2)
+    gan.compile()
+    images = np.zeros((4, 8, 8, 1), "uint8")
+    wrong = np.random.default_rng(0).random((4, 8, 8, 1))
+    with pytest.raises(DataError, match="none of them negative"):
+        gan.fit(images, batch_size=4, validation_data=(wrong,), verbose=0)
+    with pytest.raises(DataError, match="none of them negative"):
+        gan.evaluate(wrong, verbose=0)

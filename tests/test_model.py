@@ -359,6 +359,33 @@ def through(last):
     return keras.Model(images, last(layers.Dense(1)(layers.Flatten()(images))))
 
 
+def makes(*last):
+    latents = keras.Input((2,))
+    x = layers.Reshape((2, 2, 1))(layers.Dense(4)(latents))
+    for layer in last:
+        x = layer(x)
+    return keras.Model(latents, x)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "hard_sigmoid", "relu", "softplus"])
+def test_a_generator_of_no_negative_numbers_is_refused(name):
+    judge = through(layers.Activation("linear"))
+    for last in ([layers.Activation(name)], [layers.Conv2D(1, 1, activation=name), layers.Reshape((2, 2, 1))]):
+        with pytest.raises(ConfigurationError, match=f"ends in {name}, so that .* than mid grey. End it in tanh"):
+            kg.GAN(makes(*last), judge)
+    kg.GAN(makes(layers.Activation(name), layers.Rescaling(2.0, -1.0)), judge)
+    kg.GAN(makes(layers.Activation("tanh")), judge)
+    kg.GAN(makes(), judge)
+
+
+def test_a_generator_of_rows_is_refused():
+    latents, rows = keras.Input((2,)), keras.Input((64,))
+    networks = keras.Model(latents, layers.Dense(64)(latents)), keras.Model(rows, layers.Dense(1)(rows))
+    for variant in (kg.GAN, kg.WGANGP):
+        with pytest.raises(ConfigurationError, match=r"Received: \(N, 64\). End the .*Reshape\(\(1, 1, 64\)\)"):
+            variant(*networks)
+
+
 def test_an_improved_gan_whose_classes_are_probabilities_is_refused():
     images, latents = keras.Input((2, 2, 1)), keras.Input((2,))
     features = layers.Flatten(name="features")(images)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
-from keras_gans.data.folders import endings, formats, image_files
+from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
+from keras_gans.data.folders import endings, image_files
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
-from keras_gans.fields import check_images
+from keras_gans.fields import check_axes, check_images, check_range
 from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import format_error
 
@@ -60,10 +61,12 @@ def load(
 ):
     """Loads a whole data set of images into memory, as shuffled batches for `fit`.
 
-    Unusual images in a folder are converted: of 16 bits per channel the upper 8 are kept, CMYK and palettes become
-    colour, transparent areas become white, and only the first frame of an animation is used. Files that cannot be read
-    are left out, with one warning that counts them and names the first ten: truncated or empty files, other files with
-    an image's extension, 32-bit images, and images with more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels,
+    Unusual images in a folder are converted. CMYK and palettes become colour, and only the first frame of an animation
+    is used. Transparent areas become white, with a warning, unless `channels` is given: 4 keeps them. Grey images of 16
+    bits per pixel are read by their real depth, the smallest of 8, 10, 12, 14 and 16 bits that holds the highest value
+    of all, with a warning where it is not 16. Files that cannot be read are left out, with one warning that counts them
+    and names the first ten: truncated or empty files, other files with an image's extension, 32-bit images, colour
+    images of 16 bits that use only 12, and images with more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels,
     which could fill the memory.
 
     Args:
@@ -80,7 +83,8 @@ def load(
             "train[:10%]". The other sources have only "train".
         image_size: (height, width); images are center-cropped and resized to it. None if all images have one size
             already.
-        channels: 1 for grey or 3 for colour; None for what the images have (3 where a folder has both).
+        channels: 1 for grey, 3 for colour or 4 for colour and transparency; None for what the images have (3 where a
+            folder has both; 4 only from arrays and TFDS).
         batch_size, shuffle, seed: see `Batches`.
         take: the maximum number of examples; the first ones are taken. From a folder, whose files are sorted by class,
             random ones are taken, the same each time. For drawings it is the exact number (by default 4096). None for
@@ -98,11 +102,13 @@ def load(
     Raises:
         DatasetNotFoundError: nothing was found; the message names the places and the remedies.
         DataError: no readable image, or, with `strict`, an unreadable one; images of several sizes without
-            `image_size`; or an unknown split.
+            `image_size`; an unknown split; or arrays of another range (see `kg.fields.check_range`) or with other axes,
+            such as the channels first.
         ConfigurationError: arguments out of range.
 
     Warns:
-        UserWarning: files in a folder that cannot be read.
+        UserWarning: files in a folder that cannot be read; transparent areas that became white; 16-bit images read as
+            fewer bits.
 
     Example:
 
@@ -112,8 +118,7 @@ def load(
     """
     if image_size is not None:
         image_size = drawn.checked_size(image_size)
-    if channels not in (None, 1, 3):
-        raise ConfigurationError(f"Expected channels of 1, 3 or None. Received: {channels!r}.")
+    check_channels(channels)
     if take is not None and not is_whole(take, 1):
         raise ConfigurationError(f"Expected to take 1 example or more, or None. Received: take={take!r}.")
     if not is_whole(seed, 0):
@@ -157,6 +162,12 @@ def load(
     return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
 
 
+def check_channels(channels):
+    """Raises a `ConfigurationError` unless images can be read with this many channels."""
+    if channels not in (None, *MODES):
+        raise ConfigurationError(f"Expected channels of 1, 3, 4 or None. Received: {channels!r}.")
+
+
 def _one_split(split, kind, content):
     """`content` if the split is "train". Any other split would silently give the same images."""
     if split != "train":
@@ -183,8 +194,11 @@ def _shaped(images, image_size, channels):
     if len(images) == 0:
         raise DataError("Expected at least one image. Received: none.")
     if isinstance(images, np.ndarray) and images.ndim == 3:
+        check_axes(images.shape)
         images = images[..., None]  # grey
     shapes = {np.shape(image) for image in images} if isinstance(images, list) else {images.shape[1:]}
+    for shape in shapes:
+        check_axes((len(images), *shape))
     if any(len(shape) != 3 for shape in shapes):
         raise DataError(f"Expected images (height, width, channels). Received: {sorted(shapes)[0]}.")
     sizes = sorted({shape[:2] for shape in shapes})
@@ -198,41 +212,15 @@ def _shaped(images, image_size, channels):
     if shapes == {(*wanted, channels)}:
         images = np.asarray(images)
         check_images(images, images.shape[1:])
+        check_range(images)
         return images if images.dtype == "uint8" else images.astype("float32")
-    if any(image.dtype != "uint8" or image.shape[2] not in (1, 3, 4) for image in images):
+    if any(image.dtype != "uint8" or image.shape[2] not in MODES for image in images) or channels not in MODES:
         raise DataError(
             "Expected uint8 images with 1, 3 or 4 channels, to resize or to convert. "
             f"Received: {images[0].dtype} {images[0].shape}. Convert them first."
         )
-    channels = 1 if channels == 1 else 3
     pictures = (Image.fromarray(image[..., 0] if image.shape[2] == 1 else image) for image in images)
-    return np.stack([_fitted(_plain(picture), wanted, channels) for picture in pictures])
-
-
-def _fitted(picture, image_size, channels):
-    """A grey or colour Pillow image, center-cropped and resized, as uint8 (height, width, channels)."""
-    height, width = image_size
-    if picture.size != (width, height):
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(picture.convert("L" if channels == 1 else "RGB")).reshape(height, width, channels)
-
-
-def _plain(picture):
-    """An image in 8 bits, grey or colour; transparent areas become white.
-
-    Raises:
-        ValueError: 32-bit numbers, whose range is unknown.
-    """
-    if picture.mode in ("I", "F"):
-        raise ValueError(f"32-bit numbers, Pillow's mode {picture.mode}")
-    if picture.mode.startswith("I;16"):  # Pillow would clip at 255
-        return Image.fromarray((np.asarray(picture, "uint16") >> 8).astype("uint8"))
-    if picture.has_transparency_data:
-        grey = picture.mode in ("LA", "La", "L", "1")
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("L" if grey else "RGB")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    return np.stack([fitted(plain(picture, alpha=channels == 4), wanted, channels) for picture in pictures])
 
 
 def _read_drawn(name, split, image_size, take):
@@ -263,12 +251,13 @@ def _read_folder(folder, image_size, channels, take, strict):
     order = np.arange(len(files))
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
-    read, unreadable = {}, []
+    read, unreadable, decoder = {}, [], Decoder(image_size, channels)
     for index in order.tolist():
         if len(read) == take:
             break
         try:
-            read[index] = _read_picture(files[index], image_size, channels)
+            with opened(files[index]) as picture:
+                read[index] = decoder.decode(picture)
         except Exception as error:  # each of Pillow's readers has its own errors for damaged files
             unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")
     named = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
@@ -287,7 +276,9 @@ def _read_folder(folder, image_size, channels, take, strict):
         warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=3)
     about = {"name": folder.resolve().name, "source": "folder"}
     chosen = sorted(read)
-    images = [read[index] for index in chosen]
+    images = decoder.finish([read[index] for index in chosen])
+    for note in decoder.notes:
+        warnings.warn(note, stacklevel=3)
     if classes is None:
         return images, None, about
     place = {name: label for label, name in enumerate(classes)}
@@ -317,7 +308,7 @@ def read_pictures(paths, image_shape, resize=False):
 
     Args:
         paths: files.
-        image_shape: (height, width, channels 1 or 3) of the model.
+        image_shape: (height, width, channels 1, 3 or 4) of the model. With 1 or 3, transparent areas become white.
         resize: whether to center-crop and resize images of other sizes.
 
     Returns:
@@ -329,7 +320,9 @@ def read_pictures(paths, image_shape, resize=False):
     images = []
     for path in paths:
         try:
-            images.append(_read_picture(path, tuple(image_shape[:2]) if resize else None, image_shape[2]))
+            with opened(path) as picture:
+                picture = plain_alone(picture, alpha=image_shape[2] == 4)
+            images.append(fitted(picture, image_shape[:2] if resize else picture.size[::-1], image_shape[2]))
         except Exception as error:  # each of Pillow's readers has its own errors for damaged files
             raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
         if images[-1].shape != tuple(image_shape):
@@ -338,15 +331,6 @@ def read_pictures(paths, image_shape, resize=False):
                 "--resize."
             )
     return np.stack(images)
-
-
-def _read_picture(path, image_size, channels):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=formats()) as opened:
-            picture = _plain(ImageOps.exif_transpose(opened))
-        return _fitted(picture, image_size or picture.size[::-1], channels or (1 if picture.mode == "L" else 3))
 
 
 def _read_numpy(path, split):

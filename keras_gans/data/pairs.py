@@ -16,11 +16,12 @@ from PIL import Image, ImageOps
 
 from keras_gans.data import loading
 from keras_gans.data.batches import Batches
+from keras_gans.data.decoding import Decoder, opened
 from keras_gans.data.drawn import checked_size
-from keras_gans.data.folders import endings, formats
+from keras_gans.data.folders import endings
 from keras_gans.data.unpaired import UnpairedBatches, edges
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
-from keras_gans.fields import LabelMaps, check_images
+from keras_gans.fields import LabelMaps, check_axes
 from keras_gans_core.cards import did_you_mean
 from keras_gans_core.checks import is_number, is_whole
 from keras_gans_core.errors import format_error
@@ -203,7 +204,8 @@ def load_pairs(
         target_classes: number of classes if the targets are label maps; None for images.
         image_size: (height, width) of the images in a batch; other sizes are cropped to the middle and resized. None
             for the size that all have.
-        channels: 1 or 3, for images on both sides; None for what they have.
+        channels: 1, 3 or 4, for images on both sides; None for what they have. See `kg.data.load` for transparency and
+            16 bits; each side has its own depth.
         augment: whether to crop at random from images `jitter` times as large, and to flip; None: only for the split
             "train".
         jitter: 1 or more; 286 / 256 in the papers. 1 disables cropping.
@@ -236,6 +238,8 @@ def load_pairs(
     maps = maps if first_is_source else maps[::-1]
     reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir, maps)
     a, b, about = reading.pairs(source, sides)
+    for note in reading.notes:
+        warnings.warn(note, stacklevel=2)
     sources, targets = (a, b) if first_is_source else (b, a)
     (sources, source_names), (targets, target_names) = sources, targets
     _check_sizes(sources, targets, source_names, target_names, image_size)
@@ -311,6 +315,8 @@ def load_unpaired(
     image_size, scale = _checked(source, split, image_size, channels, augment, jitter, take, seed)
     reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir)
     (a, a_names), (b, b_names), about = reading.domains(source, sides)
+    for note in reading.notes:
+        warnings.warn(note, stacklevel=2)
     a, b = _checked_images(a, a_names), _checked_images(b, b_names)
     if a.shape[1:3] != b.shape[1:3]:
         raise DataError(
@@ -329,8 +335,7 @@ def load_unpaired(
 
 def _checked(source, split, image_size, channels, augment, jitter, take, seed):
     """The size of a batch's images, or None; and how much larger they are before cropping, None for no augmentation."""
-    if channels not in (None, 1, 3):
-        raise ConfigurationError(f"Expected channels of 1, 3 or None. Received: {channels!r}.")
+    loading.check_channels(channels)
     if not is_number(jitter, 1.0):
         raise ConfigurationError(f"Expected a jitter of 1 or more. Received: {jitter!r}.")
     if take is not None and not is_whole(take, 1):
@@ -351,11 +356,15 @@ def _scaled(size, scale):
 
 
 class _Reading:
-    """Reads the two sides. Each is an array or a list of arrays, with the names of its files or None."""
+    """Reads the two sides. Each is an array or a list of arrays, with the names of its files or None.
+
+    `notes` are warnings: what had to be decided.
+    """
 
     def __init__(self, split, image_size, channels, take, download, data_dir, maps=(False, False)):
         self.split, self.image_size, self.channels, self.take = split, image_size, channels, take
         self.download, self.data_dir, self.maps = download, data_dir, maps
+        self.notes = []
 
     def pairs(self, source, sides):
         a, b, about = self._sides(source, sides, paired=True)
@@ -385,6 +394,9 @@ class _Reading:
             raise DataError(f"Expected two arrays (A, B). Received: {len(source)}.")
         loading._one_split(self.split, "A pair of arrays", None)
         a, b = (np.asarray(array)[: self.take] for array in source)
+        for array, is_map in zip((a, b), self.maps):
+            if not is_map:
+                check_axes(array.shape)
         return (a, None), (b, None), {"name": "array", "source": "array"}
 
     def _drawn(self, source, paired):
@@ -437,20 +449,26 @@ class _Reading:
             files = [{name: found[name] for name in common} for found in files]
         made = []
         for found, is_map in zip(files, self.maps):
-            paths = list(found.values())[: self.take]
-            made.append(([self._read(path, is_map) for path in paths], [str(path) for path in paths]))
+            paths, decoder = list(found.values())[: self.take], Decoder(self.image_size, self.channels)
+            images = [_opened(path, lambda picture: self._decoded(picture, is_map, decoder, path)) for path in paths]
+            made.append((self._finished(images, decoder), [str(path) for path in paths]))
         return made[0], made[1], about
+
+    def _finished(self, images, decoder):
+        images = decoder.finish(images)
+        self.notes += decoder.notes
+        return images
 
     def _halves(self, place):
         """Pictures of A on the left and B on the right."""
         paths = list(_files(place).values())[: self.take]
-        halves, names = ([], []), [str(path) for path in paths]
-        for path in paths:
-            for half, part in zip(halves, _opened(path, lambda picture: self._split(picture, path))):
-                half.append(part)
-        return (halves[0], names), (halves[1], names)
+        decoders = [Decoder(self.image_size, self.channels) for _ in self.maps]
+        parts = [_opened(path, lambda picture: self._split(picture, decoders, path)) for path in paths]
+        a, b = (self._finished(list(half), decoder) for half, decoder in zip(zip(*parts), decoders))
+        names = [str(path) for path in paths]
+        return (a, names), (b, names)
 
-    def _split(self, picture, path):
+    def _split(self, picture, decoders, path):
         if picture.width % 2 or picture.width <= picture.height:
             raise DataError(
                 "Expected A and B side by side in each picture, so an even width that exceeds the height. Received: "
@@ -459,12 +477,9 @@ class _Reading:
             )
         half, height = picture.width // 2, picture.height
         parts = picture.crop((0, 0, half, height)), picture.crop((half, 0, 2 * half, height))
-        return [self._fitted(part, is_map, path) for part, is_map in zip(parts, self.maps)]
+        return [self._decoded(*of_side, path) for of_side in zip(parts, self.maps, decoders)]
 
-    def _read(self, path, is_map):
-        return _opened(path, lambda picture: self._fitted(picture, is_map, path))
-
-    def _fitted(self, picture, is_map, path):
+    def _decoded(self, picture, is_map, decoder, path):
         if is_map:
             if picture.mode not in ("1", "L", "P"):
                 raise DataError(
@@ -476,18 +491,13 @@ class _Reading:
             if self.image_size and picture.size != self.image_size[::-1]:
                 numbers = ImageOps.fit(numbers, self.image_size[::-1], Image.Resampling.NEAREST)
             return np.asarray(numbers)
-        picture = loading._plain(picture)
-        channels = self.channels or (1 if picture.mode == "L" else 3)
-        return loading._fitted(picture, self.image_size or picture.size[::-1], channels)
+        return decoder.decode(picture)
 
 
 def _opened(path, read):
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow says about EXIF entries and palettes
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats()) as picture:
-                return read(ImageOps.exif_transpose(picture))
+        with opened(path) as picture:
+            return read(picture)
     except DataError:
         raise
     except Exception as error:  # each of Pillow's readers raises its own for a damaged file
@@ -594,9 +604,7 @@ def _checked_images(images, names):
         raise DataError("Expected at least one image on each side. Received: none.")
     if isinstance(images, list):
         _one_size(images, names)
-    images = loading._shaped(images, None, None)
-    check_images(images, images.shape[1:])
-    return images
+    return loading._shaped(images, None, None)
 
 
 def _checked_maps(maps, classes, names):

@@ -1,18 +1,17 @@
 """Image files as the inputs of a model that translates images."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_gans.data import loading
-from keras_gans.data.folders import endings, formats
+from keras_gans.data.decoding import opened, plain_alone
+from keras_gans.data.folders import endings
 from keras_gans.errors import DataError, DatasetNotFoundError
 from keras_gans.fields import Images, LabelMaps
 from keras_gans_core.errors import format_error
 
-KINDS = {1: "grey", 3: "in colour"}  # of images, by their channels
+KINDS = {1: "grey", 3: "in colour", 4: "in colour with transparency"}  # of images, by their channels
 
 
 def picture_files(place):
@@ -48,6 +47,8 @@ def picture_files(place):
 def read_input(path, field, resize=False):
     """An image file as one value of a field: uint8 (height, width, channels), or (height, width) for a label map.
 
+    Transparent areas become white, unless the field has four channels.
+
     Args:
         path: file of an image; for a label map a grey or palette image whose values are class numbers.
         field: `Images` or `LabelMaps`.
@@ -59,7 +60,7 @@ def read_input(path, field, resize=False):
     is_map = isinstance(field, LabelMaps)
     if not is_map and not isinstance(field, Images):
         raise DataError(f"Expected an input of images or label maps. Received: {type(field).__name__}.")
-    picture = _opened(path, is_map)
+    picture = _opened(path, is_map, alpha=field.shape[2:] == (4,))
     height, width = field.shape[:2]
     size = height or picture.height, width or picture.width
     if (picture.height, picture.width) != size:
@@ -74,7 +75,7 @@ def read_input(path, field, resize=False):
     values = np.asarray(picture)
     if is_map:
         return _checked_map(values, field, path)
-    channels = 1 if picture.mode == "L" else 3
+    channels = len(picture.getbands())
     if channels != field.shape[2]:
         raise DataError(
             f"Expected an image that is {KINDS.get(field.shape[2], f'of {field.shape[2]} channels')}, as the model "
@@ -87,17 +88,13 @@ def _written(side):
     return "any" if side is None else side
 
 
-def _opened(path, is_map):
+def _opened(path, is_map, alpha):
     """The image in 8 bits, grey or colour; for a label map, the numbers in its file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats()) as opened:
-                picture = ImageOps.exif_transpose(opened)
-                if not is_map:
-                    return loading._plain(picture)
-                mode, numbers = picture.mode, np.asarray(picture)
+        with opened(path) as picture:
+            if not is_map:
+                return plain_alone(picture, alpha)
+            mode, numbers = picture.mode, np.asarray(picture)
     except Exception as error:  # each of Pillow's readers has its own errors for damaged files
         raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
     if mode not in ("1", "L", "P"):

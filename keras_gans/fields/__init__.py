@@ -1,7 +1,15 @@
 """What the tensors of a model mean: fields of images, label maps, noise, labels and text."""
 
 from keras_gans.fields.field import Field
-from keras_gans.fields.images import Images, LabelMaps, check_image_shape, check_images
+from keras_gans.fields.images import (
+    Images,
+    LabelMaps,
+    check_axes,
+    check_image_shape,
+    check_images,
+    check_range,
+    depth_of,
+)
 from keras_gans.fields.labels import (
     TEN_CLASSES,
     Attributes,
@@ -30,11 +38,14 @@ __all__ = [
     "Tokens",
     "Values",
     "check_alphabet",
+    "check_axes",
     "check_image_shape",
     "check_images",
     "check_indices",
     "check_label_space",
+    "check_range",
     "decode_text",
+    "depth_of",
     "encode_text",
     "label_space_of",
     "noise_to_images",

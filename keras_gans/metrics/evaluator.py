@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_gans.data.batches import Batches
 from keras_gans.errors import ConfigurationError, DataError, ProtocolError
-from keras_gans.fields import check_images
+from keras_gans.fields import check_images, check_range
 from keras_gans.images import atomic_write
 from keras_gans.metrics.classes import stacked_classes
 from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_at_infinity
@@ -248,6 +248,7 @@ class Evaluator:
         batches = real if isinstance(real, Batches) else Batches(np.asarray(real), batch_size=1)
         self.metrics, self.extractor = metrics, extractor
         self.real = Examples(batches.images, extractor)
+        check_range(self.real.images)
         digest = hashlib.sha256(f"{self.real.images.shape} {self.real.images.dtype.str}".encode())
         digest.update(np.ascontiguousarray(self.real.images).data)
         self.fingerprint = digest.hexdigest()

@@ -29,7 +29,7 @@ from keras_gans.fields import Images, Noise, check_image_shape
 from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
-from keras_gans.networks.checks import check_built, check_discriminator, check_generator
+from keras_gans.networks.checks import check_built, check_discriminator, check_generator, check_image_range
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import l2_penalty
 from keras_gans.sampling import in_order
@@ -291,6 +291,7 @@ def _check_networks(generators, discriminators):
                         f"from the common generator's maps {common.output_shape}. Received: one from "
                         f"{network.input_shape} to {network.output_shape}."
                     )
+                check_image_range(f"the generator of the {domain} domain", network)
     *each, common = discriminators
     for domain, judge, maker in zip(DOMAINS, each, generators[1:]):
         if judge.input_shape != maker.output_shape:

@@ -37,7 +37,7 @@ from keras_gans.fields import Images, check_image_shape
 from keras_gans.layers import ImagePool, InstanceNormalization, ReflectionPadding2D
 from keras_gans.losses import least_squares_discriminator_loss, least_squares_generator_loss
 from keras_gans.model import AdversarialModel
-from keras_gans.networks.checks import check_built, check_logits
+from keras_gans.networks.checks import check_built, check_image_range, check_logits
 from keras_gans.networks.patch import build_patch_discriminator
 from keras_gans.optimizers import FusedAdam, LinearDecay
 from keras_gans_core.checks import is_number, is_whole
@@ -319,6 +319,7 @@ def _check_networks(generator_ab, generator_ba, discriminator_a, discriminator_b
             raise ConfigurationError(
                 f"Expected {name} to map images to images. Received: one for {network.input_shape}."
             )
+        check_image_range(name, network)
     if generator_ab is generator_ba:
         raise ConfigurationError("Expected two generators. Received: one network as both. Build a second one.")
     shapes = {"a": generator_ba.output_shape[1:], "b": generator_ab.output_shape[1:]}

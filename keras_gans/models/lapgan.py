@@ -43,7 +43,7 @@ from keras_gans.fields import Images, Noise, check_image_shape, check_label_spac
 from keras_gans.images import grid
 from keras_gans.layers import seeded_dropout
 from keras_gans.model import AdversarialModel
-from keras_gans.networks.checks import check_built, check_discriminator
+from keras_gans.networks.checks import check_built, check_discriminator, check_image_range
 from keras_gans.pyramids import double, halve
 from keras_gans_core.checks import is_number, is_whole
 
@@ -525,6 +525,7 @@ def _check_generators(generators, label_size):
                 f"Expected the generator of level {k} of {len(networks)} to take {', '.join(wanted)} and to make "
                 f"{size}. Received: one from {network.input_shape} to {network.output_shape}."
             )
+    check_image_range("the generator of the coarsest level", networks[-1])
 
 
 def _check_discriminators(discriminators, generators, label_size):

@@ -37,7 +37,7 @@ from keras_gans.fields import Images, LabelMaps, Seeds, check_image_shape
 from keras_gans.layers import HashedDropout, InstanceNormalization
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
-from keras_gans.networks.checks import check_built, check_logits
+from keras_gans.networks.checks import check_built, check_image_range, check_logits
 from keras_gans.networks.patch import build_patch_discriminator
 from keras_gans.optimizers import FusedAdam
 from keras_gans_core.checks import is_number, is_whole
@@ -318,6 +318,8 @@ def _check_networks(generator, discriminator, source_classes, target_classes):
             raise ConfigurationError(
                 f"Expected a generator of {side} with {classes} channels, one for each class. Received: {shape}."
             )
+    if target_classes is None:
+        check_image_range("generator", generator)
     if discriminator is None:
         return
     check_built("discriminator", discriminator)

@@ -213,10 +213,12 @@ class WGANGPText(AdversarialModel):
         return self.text(self.generate(n, seed))
 
     @classmethod
-    def load_data(cls, source, *, image_size=None, labels=False, **options):
+    def load_data(cls, source, *, image_size=None, channels=None, labels=False, **options):
         """`Batches` for `fit`; see `kg.data.load_text`."""
         if image_size is not None:
             raise ConfigurationError(f"Expected no image_size: text has none. Received: {image_size}. Leave it out.")
+        if channels is not None:
+            raise ConfigurationError(f"Expected no channels: text has none. Received: {channels}. Leave them out.")
         if labels:
             raise ConfigurationError(f"Expected no labels: text has none. Received: {labels!r}. Leave them out.")
         return load_text(source, **options)

@@ -12,6 +12,18 @@ BOUNDED = (
     *("softmax", "log_softmax", "sparsemax", "relu", "relu6", "softplus", "exponential"),
 )
 
+# Those of them whose results are never negative. A softmax is left out: generators of text end in it.
+NEVER_NEGATIVE = (
+    "sigmoid",
+    "hard_sigmoid",
+    "hardsigmoid",
+    "sparse_sigmoid",
+    "relu",
+    "relu6",
+    "softplus",
+    "exponential",
+)
+
 
 def check_built(name, network):
     """Raises a `ConfigurationError` unless `network` is a built Keras model."""
@@ -53,6 +65,7 @@ def check_networks(generator, discriminator, *, label_space=None, judged=images_
     check_built("generator", generator)
     check_reference_batch("generator", generator)
     check_generator(generator, label_space)
+    check_image_range("generator", generator)
     if discriminator is None:
         return
     check_built("discriminator", discriminator)
@@ -71,6 +84,16 @@ def check_generator(generator, label_space=None):
         raise ConfigurationError(
             f"Expected a generator of latents (N, latent_dim) and of labels (N, {label_space.size}), since they are "
             f"{label_space}. Received: {generator.input_shape}."
+        )
+
+
+def check_image_range(name, network):
+    """Raises a `ConfigurationError` where a network that is to make images in [-1, 1] never makes a negative number."""
+    bounded = bounded_by(network)
+    if bounded in NEVER_NEGATIVE:
+        raise ConfigurationError(
+            f"Expected {name} to make images in [-1, 1]. Received: a network that ends in {bounded}, so that no pixel "
+            "could be darker than mid grey. End it in tanh, or put layers.Rescaling(2, -1) after a sigmoid."
         )
 
 

@@ -133,7 +133,7 @@ def variant_recipe(
         batch_size: images per discriminator update; a step takes `discriminator_steps` times as many. None for
             the default of the variant's `load_data`.
         epochs: passes over the data; None for 25, and for 1 in a rehearsal.
-        options: further ones of the variant's `load_data`, such as `sides` of pairs.
+        options: further ones of the variant's `load_data`, such as `channels`, or `sides` of pairs.
 
     Returns:
         A function from `smoke` to a `Recipe`, for `train`.

@@ -69,14 +69,28 @@ def test_arrays_are_resized_and_converted():
     clear = np.concatenate([red, np.zeros_like(red[..., :1])], axis=-1)
     assert in_order(clear).image_shape == (8, 8, 4)
     assert in_order(clear, channels=3).images.min() == 255  # the transparent shows white
-    assert in_order(clear, image_size=(4, 4)).images.shape == (2, 4, 4, 3)
+    small = in_order(clear, image_size=(4, 4)).images
+    assert small.shape == (2, 4, 4, 4) and small[..., 3].max() == 0  # kept, not made white
+    assert in_order(red, channels=4).images[..., 3].min() == 255
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         (np.zeros((0, 4, 4, 1), "uint8"), "at least one image"),
-        (np.zeros((4, 4), "uint8"), r"\(height, width, channels\). Received: \(4,\)"),
+        (np.zeros((4, 784), "uint8"), r"Received: \(4, 784\).*images.reshape\(-1, 28, 28, 1\)"),
+        (
+            np.zeros((4, 3072), "uint8"),
+            r"reshape\(-1, 32, 32, 3\); .*np.moveaxis\(images.reshape\(-1, 3, 32, 32\), 1, -1\)",
+        ),
+        (np.zeros((4, 7), "uint8"), r"images.reshape\(-1, height, width, channels\)"),
+        (np.zeros((9, 3, 8, 9), "uint8"), r"Received: \(9, 3, 8, 9\).*np.moveaxis\(images, 1, -1\)"),
+        (np.zeros((9, 1, 8, 8)), r"1 channels first\? np.moveaxis\(images, 1, -1\)"),
+        (np.zeros((8, 8, 3, 99), "uint8"), r"examples last\? np.moveaxis\(images, -1, 0\)"),
+        (np.zeros((8, 8, 3), "uint8"), r"One image\? images\[None\]"),
+        (np.zeros((2, 3, 4, 4, 3), "uint8"), r"\(height, width, channels\). Received: \(3, 4, 4, 3\)"),
+        (np.linspace(0, 1, 64).reshape(4, 4, 4, 1), r"from 0 to 1, none of them negative.* 2 \* images - 1"),
+        (np.arange(32).reshape(2, 4, 4, 1).astype("uint16") * 130, r"12 bits become floats by x / 2047.5 - 1"),
         (np.zeros((4, 4, 4, 1), "int64"), "dtype int64"),
         (np.full((4, 4, 4, 1), 255.0), r"floats in \[-1, 1\]"),
         ((np.zeros((4, 4, 4, 1), "uint8"), np.zeros(3)), "as many labels as images, one for each of 4"),
@@ -242,6 +256,86 @@ def test_sixteen_bits_keep_their_brightness(tmp_path):
     assert in_order(tmp_path).images[:, 0, 0, 0].tolist() == [200 // 256, 40_000 // 256]
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_sixteen_bit_files_are_read_by_the_depth_of_all(ending, bits, tmp_path):
+    ramp = np.linspace(0, 2**bits - 1, 256).round().astype("uint16").reshape(16, 16)
+    for i, levels in enumerate((ramp, ramp // 4)):
+        Image.fromarray(levels).save(tmp_path / f"{i}.{ending}")
+    with pytest.warns(UserWarning, match=f"Read 2 images of 16 bits as {bits} bits, since no value is above") as caught:
+        images = in_order(tmp_path).images
+    assert len(caught) == 1 and caught[0].filename == __file__
+    np.testing.assert_array_equal(images[0].ravel(), np.arange(256))
+    assert np.abs(images[1].ravel() - np.arange(256) // 4).max() <= 1  # as dark as its file, beside the other
+    with pytest.warns(UserWarning, match=f"as {bits} bits"):
+        small = in_order(tmp_path, image_size=(8, 8), channels=3).images
+    means = images[0].reshape(8, 2, 8, 2).mean((1, 3))
+    assert small.shape == (2, 8, 8, 3) and np.abs(small[0, 1:-1, 1:-1, 0] - means[1:-1, 1:-1]).max() < 3
+
+
+def test_files_of_eight_and_of_sixteen_bits_are_one_data_set(tmp_path):
+    Image.new("RGB", (4, 4), (9, 8, 7)).save(tmp_path / "a.png")
+    Image.fromarray(np.full((4, 4), 60_000, "uint16")).save(tmp_path / "b.png")
+    assert in_order(tmp_path).images[:, 0, 0].tolist() == [[9, 8, 7], [234] * 3]
+    assert in_order(tmp_path, channels=4).images[:, 0, 0].tolist() == [[9, 8, 7, 255], [234] * 3 + [255]]
+
+
+def _deep_png(path, level, colour_type):
+    """A PNG of 16 bits a channel, which Pillow cannot write; type 2 is RGB, 4 grey with alpha, 6 RGBA."""
+    channels = {2: 3, 4: 2, 6: 4}[colour_type]
+    rows = zlib.compress((b"\0" + np.full((8, channels), level, ">u2").tobytes()) * 8)
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, colour_type, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts))
+
+
+def _chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("colour_type", [2, 4, 6])
+def test_twelve_bits_of_colour_are_not_read_as_almost_black(colour_type, tmp_path):
+    """Pillow reads the upper 8 of 16 bits, which are 0 to 15."""
+    _deep_png(tmp_path / "a.png", 4000, colour_type)
+    with pytest.raises(DataError, match="colours of 12 bits or fewer in 16: save them with 8 bits"):
+        in_order(tmp_path)
+    _deep_png(tmp_path / "a.png", 65535, colour_type)
+    assert in_order(tmp_path).images.min() == 255
+    _deep_png(tmp_path / "a.png", 0, 2)
+    assert in_order(tmp_path).images.max() == 0
+
+
+@pytest.fixture
+def sprites(tmp_path):
+    """A red square on nothing, as RGBA and as a palette, and a picture without transparency."""
+    pixels = np.zeros((8, 8, 4), "uint8")
+    pixels[2:6, 2:6] = (200, 30, 30, 255)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels).quantize(8).save(tmp_path / "b.png")
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(tmp_path / "c.png")
+    return tmp_path
+
+
+def test_transparency_is_kept_where_four_channels_are_asked_for(sprites):
+    images = in_order(sprites, channels=4).images
+    assert images.shape == (3, 8, 8, 4)
+    for image in images[:2]:
+        assert image[3, 3].tolist() == [200, 30, 30, 255] and image[0, 0, 3] == 0
+    assert images[2, 0, 0].tolist() == [1, 2, 3, 255]
+    assert in_order(sprites, channels=4, image_size=(4, 4)).images[0, 1, 1, 3] > 200
+
+
+def test_transparency_becomes_white_in_words(sprites):
+    with pytest.warns(UserWarning, match="white in 2 of 3 images. Pass channels=4 to keep.*or channels=3"):
+        images = in_order(sprites).images
+    assert images.shape == (3, 8, 8, 3) and images[0, 0, 0].tolist() == [255] * 3
+    np.testing.assert_array_equal(in_order(sprites, channels=3).images, images)  # asked for, so no warning
+
+
+def test_opaque_images_with_four_channels_are_no_matter_for_words(tmp_path):
+    Image.new("RGBA", (8, 8), (1, 2, 3, 255)).save(tmp_path / "a.png")
+    assert in_order(tmp_path).images[0, 0, 0].tolist() == [1, 2, 3]
+
+
 def test_sizes_that_differ_need_a_size(photos):
     Image.new("RGB", (7, 7)).save(photos / "odd.png")
     with pytest.raises(DataError, match="Pass image_size"):
@@ -264,7 +358,7 @@ def test_odd_files_are_read_or_left_out(tmp_path):
     (tmp_path / "h_half.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "notes.txt").write_text("of another kind, not counted")
     with pytest.warns(UserWarning, match="Left out 3 of 8 files.*f_empty.png.*g_text.jpg"):
-        batches = in_order(str(tmp_path))
+        batches = in_order(str(tmp_path), channels=3)
     means = batches.images.mean((1, 2))
     assert means.shape == (5, 3)
     assert means[0].tolist() == [255] * 3  # transparent on white
@@ -286,10 +380,7 @@ def _bomb(path):
     """A PNG of 20 kB that stands for 30,000 x 30,000 pixels."""
     rows = zlib.compress(b"\0" * 20_000_000)
     parts = [(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts))
 
 
 UNREADABLE = {
@@ -356,7 +447,7 @@ def _animation(path):
 )
 def test_an_odd_picture_is_converted(ending, write, expected, tmp_path):
     write(tmp_path / f"odd.{ending}")
-    (image,) = in_order(tmp_path, strict=True).images
+    (image,) = in_order(tmp_path, strict=True, channels=len(expected)).images
     assert image.shape == (8, 8, len(expected))
     assert (image == expected).all()
 

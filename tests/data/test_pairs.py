@@ -484,3 +484,51 @@ def test_maps_to_learn_are_cropped_and_flipped_with_their_images():
 def test_impossible_numbers_of_target_classes_are_refused(classes):
     with pytest.raises(ConfigurationError, match="2 to 256 classes"):
         load_pairs((colours(2, 16, 16, 3), numbered_maps(2, 2)), target_classes=classes)
+
+
+@pytest.mark.parametrize("load", [kg.data.load_pairs, kg.data.load_unpaired])
+def test_each_side_has_its_own_depth(load, tmp_path):
+    """Colour in 8 bits beside its depth map of 12 bits in 16."""
+    for side in "AB":
+        (tmp_path / side).mkdir()
+    for i, high in enumerate((4095, 1000)):
+        Image.new("RGB", (8, 8), (i, 9, 9)).save(tmp_path / "A" / f"{i}.png")
+        Image.fromarray(np.full((8, 8), high, "uint16")).save(tmp_path / "B" / f"{i}.png")
+    with pytest.warns(UserWarning, match="Read 2 images of 16 bits as 12 bits") as caught:
+        batches = load(tmp_path, augment=False, shuffle=False)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    a, b = batches.arrays.values()
+    assert a.shape == (2, 8, 8, 3) and b[:, 0, 0].tolist() == [[255], [1000 >> 4]]
+    with pytest.warns(UserWarning, match="as 12 bits"):
+        assert load(tmp_path, augment=False, channels=3).arrays.popitem()[1].shape == (2, 8, 8, 3)
+
+
+def test_transparency_of_pairs_is_kept_or_becomes_white_in_words(tmp_path):
+    for side in "AB":
+        (tmp_path / side).mkdir()
+        Image.new("RGBA", (8, 8), (1, 2, 3, 0)).save(tmp_path / side / "0.png")
+    batch = kg.data.load_pairs(tmp_path, channels=4, augment=False)[0]
+    assert batch["sources"].shape == batch["targets"].shape == (1, 8, 8, 4)
+    assert batch["targets"][0, 0, 0, 3] == 0
+    with pytest.warns(UserWarning, match="white in 1 of 1 images") as caught:
+        assert kg.data.load_pairs(tmp_path, augment=False)[0]["targets"].min() == 255
+    assert len(caught) == 2  # one for each side
+    assert kg.data.load_pairs(tmp_path, channels=3, augment=False)[0]["targets"].min() == 255
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (np.linspace(0, 1, 192).reshape(4, 4, 4, 3), "none of them negative"),
+        (np.zeros((4, 3, 8, 8), "uint8"), r"np.moveaxis\(images, 1, -1\)"),
+        (np.full((4, 4, 4, 3), 4000, "uint16"), "12 bits"),
+        (np.zeros((4, 64), "uint8"), r"images.reshape\(-1, 8, 8, 1\)"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused_on_both_sides(images, message):
+    good = np.zeros((4, *images.shape[1:]), "uint8")
+    good = good if good.ndim == 4 and good.shape[-1] == 3 else np.zeros((4, 4, 4, 3), "uint8")
+    for load in (kg.data.load_pairs, kg.data.load_unpaired):
+        for sides in ((images, good), (good, images)):
+            with pytest.raises(DataError, match=message):
+                load(sides)

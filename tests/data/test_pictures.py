@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_gans.data import read_pictures
 from keras_gans.data.pictures import picture_files, read_input
 from keras_gans.errors import DataError, DatasetNotFoundError
 from keras_gans.fields import Images, LabelMaps, Noise
@@ -41,6 +42,25 @@ def test_images_keep_their_values(tmp_path):
         read_input(path, Images((None, 8, 3)))
     with pytest.raises(DataError, match="an image that is grey.*b.png, which is in colour"):
         read_input(path, Images((3, 4, 1)))
+
+
+def test_transparency_is_kept_where_the_model_takes_four_channels(tmp_path):
+    path = saved(tmp_path / "a.png", np.full((3, 4, 4), (1, 2, 3, 0)))
+    assert read_input(path, Images((3, 4, 4)))[0, 0].tolist() == [1, 2, 3, 0]
+    assert read_input(path, Images((3, 4, 3)))[0, 0].tolist() == [255] * 3
+    opaque = saved(tmp_path / "b.png", np.full((3, 4, 3), (1, 2, 3)))
+    assert read_input(opaque, Images((6, 8, 4)), resize=True)[0, 0].tolist() == [1, 2, 3, 255]
+
+
+def test_one_image_of_sixteen_bits_is_read_where_its_depth_is_certain(tmp_path):
+    path, field = tmp_path / "a.png", Images((3, 4, 1))
+    Image.fromarray(np.full((3, 4), 40_000, "uint16")).save(path)
+    assert read_input(path, field).ravel().tolist() == [156] * 12
+    assert read_pictures([path], (3, 4, 3)).tolist() == [[[[156] * 3] * 4] * 3]
+    Image.fromarray(np.full((3, 4), 4000, "uint16")).save(path)
+    for read in (lambda: read_input(path, field), lambda: read_pictures([path], (3, 4, 1))):
+        with pytest.raises(DataError, match="a.png.*12 bits, or dark with 16.*4000. Save it with 8 bits"):
+            read()
 
 
 def test_label_maps_keep_their_numbers_also_when_resized(tmp_path):

@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 from PIL import Image
 
+import keras_gans as kg
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.fields import Images, LabelMaps, check_image_shape, check_images
+from keras_gans.fields import Images, LabelMaps, check_axes, check_image_shape, check_images, check_range, depth_of
 
 SHAPE = (4, 4, 1)
 
@@ -50,7 +51,11 @@ def test_good_images_pass(value, dtype):
         (holed(255.0), r"Received: values from 0.5 to 255.*x / 127.5 - 1"),
         (holed(-1.01), "Received: values from -1.01 to 0.5"),
         (grey(dtype="int64", value=9), r"Received: dtype int64.*astype\(\"uint8\"\)"),
-        (grey(dtype="bool"), "Received: dtype bool"),
+        (grey(dtype="bool"), r'Received: dtype bool, .*images.astype\("uint8"\) \* 255'),
+        (grey(dtype="uint16", value=4000), r"dtype uint16, from 4000 to 4000. Levels of 12 bits.* x / 2047.5 - 1"),
+        (grey(dtype="int32", value=60_000), r"Levels of 16 bits become floats by x / 32767.5 - 1"),
+        (grey(dtype="int16", value=-1000), r"2 \* \(x - low\) / \(high - low\) - 1"),
+        (holed(1023.0), r"Received: values from 0.5 to 1023.* x / 511.5 - 1, if their levels have 10 bits"),
     ],
 )
 def test_bad_images_are_errors_with_a_remedy(images, message):
@@ -72,12 +77,102 @@ def test_tensors_are_checked():
         ((5, 8, 8), r"images\[..., None\]"),
         ((8, 8, 1), r"images\[None\]"),
         ((5, 9, 8, 1), r"or build the model with image_shape=\(9, 8, 1\)"),
-        ((5, 9), r"image_size=...\)\)\.$"),
+        ((5, 64), r"images.reshape\(-1, 8, 8, 1\)\.$"),
+        ((5, 9), r"images.reshape\(-1, height, width, channels\)\.$"),
+        ((5, 1, 8, 8), r"channels come last: np.moveaxis\(images, 1, -1\)"),
+        ((8, 8, 1, 5), r"examples come first: np.moveaxis\(images, -1, 0\)"),
+        ((5, 8, 8, 3), r"kg.data.load\(images, channels=1\); or build the model with image_shape=\(8, 8, 3\)"),
+        ((5, 8, 8, 4), r"channels=1\), in which transparent areas are white"),
+        ((5, 8, 8, 1, 1), r"image_size=...\)\)\.$"),
     ],
 )
 def test_the_remedy_fits_the_shape(shape, remedy):
     with pytest.raises(DataError, match=remedy):
         check_images(np.zeros(shape, "uint8"), (8, 8, 1))
+
+
+def test_sides_that_are_swapped_are_seen():
+    with pytest.raises(DataError, match=r"np.swapaxes\(images, 1, 2\); or .* with image_shape=\(9, 8, 3\)"):
+        check_images(np.zeros((5, 9, 8, 3), "uint8"), (8, 9, 3))
+    with pytest.raises(DataError, match=r"\(-1, 8, 9, 3\); .*np.moveaxis\(images.reshape\(-1, 3, 8, 9\), 1, -1\)"):
+        check_images(np.zeros((5, 216), "uint8"), (8, 9, 3))
+
+
+# Ranges and axes
+
+
+def spread(low, high, count=4):
+    """Images with all levels from `low` to `high`."""
+    return np.linspace(low, high, count * 16).reshape(count, 4, 4, 1).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        spread(0, 1),  # a few, with black
+        spread(0.01, 0.9),
+        spread(0.3, 0.7, count=16),  # many, without
+        np.round(spread(0, 1)),  # black or white
+        spread(0, 1).astype("float16"),
+    ],
+)
+def test_floats_that_are_probably_in_0_to_1_are_refused_with_both_readings(images):
+    assert check_images(images, SHAPE) is None
+    message = r"none of them negative. Scale images in \[0, 1\]: 2 \* images - 1. .*kg.images.to_uint8\(images\)"
+    for refuse in (check_range, Images(SHAPE).check):
+        with pytest.raises(DataError, match=message):
+            refuse(images)
+    Images(SHAPE).check(2 * images - 1)
+    Images(SHAPE).check(array(kg.images.to_uint8(images)))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        spread(-1, 1, count=16),
+        spread(-0.1, 0.9, count=16),
+        spread(0.02, 1),  # a few bright ones
+        grey(16, 1.0),
+        grey(16, 0.0),
+        grey(16, 0.5),
+        np.sign(spread(-1, 1)),
+        spread(0, 1).reshape(64, 1, 1, 1),  # points
+        grey(16, 1, "uint8"),
+        np.arange(256, dtype="uint8").reshape(16, 4, 4, 1),
+    ],
+)
+def test_images_that_can_be_in_minus_1_to_1_are_no_false_alarm(images):
+    assert check_range(images) is None
+
+
+def test_bytes_of_only_0_and_1_are_refused():
+    bits = (np.arange(256).reshape(16, 4, 4, 1) % 2).astype("uint8")
+    with pytest.raises(DataError, match=r"only 0 and 1, which are almost black. Scale them: images \* 255"):
+        Images(SHAPE).check(bits)
+    assert check_range(bits[:15]) is None and check_range(bits * 255) is None
+
+
+def test_one_bright_image_may_be_asked_for():
+    assert Images(SHAPE).asked(spread(0, 1)[-1]).shape == (1, *SHAPE)
+
+
+@pytest.mark.parametrize(
+    "shape", [(9, 8, 8, 3), (9, 8, 8), (9, 1, 64, 1), (9, 4, 4, 3), (3, 8, 8), (9, 8, 8, 30), (9, 1, 1, 2)]
+)
+def test_usual_axes_pass(shape):
+    check_axes(shape)
+
+
+def test_depths_are_those_of_cameras():
+    assert [depth_of(2**bits - 1) for bits in (1, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)] == [
+        *(8, 8, 10, 10, 12, 12, 14, 14, 16, 16, 17)
+    ]
+
+
+@pytest.mark.parametrize("shape, reshape", [((64,), r"\(1, 1, 64\)"), ((28, 28), r"\(28, 28, 1\)")])
+def test_networks_of_no_images_are_refused(shape, reshape):
+    with pytest.raises(ConfigurationError, match=rf"\(N, height, width, channels\).*layers.Reshape\({reshape}\)"):
+        Images(shape)
 
 
 def test_a_size_of_none_allows_any():
