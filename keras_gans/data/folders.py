@@ -1,11 +1,15 @@
 """The image files below a folder: which are read, and which are left out."""
 
+import dataclasses
 import os
 from collections import Counter
 from pathlib import Path
 
 from PIL import Image
 
+from keras_gans.errors import DataError
+
+SHOWN = 5  # kinds of files that a line names
 # Endings and, out of Pillow's forty readers, those that read them. HEIF needs pillow_heif.register_heif_opener().
 READERS = {
     ".png": "PNG",
@@ -22,10 +26,12 @@ READERS = {
     ".heic": "HEIF",
     ".heif": "HEIF",
 }
-# Endings of pictures that are not read.
-OTHER_PICTURES = (
+# Endings of what may be a data set's images and is not read.
+OTHERS = (
     ".arw", ".cr2", ".cr3", ".dng", ".eps", ".exr", ".hdr", ".ico", ".jp2", ".jxl", ".nef", ".orf", ".pbm", ".pcx",
     ".pgm", ".ppm", ".psd", ".raf", ".raw", ".rw2", ".svg", ".tga", ".xcf",
+    ".avi", ".mkv", ".mov", ".mp4", ".webm", ".h5", ".mat", ".npy", ".npz", ".parquet", ".pt", ".tfrecord",
+    ".7z", ".gz", ".rar", ".tar", ".tgz", ".zip",
 )  # fmt: skip
 
 
@@ -40,31 +46,87 @@ def formats():
     return tuple(sorted({READERS[ending] for ending in endings()}))
 
 
-def image_files(folder):
-    """The images below a folder, and how many other pictures there are.
+@dataclasses.dataclass
+class Found:
+    """What is in a folder: sorted paths of images, and how many of what else, {what: count}."""
+
+    images: list
+    others: dict  # files that may hold images and cannot be read, by their ending
+    rest: dict  # other files by their ending, and "hidden"
+
+    def left_out(self, place):
+        """One line on the files that may hold images, None if there are none.
+
+        Raises:
+            DataError: there are more of them than images.
+        """
+        if not self.others:
+            return None
+        counted = _counted(self.others)
+        if sum(self.others.values()) > len(self.images):
+            raise DataError(
+                f"Expected images ({', '.join(endings())}) in {place}. Received: {len(self.images)} of these, and "
+                f"{counted}. Convert the others, or move them away. .heic and .heif are read after "
+                "pillow_heif.register_heif_opener()."
+            )
+        return f"Left out {counted} in {place}, which cannot be read here."
+
+    @property
+    def uncounted(self):
+        """The rest in words."""
+        return _counted(self.rest)
+
+
+def _counted(counts):
+    shown = [f"{count} {what or 'nameless'} files" for what, count in sorted(counts.items(), key=lambda item: -item[1])]
+    return " and ".join(shown[:SHOWN]) + (" and others" if len(shown) > SHOWN else "")
+
+
+def image_files(folder, below=True):
+    """What is in a folder, as `Found`.
 
     Hidden files and folders are left out at any depth. Links to folders are followed, unless they lead back to a folder
     that they are in.
 
     Args:
         folder: a path.
-
-    Returns:
-        (sorted paths, {ending: how many pictures cannot be read}).
+        below: whether to look into its subfolders.
     """
-    known, images, others = endings(), [], Counter()
+    known, images, others, rest = endings(), [], Counter(), Counter()
     for place, names, files in os.walk(folder, followlinks=True):
+        rest["hidden"] += sum(name.startswith(".") for name in (*files, *names))
         names[:] = sorted(name for name in names if not name.startswith(".") and not _leads_back(folder, place, name))
+        if not below:
+            names.clear()
         for name in files:
             path = Path(place, name)
             ending = path.suffix.lower()
-            if name.startswith("."):
+            if name.startswith(".") or not path.is_file():
                 continue
-            if ending in known and path.is_file():
+            if ending in known:
                 images.append(path)
-            elif ending in READERS or ending in OTHER_PICTURES:
+            elif ending in READERS or ending in OTHERS:
                 others[ending] += 1
-    return sorted(images), dict(others.most_common())
+            else:
+                rest[ending] += 1
+    return Found(sorted(images), dict(others), {what: count for what, count in rest.items() if count})
+
+
+def named_images(place):
+    """The images in a folder, not below it, as {name without its ending: path}, sorted; and a line on what is left out.
+
+    Raises:
+        DataError: two images of one name, or more files that cannot be read than images.
+    """
+    found, files = image_files(place, below=False), {}
+    for path in found.images:
+        if path.stem in files:
+            raise DataError(
+                f"Expected one image of each name in {place}. Received: {files[path.stem].name} and {path.name}. "
+                "Rename or remove one of them."
+            )
+        files[path.stem] = path
+    return files, found.left_out(place)
 
 
 def _leads_back(folder, place, name):

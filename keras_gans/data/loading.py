@@ -16,7 +16,8 @@ from PIL import Image
 from keras_gans.data import drawn
 from keras_gans.data.batches import Batches
 from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
-from keras_gans.data.folders import endings, image_files
+from keras_gans.data.folders import endings
+from keras_gans.data.layouts import read_layout
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import check_axes, check_images, check_range
 from keras_gans_core.checks import is_whole
@@ -26,7 +27,6 @@ DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
 PLACES = {"image": "a folder of images", "text": "a text file"}  # alternatives to a TFDS feature, for error messages
-SIDES = (("trainA", "trainB"), ("testA", "testB"), ("A", "B"))  # folders of pairs, or of two domains
 NAMED = 10  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
 TFDS_BATCH = 1000  # examples per read; reading one by one is several times slower
@@ -75,12 +75,15 @@ def load(
             - the path of an `.npy` file, or of an `.npz` with `images` and optionally `labels` (or `x_train`,
               `y_train`, with `x_test`, `y_test` for the split "test");
             - the path of a folder of images; if all images are in subfolders, these are the classes, numbered in sorted
-              order;
+              order. Folders named train, val and test (or like them) are splits. NVlabs' `dataset.json` and the
+              `metadata.jsonl` or `metadata.csv` of Hugging Face's image folders hold labels instead of the folders'
+              names. One line says what was understood, on the standard error stream and in `about["layout"]`;
+              `keras.config.disable_interactive_logging()` keeps it off the stream;
             - "drawn:digits" or "drawn:shapes", drawn on demand; "train" and "test" use different random numbers;
             - the name of a TFDS data set with a feature "image", such as "mnist", "name/config" or "name:1.0.0". A
               folder of that name in the current directory comes first.
-        split: split of a TFDS data set, a drawing or an `.npz` with several, such as "train", "test" or, for TFDS only,
-            "train[:10%]". The other sources have only "train".
+        split: split of a TFDS data set, a drawing, or a folder or an `.npz` with several, such as "train", "test" or,
+            for TFDS only, "train[:10%]". The other sources have only "train".
         image_size: (height, width); images are center-cropped and resized to it. None if all images have one size
             already.
         channels: 1 for grey, 3 for colour or 4 for colour and transparency; None for what the images have (3 where a
@@ -89,9 +92,9 @@ def load(
         take: the maximum number of examples; the first ones are taken. From a folder, whose files are sorted by class,
             random ones are taken, the same each time. For drawings it is the exact number (by default 4096). None for
             all.
-        labels: whether to keep the labels, if there are any; or, for a TFDS data set, the name of the feature to use as
-            labels instead of "label", such as "hair_color". A dict of features becomes one column per entry, in the
-            order of their names, which are in `about["classes"]`.
+        labels: whether to keep the labels, if there are any; or, for a TFDS data set or a folder with metadata, the
+            name of the feature or column to use as labels instead of "label", such as "hair_color". A dict of features
+            becomes one column per entry, in the order of their names, which are in `about["classes"]`.
         download: whether TFDS may download the data set if it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
         strict: whether to refuse a folder with a file that cannot be read, instead of leaving the file out.
@@ -101,9 +104,9 @@ def load(
 
     Raises:
         DatasetNotFoundError: nothing was found; the message names the places and the remedies.
-        DataError: no readable image, or, with `strict`, an unreadable one; images of several sizes without
-            `image_size`; an unknown split; or arrays of another range (see `kg.fields.check_range`) or with other axes,
-            such as the channels first.
+        DataError: no readable image, more unreadable files than images or, with `strict`, an unreadable one; images of
+            several sizes without `image_size`; an unknown split; a folder that can be read in two ways; arrays of
+            another range (see `kg.fields.check_range`) or with other axes, such as the channels first.
         ConfigurationError: arguments out of range.
 
     Warns:
@@ -119,6 +122,7 @@ def load(
     if image_size is not None:
         image_size = drawn.checked_size(image_size)
     check_channels(channels)
+    named = labels if isinstance(labels, str) else None
     if take is not None and not is_whole(take, 1):
         raise ConfigurationError(f"Expected to take 1 example or more, or None. Received: take={take!r}.")
     if not is_whole(seed, 0):
@@ -137,7 +141,7 @@ def load(
     elif str(source).startswith("drawn:"):
         images, classes, about = _read_drawn(source, split, image_size, take)
     elif (path := Path(source).expanduser()).is_dir() and source != "":  # which would be the current directory
-        images, classes, about = _one_split(split, "A folder", _read_folder(path, image_size, channels, take, strict))
+        images, classes, about = _read_folder(path, split, image_size, channels, take, strict, named)
     elif path.is_file():
         images, classes, about = _read_numpy(path, split)
     elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
@@ -146,17 +150,16 @@ def load(
             f"is not there. Looked in: {path.absolute().parent}."
         )
     else:
-        label = labels if isinstance(labels, str) else "label"
-        images, classes, about = read_tfds("image", source, split, take, download, data_dir, label)
-    if isinstance(labels, str) and about["source"] != "TFDS":
+        images, classes, about = read_tfds("image", source, split, take, download, data_dir, named or "label")
+    if named is not None and about["source"] not in ("TFDS", "folder"):
         raise ConfigurationError(
             f"Expected labels=True or False: {source!r} is not a TFDS data set and has no named features. "
             f"Received: {labels!r}. Leave the name out."
         )
     images = _shaped(images[:take], image_size, channels)
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None
-    if isinstance(labels, str):
-        about["labels"] = labels
+    if named is not None:
+        about["labels"] = named
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
     about.setdefault("license", f"of the {about['source']}'s owner")
     return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
@@ -233,21 +236,12 @@ def _read_drawn(name, split, image_size, take):
     return images, classes, {"name": name, "version": "1", "license": LICENSES[name], "source": "drawing"}
 
 
-def _read_folder(folder, image_size, channels, take, strict):
-    """The files below `folder` in sorted order; unreadable ones are left out with a warning, or refused."""
-    files, others = image_files(folder)
-    left_out = " and ".join(f"{count} {ending} files" for ending, count in others.items())
-    if sum(others.values()) > len(files):
-        raise DataError(
-            f"Expected images ({', '.join(endings())}) in {folder}. Received: {len(files)} of these, and {left_out}. "
-            "Convert the others, or move them away. .heic and .heif are read after "
-            "pillow_heif.register_heif_opener()."
-        )
-    if others:
-        warnings.warn(f"Left out {left_out} in {folder}, which cannot be read here.", stacklevel=3)
-    tops = [path.relative_to(folder).parts[0] for path in files]
-    classes = None if any(path.parent == folder for path in files) else sorted(set(tops))
-    _refuse_two_sides(folder, files)
+def _read_folder(folder, split, image_size, channels, take, strict, label):
+    """The images of a folder in sorted order; unreadable ones are left out with a warning, or refused."""
+    layout = read_layout(folder, split, label)
+    files = layout.files
+    if layout.others:
+        warnings.warn(layout.others, stacklevel=3)
     order = np.arange(len(files))
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
@@ -266,7 +260,7 @@ def _read_folder(folder, image_size, channels, take, strict):
             f"Expected only images in {folder}. Received: {len(unreadable)} of {len(files)} files that cannot be "
             f"read: {named}. Remove them, or pass strict=False to leave them out."
         )
-    if not read:
+    if len(unreadable) > len(read) or not read:
         first = f", such as {unreadable[0]}" if unreadable else ""
         raise DataError(
             f"Expected images ({', '.join(endings())}) in {folder}. Received: {len(files)} files of that kind, "
@@ -274,33 +268,16 @@ def _read_folder(folder, image_size, channels, take, strict):
         )
     if unreadable:
         warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=3)
-    about = {"name": folder.resolve().name, "source": "folder"}
     chosen = sorted(read)
     images = decoder.finish([read[index] for index in chosen])
     for note in decoder.notes:
         warnings.warn(note, stacklevel=3)
-    if classes is None:
-        return images, None, about
-    place = {name: label for label, name in enumerate(classes)}
-    return images, np.array([place[tops[index]] for index in chosen], "int64"), {**about, "classes": classes}
-
-
-def _refuse_two_sides(folder, files):
-    """Raises a DataError for a folder of pairs or of two domains, which would be read as two classes."""
-    names = {}
-    for path in files:
-        top, *below = path.relative_to(folder).parts
-        names.setdefault(top, set()).add(tuple(below))
-    sides = next(((a, b) for a, b in SIDES if a in names and b in names), None)
-    if sides is None or sides == ("A", "B") and not names["A"] & names["B"]:
-        return
-    raise DataError(
-        f"Expected images of one kind, or classes in folders of their own. Received: {folder}, whose folders "
-        f"{sides[0]} and {sides[1]} are two sides of a translation. Read pairs with "
-        f"kg.data.load_pairs({str(folder)!r}), domains without pairs with "
-        f"kg.data.load_unpaired({str(folder)!r}), or only one side with "
-        f"kg.data.load({str(folder / sides[0])!r})."
-    )
+    about = {"name": folder.resolve().name, "source": "folder", "layout": layout.said}
+    if keras.config.is_interactive_logging_enabled():
+        print(f"{folder}: {layout.said}", file=sys.stderr)
+    if layout.classes is not None:
+        about["classes"] = layout.classes
+    return images, None if layout.labels is None else layout.labels[chosen], about
 
 
 def read_pictures(paths, image_shape, resize=False):

@@ -18,7 +18,7 @@ from keras_gans.data import loading
 from keras_gans.data.batches import Batches
 from keras_gans.data.decoding import Decoder, opened
 from keras_gans.data.drawn import checked_size
-from keras_gans.data.folders import endings
+from keras_gans.data.folders import endings, named_images
 from keras_gans.data.unpaired import UnpairedBatches, edges
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import LabelMaps, check_axes
@@ -432,7 +432,7 @@ class _Reading:
         about = {"name": folder.resolve().name, "source": "folder", "sides": kind}
         if len(places) == 1:
             return (*self._halves(places[0]), about)
-        files = [_files(place) for place in places]
+        files = [self._files(place) for place in places]
         for place, found in zip(places, files):
             if not found:
                 raise DataError(f"Expected images ({', '.join(endings())}) in {place}. Received: none.")
@@ -454,6 +454,11 @@ class _Reading:
             made.append((self._finished(images, decoder), [str(path) for path in paths]))
         return made[0], made[1], about
 
+    def _files(self, place):
+        files, left_out = named_images(place)
+        self.notes += [left_out] if left_out else []
+        return files
+
     def _finished(self, images, decoder):
         images = decoder.finish(images)
         self.notes += decoder.notes
@@ -461,7 +466,7 @@ class _Reading:
 
     def _halves(self, place):
         """Pictures of A on the left and B on the right."""
-        paths = list(_files(place).values())[: self.take]
+        paths = list(self._files(place).values())[: self.take]
         decoders = [Decoder(self.image_size, self.channels) for _ in self.maps]
         parts = [_opened(path, lambda picture: self._split(picture, decoders, path)) for path in paths]
         a, b = (self._finished(list(half), decoder) for half, decoder in zip(zip(*parts), decoders))
@@ -507,24 +512,6 @@ def _opened(path, read):
         ) from error
 
 
-def _files(place):
-    """{name without its ending: path} of the images in a folder, sorted."""
-    paths = sorted(
-        path
-        for path in place.iterdir()
-        if path.suffix.lower() in endings() and not path.name.startswith(".") and path.is_file()
-    )
-    files = {}
-    for path in paths:
-        if path.stem in files:
-            raise DataError(
-                f"Expected one image of each name in {place}. Received: {files[path.stem].name} and {path.name}. "
-                "Remove one of them."
-            )
-        files[path.stem] = path
-    return files
-
-
 def _listed(names):
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
@@ -549,13 +536,18 @@ def _layouts(folder, split, sides, paired):
             raise DataError(f"Expected both sides, {kind}, in {folder}. Received: no {missing.relative_to(folder)}.")
     if sides is None and paired:
         for place in (folder / split, folder) if split == "train" else (folder / split,):
-            if place.is_dir() and _files(place):
+            if place.is_dir() and named_images(place)[0]:
                 name = "the folder itself" if place == folder else f"{split}/"
                 found[f"pictures of A and B side by side in {name}"] = (place,)
     if found:
         return found
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if sides is None and len(names) == 2 and names != ["A", "B"] and all(_files(folder / name) for name in names):
+    if (
+        sides is None
+        and len(names) == 2
+        and names != ["A", "B"]
+        and all(named_images(folder / name)[0] for name in names)
+    ):
         raise DataError(
             f"Expected two sides in {folder}. Received: the folders {' and '.join(names)}, which may be the sides "
             f"({names[0]} as A or {names[1]} as A) or two classes. Pass sides=({names[0]!r}, {names[1]!r}) for the "

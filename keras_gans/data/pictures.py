@@ -1,12 +1,13 @@
 """Image files as the inputs of a model that translates images."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gans.data.decoding import opened, plain_alone
-from keras_gans.data.folders import endings
+from keras_gans.data.folders import endings, named_images
 from keras_gans.errors import DataError, DatasetNotFoundError
 from keras_gans.fields import Images, LabelMaps
 from keras_gans_core.errors import format_error
@@ -22,25 +23,22 @@ def picture_files(place):
 
     Raises:
         DatasetNotFoundError: nothing was found.
-        DataError: a folder without images, or with two of the same name, such as a.png and a.jpg.
+        DataError: a folder without images, with more files that cannot be read, or with two images of the same name,
+            such as a.png and a.jpg.
+
+    Warns:
+        UserWarning: files that may be images and cannot be read.
     """
     place = Path(place)
     if place.is_file():
         return [place]
     if not place.is_dir():
         raise DatasetNotFoundError(f"Expected an image or a folder of images. Received: {place}, which is not there.")
-    found = {}
-    for path in sorted(place.iterdir()):
-        if path.suffix.lower() not in endings() or path.name.startswith(".") or not path.is_file():
-            continue
-        if path.stem in found:
-            raise DataError(
-                f"Expected one image of each name in {place}. Received: {found[path.stem].name} and {path.name}. "
-                "Rename one of them."
-            )
-        found[path.stem] = path
+    found, left_out = named_images(place)
     if not found:
         raise DataError(f"Expected images ({', '.join(endings())}) in {place}. Received: none.")
+    if left_out:
+        warnings.warn(left_out, stacklevel=2)
     return list(found.values())
 
 

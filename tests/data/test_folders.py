@@ -9,6 +9,7 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans.data.folders import endings, formats, image_files
+from keras_gans.data.pictures import picture_files
 from keras_gans.errors import DataError
 
 
@@ -19,7 +20,7 @@ def picture(path, level=100):
 
 
 def names(folder):
-    return [path.relative_to(folder).as_posix() for path in image_files(folder)[0]]
+    return [path.relative_to(folder).as_posix() for path in image_files(folder).images]
 
 
 def test_hidden_files_and_folders_are_left_out_at_any_depth(tmp_path):
@@ -64,7 +65,8 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path):
         picture(tmp_path / f"{i}.png")
     for name in ("a.NEF", "b.nef", "c.svg", "captions.txt", "labels.json"):
         (tmp_path / name).write_bytes(b"")
-    assert image_files(tmp_path)[1] == {".nef": 2, ".svg": 1}
+    found = image_files(tmp_path)
+    assert found.others == {".nef": 2, ".svg": 1} and found.rest == {".txt": 1, ".json": 1}
     with pytest.warns(UserWarning, match="Left out 2 .nef files and 1 .svg files"):
         assert len(kg.data.load(tmp_path, batch_size=1).images) == 3
 
@@ -74,6 +76,45 @@ def test_a_folder_of_mostly_other_pictures_is_refused(tmp_path):
     for i in range(2):
         (tmp_path / f"{i}.CR2").write_bytes(b"")
     with pytest.raises(DataError, match="Received: 1 of these, and 2 .cr2 files. Convert"):
+        kg.data.load(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".mp4", ".tar", ".HEIC" if ".heic" not in endings() else ".jxl"])
+def test_other_kinds_of_data_are_not_passed_over(ending, tmp_path):
+    picture(tmp_path / "0.png")
+    for i in range(2):
+        (tmp_path / f"{i}{ending}").write_bytes(b"")
+    with pytest.raises(DataError, match=f"Received: 1 of these, and 2 {ending.lower()} files"):
+        kg.data.load(tmp_path)
+
+
+@pytest.mark.parametrize("load", [kg.data.load_pairs, kg.data.load_unpaired])
+def test_pictures_of_a_side_that_cannot_be_read_are_counted(load, tmp_path):
+    for side in "AB":
+        for i in range(2):
+            picture(tmp_path / side / f"{i}.png")
+    (tmp_path / "B" / "3.nef").write_bytes(b"")
+    with pytest.warns(UserWarning, match="Left out 1 .nef files in .*B, which cannot be read here") as caught:
+        load(tmp_path)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    for i in range(2):
+        (tmp_path / "B" / f"{i}.cr2").write_bytes(b"")
+    with pytest.raises(DataError, match="Received: 2 of these, and 2 .cr2 files and 1 .nef files"):
+        load(tmp_path)
+
+
+def test_inputs_that_cannot_be_read_are_counted(tmp_path):
+    picture(tmp_path / "0.png")
+    (tmp_path / "1.nef").write_bytes(b"")
+    with pytest.warns(UserWarning, match="Left out 1 .nef files"):
+        assert len(picture_files(tmp_path)) == 1
+
+
+def test_a_folder_of_mostly_damaged_images_is_refused(tmp_path):
+    picture(tmp_path / "0.png")
+    for i in range(1, 3):
+        (tmp_path / f"{i}.png").write_bytes(b"")
+    with pytest.raises(DataError, match="3 files of that kind, 2 of them unreadable, such as 1.png"):
         kg.data.load(tmp_path)
 
 

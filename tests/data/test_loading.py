@@ -480,8 +480,9 @@ def test_a_folder_without_images_is_refused(tmp_path):
 def test_many_unreadable_files_are_counted_in_one_warning(photos):
     for i in range(12):
         (photos / "cats" / f"bad{i:02}.png").write_bytes(b"")
-    with pytest.warns(UserWarning, match="12 of 18 files.*bad09.png.*, \\.\\.\\.$") as caught:
-        assert len(in_order(photos)) == 6
+        Image.new("RGB", (20, 10)).save(photos / "dogs" / f"good{i:02}.png")
+    with pytest.warns(UserWarning, match="12 of 30 files.*bad09.png.*, \\.\\.\\.$") as caught:
+        assert len(in_order(photos)) == 18
     assert len(caught) == 1 and "bad10.png" not in str(caught[0].message)
     assert caught[0].filename == __file__  # the caller's line
 

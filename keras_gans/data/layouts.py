@@ -1,0 +1,236 @@
+"""How a folder of images is read: its splits, its classes, and files that hold the labels.
+
+cat/ dog/                           classes, named by the folders
+train/ val/ test/                   splits, with images or classes in them
+cat/train/ cat/test/ dog/train/ ... splits in each class
+dataset.json                        NVlabs' labels: {"labels": [["00000/img0.png", 3], ...]}
+metadata.jsonl, metadata.csv        Hugging Face's image folders: a file_name and other columns, in the folder of
+                                    the images or above; there may be one in each split
+"""
+
+import contextlib
+import csv
+import dataclasses
+import json
+from collections import Counter
+
+import numpy as np
+
+from keras_gans.data.folders import image_files
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans_core.errors import format_error
+
+SIDES = (("trainA", "trainB"), ("testA", "testB"), ("A", "B"))  # folders of pairs, or of two domains
+SPLITS = ({"train", "training"}, {"val", "valid", "validation", "dev"}, {"test", "testing"})
+LABEL_FILES = ("dataset.json", "metadata.jsonl", "metadata.csv")
+SHOWN = 10  # classes that the line names
+
+
+@dataclasses.dataclass
+class Layout:
+    """The images of a split, and what was understood."""
+
+    files: list  # paths
+    labels: np.ndarray | None  # one for each file
+    classes: list | None  # names
+    others: str | None  # files that may be images and were left out, in words
+    said: str  # what was understood, for one line
+
+
+def read_layout(folder, split, label=None):
+    """Reads what is in a folder, but no image.
+
+    Args:
+        folder: a path.
+        split: the name of a split; without folders of splits, all images are "train".
+        label: the column of the labels in a metadata file; None for "label", where there is one.
+
+    Returns:
+        A `Layout`.
+
+    Raises:
+        DataError: a split that is not there, a folder that can be read in two ways, mostly files that cannot be read,
+            or labels that do not fit the images.
+        ConfigurationError: a `label` for a folder without a metadata file.
+    """
+    found = image_files(folder)
+    others = found.left_out(folder)
+    _refuse_two_sides(folder, found.images)
+    parts = [path.relative_to(folder).parts for path in found.images]
+    level, names = _splits(folder, parts)
+    chosen = range(len(parts))
+    if names:
+        name = _chosen(folder, split, names)
+        chosen = [i for i in chosen if parts[i][level] == name]
+        said = f"the split {name} of {', '.join(names)}"
+    elif split != "train":
+        raise DataError(
+            f"A folder is one split. Expected split='train', or folders such as train and test in it. Received: "
+            f"{split!r}. Give the path of the other images as the source."
+        )
+    else:
+        said = "one split"
+    files = [found.images[i] for i in chosen]
+    tops = [[part for k, part in enumerate(parts[i]) if not names or k != level][:-1] for i in chosen]
+    source = _label_file([folder / name] if names and level == 0 else [], folder)
+    if source is not None:
+        labels, classes, told = _labels_of(source, files, label)
+    elif label is not None:
+        raise ConfigurationError(
+            f"Expected labels=True or False: {folder} has no {' or '.join(LABEL_FILES[1:])} with named columns. "
+            f"Received: {label!r}. Leave the name out."
+        )
+    elif tops and all(tops):
+        classes = sorted({top[0] for top in tops})
+        labels = np.array([classes.index(top[0]) for top in tops], "int64")
+        told = f"{len(classes)} classes by folder"
+    else:
+        labels, classes, told = None, None, "no labels"
+    if classes:
+        counts = Counter(labels.tolist())
+        shown = ", ".join(f"{name} {counts[k]}" for k, name in enumerate(classes[:SHOWN]))
+        told += f" ({shown}{', ...' if len(classes) > SHOWN else ''})"
+    ignored = f", beside {found.uncounted}" if found.rest else ""
+    said = f"{len(files)} images, {said}, {told}{ignored}"
+    return Layout(files, labels, classes, others, said)
+
+
+def _splits(folder, parts):
+    """At which depth folders are splits, and their names; (0, []) if none are."""
+    known = set().union(*SPLITS)
+    tops = {part[0] for part in parts if len(part) > 1}
+    loose = any(len(part) == 1 for part in parts)
+    found = sorted(name for name in tops if name.lower() in known)
+    if found and len(found) == len(tops) and not loose:
+        return 0, found
+    if len(found) > 1:
+        beside = ", ".join(sorted(tops - set(found))) or "images without a folder"
+        raise DataError(
+            f"Expected splits or classes in {folder}. Received: the folders {', '.join(found)} beside {beside}, "
+            "readable as splits, or as classes among others. Move the others away, read one split with "
+            f"kg.data.load({str(folder / found[0])!r}), or rename the classes."
+        )
+    inner = {part[1] for part in parts if len(part) > 2}
+    if len(inner) > 1 and all(len(part) > 2 and part[1].lower() in known for part in parts):
+        return 1, sorted(inner)
+    return 0, []
+
+
+def _chosen(folder, split, names):
+    """The folder's name for a split, such as "val" for "validation"."""
+    alike = next((words for words in SPLITS if split in words), {split})
+    found = [name for name in names if name == split] or [name for name in names if name.lower() in alike]
+    if len(found) == 1:
+        return found[0]
+    received = f"{split!r}, which could be {' or '.join(found)}" if found else repr(split)
+    raise DataError(f"Expected a split of {folder}: {', '.join(names)}. Received: {received}.")
+
+
+def _refuse_two_sides(folder, files):
+    """Raises a DataError for a folder of pairs or of two domains, which would be read as two classes."""
+    names = {}
+    for path in files:
+        top, *below = path.relative_to(folder).parts
+        names.setdefault(top, set()).add(tuple(below))
+    sides = next(((a, b) for a, b in SIDES if a in names and b in names), None)
+    if sides is None or sides == ("A", "B") and not names["A"] & names["B"]:
+        return
+    raise DataError(
+        f"Expected images of one kind, or classes in folders of their own. Received: {folder}, whose folders "
+        f"{sides[0]} and {sides[1]} are two sides of a translation. Read pairs with "
+        f"kg.data.load_pairs({str(folder)!r}), domains without pairs with "
+        f"kg.data.load_unpaired({str(folder)!r}), or only one side with "
+        f"kg.data.load({str(folder / sides[0])!r})."
+    )
+
+
+# Labels in files
+
+
+def _label_file(nearer, folder):
+    """The file of the labels in the nearest of the folders, or None."""
+    for place in (*nearer, folder):
+        there = [place / name for name in LABEL_FILES if (place / name).is_file()]
+        if len(there) > 1:
+            raise DataError(
+                f"Expected one file of labels in {place}. Received: {' and '.join(path.name for path in there)}, which "
+                "may hold different labels. Move one of them away."
+            )
+        if there:
+            return there[0]
+    return None
+
+
+def _labels_of(source, files, label):
+    """The labels of files, the names of their classes, and words on them."""
+    try:
+        rows = _dataset_json(source, label) if source.suffix == ".json" else _metadata(source, label)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        if isinstance(error, (DataError, ConfigurationError)):
+            raise
+        raise DataError(
+            f"Expected the file of each image, and its label. Received: {source}: {format_error(error, longest=80)}. "
+            "Mend it, or move it away to read the images without it."
+        ) from error
+    if isinstance(rows, str):
+        return None, None, f"no labels: {rows}"
+    names = [path.relative_to(source.parent).as_posix() for path in files]
+    missing = [name for name in names if name not in rows]
+    absent = [name for name in rows if not (source.parent / name).is_file()]
+    for wrong, what in ((missing, "images that it does not name"), (absent, "names without a file")):
+        if wrong:
+            raise DataError(
+                f"Expected one label for each image in {source}. Received: {len(wrong)} {what}, such as {wrong[0]!r}. "
+                "Add or remove them, or move the file away to read the images without it."
+            )
+    values = [rows[name] for name in names]
+    told = f"labels of {source.name}"
+    if not values or not all(isinstance(value, str) and value for value in values):
+        return _numbers(source, values), None, told
+    with contextlib.suppress(ValueError):  # a .csv has only text
+        numbers = np.array([float(value) for value in values])
+        return numbers.astype("int64") if (numbers == np.rint(numbers)).all() else numbers, None, told
+    classes = sorted(set(values))
+    return np.array([classes.index(value) for value in values], "int64"), classes, f"{len(classes)} classes, {told}"
+
+
+def _numbers(source, values):
+    try:
+        labels = np.array(values)
+    except ValueError:  # rows of several lengths
+        labels = np.array(None)
+    if labels.dtype.kind not in "biuf":
+        raise DataError(
+            f"Expected labels in {source} that are all numbers, lists of as many numbers, or all text. Received: such "
+            f"as {values[0]!r:.40} and {values[-1]!r:.40}. Mend the file, or move it away."
+        )
+    return labels
+
+
+def _dataset_json(source, label):
+    if label is not None:
+        raise ConfigurationError(f"Expected labels=True or False: {source} has no named columns. Received: {label!r}.")
+    labels = json.loads(source.read_text(encoding="utf-8"))["labels"]
+    return "dataset.json has none" if labels is None else _unique(labels)
+
+
+def _unique(pairs):
+    """A dict of pairs (file name, value)."""
+    pairs = [(name, value) for name, value in pairs]
+    counts = Counter(name for name, _ in pairs)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f"{twice[0]!r} is there twice")
+    return dict(pairs)
+
+
+def _metadata(source, label):
+    with open(source, encoding="utf-8-sig", newline="") as file:
+        lines = csv.DictReader(file) if source.suffix == ".csv" else (json.loads(line) for line in file if line.strip())
+        rows = _unique((row["file_name"], row) for row in lines)
+    columns = sorted({str(name) for row in rows.values() for name in row} - {"file_name"})
+    if label is None and "label" not in columns:
+        return f"{source.name} has the columns {', '.join(['file_name', *columns])}"
+    if (label or "label") not in columns:
+        raise DataError(f"Expected a column of {source}: {', '.join(columns)}. Received: {label!r}.")
+    return {name: row.get(label or "label") for name, row in rows.items()}
