@@ -240,7 +240,7 @@ def check_axes(shape):
     >>> check_axes((100, 28, 28, 1))
     """
     few = (1, 3, 4)
-    if len(shape) == 4 and shape[1] in few and min(shape[2:]) > max(few):
+    if len(shape) == 4 and _channels_first(shape[1:]):
         remedy = f"{shape[1]} channels first? np.moveaxis(images, 1, -1)"
     elif len(shape) == 4 and shape[2] in few and min(shape[0], shape[1], shape[3]) > max(few):
         remedy = "The examples last? np.moveaxis(images, -1, 0)"
@@ -253,6 +253,11 @@ def check_axes(shape):
     raise DataError(
         f"Expected images (N, height, width, channels), or grey ones (N, height, width). Received: {shape}. {remedy}."
     )
+
+
+def _channels_first(shape):
+    """Whether (height, width, channels) are rather (channels, height, width)."""
+    return shape[0] in (1, 3, 4) and min(shape[1:]) > 4
 
 
 def depth_of(highest):
@@ -312,9 +317,9 @@ def _of_rows(size, wanted=(None, None, None)):
 def _scaling(values):
     """The line that brings numbers of another type or range to what models take."""
     low, high = values.min(), values.max()
-    if values.dtype == bool:
-        return 'Scale them: images.astype("uint8") * 255'
     whole = values.dtype.kind in "iu"
+    if values.dtype == bool or (whole and low >= 0 and high == 1):
+        return 'Scale them: images.astype("uint8") * 255'
     if whole and 0 <= low and high <= 255:
         return 'Convert them with .astype("uint8") if they are grey levels'
     if low < 0:
@@ -342,4 +347,9 @@ def check_image_shape(image_shape):
         raise ConfigurationError(
             "Expected image_shape=(height, width, channels), three whole numbers of 1 or more. Received: "
             f"image_shape={image_shape!r}. Give grey images one channel: (28, 28, 1)."
+        )
+    if _channels_first(sizes):
+        raise ConfigurationError(
+            f"Expected image_shape=(height, width, channels). Received: image_shape={image_shape!r}, which may have "
+            f"the channels first. Pass image_shape={(*sizes[1:], sizes[0])} and np.moveaxis(images, 1, -1)."
         )

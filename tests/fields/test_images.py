@@ -52,6 +52,7 @@ def test_good_images_pass(value, dtype):
         (holed(-1.01), "Received: values from -1.01 to 0.5"),
         (grey(dtype="int64", value=9), r"Received: dtype int64.*astype\(\"uint8\"\)"),
         (grey(dtype="bool"), r'Received: dtype bool, .*images.astype\("uint8"\) \* 255'),
+        (grey(dtype="int64", value=1), r'images.astype\("uint8"\) \* 255'),
         (grey(dtype="uint16", value=4000), r"dtype uint16, from 4000 to 4000. Levels of 12 bits.* x / 2047.5 - 1"),
         (grey(dtype="int32", value=60_000), r"Levels of 16 bits become floats by x / 32767.5 - 1"),
         (grey(dtype="int16", value=-1000), r"2 \* \(x - low\) / \(high - low\) - 1"),
@@ -219,6 +220,15 @@ def test_what_is_not_an_image_shape_is_refused(shape):
     with pytest.raises(ConfigurationError, match="three whole numbers"):
         check_image_shape(shape)
     check_image_shape([28, 28, 1])
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (4, 48, 64)])
+def test_an_image_shape_with_the_channels_first_is_refused(shape):
+    line = rf"image_shape=\({shape[1]}, {shape[2]}, {shape[0]}\) and np.moveaxis\(images, 1, -1\)"
+    with pytest.raises(ConfigurationError, match=line):
+        check_image_shape(shape)
+    for usual in ((3, 4, 4), (4, 4, 3), (1, 64, 1), (64, 1, 8), (1, 1, 64)):
+        check_image_shape(usual)
 
 
 # Label maps

@@ -84,7 +84,7 @@ def test_it_beats_noise():
     constant = layers.Dense(4, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(0.5))
     noise = model(1.0, 0.3)
     good = kg.DCGAN(keras.Model(latents, layers.Reshape(SHAPE)(constant(latents))), model(1.0, 0.3).discriminator)
-    real = np.repeat(np.linspace(0.25, 0.75, 50, dtype="float32"), 4).reshape(50, *SHAPE)
+    real = np.repeat(np.linspace(-0.25, 0.75, 50, dtype="float32"), 4).reshape(50, *SHAPE)
     assert generative_adversarial_metric(first=good, second=noise, real=real).winner == 1
 
 
