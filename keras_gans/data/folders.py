@@ -1,6 +1,8 @@
 """The image files below a folder: which are read, and which are left out."""
 
+import contextlib
 import dataclasses
+import functools
 import os
 from collections import Counter
 from pathlib import Path
@@ -10,7 +12,7 @@ from PIL import Image
 from keras_gans.errors import DataError
 
 SHOWN = 5  # kinds of files that a line names
-# Endings and, out of Pillow's forty readers, those that read them. HEIF needs pillow_heif.register_heif_opener().
+# Endings and, out of Pillow's forty readers, those that read them. HEIF's is in the package pillow-heif.
 READERS = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -35,9 +37,19 @@ OTHERS = (
 )  # fmt: skip
 
 
+@functools.cache
+def _register():
+    """Registers Pillow's readers, and that of HEIF where its package is installed."""
+    Image.init()
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+
+
 def endings():
     """The endings of files that Pillow can read here."""
-    Image.init()  # registers the readers
+    _register()
     return tuple(ending for ending, reader in READERS.items() if reader in Image.OPEN)
 
 
@@ -63,13 +75,15 @@ class Found:
         if not self.others:
             return None
         counted = _counted(self.others)
+        heif = (
+            " .heic and .heif are read where pillow-heif is installed." if {".heic", ".heif"} & {*self.others} else ""
+        )
         if sum(self.others.values()) > len(self.images):
             raise DataError(
                 f"Expected images ({', '.join(endings())}) in {place}. Received: {len(self.images)} of these, and "
-                f"{counted}. Convert the others, or move them away. .heic and .heif are read after "
-                "pillow_heif.register_heif_opener()."
+                f"{counted}. Convert the others, or move them away.{heif}"
             )
-        return f"Left out {counted} in {place}, which cannot be read here."
+        return f"Left out {counted} in {place}, which cannot be read here.{heif}"
 
     @property
     def uncounted(self):

@@ -1,6 +1,8 @@
 """Which files below a folder are images, and what is said of the others."""
 
 import os
+import sys
+import types
 import zipfile
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 import keras_gans as kg
+from keras_gans.data import folders
 from keras_gans.data.folders import endings, formats, image_files
 from keras_gans.data.pictures import picture_files
 from keras_gans.errors import DataError
@@ -58,6 +61,21 @@ def test_every_ending_that_pillow_can_open_is_read(tmp_path):
         Image.fromarray(np.full((8, 8, 3), 20 * i, "uint8")).save(tmp_path / f"{i:02}{ending.upper()}")
     assert {"PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"} <= set(formats()) and ".jfif" in endings()
     assert len(kg.data.load(tmp_path, batch_size=1).images) == len(endings())
+
+
+def test_the_reader_of_heif_is_used_where_it_is_installed(tmp_path, monkeypatch):
+    """Here a stand-in that reads PNG."""
+    monkeypatch.setattr(Image, "OPEN", {key: reader for key, reader in Image.OPEN.items() if key != "HEIF"})
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    folders._register.cache_clear()
+    picture(tmp_path / "0.png"), picture(tmp_path / "1.HEIC")
+    with pytest.warns(UserWarning, match="Left out 1 .heic files in .* where pillow-heif is installed"):
+        assert len(kg.data.load(tmp_path, batch_size=1).images) == 1
+    plugin = types.SimpleNamespace(register_heif_opener=lambda: Image.register_open("HEIF", *Image.OPEN["PNG"]))
+    monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+    folders._register.cache_clear()
+    assert len(kg.data.load(tmp_path, batch_size=1).images) == 2
 
 
 def test_pictures_that_cannot_be_read_are_counted(tmp_path):
