@@ -47,6 +47,11 @@ def _register():
         pillow_heif.register_heif_opener()
 
 
+def is_hidden(name):
+    """Whether a file or folder is none of a data set's: hidden, or made by a system for itself."""
+    return name.startswith(".") or name in ("__MACOSX", "@eaDir", "$RECYCLE.BIN")
+
+
 def endings():
     """The endings of files that Pillow can read here."""
     _register()
@@ -108,14 +113,14 @@ def image_files(folder, below=True):
     """
     known, images, others, rest = endings(), [], Counter(), Counter()
     for place, names, files in os.walk(folder, followlinks=True):
-        rest["hidden"] += sum(name.startswith(".") for name in (*files, *names))
-        names[:] = sorted(name for name in names if not name.startswith(".") and not _leads_back(folder, place, name))
+        rest["hidden"] += sum(is_hidden(name) for name in (*files, *names))
+        names[:] = sorted(name for name in names if not is_hidden(name) and not _leads_back(folder, place, name))
         if not below:
             names.clear()
         for name in files:
             path = Path(place, name)
             ending = path.suffix.lower()
-            if name.startswith(".") or not path.is_file():
+            if is_hidden(name) or not path.is_file():
                 continue
             if ending in known:
                 images.append(path)

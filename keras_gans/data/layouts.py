@@ -20,7 +20,8 @@ from keras_gans.data.folders import image_files
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans_core.errors import format_error
 
-SIDES = (("trainA", "trainB"), ("testA", "testB"), ("A", "B"))  # folders of pairs, or of two domains
+SIDES = (("trainA", "trainB"), ("testA", "testB"))  # folders of pairs, or of two domains
+PAIRS = (("A", "B"), ("images", "masks"), ("images", "labels"))  # folders of pairs if some names are equal
 SPLITS = ({"train", "training"}, {"val", "valid", "validation", "dev"}, {"test", "testing"})
 LABEL_FILES = ("dataset.json", "metadata.jsonl", "metadata.csv")
 SHOWN = 10  # classes that the line names
@@ -55,9 +56,10 @@ def read_layout(folder, split, label=None):
     """
     found = image_files(folder)
     others = found.left_out(folder)
-    _refuse_two_sides(folder, found.images)
-    parts = [path.relative_to(folder).parts for path in found.images]
-    level, names = _splits(folder, parts)
+    inner = _inner(folder, found.images)
+    _refuse_two_sides(inner, found.images)
+    parts = [path.relative_to(inner).parts for path in found.images]
+    level, names = _splits(inner, parts)
     chosen = range(len(parts))
     if names:
         name = _chosen(folder, split, names)
@@ -71,8 +73,8 @@ def read_layout(folder, split, label=None):
     else:
         said = "one split"
     files = [found.images[i] for i in chosen]
-    tops = [[part for k, part in enumerate(parts[i]) if not names or k != level][:-1] for i in chosen]
-    source = _label_file([folder / name] if names and level == 0 else [], folder)
+    tops = [[name for k, name in enumerate(part[:-1]) if not names or k != level][:1] for part in parts]
+    source = _label_file([inner / name] if names and level == 0 else [], inner, folder)
     if source is not None:
         labels, classes, told = _labels_of(source, files, label)
     elif label is not None:
@@ -80,9 +82,9 @@ def read_layout(folder, split, label=None):
             f"Expected labels=True or False: {folder} has no {' or '.join(LABEL_FILES[1:])} with named columns. "
             f"Received: {label!r}. Leave the name out."
         )
-    elif tops and all(tops):
-        classes = sorted({top[0] for top in tops})
-        labels = np.array([classes.index(top[0]) for top in tops], "int64")
+    elif files and all(tops[i] for i in chosen):
+        classes = _in_order({name for top in tops for name in top})  # the same for every split
+        labels = _places([tops[i][0] for i in chosen], classes)
         told = f"{len(classes)} classes by folder"
     else:
         labels, classes, told = None, None, "no labels"
@@ -91,8 +93,28 @@ def read_layout(folder, split, label=None):
         shown = ", ".join(f"{name} {counts[k]}" for k, name in enumerate(classes[:SHOWN]))
         told += f" ({shown}{', ...' if len(classes) > SHOWN else ''})"
     ignored = f", beside {found.uncounted}" if found.rest else ""
-    said = f"{len(files)} images, {said}, {told}{ignored}"
+    below = "" if inner == folder else f" in {inner.relative_to(folder)}"
+    said = f"{len(files)} images{below}, {said}, {told}{ignored}"
     return Layout(files, labels, classes, others, said)
+
+
+def _inner(folder, files):
+    """The folder in which there is more than one folder."""
+    parts = [path.relative_to(folder).parts for path in files]
+    tops = {part[0] for part in parts}
+    if len(tops) == 1 and all(len(part) > 2 for part in parts) and not tops & set().union(*SPLITS):
+        return _inner(folder / tops.pop(), files)
+    return folder
+
+
+def _places(names, classes):
+    place = {name: label for label, name in enumerate(classes)}
+    return np.array([place[name] for name in names], "int64")
+
+
+def _in_order(names):
+    """Names sorted: 2 before 10 where all are whole numbers."""
+    return sorted(names, key=int if all(name.isdecimal() for name in names) else str)
 
 
 def _splits(folder, parts):
@@ -132,24 +154,26 @@ def _refuse_two_sides(folder, files):
     for path in files:
         top, *below = path.relative_to(folder).parts
         names.setdefault(top, set()).add(tuple(below))
-    sides = next(((a, b) for a, b in SIDES if a in names and b in names), None)
-    if sides is None or sides == ("A", "B") and not names["A"] & names["B"]:
+    sides = [(a, b) for a, b in SIDES if a in names and b in names]
+    sides += [(a, b) for a, b in PAIRS if names.get(a, set()) & names.get(b, set())]
+    if not sides:
         return
+    a, b = sides[0]
+    given = f", sides={sides[0]}" if sides[0] in PAIRS[1:] else ""
     raise DataError(
         f"Expected images of one kind, or classes in folders of their own. Received: {folder}, whose folders "
-        f"{sides[0]} and {sides[1]} are two sides of a translation. Read pairs with "
-        f"kg.data.load_pairs({str(folder)!r}), domains without pairs with "
-        f"kg.data.load_unpaired({str(folder)!r}), or only one side with "
-        f"kg.data.load({str(folder / sides[0])!r})."
+        f"{a} and {b} are two sides of a translation. Read pairs with kg.data.load_pairs({str(folder)!r}{given}), "
+        f"domains without pairs with kg.data.load_unpaired({str(folder)!r}{given}), or only one side with "
+        f"kg.data.load({str(folder / a)!r})."
     )
 
 
 # Labels in files
 
 
-def _label_file(nearer, folder):
+def _label_file(nearer, *folders):
     """The file of the labels in the nearest of the folders, or None."""
-    for place in (*nearer, folder):
+    for place in (*nearer, *folders):
         there = [place / name for name in LABEL_FILES if (place / name).is_file()]
         if len(there) > 1:
             raise DataError(
@@ -183,15 +207,14 @@ def _labels_of(source, files, label):
                 f"Expected one label for each image in {source}. Received: {len(wrong)} {what}, such as {wrong[0]!r}. "
                 "Add or remove them, or move the file away to read the images without it."
             )
-    values = [rows[name] for name in names]
-    told = f"labels of {source.name}"
-    if not values or not all(isinstance(value, str) and value for value in values):
+    values, told = [rows[name] for name in names], f"labels of {source.name}"
+    if not all(isinstance(value, str) and value for value in rows.values()):
         return _numbers(source, values), None, told
     with contextlib.suppress(ValueError):  # a .csv has only text
         numbers = np.array([float(value) for value in values])
         return numbers.astype("int64") if (numbers == np.rint(numbers)).all() else numbers, None, told
-    classes = sorted(set(values))
-    return np.array([classes.index(value) for value in values], "int64"), classes, f"{len(classes)} classes, {told}"
+    classes = sorted(set(rows.values()))
+    return _places(values, classes), classes, f"{len(classes)} classes, {told}"
 
 
 def _numbers(source, values):

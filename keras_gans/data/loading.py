@@ -75,10 +75,10 @@ def load(
             - the path of an `.npy` file, or of an `.npz` with `images` and optionally `labels` (or `x_train`,
               `y_train`, with `x_test`, `y_test` for the split "test");
             - the path of a folder of images; if all images are in subfolders, these are the classes, numbered in sorted
-              order. Folders named train, val and test (or like them) are splits. NVlabs' `dataset.json` and the
-              `metadata.jsonl` or `metadata.csv` of Hugging Face's image folders hold labels instead of the folders'
-              names. One line says what was understood, on the standard error stream and in `about["layout"]`;
-              `keras.config.disable_interactive_logging()` keeps it off the stream;
+              order (2 before 10). Folders named train, val and test (or like them) are splits. NVlabs' `dataset.json`
+              and the `metadata.jsonl` or `metadata.csv` of Hugging Face's image folders hold labels instead of the
+              folders' names. One line says what was understood, on the standard error stream and in
+              `about["layout"]`; `keras.config.disable_interactive_logging()` keeps it off the stream;
             - "drawn:digits" or "drawn:shapes", drawn on demand; "train" and "test" use different random numbers;
             - the name of a TFDS data set with a feature "image", such as "mnist", "name/config" or "name:1.0.0". A
               folder of that name in the current directory comes first.

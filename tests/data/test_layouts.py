@@ -36,6 +36,7 @@ def test_splits_above_classes(tmp_path):
     pictures(tmp_path, "train/cat/0.png", "train/dog/0.png", "val/cat/0.png", "val/dog/0.png", "test/dog/0.png")
     train, val, test = (loaded(tmp_path, split=split) for split in ("train", "validation", "test"))
     assert [levels(batches) for batches in (train, val, test)] == [[0, 1], [2, 3], [4]]
+    assert test.labels.tolist() == [1] and test.about["classes"] == ["cat", "dog"]  # though there is no cat
     assert train.labels.tolist() == val.labels.tolist() == [0, 1] and train.about["classes"] == ["cat", "dog"]
     assert train.about["layout"] == "2 images, the split train of test, train, val, 2 classes by folder (cat 1, dog 1)"
 
@@ -85,6 +86,44 @@ def test_a_train_is_a_vehicle_too(tmp_path):
 def test_a_folder_named_like_a_split_in_one_class_stays_in_it(tmp_path):
     pictures(tmp_path, "cat/test/0.png", "cat/1.png", "dog/0.png")
     assert loaded(tmp_path).labels.tolist() == [0, 0, 1]
+
+
+# Classes
+
+
+def test_numbers_are_in_the_order_of_numbers(tmp_path):
+    pictures(tmp_path, *(f"{i}/0.png" for i in range(12)))
+    batches = loaded(tmp_path)
+    assert batches.about["classes"] == [str(i) for i in range(12)]
+    assert batches.images[batches.labels == 10][0, 0, 0, 0] == 10
+    pictures(tmp_path, "a/0.png")
+    assert loaded(tmp_path).about["classes"][:4] == ["0", "1", "10", "11"]
+
+
+def test_a_folder_around_everything_is_passed_through(tmp_path):
+    pictures(tmp_path, "photos/all/cat/0.png", "photos/all/dog/0.png")
+    assert loaded(tmp_path).about["classes"] == ["cat", "dog"]
+    assert "2 images in photos/all, one split" in loaded(tmp_path).about["layout"]
+    pictures(tmp_path, "photos/all/train/0.png", "photos/all/test/0.png")
+    with pytest.raises(DataError, match="test, train beside cat, dog"):
+        loaded(tmp_path)
+
+
+def test_one_class_is_a_class(tmp_path):
+    assert loaded(pictures(tmp_path, "cat/0.png", "cat/1.png", ".x/0.png")).about["classes"] == ["cat"]
+
+
+@pytest.mark.parametrize("other", ["masks", "labels"])
+def test_images_and_their_masks_are_no_classes(other, tmp_path):
+    pictures(tmp_path, "images/0.png", f"{other}/0.png")
+    with pytest.raises(DataError, match=rf"kg.data.load_pairs\('.*', sides=\('images', '{other}'\)\)"):
+        loaded(tmp_path)
+    assert len(kg.data.load_pairs(tmp_path, sides=("images", other), classes=0)) == 1
+
+
+def test_folders_that_systems_make_for_themselves_are_left_out(tmp_path):
+    pictures(tmp_path, "cat/0.png", "dog/0.png", "__MACOSX/0.png", "cat/@eaDir/0.png", "$RECYCLE.BIN/0.png")
+    assert loaded(tmp_path).about["classes"] == ["cat", "dog"] and len(loaded(tmp_path)) == 2
 
 
 # One line
@@ -165,7 +204,8 @@ def test_metadata_without_labels_is_said(write, tmp_path):
 def test_metadata_in_each_split_or_above_them(write, tmp_path):
     pictures(tmp_path, "train/0.png", "train/1.png", "test/0.png")
     write(tmp_path, [{"file_name": f, "label": f[:2]} for f in ("train/0.png", "train/1.png", "test/0.png")])
-    assert loaded(tmp_path, split="test").about["classes"] == ["te"]
+    test = loaded(tmp_path, split="test")
+    assert test.labels.tolist() == [0] and test.about["classes"] == ["te", "tr"]
     write(tmp_path / "train", [{"file_name": "0.png", "label": "x"}, {"file_name": "1.png", "label": "y"}])
     assert loaded(tmp_path).about["classes"] == ["x", "y"]
 
