@@ -378,6 +378,19 @@ def test_a_generator_of_no_negative_numbers_is_refused(name):
     kg.GAN(makes(), judge)
 
 
+@pytest.mark.parametrize("scale", [255.0, 127.5])
+def test_networks_that_scale_grey_levels_are_refused(scale):
+    """The library does it; done twice, a discriminator would see almost nothing."""
+    judge = through(layers.Activation("linear"))
+    with pytest.raises(ConfigurationError, match=f"multiplies them by {scale:g}, in the layer 'twice'. Remove it: gen"):
+        kg.GAN(makes(layers.Activation("tanh"), layers.Rescaling(scale, scale, name="twice")), judge)
+    judges = keras.Sequential(ends(layers.Dense(1))), judge
+    wrong = keras.Sequential([keras.Input((2, 2, 1)), layers.Rescaling(1 / scale, -1), *judges[0].layers])
+    with pytest.raises(ConfigurationError, match="a discriminator of images in .* uint8 images are scaled before"):
+        kg.GAN(makes(), wrong)
+    kg.GAN(makes(), keras.Sequential([keras.Input((2, 2, 1)), layers.Rescaling(0.5, 0.5), *judges[0].layers]))
+
+
 def test_a_generator_of_rows_is_refused():
     latents, rows = keras.Input((2,)), keras.Input((64,))
     networks = keras.Model(latents, layers.Dense(64)(latents)), keras.Model(rows, layers.Dense(1)(rows))

@@ -25,7 +25,7 @@ def opened(path):
         warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=formats()) as picture:
-            if ";16" in str(picture.tile) and not picture.mode.startswith("I;16"):
+            if ";16" in str(picture.tile) and len(picture.getbands()) > 1:
                 highest = max(high for _, high in picture.getextrema())
                 if 0 < highest < UPPER_8_OF_12:
                     raise ValueError("colours of 12 bits or fewer in 16: save them with 8 bits")
@@ -121,7 +121,7 @@ def plain(picture, alpha=False):
         ValueError: 32-bit numbers, whose range is unknown.
     """
     if picture.mode in ("I", "F"):
-        raise ValueError(f"32-bit numbers, Pillow's mode {picture.mode}")
+        raise ValueError(f"32-bit numbers, Pillow's mode {picture.mode}: save them with 8 bits")
     if picture.mode.startswith("I;16"):
         return picture
     if alpha:

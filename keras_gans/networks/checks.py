@@ -5,6 +5,7 @@ import keras
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import check_label_space
 from keras_gans.layers.virtual_batch_normalization import check_reference_batch
+from keras_gans_core.checks import is_number
 
 # Functions whose results are not logits.
 BOUNDED = (
@@ -23,6 +24,7 @@ NEVER_NEGATIVE = (
     "softplus",
     "exponential",
 )
+LEVELS = 100  # a layer that multiplies or divides by more is meant for grey levels
 
 
 def check_built(name, network):
@@ -95,10 +97,24 @@ def check_image_range(name, network):
             f"Expected {name} to make images in [-1, 1]. Received: a network that ends in {bounded}, so that no pixel "
             "could be darker than mid grey. End it in tanh, or put layers.Rescaling(2, -1) after a sigmoid."
         )
+    _check_rescaling(name, network.layers[-1:], "generate() returns uint8 images")
+
+
+def _check_rescaling(name, outermost, why):
+    """Raises a `ConfigurationError` where a network's first or last layer is meant for levels from 0 to 255."""
+    for layer in outermost:
+        scale = layer.scale if isinstance(layer, keras.layers.Rescaling) else 1.0
+        if is_number(scale) and not 1 / LEVELS < abs(scale) < LEVELS:
+            raise ConfigurationError(
+                f"Expected {name} of images in [-1, 1]. Received: one that multiplies them by {scale:g}, in the layer "
+                f"{layer.name!r}. Remove it: {why}."
+            )
 
 
 def check_discriminator(discriminator, judged, logits=1):
     """Raises a `ConfigurationError` unless a discriminator takes the shapes `judged` and ends in logits."""
+    inner = [layer for layer in discriminator.layers if not isinstance(layer, keras.layers.InputLayer)]
+    _check_rescaling("a discriminator", inner[:1], "uint8 images are scaled before networks see them")
     shapes = discriminator.input_shape
     received = [shape[1:] for shape in shapes] if isinstance(shapes, list) else shapes[1:]
     if judged != received:
