@@ -2,6 +2,7 @@
 
 import itertools
 import types
+import warnings
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from keras import ops
 from keras_gans import engine, sampling
 from keras_gans.data.batches import Batches
 from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import TEN_CLASSES, LabelSpace
 from keras_gans_core.checks import is_whole
 
 SHOWN = 64  # examples of the data that callbacks may show
@@ -110,8 +112,12 @@ def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
 
     Raises:
         DataError: see the fields' `check`, `check_batch_size` and `first_batch`; fewer batches than
-            `steps_per_epoch`; or missing values.
+            `steps_per_epoch`; missing values; or labels of another space, see `match_labels`.
+
+    Warns:
+        UserWarning: in training, labels that `generate` draws and that no example has, if that is no chance.
     """
+    x = match_labels(model, x, training)
     fields = model.batch_fields
     first = next(iter(fields))
     arrays = isinstance(x, (np.ndarray, list)) or ops.is_tensor(x)
@@ -141,7 +147,68 @@ def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
     _check_values(model, values)
     if arrays:
         check_counts(values)
+    if training and "labels" in values and (arrays or isinstance(x, Batches)):
+        _check_unseen_labels(model, x, values["labels"])
     return x, first_examples(x, values)
+
+
+def match_labels(model, x, training):
+    """Compares the label space of data with the model's, by the names of the classes if the data know them.
+
+    A model whose classes have no names takes the data's. In training, names in another order are refused; outside, the
+    labels are numbered as the model's.
+
+    Returns:
+        The data to continue with.
+
+    Raises:
+        DataError: another count of classes or attributes, or other names.
+    """
+    space = model.batch_fields.get("labels")
+    if not isinstance(space, LabelSpace) or not isinstance(x, Batches) or x.given_labels is None:
+        return x
+    if not x.about.get("classes") or not isinstance(space, type(theirs := x.label_space)) or theirs.names is None:
+        return x
+    if not training:
+        return x if space.names in (None, theirs.names) else x.labelled_as(space)
+    if space.names == theirs.names or space.names is None and space.size == theirs.size:
+        name_labels(model, theirs.names)
+        return x
+    argument = "label_space=data.label_space" if model.label_space is not None else f"num_classes={theirs.size}"
+    other = ", or number the labels as the model does: data = data.labelled_as(model.label_space)"
+    raise DataError(
+        f"Expected data with the model's labels, {space}. Received: {theirs}, of {x.about.get('name', 'the data')}. "
+        f"Build the model with {argument}{other if set(theirs.names) <= set(space.names or ()) else ''}."
+    )
+
+
+def name_labels(model, names):
+    """Gives the classes or attributes of a conditional model names: in its fields, and in its file."""
+    if model.label_space is None or model.label_space.names == names:
+        return
+    model.label_space = model.label_space.named(names)
+    for fields in (model.batch_fields, model.input_fields):
+        if "labels" in fields:
+            fields["labels"] = model.label_space
+
+
+def _check_unseen_labels(model, x, labels):
+    """Warns of labels that `generate` draws and no example has; refuses them if the model's space is the default."""
+    space = model.input_fields.get("labels")
+    known = isinstance(x, Batches) and x.about.get("classes")  # `match_labels` has compared them
+    if known or not isinstance(space, LabelSpace) or not (unseen := space.unseen(ops.convert_to_numpy(labels))):
+        return
+    remedy = "Build the model with label_space=kg.data.label_space_of(labels), and number classes from 0"
+    if space is TEN_CLASSES:
+        raise DataError(
+            f"Expected labels of ten classes, as the model has by default. Received: labels without {unseen}. {remedy}."
+        )
+    warnings.warn(
+        f"The data have no labels for {unseen}. generate draws them, and the model does not learn them. {remedy}, if "
+        "that is not meant.",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def first_examples(x, values):

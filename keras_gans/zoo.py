@@ -10,9 +10,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans import sampling
+from keras_gans import fitting, sampling
 from keras_gans.batch_statistics import standing_values
 from keras_gans.errors import CorruptPresetError
+from keras_gans.fields import Attributes
 from keras_gans.files import WEIGHTS, read_model
 from keras_gans.images import atomic_write, save, to_float
 from keras_gans.model import AdversarialModel
@@ -69,7 +70,20 @@ def load(name):
     >>> kg.load("dcgan_mnist").generate(64, seed=0).shape
     (64, 28, 28, 1)
     """
-    return load_file(cards.verified_model(cards.find(name)))
+    folder = cards.find(name)
+    model = load_file(cards.verified_model(folder))
+    _name_labels(model, cards.read_card(folder).get("dataset", {}).get("classes"))
+    return model
+
+
+def _name_labels(model, names):
+    """Gives the labels of a conditional model the names that its card knows, where its file has none."""
+    space = model.label_space
+    if space is None or space.names is not None or not (space.shape == () or isinstance(space, Attributes)):
+        return
+    texts = isinstance(names, list) and all(isinstance(name, str) and name for name in names)
+    if texts and len(set(names)) == len(names) == space.size:
+        fitting.name_labels(model, tuple(names))
 
 
 def load_file(path):
@@ -245,7 +259,7 @@ def write_preset(model, folder, card, examples=None):
         "variant": type(model).__name__,
         "image_shape": list(model.image_shape),
         **({"latent_dim": model.latent_dim} if "noise" in model.input_fields else {}),
-        **({"labels": str(model.input_fields["labels"])} if "labels" in model.input_fields else {}),
+        **_about_labels(model.input_fields.get("labels")),
         "hyper_parameters": model.hyper_parameters,
         "generator_parameters": sum(int(network.count_params()) for network in sampling.generators(small)),
         "stored_as": "float16" if half else "float32",
@@ -254,6 +268,13 @@ def write_preset(model, folder, card, examples=None):
     }
     with atomic_write(folder / "card.json") as path:
         path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
+
+
+def _about_labels(space):
+    """What a card says about a model's labels."""
+    if space is None:
+        return {}
+    return {"labels": str(space.named(None)), **({"label_names": space.names} if space.names else {})}
 
 
 def write_golden(path, inputs, outputs):

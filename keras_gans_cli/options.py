@@ -1,14 +1,14 @@
 """Options that several commands share, and how their values are read."""
 
-import math
 from pathlib import Path
 
 import click
 
 labels_option = click.option(
     "--labels",
-    help="For a conditional model: one label for all, or several separated by commas, which take turns: 3 or 0,1,2. "
-    "Colons separate the columns of a label: 0:1:1 is one label of three columns, 0:1:1,1:0:0 are two.",
+    help="For a conditional model: one label for all, or several separated by commas, which take turns: 3 or 0,1,2, or "
+    "names that `keras-gans info` shows: cat or cat,dog; a name goes before a number. Colons separate the columns of a "
+    "label: 0:1:1 is one label of three columns, 0:1:1,1:0:0 are two; glasses:hat is one with two attributes.",
 )
 
 
@@ -16,16 +16,16 @@ def labels_for(text, count, model):
     """The labels in the text of the option --labels for `count` images: rows of one column or more."""
     if text is None:
         return None
-    try:
-        rows = [[float(x) if "." in x else int(x) for x in label.split(":")] for label in text.split(",")]
-    except ValueError as error:
-        raise click.UsageError(f"Expected --labels such as 3 or 0,1,2 or 0:1,1:1. Received: {text!r}.") from error
     space = model.label_space
-    if space is not None and any(len(row) != math.prod(space.shape) for row in rows):
-        raise click.UsageError(
-            f"Expected --labels that are {space}: commas between labels, colons between the columns of one. Received: "
-            f"{text!r}."
-        )
+    if space is None:
+        return [text] * count  # which sampling refuses
+    from keras_gans_core.errors import DataError
+
+    whole = text in (space.names or ())  # a name may have a comma
+    try:
+        rows = [space.from_text(label) for label in ([text] if whole else text.split(","))]
+    except DataError as error:
+        raise click.UsageError(f"{error} In --labels, commas are between labels.") from error
     if len(rows) > count:
         raise click.UsageError(f"Expected --labels for {count} images or rows at most. Received: {text!r}.")
     return [rows[i % len(rows)] for i in range(count)]

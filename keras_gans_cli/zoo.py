@@ -39,5 +39,13 @@ def _lines(card, indent=""):
             yield f"{indent}{title}:"
             yield from _lines(value, indent + "  ")
         else:
-            text = " x ".join(map(str, value)) if isinstance(value, list) else value
-            yield f"{indent}{title}: {text}"
+            yield f"{indent}{title}: {_text(value)}"
+
+
+def _text(value):
+    """An entry on one line: sizes as 28 x 28, other lists with commas."""
+    if not isinstance(value, list):
+        return str(value)
+    if any(isinstance(part, list) for part in value):
+        return "; ".join(map(_text, value))
+    return (", " if any(isinstance(part, str) for part in value) else " x ").join(map(str, value))

@@ -18,7 +18,7 @@ FIELDS = {"images": Images(SHAPE), "labels": Classes(4)}
 class Model:
     """What the checks ask a model for."""
 
-    optional_fields = ()
+    optional_fields, input_fields, label_space = (), {}, None
 
     def __init__(self, *names, smallest_batch=1, packing=1):
         self.batch_fields = {name: FIELDS[name] for name in names or ("images",)}

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_gans.errors import DataError
+from keras_gans.fields import label_space_of
 
 
 class StackedImages:
@@ -49,7 +50,8 @@ class Batches(keras.utils.PyDataset):
         batch_size: examples per batch, from 1 to N.
         shuffle: whether to permute; without it every epoch has the arrays' order.
         seed: whole number that determines the permutations.
-        about: facts about the data for a card (name, version, split, licence, ...).
+        about: facts about the data for a card (name, version, split, licence, ...). "classes" are the names of the
+            classes of labels (N,), or of the columns of labels (N, columns).
         others: further arrays (N, ...) by name, such as sources= and targets=.
 
     Raises:
@@ -120,6 +122,43 @@ class Batches(keras.utils.PyDataset):
     def given_labels(self):
         """The labels that batches may hold, or None."""
         return self.labels
+
+    @property
+    def label_space(self):
+        """What the labels are, with the names that the data know; see `label_space_of`, which raises a `DataError`."""
+        return label_space_of(self.given_labels, self.about.get("classes"))
+
+    def labelled_as(self, label_space):
+        """The same examples with the labels numbered as in another label space, by the names of the classes.
+
+        Args:
+            label_space: that of a model; with names, as the data's.
+
+        Raises:
+            DataError: no names; or a class or an attribute that the other lacks.
+
+        Example:
+
+        >>> pets = kg.data.load((np.zeros((2, 8, 8, 1), "uint8"), np.array(["cat", "dog"])), batch_size=1)
+        >>> pets.labelled_as(kg.data.Classes(names=["dog", "emu", "cat"])).labels.tolist()
+        [2, 0]
+        """
+        own = self.label_space
+        if own.names is None or label_space.names is None or not isinstance(label_space, type(own)):
+            raise DataError(
+                f"Expected labels and a label space with names of one kind, to match them. Received: {own} and "
+                f"{label_space}. Name them: kg.data.load does for folders of classes; about={{'classes': [...]}}."
+            )
+        labels = label_space.renumbered(self.labels, own.names)
+        if ((labels == -1) & (self.labels != -1)).any():
+            raise DataError(
+                f"Expected classes or attributes that have the names of {label_space}. Received: {own}. Leave out the "
+                "others, or use a model that was trained on them."
+            )
+        other = copy.copy(self)
+        other.arrays = {**self.arrays, "labels": labels}
+        other.about = {**self.about, "classes": list(label_space.names)}
+        return other
 
     def fingerprint(self):
         """SHA-256 over the arrays' shapes, types and bytes, in hexadecimal."""

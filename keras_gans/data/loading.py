@@ -24,6 +24,7 @@ from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import format_error
 
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
+DRAWN_NAMES = {"drawn:digits": [str(digit) for digit in range(10)], "drawn:shapes": list(drawn.SHAPES)}
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
 PLACES = {"image": "a folder of images", "text": "a text file"}  # alternatives to a TFDS feature, for error messages
@@ -71,7 +72,8 @@ def load(
 
     Args:
         source: one of
-            - an array (N, height, width, channels) or (N, height, width), or (images, labels);
+            - an array (N, height, width, channels) or (N, height, width), or (images, labels), where labels that are
+              texts are the classes' names, numbered in sorted order;
             - the path of an `.npy` file, or of an `.npz` with `images` and optionally `labels` (or `x_train`,
               `y_train`, with `x_test`, `y_test` for the split "test");
             - the path of a folder of images; if all images are in subfolders, these are the classes, numbered in sorted
@@ -157,6 +159,9 @@ def load(
             f"Received: {labels!r}. Leave the name out."
         )
     images = _shaped(images[:take], image_size, channels)
+    if classes is not None and np.asarray(classes).dtype.kind == "U":
+        names, classes = np.unique(classes, return_inverse=True)
+        about["classes"] = names.tolist()
     classes = _checked_labels(classes[:take]) if labels and classes is not None else None
     if named is not None:
         about["labels"] = named
@@ -233,7 +238,8 @@ def _read_drawn(name, split, image_size, take):
         raise DataError(f"Expected the split 'train' or 'test' of {name}. Received: {split!r}.")
     options = {"image_size": image_size} if image_size else {}
     images, classes = DRAWN[name](take or DRAWN_COUNT, seed=DRAWN_SEEDS[split], **options)
-    return images, classes, {"name": name, "version": "1", "license": LICENSES[name], "source": "drawing"}
+    about = {"name": name, "version": "1", "license": LICENSES[name], "source": "drawing", "classes": DRAWN_NAMES[name]}
+    return images, classes, about
 
 
 def _read_folder(folder, split, image_size, channels, take, strict, label):

@@ -56,6 +56,11 @@ class Judge:
         predict = predict_classes if "num_classes" in self.card else predict_attributes
         return predict(self.network, resized(images, self.network.input_shape[1:3]))
 
+    def labels(self, images, space):
+        """The same in the numbers of a label space: by the classes' names, if both have names."""
+        answers, names = self(images), self.card["dataset"].get("classes")
+        return answers if not (names and space.names) else space.renumbered(answers, names)
+
     def measured(self, name, metric, right, real, image_shape, count=None):
         """{name: the share of the answers `right` that are True, under its protocol}, for `count` images, by default
         one per answer."""
@@ -85,12 +90,16 @@ def judge_of(settings, space=None):
 
 
 def _knows(card, space, labels):
-    """Whether a classifier's answers are labels of a label space, those that `labels` selects."""
+    """Whether a classifier's answers are labels of a label space, those that `labels` selects: by their names, if both
+    have names, else by their number."""
     if isinstance(space, data.Attributes):
         outputs = card.get("num_attributes")
     else:
         outputs = isinstance(space, data.Classes) and card.get("num_classes")
-    return outputs == space.size and card["dataset"].get("labels", labels) == labels
+    if not outputs or card["dataset"].get("labels", labels) != labels:
+        return False
+    names = card["dataset"].get("classes")
+    return set(space.names) <= set(names) if space.names and names else outputs == space.size
 
 
 def label_accuracy(settings, model, samples):
@@ -100,7 +109,7 @@ def label_accuracy(settings, model, samples):
     if judge is None:
         return {}
     images = samples.first
-    right = judge(images) == labels[: len(images)]
+    right = judge.labels(images, model.label_space) == labels[: len(images)]
     metric, real = (
         "share of the labels that the classifier finds again",
         f"labels of {settings.source} {settings.split}",
@@ -290,7 +299,7 @@ def edits(settings, model, samples):
         wanted = _nearest_with(labels, attribute, real.labels)
         if wanted is None:
             continue
-        right = judge(model.edit(images, labels=wanted)) == wanted
+        right = judge.labels(model.edit(images, labels=wanted), model.label_space) == wanted
         edited.append(right[:, attribute])
         stayed.append(right[wanted == labels])
     if not edited:

@@ -13,6 +13,7 @@ from keras_gans.evaluation.capabilities import CAPABILITIES, label_accuracy, map
 from keras_gans.evaluation.settings import (
     classifiers_of,
     first_output,
+    labels_of,
     load_split,
     measured_outputs,
     of_class,
@@ -189,8 +190,8 @@ def known_labels(settings, model):
             f"Expected a data set with labels, for {type(model).__name__}. Received: {place}, which has none. {remedy}"
         )
     try:
-        return model.label_space.check(real.labels)
-    except DataError as error:
+        return model.label_space.check(labels_of(real, model))
+    except (DataError, ConfigurationError) as error:
         raise ConfigurationError(f"{error} The labels are those of {place}. {remedy}") from error
 
 

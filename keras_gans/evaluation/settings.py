@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from keras_gans import data, zoo
-from keras_gans.errors import ConfigurationError
+from keras_gans import data, fitting, zoo
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, Tokens
 from keras_gans.sampling import needed_inputs
 from keras_gans_core import cards
@@ -152,8 +152,20 @@ def reference(settings, split, model, output=None):
     """`Batches` of the real values of one output, by default the first, as `images`; and of the labels."""
     examples = load_split(settings, split, model)
     values = real_values(examples, model, output or next(iter(model.output_fields)))
-    labels = examples.labels if model.label_space is not None else None
+    labels = labels_of(examples, model) if model.label_space is not None else None
     return data.Batches(values, labels, batch_size=1, about=examples.about)
+
+
+def labels_of(examples, model):
+    """The labels of examples in the numbers of a conditional model: by the classes' names, if both have names.
+
+    Raises:
+        ConfigurationError: classes or attributes that the model does not know.
+    """
+    try:
+        return fitting.match_labels(model, examples, training=False).labels
+    except DataError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def names_of(source):

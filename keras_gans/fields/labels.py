@@ -1,8 +1,11 @@
 """What the labels of a conditional model can be: classes, several at once, yes/no attributes, or numbers.
 
 A label space turns labels into the float vectors that networks take, checks what a user passes, draws labels where none
-are given, and knows the loss of a network that predicts them.
+are given, and knows the loss of a network that predicts them. Classes and attributes may have names, by which labels
+can be asked for and compared.
 """
+
+import math
 
 import keras
 import numpy as np
@@ -10,6 +13,7 @@ from keras import ops
 
 from keras_gans.fields.field import Field
 from keras_gans.fields.noise import uniform_of
+from keras_gans_core.cards import did_you_mean
 from keras_gans_core.checks import is_number, is_whole
 from keras_gans_core.errors import ConfigurationError, DataError
 
@@ -20,10 +24,11 @@ class LabelSpace(Field):
     """What `Classes`, `Attributes` and `Values` share.
 
     `size` is the width of an encoded label, `shape` the shape of one label, and `num_uniforms` how many numbers from
-    U[0, 1] a label is drawn from.
+    U[0, 1] a label is drawn from. `names` are those of the classes or attributes, or None.
     """
 
     dtype = "int64"
+    names = None
 
     @property
     def num_normals(self):
@@ -64,11 +69,72 @@ class LabelSpace(Field):
         return values
 
     def asked(self, labels):
-        """`check`, which also takes one label without the batch axis for all examples: (1, *shape)."""
+        """`check` for `generate`: it also takes names, and one label without the batch axis for all: (1, *shape).
+
+        Args:
+            labels: see `check`; or text, one label or a list of them, as `from_text` reads it. The columns of a label
+                may be a list: [["glasses", "hat"], ["beard"]].
+        """
+        if isinstance(labels, str):
+            labels = [self.from_text(labels)]
+        elif isinstance(labels, (list, tuple, np.ndarray)) and any(isinstance(name, str) for name in _flat(labels)):
+            labels = [self.from_text(":".join(map(str, _flat([label])))) for label in labels]
         given = self._array(labels)
         if given.ndim == 0 or given.ndim == 1 and self.shape not in ((), (1,)):
             given = given[None]
         return self.check(given)
+
+    def from_text(self, text):
+        """One label that is written as text, a list of its numbers.
+
+        A name stands for itself and goes before a number: "cat" and "3". Colons separate the columns of a label: "0:1"
+        is a label of two columns. Of attributes, "glasses:hat" names those that are there.
+
+        Raises:
+            DataError: text that is neither. The message gives the names, and similar ones.
+        """
+        numbers = self._by_name(text)
+        if numbers is not None:
+            return numbers
+        parts = text.split(":")
+        try:
+            numbers = [float(part) if "." in part else int(part) for part in parts]
+        except ValueError:
+            raise DataError(
+                f"Expected labels that are {self}. Received: {text[:60]!r}. "
+                + (did_you_mean(text, _flat(self.names)) if self.names else "They have no names: write numbers.")
+            ) from None
+        if len(numbers) != math.prod(self.shape):
+            raise DataError(
+                f"Expected labels that are {self}: colons between the columns of one. Received: {text[:60]!r}, of "
+                f"{len(numbers)}."
+            )
+        return numbers
+
+    def _by_name(self, text):
+        """The numbers of the label that a text names, a list; None if it is not made of names."""
+        return None
+
+    def named(self, names):
+        """The same labels with names; without a place for names, as `Values`, the space itself."""
+        return self
+
+    def renumbered(self, labels, names):
+        """Labels of another numbering, whose names are `names`, in this space's numbers; -1 for a class that it lacks.
+
+        Args:
+            labels: array (N, *shape); -1, no label, stays.
+            names: as those of `label_space_of`.
+        """
+        return labels
+
+    def unseen(self, labels):
+        """What `draw` draws and no label of a data set is, in words, if that is no chance; else None.
+
+        Args:
+            labels: all labels of a data set, an array that passes `check`.
+        """
+        return None
 
     def _array(self, labels):
         try:
@@ -101,21 +167,29 @@ class Classes(LabelSpace):
         counts: the number of classes of each feature. With one count labels are whole numbers (N,), with more
             (N, len(counts)), each column from 0 to its count minus one. They are encoded as one-hot vectors side by
             side.
+        names: the classes' names in the order of their numbers, a list; for several features one list for each. With
+            names the counts may be left out. None for none: `fit` takes those that the data know.
 
     Raises:
-        ConfigurationError: a count that is not a whole number of 1 or more, or no count.
+        ConfigurationError: a count that is not a whole number of 1 or more, or no count; or names that are not as many
+            different texts.
 
     Example:
 
     >>> space = kg.data.Classes(2, 3)
     >>> np.asarray(space.encode(np.array([[1, 0], [0, 2]]))).tolist()
     [[0.0, 1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 1.0]]
+    >>> kg.data.Classes(names=["cat", "dog"]).asked(["dog", "cat"]).tolist()
+    [1, 0]
     """
 
     kinds = "iu"
     low = 0
 
-    def __init__(self, *counts):
+    def __init__(self, *counts, names=None):
+        several = names is not None and not all(isinstance(name, str) for name in names)
+        if names is not None and not counts:
+            counts = tuple(map(len, names)) if several else (len(names),)
         if not counts or not all(is_whole(count, 1) for count in counts):
             raise ConfigurationError(f"Expected counts of classes, whole numbers of 1 or more. Received: {counts}.")
         self.counts = tuple(int(count) for count in counts)
@@ -124,11 +198,55 @@ class Classes(LabelSpace):
         self.high = self.counts[0] - 1 if self.shape == () else np.array(self.counts) - 1
         if self.shape == () and 8 <= self.counts[0] <= 12:
             self.grid_columns = self.counts[0]  # one for each class
+        if names is not None:
+            given = names if several else [names]
+            if len(given) != len(self.counts):
+                raise ConfigurationError(f"Expected a list of names for each of {len(self.counts)} features. Received: "
+                                         f"{len(given)}.")  # fmt: skip
+            given = tuple(_checked_names(part, count) for part, count in zip(given, self.counts))
+            self.names = given[0] if self.shape == () else given
 
     def __str__(self):
         if self.shape == ():
-            return f"whole numbers from 0 to {self.high}"
-        return f"whole numbers from 0 to {', '.join(map(str, self.high))} in {len(self.counts)} columns"
+            return f"whole numbers from 0 to {self.high}{_shown(self.names)}"
+        whole = f"whole numbers from 0 to {', '.join(map(str, self.high))} in {len(self.counts)} columns"
+        return whole + "".join(map(_shown, self.names or ()))
+
+    def named(self, names):
+        """The same classes with names."""
+        return type(self)(*self.counts, names=names)
+
+    def _by_name(self, text):
+        if self.names is None:
+            return None
+        names = [self.names] if self.shape == () else self.names
+        parts = [text] if self.shape == () else text.split(":")
+        if len(parts) != len(names):
+            return None
+        found = [known.index(part) if part in known else _whole_text(part) for part, known in zip(parts, names)]
+        return None if None in found else found
+
+    def renumbered(self, labels, names):
+        """See `LabelSpace`."""
+        places = [names] if self.shape == () else names
+        known = [self.names] if self.shape == () else self.names
+        columns = np.reshape(labels, (len(labels), len(known)))
+        made = [
+            np.array([here.index(name) if name in here else -1 for name in there] + [-1])[column]
+            for here, there, column in zip(known, places, columns.T)
+        ]
+        return np.stack(made, axis=1).reshape(np.shape(labels))
+
+    def unseen(self, labels):
+        """See `LabelSpace`."""
+        for i, (column, count) in enumerate(zip(np.reshape(labels, (len(labels), -1)).T, self.counts)):
+            missing = sorted(set(range(count)) - set(np.unique(column).tolist()))
+            # How probable it is that some classes of this number are missing, if each is equally likely.
+            choices = math.lgamma(count + 1) - math.lgamma(len(missing) + 1) - math.lgamma(count - len(missing) + 1)
+            if missing and choices + len(column) * math.log1p(-len(missing) / count) < CHANCE:
+                place = "" if self.shape == () else f" in column {i}"
+                return f"{len(missing)} of {count} classes{place} ({_listed(missing)})"
+        return None
 
     def _columns(self, labels):
         labels = ops.reshape(ops.cast(labels, "int32"), (-1, len(self.counts)))
@@ -196,11 +314,11 @@ class Classes(LabelSpace):
         return labels[:, 0] if self.shape == () else labels
 
     def get_config(self):
-        return {"counts": list(self.counts)}
+        return {"counts": list(self.counts), **_names_config(self.names)}
 
     @classmethod
     def from_config(cls, config):
-        return cls(*config["counts"])
+        return cls(*config["counts"], names=config.get("names"))
 
 
 @register
@@ -214,10 +332,12 @@ class Attributes(LabelSpace):
         count: how many attributes.
         rows: combinations to draw from, (K, count) of 0 and 1; None: all, equally likely.
         weights: how often each row is drawn relative to the others, K numbers above 0; None: equally often.
+        names: the attributes' names in the order of the columns, a list; None for none: `fit` takes those that the data
+            know.
 
     Raises:
-        ConfigurationError: a count that is not a whole number of 1 or more, rows that are not labels, or not one weight
-            for each.
+        ConfigurationError: a count that is not a whole number of 1 or more, rows that are not labels, not one weight
+            for each, or names that are not as many different texts.
 
     Example:
 
@@ -225,17 +345,20 @@ class Attributes(LabelSpace):
     [[1.0, 0.0, 1.0]]
     >>> kg.data.Attributes(2, rows=[[0, 0], [1, 1]], weights=[3, 1]).draw(np.array([[0.7, 0.2], [0.8, 0.2]])).tolist()
     [[0, 0], [1, 1]]
+    >>> kg.data.Attributes(3, names=["hat", "glasses", "beard"]).asked(["hat:beard", "glasses"]).tolist()
+    [[1, 0, 1], [0, 1, 0]]
     """
 
     kinds = "biu"
     low, high = 0, 1
 
-    def __init__(self, count, *, rows=None, weights=None):
+    def __init__(self, count, *, rows=None, weights=None, names=None):
         if not is_whole(count, 1):
             raise ConfigurationError(f"Expected a count of attributes, 1 or more. Received: {count!r}.")
         self.count = self.size = self.num_uniforms = int(count)
         self.shape = (self.count,)
         self.rows, self.weights = rows, weights
+        self.names = None if names is None else _checked_names(names, self.count)
         if rows is None and weights is None:
             return
         try:
@@ -249,7 +372,31 @@ class Attributes(LabelSpace):
             )
 
     def __str__(self):
-        return f"0 or 1 in {self.count} columns"
+        return f"0 or 1 in {self.count} columns{_shown(self.names)}"
+
+    def named(self, names):
+        """The same attributes with names."""
+        return Attributes(self.count, rows=self.rows, weights=self.weights, names=names)
+
+    def _by_name(self, text):
+        parts = [text] if text in (self.names or ()) else text.split(":")
+        numbers = len(parts) == self.count and set(parts) <= {"0", "1"}
+        if self.names is None or numbers or not set(parts) <= set(self.names):
+            return None
+        return [int(name in parts) for name in self.names]
+
+    def renumbered(self, labels, names):
+        """See `LabelSpace`."""
+        columns = np.concatenate([np.asarray(labels), np.full((len(labels), 1), -1)], axis=1)
+        return columns[:, [names.index(name) if name in names else -1 for name in self.names]]
+
+    def unseen(self, labels):
+        """See `LabelSpace`."""
+        found = np.asarray(labels).astype("int64")
+        same = np.flatnonzero(found.min(axis=0) == found.max(axis=0)).tolist()
+        if self.rows is None and same and len(found) * math.log(0.5) < CHANCE:
+            return f"both values of {len(same)} of {self.count} attributes (column {_listed(same)})"
+        return None
 
     def encode(self, labels):
         """The labels as float32 (N, count): 1 if the attribute is there."""
@@ -290,9 +437,10 @@ class Attributes(LabelSpace):
         return (np.asarray(logits) > 0).astype("int64")
 
     def get_config(self):
+        names = _names_config(self.names)
         if self.rows is None:
-            return {"count": self.count}
-        return {"count": self.count, "rows": self.rows.tolist(), "weights": self.weights}
+            return {"count": self.count, **names}
+        return {"count": self.count, "rows": self.rows.tolist(), "weights": self.weights, **names}
 
 
 @register
@@ -335,6 +483,14 @@ class Values(LabelSpace):
     def __str__(self):
         return f"numbers from {self.low:g} to {self.high:g} in {self.count} column{'s' * (self.count > 1)}"
 
+    def unseen(self, labels):
+        """See `LabelSpace`."""
+        found = np.asarray(labels, "float64").reshape(len(labels), -1)
+        part = np.ptp(found, axis=0).min() / (self.high - self.low)
+        if part < 0.5 and len(found) * math.log(0.5) < CHANCE:
+            return f"{1 - part:.0%} of the range from {self.low:g} to {self.high:g}"
+        return None
+
     def encode(self, labels):
         """The labels as float32 (N, count): -1 at `low`, 1 at `high`."""
         labels = ops.reshape(ops.cast(labels, "float32"), (-1, self.count))
@@ -363,6 +519,8 @@ class Values(LabelSpace):
         return {"count": self.count, "low": self.low, "high": self.high}
 
 
+CHANCE = math.log(1e-6)  # what is less probable is no chance
+MOST_SHOWN = 12  # names in an error, which is to fit on a screen
 COMBINATIONS = 1000  # the most that attributes of a data set are drawn from: a model's file keeps them
 TEN_CLASSES = Classes(10)  # as in most data sets with few classes
 
@@ -381,18 +539,21 @@ def check_label_space(label_space):
     return label_space
 
 
-def label_space_of(labels):
-    """The smallest label space that holds the labels of a data set.
+def label_space_of(labels, names=None):
+    """The smallest label space that holds the labels of a data set; `Batches.label_space` is that of its labels.
 
     Args:
         labels: array of whole numbers, booleans or floats, (N,) or (N, columns).
+        names: the names of the classes of labels (N,), also of those that no example has; or of the attributes, one for
+            each column of booleans. Other labels take none.
 
     Returns:
         `Classes` for whole numbers, with two classes or more in each column; `Attributes` for booleans, drawn from the
         thousand most frequent combinations as often as they occur; `Values` for floats.
 
     Raises:
-        DataError: no labels, negative whole numbers, floats that are not finite or all equal, or anything else.
+        DataError: no labels, negative whole numbers, more classes than names, floats that are not finite or all equal,
+            or anything else.
         ConfigurationError: floats that `Values` refuses.
 
     Example:
@@ -415,7 +576,9 @@ def label_space_of(labels):
     if labels.dtype.kind == "b":
         rows, weights = np.unique(columns, axis=0, return_counts=True)
         most = np.argsort(-weights, kind="stable")[:COMBINATIONS]
-        return Attributes(columns.shape[1], rows=rows[most].astype("int64"), weights=weights[most].tolist())
+        names = names if names and len(names) == columns.shape[1] else None
+        rows, weights = rows[most].astype("int64"), weights[most].tolist()
+        return Attributes(columns.shape[1], rows=rows, weights=weights, names=names)
     if labels.dtype.kind == "f":
         if not np.isfinite(columns).all() or columns.min() == columns.max():
             raise DataError(
@@ -424,12 +587,51 @@ def label_space_of(labels):
         return Values(columns.shape[1], low=float(columns.min()), high=float(columns.max()))
     if columns.min() < 0:
         raise DataError(f"Expected labels of 0 or more. Received: {columns.min()}.")
+    if names and labels.ndim == 1:
+        if labels.max() >= len(names):
+            raise DataError(f"Expected labels of {len(names)} classes{_shown(names)}. Received: the label "
+                            f"{labels.max()}. Name all classes.")  # fmt: skip
+        return Classes(names=names)
     return Classes(*np.maximum(2, columns.max(axis=0).astype("int64") + 1).tolist())
 
 
 def _whole(uniform, count):
     """Turns numbers from U[0, 1], both ends included, into whole numbers from 0 to count - 1."""
     return ops.minimum(ops.cast(uniform * count, "int32"), max(0, count - 1))
+
+
+def _whole_text(text):
+    """The whole number that a text is, or None."""
+    return int(text) if text.isdecimal() else None
+
+
+def _checked_names(names, count):
+    """The names of `count` classes or attributes, a tuple."""
+    names = tuple(names)
+    if len(names) != count or len(set(names)) < count or not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError(f"Expected {count} different names, texts. Received: {_listed(names)}.")
+    return names
+
+
+def _names_config(names):
+    if names is None:
+        return {}
+    return {"names": [name if isinstance(name, str) else list(name) for name in names]}
+
+
+def _flat(names):
+    """All names in a list, or in the lists in it."""
+    return [name for part in names for name in (part if isinstance(part, (list, tuple, np.ndarray)) else [part])]
+
+
+def _shown(names):
+    return f" ({_listed(names)})" if names else ""
+
+
+def _listed(values):
+    """A few of the values on a short line."""
+    most = ", ".join(str(value)[:30] for value in values[:MOST_SHOWN])
+    return most if len(values) <= MOST_SHOWN else f"{most}, ... {len(values)} in all"
 
 
 def _written(shape):

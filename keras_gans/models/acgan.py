@@ -24,7 +24,7 @@ Departures from the paper:
 import keras
 
 from keras_gans.errors import ConfigurationError
-from keras_gans.fields import TEN_CLASSES, check_label_space, label_space_of, noise_to_images
+from keras_gans.fields import TEN_CLASSES, check_label_space, noise_to_images
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
@@ -99,7 +99,7 @@ class ACGAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
+        return super().for_data(dataset, **{"label_space": dataset.label_space, **options})
 
     def logits(self, images, training=True):
         """The logit that images are real, (N, 1), and those of their labels, (N, label_space.size)."""

@@ -26,7 +26,6 @@ from keras_gans.fields import (
     TEN_CLASSES,
     check_image_shape,
     check_label_space,
-    label_space_of,
     noise_to_images,
     uniform_of,
 )
@@ -140,7 +139,7 @@ class CGAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
+        return super().for_data(dataset, **{"label_space": dataset.label_space, **options})
 
     def discriminator_loss(self, real, fake, labels, training=True):
         """The loss on real and generated images with the same encoded labels."""

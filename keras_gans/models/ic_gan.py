@@ -39,7 +39,6 @@ from keras_gans.fields import (
     Noise,
     check_image_shape,
     check_label_space,
-    label_space_of,
     noise_to_images,
 )
 from keras_gans.layers import FusedBatchNormalization
@@ -166,7 +165,7 @@ class IcGAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
+        return super().for_data(dataset, **{"label_space": dataset.label_space, **options})
 
     def phases(self, dataset, epochs):
         """The conditional GAN, then the encoders, with 15 epochs for every 25 of the GAN, as in the code."""

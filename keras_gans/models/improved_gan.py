@@ -33,7 +33,7 @@ from keras import initializers, layers, ops
 
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.fields import Classes, check_image_shape, label_space_of, noise_to_images, uniform_of
+from keras_gans.fields import Classes, check_image_shape, noise_to_images, uniform_of
 from keras_gans.fitting import check_data
 from keras_gans.layers import FusedBatchNormalization, WeightNormalization
 from keras_gans.layers.averages import Averages
@@ -193,7 +193,7 @@ class ImprovedGAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        space = label_space_of(dataset.given_labels)
+        space = dataset.label_space
         if not isinstance(space, Classes) or space.shape != ():
             raise ConfigurationError(f"Expected one class for each image as the labels. Received: {space}.")
         return super().for_data(dataset, **{"num_classes": space.counts[0], **options})

@@ -23,7 +23,7 @@ Departures from the paper:
 
 import keras
 
-from keras_gans.fields import TEN_CLASSES, check_label_space, label_space_of, noise_to_images
+from keras_gans.fields import TEN_CLASSES, check_label_space, noise_to_images
 from keras_gans.losses import hinge_discriminator_loss, hinge_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks, labels_and_images
@@ -92,7 +92,7 @@ class ProjectionGAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        return super().for_data(dataset, **{"label_space": label_space_of(dataset.labels), **options})
+        return super().for_data(dataset, **{"label_space": dataset.label_space, **options})
 
     def discriminator_loss(self, real, fake, labels, training=True):
         """The loss on real and generated images with the same encoded labels."""

@@ -94,7 +94,7 @@ def test_arrays_are_resized_and_converted():
         (np.zeros((4, 4, 4, 1), "int64"), "dtype int64"),
         (np.full((4, 4, 4, 1), 255.0), r"floats in \[-1, 1\]"),
         ((np.zeros((4, 4, 4, 1), "uint8"), np.zeros(3)), "as many labels as images, one for each of 4"),
-        ((np.zeros((2, 4, 4, 1), "uint8"), ["cat", "dog"]), "labels that are numbers"),
+        ((np.zeros((2, 4, 4, 1), "uint8"), [None, "dog"]), "labels that are numbers"),
         ((np.zeros((2, 4, 4, 1), "uint8"),), "tuple of 1"),
         ([[1, 2]], "Received: list"),
         (None, "Received: NoneType"),
