@@ -16,6 +16,7 @@ from keras_gans_core.errors import (
     ProtocolError,
     UnknownPresetError,
     UnsupportedError,
+    UntrustedFileError,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "ProtocolError",
     "UnknownPresetError",
     "UnsupportedError",
+    "UntrustedFileError",
 ]

@@ -11,6 +11,8 @@ from pathlib import Path
 import h5py
 import keras
 
+from keras_gans.errors import UntrustedFileError
+
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}  # what Keras writes
 LARGEST_TEXT = 4 * 2**20  # bytes of a JSON member; the zoo's largest has 16 KiB
@@ -26,6 +28,7 @@ MOST_ROUNDS = {
 FREE_NUMBERS = 2**20  # numbers that a model's variables may hold in addition to those its file stores
 LARGEST_OUTPUT = 2**28  # numbers that a layer may output for one example
 MOST_OUTPUTS = 2**15  # layer outputs while building, about a minute; Keras needs n**2 / 2 for `Sequential` of n layers
+KNOWN_PACKAGES = ("keras", "keras_gans", "keras_hub", "keras_cv", "keras_nlp", "builtins")  # whose classes Keras finds
 ZIP_END = 22  # bytes of the record that ends a zip file without a comment
 ZIP64 = 2**32 - 1  # bytes from which a zip file has a different end record
 LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; three members take 300
@@ -33,23 +36,28 @@ LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; three members take
 _counting = threading.RLock()
 
 
-def read_model(path, compile=False):
+def read_model(path, compile=False, safe_mode=True):
     """The model in a `.keras` file, read with no more memory than a model of the file's size needs.
 
     The file may contain only what Keras writes: three uncompressed members, a config of limited size and depth, and
     arrays that are stored where they are declared. While Keras builds the model, its variables may hold at most twice
     the numbers that the file stores plus 2**20. (Without this check Keras allocates any shape that a config declares
-    before it reads the weights.) Reading therefore takes less than 16 times the file's size plus 64 MiB. Keras refuses
-    code in a `Lambda` layer unless `keras.config.enable_unsafe_deserialization` was called.
+    before it reads the weights.) Reading therefore takes less than 16 times the file's size plus 64 MiB.
+
+    Layers and functions of somebody's own are found among those that are registered: import the module that registers
+    them first. No file makes Python import or run anything, unless `safe_mode` is False.
 
     Args:
         path: the file's path.
         compile: whether to restore the optimizers too, as in `keras.saving.load_model`.
+        safe_mode: whether to refuse code in the file, such as a lambda in a `Lambda` layer. False runs it: only for
+            files that you trust.
 
     Returns:
         A Keras model.
 
     Raises:
+        UntrustedFileError: a file with code, or with layers that are not registered.
         ValueError: a file that breaks these rules, "Expected ... Received: ...". Keras, HDF5 and zipfile raise many
             other errors for a damaged file, so callers should catch `Exception`.
 
@@ -69,11 +77,80 @@ def read_model(path, compile=False):
     """
     path = Path(path)
     stored = check_file(path)
+    with zipfile.ZipFile(path) as members:
+        config = json.loads(members.read(CONFIG))
+    if unknown := unregistered(config):
+        raise UntrustedFileError(
+            f"Expected a file whose layers and functions are known. Received: {path}, which needs {_named(unknown)}. "
+            "Import the module that registers them first; on the command line: --import FILE.py. Only import code "
+            "that you trust."
+        )
+    if safe_mode and has_lambda(config):
+        raise UntrustedFileError(
+            f"Expected a file without code. Received: {path}, with a lambda, in a Lambda layer or as a function. "
+            "If you trust the file, pass safe_mode=False, which runs its code."
+        )
     with _at_most(2 * stored + FREE_NUMBERS):
-        model = keras.saving.load_model(path, compile=compile)
+        model = keras.saving.load_model(path, compile=compile, safe_mode=safe_mode)
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model. Received: a {type(model).__name__}.")
     return model
+
+
+def _objects(config):
+    """The serialized objects in a config, dicts with a "class_name". It may be an untrusted one."""
+    level = [config]
+    while level:
+        yield from (value for value in level if isinstance(value, dict) and isinstance(value.get("class_name"), str))
+        level = [inner for value in level for inner in _inside(value)]
+
+
+def own_objects(config):
+    """The names of classes and functions in a config that are neither Keras's nor this library's, in order."""
+    names = {}
+    for value in _objects(config):
+        module, name = value.get("module"), value.get("registered_name")
+        if value["class_name"] == "function":
+            module, name = None if _is_keras_function(value) else "", value.get("config")
+        if isinstance(module, str) and isinstance(name, str) and module.split(".")[0] not in KNOWN_PACKAGES:
+            names[name] = None
+    return list(names)
+
+
+def _is_keras_function(value):
+    """Whether a serialized function is Keras's own: all are found by their names, without an import."""
+    if not isinstance(value.get("config"), str) or ">" in value["config"]:  # which a registered one has
+        return False
+    try:
+        keras.saving.deserialize_keras_object({**value, "module": "builtins", "registered_name": "function"})
+    except (TypeError, ValueError):
+        return False
+    return keras.saving.get_registered_object(value["config"]) is None
+
+
+def unregistered(config):
+    """Those of `own_objects` that are not registered with Keras, nor in a `custom_object_scope`."""
+    return [name for name in own_objects(config) if keras.saving.get_registered_object(name) is None]
+
+
+def has_lambda(config):
+    """Whether a config has a Python lambda, which is stored as code."""
+    return any(value["class_name"] == "__lambda__" for value in _objects(config))
+
+
+def own_layers(path):
+    """`own_objects` of a `.keras` file; none if it cannot be read."""
+    try:
+        check_file(Path(path))
+        with zipfile.ZipFile(path) as members:
+            return own_objects(json.loads(members.read(CONFIG)))
+    except Exception:  # zip and HDF5 each raise their own for a damaged file
+        return []
+
+
+def _named(names):
+    """A few names from a file, which may be untrusted, on one short line that a terminal can show."""
+    return ", ".join(ascii(name[:60])[1:-1] for name in names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def check_file(path):

@@ -3,6 +3,10 @@
 import inspect
 import io
 import json
+import random
+import tempfile
+import types
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -11,7 +15,17 @@ import keras
 from keras import ops
 
 from keras_gans.errors import ConfigurationError
-from keras_gans.files import CONFIG, WEIGHTS, check_file
+from keras_gans.files import (
+    CONFIG,
+    KNOWN_PACKAGES,
+    WEIGHTS,
+    check_file,
+    has_lambda,
+    own_objects,
+    read_model,
+    unregistered,
+)
+from keras_gans_core.errors import format_error
 
 # What every model's configuration has; the variants' constructors have further parameters.
 SHARED = ("discriminator_steps", "ema_decay", "seed")
@@ -145,6 +159,75 @@ def load_states(model, store):
     for key, state in _states(model):
         if key in store.keys():
             state.assign(store[key])
+
+
+# Layers of one's own
+
+
+def check_readable(model, compile=True):
+    """Refuses, before training, a model that cannot be read back from the file that training writes.
+
+    A model of Keras's and this library's parts alone can. One with others is written and read back once.
+
+    Args:
+        model: a Keras model.
+        compile: whether its optimizers are to be read too.
+
+    Raises:
+        ConfigurationError: a Python lambda, which files keep as code; a class or function that is not registered; or
+            one that is registered and cannot be read back. The message says how to mend it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras's, about lambdas
+        try:
+            config = keras.saving.serialize_keras_object(model)
+        except Exception as error:  # from anybody's get_config
+            raise _unreadable(format_error(error), GET_CONFIG) from error
+    config = config if compile else {**config, "compile_config": None}
+    if has_lambda(config):
+        raise _unreadable(
+            "a lambda, in a Lambda layer or as a function",
+            "Files keep it as code, which is not run when they are read. Use a Keras layer such as Activation('tanh'), "
+            f"or write a layer of your own. {REGISTER} Without a Checkpoint, fit trains it as it is.",
+        )
+    functions = [function for layer in model._flatten_layers() for function in _own_functions(layer)]
+    names = [keras.saving.get_registered_name(function) for function in functions]
+    names = [name for name in names if keras.saving.get_registered_object(name) is None]
+    if unknown := list(dict.fromkeys([*unregistered(config), *names])):
+        raise _unreadable(f"{', '.join(unknown[:5])}, not registered", REGISTER)
+    if not own_objects(config) and not functions:
+        return
+    state = random.getstate()  # Keras draws seeds for new layers
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(Path(folder) / "model.keras")
+            read_model(Path(folder) / "model.keras", compile=compile)
+    except Exception as error:  # from anybody's layer; Keras puts whole configs before the reason
+        reason = type(error)(str(error).rpartition("Exception encountered: ")[2])
+        raise _unreadable(format_error(reason), GET_CONFIG) from error
+    finally:
+        random.setstate(state)
+
+
+REGISTER = (
+    'Put @keras.saving.register_keras_serializable("mine") before each class and function of your own, and import '
+    "their module before the file is read."
+)
+GET_CONFIG = "A layer needs a get_config with all arguments of its constructor, and builds its weights in build."
+
+
+def _unreadable(received, remedy):
+    return ConfigurationError(
+        f"Expected layers and functions with which the files of this training can be read. Received: {received}. "
+        f"{remedy}"
+    )
+
+
+def _own_functions(layer):
+    """The functions of a layer that are neither Keras's nor this library's, such as its activation."""
+    kept = [value for name, value in vars(layer).items() if not hasattr(type(layer), name)]  # no methods
+    functions = [value for value in kept if isinstance(value, types.FunctionType)]
+    return [f for f in functions if (f.__module__ or "").split(".")[0] not in KNOWN_PACKAGES]
 
 
 # Files of older versions

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_gans import fitting, sampling
 from keras_gans.batch_statistics import standing_values
-from keras_gans.errors import CorruptPresetError
+from keras_gans.errors import CorruptPresetError, UntrustedFileError
 from keras_gans.fields import Attributes
 from keras_gans.files import WEIGHTS, read_model
 from keras_gans.images import atomic_write, save, to_float
@@ -48,14 +48,15 @@ def _names(classifier):
     return [name for name, variant in variants.items() if (variant == cards.CLASSIFIER) == classifier]
 
 
-def load(name):
+def load(name, safe_mode=True):
     """The pretrained model `name`, ready to `generate`.
 
     The folder in the environment variable KERAS_GANS_ZOO is searched first, then the package's own zoo. The file's size
     and SHA-256 are compared with its card before any of it is parsed.
 
     Args:
-        name: one of `presets()`.
+        name: one of `presets()`, or the folder of a finished run.
+        safe_mode: see `load_file`.
 
     Returns:
         An `AdversarialModel` with the networks that sampling needs. It can sample and be exported, but not trained.
@@ -64,6 +65,7 @@ def load(name):
         UnknownPresetError: no such preset (the message gives similar names), or a classifier.
         CorruptPresetError: a file that does not match its card, was saved by an older version of this library, or holds
             no model of this library.
+        UntrustedFileError: see `load_file`.
 
     Example:
 
@@ -71,7 +73,7 @@ def load(name):
     (64, 28, 28, 1)
     """
     folder = cards.find(name)
-    model = load_file(cards.verified_model(folder))
+    model = load_file(cards.verified_model(folder), safe_mode)
     _name_labels(model, cards.read_card(folder).get("dataset", {}).get("classes"))
     return model
 
@@ -86,14 +88,16 @@ def _name_labels(model, names):
         fitting.name_labels(model, tuple(names))
 
 
-def load_file(path):
+def load_file(path, safe_mode=True):
     """The model in a `.keras` file, such as a run's checkpoint, ready to `generate`; not compiled.
 
     The file may be untrusted: it is refused if it holds anything but a model, such as code or compressed members.
-    Reading takes less than 16 times the file's size plus 64 MiB; see `keras_gans.files`.
+    Reading takes less than 16 times the file's size plus 64 MiB; see `keras_gans.files`. A model with layers of your
+    own is read after importing the module that registers them.
 
     Args:
         path: the file's path.
+        safe_mode: False also reads a file with a Python lambda, and runs its code: only for files that you trust.
 
     Returns:
         An `AdversarialModel`.
@@ -101,6 +105,7 @@ def load_file(path):
     Raises:
         CorruptPresetError: no file, or one that holds anything but a model, was saved by an older version of this
             library, or holds no model of this library.
+        UntrustedFileError: layers that are not registered; or, in safe mode, code in the file.
 
     Example:
 
@@ -109,7 +114,7 @@ def load_file(path):
         ...
     keras_gans_core.errors.CorruptPresetError: Expected a Keras model in missing.keras. ...
     """
-    model = load_network(path)
+    model = load_network(path, safe_mode)
     if not isinstance(model, AdversarialModel):
         raise CorruptPresetError(f"Expected a model of keras_gans in {path}. Received: a {type(model).__name__}.")
     return model
@@ -146,17 +151,18 @@ def load_classifier(name):
     return classifier
 
 
-def load_network(path):
+def load_network(path, safe_mode=True):
     """The Keras model in a `.keras` file, of this library or not; not compiled. The file is checked as by `load_file`.
 
     Args:
-        path: the file's path.
+        path, safe_mode: see `load_file`.
 
     Returns:
         A Keras model.
 
     Raises:
         CorruptPresetError: no file, or no model.
+        UntrustedFileError: see `load_file`.
 
     Example:
 
@@ -164,7 +170,9 @@ def load_network(path):
     124698
     """
     try:
-        return read_model(path)
+        return read_model(path, safe_mode=safe_mode)
+    except UntrustedFileError:
+        raise
     except Exception as error:  # zip, HDF5 and Keras each raise their own for a damaged file
         older = older_structure(path)
         if older:

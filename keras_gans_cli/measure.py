@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import sampler
+from keras_gans_cli.models import import_layers, import_option, sampler
 from keras_gans_cli.options import picture_option
 from keras_gans_cli.quiet import library
 from keras_gans_core import cards
@@ -46,6 +46,7 @@ def _measuring(command):
         click.option("--seed", default=0, show_default=True, help="Determines the images."),
         click.option("--cache", type=click.Path(), help="Folder that keeps the reference's features."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        import_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -183,6 +184,7 @@ def _check_label_feature(label_feature, *models):
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--cache", type=click.Path(), help="Folder that keeps the references' features.")
+@import_option
 def verify(names, cache):
     """Check presets against their cards: the files' digests, golden images, metrics. [default: all]"""
     names = names or sorted(cards.presets())
@@ -193,6 +195,7 @@ def verify(names, cache):
 
     wrong = 0
     for name in names:
+        import_layers(cards.find(name) / "model.keras")
         for what, problem in evaluation.verify(name, cache):
             skipped = bool(problem) and problem.startswith("not checked")
             wrong += bool(problem) and not skipped

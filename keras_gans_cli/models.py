@@ -1,16 +1,50 @@
 """Loads the model that a command names, and says what it needs."""
 
+from pathlib import Path
+
 import click
 
 from keras_gans_cli.quiet import library
-from keras_gans_core import cards
+from keras_gans_core import cards, trust
+
+IMPORTS = "keras_gans.imports"  # of the command's context: the files of --import
+
+
+def _keep(context, parameter, files):
+    context.meta[IMPORTS] = files
+
+
+import_option = click.option(
+    "--import",
+    metavar="FILE.py",
+    multiple=True,
+    expose_value=False,
+    callback=_keep,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Run this Python file first: the recipe with a model's own layers. Recipes that you have trained here need no "
+    "--import. Only import what you trust.",
+)
+
+
+def import_layers(path):
+    """Runs the files of --import; and the recipe beside the model in `path`, if that has layers of its own and the user
+    has trained with this recipe."""
+    from keras_gans import files, training
+
+    for file in click.get_current_context().meta.pop(IMPORTS, ()):
+        training.import_file(file)
+    recipe = Path(path).parent / "recipe.py"
+    if trust.is_known(recipe) and files.own_layers(path):
+        training.import_file(recipe)
 
 
 def sampler(name):
     """The library and the model of a preset, a run's folder or a .keras file."""
+    path = name
     if not name.endswith(".keras"):
-        cards.verified_model(cards.find(name))  # before importing the backend, which takes seconds
+        path = cards.verified_model(cards.find(name))  # before importing the backend, which takes seconds
     kg = library()
+    import_layers(path)
     return kg, kg.zoo.load_file(name) if name.endswith(".keras") else kg.load(name)
 
 

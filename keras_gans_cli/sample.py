@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import remedy_for_given, sampler
+from keras_gans_cli.models import import_option, remedy_for_given, sampler
 from keras_gans_cli.options import labels_for, labels_option, picture_option
 from keras_gans_core import cards
 
@@ -19,6 +19,7 @@ from keras_gans_core import cards
 @picture_option("grid.png", "One picture of all images.")
 @click.option("--folder", type=click.Path(), help="Write one PNG per image into this folder instead.")
 @labels_option
+@import_option
 def sample(name, count, seed, output, folder, labels):
     """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
     _, model = sampler(name)

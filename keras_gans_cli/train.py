@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from keras_gans_cli.quiet import library
-from keras_gans_core import cards
+from keras_gans_core import cards, trust
 
 
 @click.command()
@@ -128,8 +128,10 @@ def train(
             f"Expected --sides, --classes and --target-classes with a model that translates images. Received: {recipe}."
         )
 
+    file = None
     if variant is None:
-        made = training.read_recipe(known.get(recipe, recipe))
+        file = known.get(recipe, recipe)
+        made = training.read_recipe(file)
     else:
         size = None if image_size is None else (image_size, image_size)
         made = training.variant_recipe(
@@ -156,6 +158,7 @@ def train(
             checkpoint_steps=checkpoint_steps,
             devices=devices,
             overwrite=overwrite,
+            recipe_file=file,
         )
     except (KeyboardInterrupt, SystemExit) as stop:
         click.echo(f"\nStopped. Go on from the last save with: --resume {output}", err=True)
@@ -165,5 +168,7 @@ def train(
         click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")
         return
     click.echo(f"wrote {output}: samples.png, model.keras, card.json, and a grid for each epoch in samples/")
-    needs_images = hasattr(model, "translate")
-    click.echo(f"now: keras-gans {f'translate {output} FOLDER -o OUT' if needs_images else f'sample {output}'}")
+    command = f"translate {output} FOLDER -o OUT" if hasattr(model, "translate") else f"sample {output}"
+    copy = output / "recipe.py"
+    ask = copy.is_file() and not trust.is_known(copy) and kg.files.own_layers(output / "model.keras")
+    click.echo(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}")

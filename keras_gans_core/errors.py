@@ -41,6 +41,10 @@ class CorruptPresetError(KerasGansError, ValueError):
     """A zoo file that is not the one its card describes, or a card that cannot be read."""
 
 
+class UntrustedFileError(KerasGansError, ValueError):
+    """A model's file that needs code: layers of somebody's own that are not imported, or code in the file itself."""
+
+
 class FewSamplesWarning(UserWarning):
     """A metric from few samples. It is computed correctly, but is far from its value for many samples."""
 

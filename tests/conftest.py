@@ -7,6 +7,7 @@ import tempfile
 # Before anything imports a backend. The models of the tests are alike: JAX compiles what it has compiled before once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 compiled = tempfile.TemporaryDirectory(prefix="keras_gans_tests_")
+os.environ["KERAS_HOME"] = compiled.name  # what the tests train is not noted in the user's home
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", compiled.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":  # code of tiny models is compiled longer than it runs

@@ -17,11 +17,11 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
-from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
+from keras_gans.errors import CheckpointError, ConfigurationError, OutputError, UntrustedFileError
 from keras_gans.files import read_model
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.model import AdversarialModel
-from keras_gans.saving import older_structure
+from keras_gans.saving import check_readable, older_structure
 from keras_gans_core.checks import is_number, is_whole
 from keras_gans_core.errors import format_error
 
@@ -54,7 +54,8 @@ class Checkpoint(keras.callbacks.Callback):
             `ReduceLROnPlateau`. Others start afresh in a resumed run.
 
     Raises:
-        ConfigurationError: numbers out of range.
+        ConfigurationError: numbers out of range; or, when training begins, networks that a file cannot be read back
+            with, such as a `Lambda` layer of a Python lambda.
         OutputError: when training begins, a folder that cannot be written to or that another run writes to; later, a
             full disk, which leaves the existing checkpoints as they are.
         KeyboardInterrupt, SystemExit: after Ctrl-C, after SIGTERM (with the code 143).
@@ -93,6 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
                 model.slots.get(f"{KEY}/{i}/is_kept", (), "int32")
 
     def on_train_begin(self, logs=None):
+        check_readable(self.model)
         index, self._machines = engine.machine_of(self.model)
         self._writes = index == 0
         if self._writes:
@@ -189,11 +191,14 @@ class Checkpoint(keras.callbacks.Callback):
                         setattr(callback, name, int(value) if name in COUNTS else value)
 
 
-def resume(folder):
+def resume(folder, safe_mode=True):
     """The compiled model of the newest readable checkpoint in `folder`, to continue training.
+
+    A model with layers of your own is read after importing the module that registers them.
 
     Args:
         folder: the folder of a `Checkpoint`.
+        safe_mode: False also reads a checkpoint with a Python lambda, and runs its code: only for files that you trust.
 
     Returns:
         The model. Continue with `fit(..., initial_epoch=int(model.step) // len(batches))`, which first finishes an
@@ -201,17 +206,18 @@ def resume(folder):
 
     Raises:
         CheckpointError: there is no checkpoint, or none that can be read.
+        UntrustedFileError: layers that are not registered; or, in safe mode, code in the file.
 
     Warns:
         UserWarning: the newest checkpoint is missing or damaged, and the previous one was read.
     """
     folder = Path(folder)
     try:
-        return _read(folder / NEWEST)
+        return _read(folder / NEWEST, safe_mode)
     except CheckpointError as error:
         newest = error
     try:
-        model = _read(folder / PREVIOUS)
+        model = _read(folder / PREVIOUS, safe_mode)
     except CheckpointError as previous:
         raise CheckpointError(
             f"Expected a checkpoint in {folder}. Received: {newest}; {previous}. Give the folder of a Checkpoint "
@@ -221,11 +227,13 @@ def resume(folder):
     return model
 
 
-def _read(path):
+def _read(path, safe_mode):
     if not path.is_file():
         raise CheckpointError(f"{path.name} is not there")
     try:
-        model = read_model(path, compile=True)
+        model = read_model(path, compile=True, safe_mode=safe_mode)
+    except UntrustedFileError:
+        raise
     except Exception as error:  # zip, HDF5 and Keras each raise their own for a damaged file
         older = older_structure(path)
         if older:

@@ -31,6 +31,14 @@ def check_built(name, network):
     """Raises a `ConfigurationError` unless `network` is a built Keras model."""
     if not (isinstance(network, keras.Model) and network.built):
         raise ConfigurationError(f"Expected {name} to be a built Keras model. Received: {network!r}.")
+    if getattr(network, "input_shape", None) is None:  # a subclass of keras.Model, which has no symbolic inputs
+        shape = (network.get_build_config() or {}).get("input_shape")
+        inputs = f"keras.Input({tuple(shape[1:])})" if isinstance(shape, (list, tuple)) else "keras.Input(shape)"
+        raise ConfigurationError(
+            f"Expected {name} with symbolic inputs, which tell its shapes. Received: {type(network).__name__}, a "
+            f"subclass of keras.Model without them. Wrap it: inputs = {inputs}; {name} = keras.Model(inputs, "
+            f"{name}(inputs))"
+        )
 
 
 def images_alone(generator):

@@ -38,6 +38,7 @@ def main(arguments=None):
         checkpoint_steps=options.checkpoint_steps,
         devices=options.devices,
         overwrite=options.overwrite,
+        recipe_file=options.recipe,
     )
     print(f"wrote {output}", file=sys.stderr)
 

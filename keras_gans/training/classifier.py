@@ -9,6 +9,7 @@ from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
 from keras_gans.images import to_float
 from keras_gans.metrics import predict_classes, right_answers, segmentation_scores
+from keras_gans.saving import check_readable
 from keras_gans.training.card import optimizer_settings, surroundings, words
 
 # By the rank of the labels: what a card calls the number of outputs, and how right answers are counted.
@@ -24,6 +25,7 @@ ANSWERS = {
 
 def train_classifier(run, output, seed, epochs, verbose):
     """Trains the `ClassifierRecipe` `run` and writes it into `output`; the other arguments are those of `train`."""
+    check_readable(run.model, compile=False)
     make_writable(output)
     started = time.monotonic()
     floats = Batches(

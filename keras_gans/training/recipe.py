@@ -102,15 +102,25 @@ def read_recipe(path):
     Raises:
         ConfigurationError: no such file, or one without `recipe(smoke=False)`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigurationError(f"Expected a recipe file. Received: {path}, which is not a file.")
-    spec = importlib.util.spec_from_file_location(f"recipe_{path.parent.name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_file(path)
     if not callable(getattr(module, "recipe", None)):
         raise ConfigurationError(f"Expected {path} to define recipe(smoke=False). Received: no such function.")
     return module.recipe
+
+
+def import_file(path):
+    """Runs the Python file `path`, such as a recipe whose layers a model needs; returns it as a module.
+
+    Raises:
+        ConfigurationError: no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigurationError(f"Expected a Python file, such as a recipe. Received: {path}, which is not a file.")
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.parent.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def variant_recipe(

@@ -9,6 +9,7 @@ import keras
 from keras_gans import engine, zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.callbacks.checkpoint import NEWEST
+from keras_gans.callbacks.folders import make_writable
 from keras_gans.errors import CheckpointError
 from keras_gans.fitting import phase_of, steps_of
 from keras_gans.images import atomic_write
@@ -16,6 +17,7 @@ from keras_gans.phases import begin, data_of, place_of, seed_of
 from keras_gans.training.card import training_card
 from keras_gans.training.classifier import train_classifier
 from keras_gans.training.recipe import ClassifierRecipe
+from keras_gans_core import trust
 from keras_gans_core.errors import format_error
 
 
@@ -31,6 +33,7 @@ def train(
     devices=1,
     verbose="auto",
     overwrite=False,
+    recipe_file=None,
 ):
     """Trains what a recipe says and writes the result as a preset.
 
@@ -53,6 +56,8 @@ def train(
         checkpoint_steps: steps between checkpoints within an epoch, in addition to those every five minutes.
         verbose: as in `keras.Model.fit`.
         overwrite: whether `output` may hold a finished run, which is lost then.
+        recipe_file: the file that the recipe was read from; a copy goes into `output`, for layers that it defines. The
+            command line reads the copy of a recipe that was run here without asking; see `keras_gans_core.trust`.
 
     Returns:
         The trained model.
@@ -74,6 +79,8 @@ def train(
     with engine.shared_by(devices):
         keras.utils.set_random_seed(seed)
         run = recipe(smoke)
+    if recipe_file is not None:
+        _keep_recipe(Path(recipe_file), output)
     if isinstance(run, ClassifierRecipe):
         if resume_from is not None:
             raise CheckpointError(
@@ -176,6 +183,16 @@ class _RunCheckpoint(Checkpoint):
             return
         with atomic_write(self.folder / "progress.json") as path:
             path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
+
+
+def _keep_recipe(file, output):
+    """Puts a copy of the recipe beside the model that it makes, and notes that it was run here."""
+    make_writable(output)
+    copy = output / "recipe.py"
+    if not (copy.exists() and copy.samefile(file)):
+        with atomic_write(copy) as path:
+            path.write_bytes(file.read_bytes())
+    trust.remember(copy)
 
 
 def _refuse_an_unfinished_run(folder):
