@@ -698,7 +698,7 @@ def test_commas_are_between_labels_and_colons_between_columns(space, text, label
 
 
 def test_as_many_labels_as_columns_are_not_taken_for_one_label():
-    with pytest.raises(click.UsageError, match="0 or 1 in 4 columns: commas between labels, colons between"):
+    with pytest.raises(click.UsageError, match="0 or 1 in 4 columns: colons between the columns.* commas are between"):
         labels_for("0,1,0,1", 4, SimpleNamespace(label_space=kg.data.Attributes(4)))
 
 
@@ -738,5 +738,5 @@ def test_a_conditional_model_draws_the_labels_asked_for(tmp_path):
     Image.fromarray(loaded.generate(1, seed=3, labels=1)[0, ..., 0]).save(tmp_path / "one.png")
     assert "Expected labels" in run("invert", "./tiny", "one.png", cwd=tmp_path, code=2).stderr
     run("invert", "./tiny", "one.png", "--labels", "1", "--steps", "2", cwd=tmp_path)
-    for labels, message in (("0,5", "from 0 to 2"), ("a", "--labels such as"), ("0:1", "colons between")):
+    for labels, message in (("0,5", "from 0 to 2"), ("a", "no names: write numbers"), ("0:1", "colons between")):
         assert message in run("sample", "./tiny", "--labels", labels, cwd=tmp_path, code=2).stderr

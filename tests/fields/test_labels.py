@@ -1,5 +1,7 @@
 """Label spaces: encodings and losses by hand, what is drawn, what is refused."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -230,3 +232,122 @@ def test_other_classes_are_equally_likely():
     uniform = np.random.default_rng(0).uniform(size=(count, 1)).astype("float32")
     found = np.bincount(space.predict(ops.convert_to_numpy(space.others(given, uniform))), minlength=4)
     assert found[2] == 0 and np.abs(found[[0, 1, 3]] - count / 3).max() < 5 * np.sqrt(count / 3)
+
+
+# Names
+
+PETS = Classes(names=["cat", "dog", "red, large"])
+FACES = Attributes(3, names=["hat", "glasses", "beard"])
+HAIR = Classes(2, 3, names=[["short", "long"], ["black", "red", "1"]])
+
+
+@pytest.mark.parametrize(
+    "space, asked, labels",
+    [
+        (PETS, "dog", [1]),
+        (PETS, ["dog", "cat", "dog"], [1, 0, 1]),
+        (PETS, np.array(["red, large", "cat"]), [2, 0]),
+        (PETS, ("cat", 1), [0, 1]),
+        (PETS, "2", [2]),
+        (PETS, 2, [2]),
+        (Classes(names=["3", "7"]), ["7", "3", "0"], [1, 0, 0]),  # a name goes before a number
+        (Classes(3), "2", [2]),
+        (Classes(3), ["2", "0"], [2, 0]),
+        (FACES, "glasses", [[0, 1, 0]]),
+        (FACES, ["beard:hat", "glasses"], [[1, 0, 1], [0, 1, 0]]),
+        (FACES, [["beard", "hat"], ["glasses"]], [[1, 0, 1], [0, 1, 0]]),
+        (FACES, "0:1:1", [[0, 1, 1]]),
+        (FACES, [0, 1, 1], [[0, 1, 1]]),
+        (HAIR, "long:red", [[1, 1]]),
+        (HAIR, ["long:1", "0:black"], [[1, 2], [0, 0]]),
+        (HAIR, [["short", "red"]], [[0, 1]]),
+        (Values(2), "0.5:-1", [[0.5, -1]]),
+    ],
+)
+def test_labels_are_asked_for_by_name_and_by_number(space, asked, labels):
+    np.testing.assert_array_equal(space.asked(asked), labels)
+
+
+@pytest.mark.parametrize(
+    "space, asked, message",
+    [
+        (PETS, "dgo", r"whole numbers from 0 to 2 \(cat, dog, red, large\). Received: 'dgo'. Did you mean dog\?"),
+        (PETS, ["cat", "bird"], "Received: 'bird'"),
+        (PETS, "3", "from 0 to 2.*Received: labels from 3"),
+        (PETS, "cat:dog", "Received: 'cat:dog'"),
+        (Classes(3), "cat", "Received: 'cat'. They have no names: write numbers"),
+        (FACES, "hat:gloves", "Received: 'hat:gloves'"),
+        (FACES, "1:0", "colons between the columns"),
+        (HAIR, "red:long", "Received: 'red:long'"),
+        (Values(1), "high", "no names"),
+        (Classes(names=[f"class {i}" for i in range(1000)]), "x" * 10_000, r"class 11, ... 1000 in all"),
+    ],
+)
+def test_unknown_names_are_refused_with_similar_ones_on_less_than_a_screen(space, asked, message):
+    with pytest.raises(DataError, match=message) as refused:
+        space.asked(asked)
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("space", [PETS, FACES, HAIR, Attributes(2, rows=[[0, 1]], names=["a", "b"])], ids=str)
+def test_names_are_kept_in_the_configuration(space):
+    again = keras.saving.deserialize_keras_object(json.loads(json.dumps(keras.saving.serialize_keras_object(space))))
+    assert again == space and again.names == space.names
+    assert space.named(None).names is None and space.named(None).named(space.names) == space
+    assert space.named(None) != space and "names" not in space.named(None).get_config()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Classes(2, names=["cat"]),
+        lambda: Classes(names=["cat", "cat"]),
+        lambda: Classes(names=[]),
+        lambda: Classes(2, 2, names=[["a", "b"]]),
+        lambda: Classes(2, names=[1, 2]),
+        lambda: Attributes(2, names=["a", ""]),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(make):
+    with pytest.raises(ConfigurationError, match="names|counts"):
+        make()
+
+
+def test_labels_of_another_numbering_are_matched_by_name():
+    np.testing.assert_array_equal(PETS.renumbered(np.array([0, 1, 2, -1]), ["dog", "emu", "cat"]), [1, -1, 0, -1])
+    made = FACES.renumbered(np.array([[True, False, True]]), ["beard", "hat", "glasses"])
+    np.testing.assert_array_equal(made, [[0, 1, 1]])
+    np.testing.assert_array_equal(FACES.renumbered(np.array([[1, 0]]), ["beard", "hat"]), [[0, -1, 1]])
+    made = HAIR.renumbered(np.array([[0, 0], [1, 1]]), [["long", "short"], ["red", "blue"]])
+    np.testing.assert_array_equal(made, [[1, 1], [0, -1]])
+
+
+@pytest.mark.parametrize(
+    "space, labels, unseen",
+    [
+        (Classes(10), np.arange(60) % 3, "7 of 10 classes (3, 4, 5, 6, 7, 8, 9)"),
+        (Classes(10), np.arange(9), None),  # too few examples to tell
+        (Classes(10), np.arange(60) % 9, None),
+        (Classes(10), np.arange(300) % 9, "1 of 10 classes (9)"),
+        (Classes(4), 1 + np.arange(60) % 3, "1 of 4 classes (0)"),
+        (Classes(1000), np.arange(5000) % 997, None),
+        (Classes(2, 3), np.stack([np.arange(60) % 2, np.zeros(60, int)], 1), "2 of 3 classes in column 1 (1, 2)"),
+        (Attributes(2), np.stack([np.arange(60) % 2, np.zeros(60)], 1), "1 of 2 attributes (column 1)"),
+        (Attributes(2, rows=[[0, 0], [1, 0]]), np.stack([np.arange(60) % 2, np.zeros(60)], 1), None),
+        (Attributes(2), np.zeros((9, 2)), None),
+        (Values(1), np.linspace(0, 0.5, 60)[:, None], "75% of the range from -1 to 1"),
+        (Values(1), np.linspace(-0.9, 0.9, 60)[:, None], None),
+    ],
+)
+def test_labels_that_would_be_drawn_and_are_not_in_the_data(space, labels, unseen):
+    found = space.unseen(labels)
+    assert found is None if unseen is None else unseen in found
+
+
+def test_the_space_of_named_labels():
+    assert label_space_of(np.array([0, 0]), ["cat", "dog"]) == Classes(names=["cat", "dog"])
+    assert label_space_of(np.array([[True, False]]), ["hat", "beard"]).names == ("hat", "beard")
+    assert label_space_of(np.array([[0, 3], [1, 5]]), ["hair", "skin"]) == Classes(2, 6)  # the columns' names
+    assert label_space_of(np.array([0.0, 1.0]), ["age"]) == Values(1, low=0, high=1)
+    with pytest.raises(DataError, match=r"2 classes \(cat, dog\). Received: the label 2"):
+        label_space_of(np.array([0, 2]), ["cat", "dog"])
