@@ -109,23 +109,29 @@ def own_objects(config):
     """The names of classes and functions in a config that are neither Keras's nor this library's, in order."""
     names = {}
     for value in _objects(config):
-        module, name = value.get("module"), value.get("registered_name")
+        known, name = _is_of_known_package(value.get("module")), value.get("registered_name")
         if value["class_name"] == "function":
-            module, name = None if _is_keras_function(value) else "", value.get("config")
-        if isinstance(module, str) and isinstance(name, str) and module.split(".")[0] not in KNOWN_PACKAGES:
+            known, name = _is_keras_function(value.get("config")), value.get("config")
+        # Keras leaves the module out of the config of a class that inherits from one of its own.
+        if isinstance(name, str) and not known and not name.startswith("keras_gans>") and "module" in value:
             names[name] = None
     return list(names)
 
 
-def _is_keras_function(value):
-    """Whether a serialized function is Keras's own: all are found by their names, without an import."""
-    if not isinstance(value.get("config"), str) or ">" in value["config"]:  # which a registered one has
+def _is_of_known_package(module):
+    return isinstance(module, str) and module.split(".")[0] in KNOWN_PACKAGES
+
+
+def _is_keras_function(name):
+    """Whether the name of a serialized function is that of one of Keras's own, which it finds without an import."""
+    if not isinstance(name, str) or ">" in name or keras.saving.get_registered_object(name) is not None:
         return False
+    function = {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
     try:
-        keras.saving.deserialize_keras_object({**value, "module": "builtins", "registered_name": "function"})
+        keras.saving.deserialize_keras_object(function)
     except (TypeError, ValueError):
         return False
-    return keras.saving.get_registered_object(value["config"]) is None
+    return True
 
 
 def unregistered(config):

@@ -184,13 +184,13 @@ def check_readable(model, compile=True):
         except Exception as error:  # from anybody's get_config
             raise _unreadable(format_error(error), GET_CONFIG) from error
     config = config if compile else {**config, "compile_config": None}
-    if has_lambda(config):
+    functions = [function for layer in model._flatten_layers() for function in _own_functions(layer)]
+    if has_lambda(config) or any(function.__name__ == "<lambda>" for function in functions):
         raise _unreadable(
             "a lambda, in a Lambda layer or as a function",
             "Files keep it as code, which is not run when they are read. Use a Keras layer such as Activation('tanh'), "
             f"or write a layer of your own. {REGISTER} Without a Checkpoint, fit trains it as it is.",
         )
-    functions = [function for layer in model._flatten_layers() for function in _own_functions(layer)]
     names = [keras.saving.get_registered_name(function) for function in functions]
     names = [name for name in names if keras.saving.get_registered_object(name) is None]
     if unknown := list(dict.fromkeys([*unregistered(config), *names])):

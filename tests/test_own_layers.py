@@ -103,6 +103,7 @@ def with_layer(kind, *layer):
 
 UNREADABLE = {
     "a lambda": (lambda: layers.Lambda(lambda x: 2.0 * x), "Received: a lambda"),
+    "a lambda as an activation": (lambda: layers.Dense(16, activation=lambda x: 2.0 * x), "Received: a lambda"),
     "an unregistered layer": (Unregistered, "Received: Unregistered, not registered"),
     "an unregistered function in a layer": (lambda: layers.Lambda(own_function), "Received: own_function, not reg"),
     "an unregistered activation": (lambda: layers.Dense(16, activation=own_function), "own_function"),
@@ -134,6 +135,27 @@ class OwnOptimizer(keras.optimizers.SGD):
 
 class UnregisteredOptimizer(keras.optimizers.SGD):
     pass
+
+
+class UnregisteredVariant(kg.GAN):
+    pass
+
+
+def test_an_unregistered_variant_is_refused(tmp_path):
+    gan = UnregisteredVariant(network("generator"), network("discriminator"))
+    gan.compile()
+    with pytest.raises(ConfigurationError, match="UnregisteredVariant, not registered"):
+        gan.fit(BATCHES, verbose=0, callbacks=[Checkpoint(tmp_path)])
+
+
+def test_the_librarys_own_parts_are_known_without_reading_them_back(monkeypatch):
+    monkeypatch.setattr(kg.saving, "read_model", None)
+    for name in ("GAN", "CGAN", "WGANGP", "FGAN", "ImprovedGAN"):
+        gan = getattr(kg, name)(image_shape=(8, 8, 1), latent_dim=4)
+        gan.compile()
+        check_readable(gan)
+    functions = ["relu", "gelu", "silu", "leaky_relu", keras.activations.tanh, keras.ops.sigmoid]
+    check_readable(compiled(network("generator", [layers.Dense(16, activation=f) for f in functions])))
 
 
 def test_an_unregistered_optimizer_is_refused(tmp_path):

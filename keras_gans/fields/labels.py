@@ -58,7 +58,9 @@ class LabelSpace(Field):
                 f"label for each image, or build the model with another label_space."
             )
         if values.dtype.kind not in self.kinds:
-            raise DataError(f"Expected labels that are {self}. Received: dtype {values.dtype}. Convert them.")
+            texts = values.dtype.kind in "USO"
+            remedy = "Load them with kg.data.load((images, labels)), which numbers names." if texts else "Convert them."
+            raise DataError(f"Expected labels that are {self}. Received: dtype {values.dtype}. {remedy}")
         if not np.isfinite(values).all() or (values < self.low).any() or (values > self.high).any():
             none = " Only kg.data.SemiSupervisedBatches takes -1, which marks an image without a label."
             raise DataError(
