@@ -10,9 +10,11 @@ from keras import ops
 
 from keras_gans import engine, sampling
 from keras_gans.data.batches import Batches
+from keras_gans.data.streams import each_batch
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import TEN_CLASSES, LabelSpace
-from keras_gans_core.checks import is_whole
+from keras_gans.guards import FiniteTraining
+from keras_gans_core.checks import is_number, is_whole
 
 SHOWN = 64  # examples of the data that callbacks may show
 ENDLESS = -1  # what tf.data calls the length of data without an end
@@ -99,7 +101,8 @@ def _is_endless(dataset):
 def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
     """Checks what `fit` or `evaluate` was given.
 
-    All of an array is checked, and all labels of `Batches`; of anything else, only the first batch.
+    All of an array is checked, and all arrays of `Batches` that it does not change; of anything else, only the first
+    batch. `BatchCheck` looks at the others when they are read.
 
     Args:
         model: an `AdversarialModel`.
@@ -142,8 +145,8 @@ def check_data(model, x, y=None, *, steps_per_epoch=None, training=False):
             for field in fields.values():
                 field.check_source(x.about)
         _check_batches(model, x, values, steps_per_epoch, training)
-        if isinstance(x, Batches) and "labels" in values:
-            values = {**values, "labels": x.given_labels}
+        if isinstance(x, Batches):
+            values = {**values, **_whole_arrays(x, values)}
     _check_values(model, values)
     if arrays:
         check_counts(values)
@@ -211,6 +214,16 @@ def _check_unseen_labels(model, x, labels):
     )
 
 
+def _whole_arrays(batches, values):
+    """{name: array} of all that `Batches` may hold under a name, where a batch is rows of it."""
+    rows = {
+        name: array
+        for name, array in batches.arrays.items()
+        if isinstance(array, np.ndarray) and name in values and array.shape[1:] == values[name].shape[1:]
+    }
+    return {**rows, "labels": batches.given_labels} if "labels" in values else rows
+
+
 def first_examples(x, values):
     """The first `SHOWN` examples, {name: values}, for callbacks; from several batches if `Batches` are small."""
     if isinstance(x, Batches):
@@ -230,11 +243,48 @@ def check_counts(values):
         )
 
 
+class BatchCheck:
+    """Checks each batch of a stream as it is read, with `each_batch`; a context around Keras's `fit`.
+
+    A backend replaces an error of the data by its own, so the context raises the first one that was found.
+
+    Args:
+        model: an `AdversarialModel`.
+    """
+
+    def __init__(self, model):
+        self.batch_fields, self.optional_fields = model.batch_fields, model.optional_fields
+        self.read, self.error = 0, None
+
+    def __call__(self, batch):
+        self.read += 1
+        try:
+            values = named(batch, self.batch_fields)
+            _check_values(self, values)
+            check_counts(values)
+        except DataError as error:
+            self.error = self.error or DataError(f"{error} It is in batch {self.read} that was read.")
+            raise self.error from None
+
+    def passed(self, batch):
+        """The batch, checked."""
+        self(batch)
+        return batch
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self.error is not None and isinstance(error, Exception):
+            raise self.error from None
+
+
 def _check_batches(model, x, values, steps_per_epoch, training):
     if training:
         size = len(next(iter(values.values())))
         if size:  # only of the first batch: the last one may be smaller
             check_batch_size(size, model.packing)
+            _check_shares(model, size)
         if 0 < size < model.smallest_batch:
             raise DataError(
                 f"Expected at least {model.smallest_batch} images per batch, so that each discriminator step has its "
@@ -311,34 +361,107 @@ def fit(
         raise ConfigurationError(f"Expected steps_per_epoch of 1 or more, or None. Received: {steps_per_epoch!r}.")
     x, model.shown_examples = check_data(model, x, y, steps_per_epoch=steps_per_epoch, training=True)
     sampling.settle_averages(model)
-    if isinstance(validation_data, (tuple, list)):
-        check_data(model, *validation_data[:2])
-    elif validation_data is not None:
-        validation_data = engine.readable(check_data(model, validation_data)[0])[0]
+    arrays = _are_arrays(x)
+    if (fraction := kwargs.pop("validation_split", None)) and validation_data is None:
+        x, y, validation_data = _divided(x, y, fraction)
     if shuffle is None:
-        shuffle = isinstance(x, (np.ndarray, dict)) or ops.is_tensor(
-            x
-        )  # Keras warns about shuffle=True if it cannot shuffle
-    kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
+        shuffle = arrays  # Keras warns about shuffle=True if it cannot shuffle
     callbacks = flat(callbacks)
+    callbacks = [FiniteTraining(callbacks), *callbacks]
     try:
-        if isinstance(x, Batches):
-            return _fit_batches(model, keras_fit, x, steps_per_epoch or len(x), initial_epoch, callbacks, **kwargs)
-        kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
-        x, y, kwargs = engine.readable(x, y, kwargs)
-        return keras_fit(x, y, **kwargs)
+        with BatchCheck(model) as check:
+            if validation_data is not None:
+                size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
+                validation_data = _readable_validation(model, validation_data, size, check)
+            kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
+            if isinstance(x, Batches):
+                count = steps_per_epoch or len(x)
+                return _fit_batches(model, keras_fit, x, count, initial_epoch, callbacks, check, **kwargs)
+            if arrays:
+                _check_shares(model, kwargs.get("batch_size") or 32)
+            kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
+            x, y, kwargs = _readable(model, x, y, kwargs, check)
+            return keras_fit(x, y, **kwargs)
     finally:
         for callback in callbacks:  # Keras does not tell callbacks about an exception
             if hasattr(callback, "release") and callback.model is model:
                 callback.release()
 
 
-def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, epochs, **kwargs):
+def _are_arrays(x):
+    return isinstance(x, (np.ndarray, dict)) or ops.is_tensor(x)
+
+
+def _divided(x, y, fraction):
+    """Arrays without their last `fraction`, and that part as data to validate on, as Keras divides them."""
+    if not _are_arrays(x):
+        raise ConfigurationError(
+            f"Expected arrays, of which validation_split takes the last part. Received: {type(x).__name__}. Pass "
+            "validation_data instead."
+        )
+    count = len(keras.tree.flatten(x)[0])
+    kept = int(count * (1.0 - fraction)) if is_number(fraction, 0.0) else 0
+    if not 0 < kept < count:
+        raise ConfigurationError(
+            f"Expected a validation_split that leaves examples on both sides. Received: {fraction!r} of {count}."
+        )
+    y = None if y is None else np.asarray(y)
+    first, last = (
+        keras.tree.map_structure(lambda array: None if array is None else array[part], [x, y])
+        for part in (slice(kept), slice(kept, None))
+    )
+    return *first, last
+
+
+def _readable_validation(model, data, batch_size, check):
+    """The `validation_data` of Keras's `fit`, checked."""
+    x, y = data, None
+    if isinstance(data, (tuple, list)):
+        if len(data) > 2 and data[2] is not None:
+            raise ConfigurationError(
+                "Expected validation_data without sample weights: adversarial losses do not use them. Leave them out."
+            )
+        x, y = (*data[:2], None)[:2]
+    x, y, _ = _readable(model, check_data(model, x, y)[0], y, {"batch_size": batch_size}, check)
+    return x if y is None else (x, y)
+
+
+def _readable(model, x, y, options, check=None):
+    """The data and options of Keras's `fit`: checked batch by batch, and filled up so that devices can share them."""
+    devices = engine.devices_of(model)
+    whole, least = (1, 0) if devices == 1 else (devices * model.packing, devices * model.smallest_batch)
+    if not _are_arrays(x):
+        return engine.readable(x if isinstance(x, Batches) else each_batch(x, check, whole, least), y, options)
+    size, count = options.get("batch_size") or 32, len(keras.tree.flatten(x)[0])
+    x, y, options = engine.readable(x, y, options)
+    if devices == 1:
+        return x, y, options
+    if _are_arrays(x) and ((rest := count % size) % whole or 0 < rest < least):
+        raise ConfigurationError(
+            f"Expected batches that {devices} devices share equally. Received: {count} examples in batches of {size}, "
+            f"the last of {rest}. Pass kg.data.Batches(..., batch_size={size}), which leaves out the rest of an epoch."
+        )
+    return each_batch(x, None, whole, least), y, options
+
+
+def _check_shares(model, size):
+    """Refuses a batch size that several devices cannot share in whole packs."""
+    devices = engine.devices_of(model)
+    packs = devices * model.packing
+    if devices > 1 and (size % packs or size // devices < model.smallest_batch):
+        whole = f" in whole packs of {model.packing}" if model.packing > 1 else ""
+        raise ConfigurationError(
+            f"Expected a batch_size that {devices} devices share equally, at least {model.smallest_batch} examples "
+            f"each{whole}. Received: {size}. Choose a multiple of {packs}."
+        )
+
+
+def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, check, *, epochs, **kwargs):
     """Keras's `fit` on epochs of `count` batches from the model's step on; the rest of a started epoch comes first."""
     _, phase_start, epochs_before = phase_of(model)
 
     def fit_epochs(first, last, count, callbacks):
-        following = batches.following(lambda: steps_of(model) - phase_start, count)
+        following = batches.following(lambda: steps_of(model) - phase_start, count, check.passed)
         # TensorFlow may count a step before it reads the step's batch, so each epoch's first batch is fixed in advance.
         beginning = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: following.on_epoch_begin())
         if isinstance(callbacks, OneTraining):
@@ -346,16 +469,9 @@ def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, *, 
         else:
             callbacks = [*callbacks, beginning]
         data, _, options = engine.readable(following, None, kwargs)
+        check.read = 0  # TensorFlow has looked at a batch
         return keras_fit(data, initial_epoch=first, epochs=last, callbacks=callbacks, **options)
 
-    devices, size = engine.devices_of(model), batches.batch_size
-    packs = devices * model.packing
-    if size % packs or size // devices < model.smallest_batch:
-        whole = f" in whole packs of {model.packing}" if model.packing > 1 else ""
-        raise ConfigurationError(
-            f"Expected a batch_size that {devices} devices share equally, at least {model.smallest_batch} examples "
-            f"each{whole}. Received: {size}. Choose a multiple of {packs}."
-        )
     first = initial_epoch or 0
     done = (first - epochs_before) * count
     begun = 0 if initial_epoch is None else steps_of(model) - phase_start - done
@@ -374,8 +490,9 @@ def evaluate(model, keras_evaluate, x, y, **kwargs):
         return keras_evaluate(x, y, **kwargs)
     means = running_means(model)
     try:
-        x, y, kwargs = engine.readable(check_data(model, x, y)[0], y, kwargs)
-        return keras_evaluate(x, y, **kwargs)
+        with BatchCheck(model) as check:
+            x, y, kwargs = _readable(model, check_data(model, x, y)[0], y, kwargs, check)
+            return keras_evaluate(x, y, **kwargs)
     finally:
         set_running_means(model, means)  # a started epoch may continue after this
 

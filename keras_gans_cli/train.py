@@ -163,6 +163,11 @@ def train(
     except (KeyboardInterrupt, SystemExit) as stop:
         click.echo(f"\nStopped. Go on from the last save with: --resume {output}", err=True)
         sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
+    except kg.errors.DivergenceError as error:
+        click.echo(f"\nError: {error}", err=True)
+        if (output / "checkpoint.keras").exists():
+            click.echo(f"The last checkpoint before it is in {output}.", err=True)
+        sys.exit(1)
     if not isinstance(model, kg.AdversarialModel):
         click.echo(f"wrote {output}: model.keras, card.json")
         click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")

@@ -17,6 +17,10 @@ class DatasetNotFoundError(KerasGansError, FileNotFoundError):
     """A data set that is not where it was looked for."""
 
 
+class DivergenceError(KerasGansError, ArithmeticError):
+    """A training whose losses or weights are no longer finite."""
+
+
 class CheckpointError(KerasGansError, ValueError):
     """A training checkpoint that cannot be continued."""
 

@@ -31,6 +31,7 @@ LEVELS = {
     "keras_gans.optimizers": 3,
     "keras_gans.batch_statistics": 4,
     "keras_gans.fitting": 4,
+    "keras_gans.guards": 4,
     "keras_gans.model": 4,
     "keras_gans.phases": 4,
     "keras_gans.sampling": 4,

@@ -17,8 +17,10 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.callbacks.folders import make_writable
+from keras_gans.callbacks.messages import say
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError, UntrustedFileError
 from keras_gans.files import read_model
+from keras_gans.guards import is_finite
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.model import AdversarialModel
 from keras_gans.saving import check_readable, older_structure
@@ -41,7 +43,8 @@ class Checkpoint(keras.callbacks.Callback):
     PyTorch dropout needs a seed of its own for that, `Dropout(rate, seed=...)`. List this callback last, after those
     that change the model.
 
-    A file is written whole or not at all, and read back before it replaces the previous one: a process that is killed
+    A state whose weights or losses are not finite is not saved: the last good checkpoint stays, and says so. A file is
+    written whole or not at all, and read back before it replaces the previous one: a process that is killed
     while writing leaves a usable checkpoint. After Ctrl-C or SIGTERM the current step is finished and the state saved
     once more before training ends; a second signal ends it at once. Several machines save only after epochs and by
     steps.
@@ -129,10 +132,24 @@ class Checkpoint(keras.callbacks.Callback):
             return  # on_epoch_end saves it, when the epoch's images and logs are there too
         minutes = (time.monotonic() - self._saved) / 60 if self._machines == 1 else 0.0
         if self._steps >= self.every_steps or minutes >= self.every_minutes or self._signal:
-            self._save()
+            self._save_or_keep(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save()
+        self._save_or_keep(logs)
+
+    def _save_or_keep(self, logs):
+        """Saves a state that can be trained on. Otherwise the last checkpoint stays."""
+        saved = is_finite(self.model, logs)
+        if saved:
+            self._save()
+        else:
+            say(f"\nThe losses or weights are not finite: the last checkpoint in {self.folder} stays.")
+        if self._signal == signal.SIGINT:
+            step = int(ops.convert_to_numpy(self.model.step))
+            said = f"which is saved in {self.folder}" if saved else "with NaN or infinite numbers, which are not saved"
+            raise KeyboardInterrupt(f"Stopped at step {step}, {said}.")
+        if self._signal:
+            raise SystemExit(128 + self._signal)
 
     def release(self):
         """Called by `fit` however it ends: releases the folder's lock and the signal handlers."""
@@ -155,12 +172,6 @@ class Checkpoint(keras.callbacks.Callback):
             with tempfile.TemporaryDirectory() as folder:
                 model.save(Path(folder) / NEWEST)
         self._steps, self._saved = 0, time.monotonic()
-        if self._signal == signal.SIGINT:
-            raise KeyboardInterrupt(
-                f"Stopped at step {int(ops.convert_to_numpy(model.step))}, which is saved in {self.folder}."
-            )
-        if self._signal:
-            raise SystemExit(128 + self._signal)
 
     def _write(self, model):
         newest = self.folder / NEWEST

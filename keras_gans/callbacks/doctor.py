@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import enum
-import logging
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,10 @@ from keras import ops
 from keras_gans import engine, fitting, sampling
 from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.callbacks.folders import make_writable
+from keras_gans.callbacks.messages import say
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.files import read_model
+from keras_gans.guards import is_finite
 from keras_gans.images import atomic_write
 from keras_gans_core.checks import is_number, is_whole
 
@@ -157,7 +158,8 @@ class GANDoctor(keras.callbacks.Callback):
     - mode collapse: samples are nearly the same. A generator that keeps a few distant modes is not noticed;
       `kg.metrics.mode_coverage` counts modes.
     - oscillation: the samples swing instead of settling; from the fifth evaluation on.
-    - divergence: values that are not finite, or very large logits.
+    - divergence: values that are not finite, or very large logits. Without `stop` and `rollback`, `fit` itself ends a
+      training whose losses are not finite, with a `DivergenceError`.
     - discriminator overpowering: its logits of real and generated images lie far apart, and the generator does not
       catch up. A critic's gradient stays useful; there the verdict means that the generator hardly moves. It is not
       given together with mode collapse or a vanishing gradient, which name the cause.
@@ -174,8 +176,9 @@ class GANDoctor(keras.callbacks.Callback):
         real: training examples as `fit` takes them, best 64 to 512, at least two: an array of the batch's first
             field, or {name: values}.
         held_out: about as many examples of the same kind that are not trained on; None leaves overfitting out.
-        period: epochs from one evaluation to the next, 1 or more. The first epoch is evaluated, and a resumed run keeps
-            counting. In between the logs repeat the last values.
+        period: epochs from one evaluation to the next, 1 or more. The first epoch is evaluated, and those after
+            which losses or weights are not finite; a resumed run keeps counting. In between the logs repeat the last
+            values.
         patience: evaluations in a row that a verdict needs, 1 or more.
         stop: whether a verdict ends the training.
         rollback: True: a verdict restores the weights, moving averages and optimizer moments of the last evaluation
@@ -218,6 +221,7 @@ class GANDoctor(keras.callbacks.Callback):
         if not (is_number(rate_factor, 0.0) and 0.0 < rate_factor <= 1.0):
             raise ConfigurationError(f"Expected rate_factor in (0, 1]. Received: {rate_factor!r}.")
         self.stop, self.rollback, self.rate_factor = stop, rollback, rate_factor
+        self.acts_on_divergence = bool(stop or rollback)  # instead of `fit`, which would end the training with an error
         self.verdicts = []
 
     def set_model(self, model):
@@ -267,7 +271,7 @@ class GANDoctor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
-        if epoch % self.period == 0:
+        if epoch % self.period == 0 or not is_finite(self.model, logs):
             signals = self._examine(logs)
             self._put("signals", [signals.get(name, 0.0) for name in SIGNALS])
             self._judge(epoch + 1, signals)
@@ -390,7 +394,7 @@ class GANDoctor(keras.callbacks.Callback):
             self._put(name, values)
         self.verdicts.extend(begun)
         for verdict in begun:
-            _say(f"\nEpoch {epoch}: {verdict}")
+            say(f"\nEpoch {epoch}: {verdict}")
         if begun and self.stop:
             self.model.stop_training = True
         if begun and self.rollback:
@@ -423,7 +427,7 @@ class GANDoctor(keras.callbacks.Callback):
         if self.rate_factor < 1.0:
             for rate in _learning_rates(self.model):
                 rate.assign(rate * self.rate_factor)
-        _say(f"Epoch {epoch}: back to the last healthy weights.")
+        say(f"Epoch {epoch}: back to the last healthy weights.")
 
     # What is kept on the model
 
@@ -532,10 +536,3 @@ def _flat(batch):
 def _spread(rows):
     """The root of the rows' variance, summed over columns."""
     return float(np.sqrt(rows.var(axis=0).sum()))
-
-
-def _say(message):
-    if keras.config.is_interactive_logging_enabled():  # as Keras's callbacks do; their function is not public
-        print(message)
-    else:
-        logging.getLogger("absl").info(message)

@@ -202,7 +202,8 @@ def machine_of(model):
 
 def devices_of(model):
     """How many devices train a model."""
-    return model.distribute_strategy.num_replicas_in_sync
+    strategy = getattr(model, "distribute_strategy", None)
+    return 1 if strategy is None else strategy.num_replicas_in_sync
 
 
 def check_replicas(model, jit_compile, steps_per_execution):

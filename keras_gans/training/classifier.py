@@ -2,11 +2,14 @@
 
 import time
 
+import keras
+import numpy as np
 from keras import ops
 
 from keras_gans import zoo
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
+from keras_gans.errors import DivergenceError
 from keras_gans.images import to_float
 from keras_gans.metrics import predict_classes, right_answers, segmentation_scores
 from keras_gans.saving import check_readable
@@ -38,7 +41,13 @@ def train_classifier(run, output, seed, epochs, verbose):
         lambda: int(ops.convert_to_numpy(run.model.optimizer.iterations)),
         pick=lambda batch: (batch["images"], batch["labels"]),
     )
-    history = run.model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose).history
+    ender = keras.callbacks.TerminateOnNaN()
+    history = run.model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[ender]).history
+    if not np.isfinite(history["loss"][-1]):
+        raise DivergenceError(
+            f"Expected a finite loss. Received: {history['loss'][-1]} in epoch {len(history['loss'])}: the training "
+            "has diverged. Lower the learning rate of the recipe's optimizer, or give it clipnorm=1.0."
+        )
     seconds = time.monotonic() - started
     outputs, protocol = ANSWERS[run.test.labels.ndim]
     right = right_answers(run.model, run.test.images, run.test.labels)

@@ -12,6 +12,7 @@ from keras_gans.callbacks.checkpoint import NEWEST
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.errors import CheckpointError
 from keras_gans.fitting import phase_of, steps_of
+from keras_gans.guards import check_finite
 from keras_gans.images import atomic_write
 from keras_gans.phases import begin, data_of, place_of, seed_of
 from keras_gans.training.card import training_card
@@ -66,6 +67,7 @@ def train(
         CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or,
             without `resume_from`, an `output` that holds a run, which would be lost.
         OutputError: `output` cannot be written to.
+        DivergenceError: losses or weights that are not finite. The last good checkpoint stays, and no card is written.
         ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
     """
     output = Path(output)
@@ -146,7 +148,8 @@ def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices,
                 title = f", {phase.title}" if phase.title else ""
                 print(f"Phase {index + 1} of {len(run.phases)}{title}: epochs {before + 1} to {last}", flush=True)
             callbacks = [*run.callbacks, SampleGrid(output / "samples"), checkpoint]
-            model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose)
+            logs = model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose).history
+            check_finite(model, {name: values[-1] for name, values in logs.items()}, "at the end of the training")
         before = last
     return model, checkpoint
 
