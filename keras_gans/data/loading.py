@@ -18,6 +18,7 @@ from keras_gans.data.batches import Batches
 from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
 from keras_gans.data.folders import endings
 from keras_gans.data.layouts import read_layout
+from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import check_axes, check_images, check_range
 from keras_gans_core.checks import is_whole
@@ -68,7 +69,8 @@ def load(
     of all, with a warning where it is not 16. Files that cannot be read are left out, with one warning that counts them
     and names the first ten: truncated or empty files, other files with an image's extension, 32-bit images, colour
     images of 16 bits that use only 12, and images with more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels,
-    which could fill the memory.
+    which could fill the memory. A JPEG is decoded to a half, a quarter or an eighth of its size where that is at least
+    twice `image_size`. Where reading takes more than two seconds, a line on stderr shows how far it is.
 
     Args:
         source: one of
@@ -252,11 +254,11 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
     read, unreadable, decoder = {}, [], Decoder(image_size, channels)
-    for index in order.tolist():
+    for index in shown(order.tolist(), f"Reading {folder}:", take):
         if len(read) == take:
             break
         try:
-            with opened(files[index]) as picture:
+            with opened(files[index], image_size) as picture:
                 read[index] = decoder.decode(picture)
         except Exception as error:  # each of Pillow's readers has its own errors for damaged files
             unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")

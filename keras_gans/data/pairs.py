@@ -19,6 +19,7 @@ from keras_gans.data.batches import Batches
 from keras_gans.data.decoding import Decoder, opened
 from keras_gans.data.drawn import checked_size
 from keras_gans.data.folders import endings, named_images
+from keras_gans.data.progress import shown
 from keras_gans.data.unpaired import UnpairedBatches, edges
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import LabelMaps, check_axes
@@ -450,7 +451,14 @@ class _Reading:
         made = []
         for found, is_map in zip(files, self.maps):
             paths, decoder = list(found.values())[: self.take], Decoder(self.image_size, self.channels)
-            images = [_opened(path, lambda picture: self._decoded(picture, is_map, decoder, path)) for path in paths]
+            images = [
+                _opened(
+                    path,
+                    lambda picture: self._decoded(picture, is_map, decoder, path),
+                    None if is_map else self.image_size,
+                )
+                for path in shown(paths, f"Reading {folder}:")
+            ]
             made.append((self._finished(images, decoder), [str(path) for path in paths]))
         return made[0], made[1], about
 
@@ -468,7 +476,10 @@ class _Reading:
         """Pictures of A on the left and B on the right."""
         paths = list(self._files(place).values())[: self.take]
         decoders = [Decoder(self.image_size, self.channels) for _ in self.maps]
-        parts = [_opened(path, lambda picture: self._split(picture, decoders, path)) for path in paths]
+        parts = [
+            _opened(path, lambda picture: self._split(picture, decoders, path))
+            for path in shown(paths, f"Reading {place}:")
+        ]
         a, b = (self._finished(list(half), decoder) for half, decoder in zip(zip(*parts), decoders))
         names = [str(path) for path in paths]
         return (a, names), (b, names)
@@ -499,9 +510,10 @@ class _Reading:
         return decoder.decode(picture)
 
 
-def _opened(path, read):
+def _opened(path, read, image_size=None):
+    """`read` of the picture in a file; a JPEG may be decoded to a smaller size above `image_size`."""
     try:
-        with opened(path) as picture:
+        with opened(path, image_size) as picture:
             return read(picture)
     except DataError:
         raise
