@@ -104,7 +104,7 @@ class SpectralNormalization(layers.Wrapper):
         sigma = self.sigma(training)
         if isinstance(self.layer, layers.Embedding):
             return self._divided(self.layer(inputs), sigma)
-        return self.layer(self._divided(inputs, sigma))
+        return ops.cast(self.layer(self._divided(inputs, sigma)), self.compute_dtype)
 
     def _divided(self, x, sigma):
         return ops.cast(ops.cast(x, "float32") / sigma, self.compute_dtype)  # in float32, so that sigma is not rounded

@@ -59,7 +59,7 @@ class WeightNormalization(layers.Wrapper):
         kernel = ops.cast(self.layer.kernel, "float32")
         norm = ops.sqrt(ops.maximum(ops.sum(ops.square(kernel), axis=list(range(len(kernel.shape) - 1))), _EPSILON))
         factor = ops.cast(ops.cast(self.scale, "float32") / norm, self.compute_dtype)
-        return self.layer(inputs) * factor + self.bias
+        return ops.cast(self.layer(inputs), self.compute_dtype) * factor + self.bias
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)
