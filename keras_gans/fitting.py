@@ -359,6 +359,7 @@ def fit(
             raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
     if steps_per_epoch is not None and not is_whole(steps_per_epoch, 1):
         raise ConfigurationError(f"Expected steps_per_epoch of 1 or more, or None. Received: {steps_per_epoch!r}.")
+    _check_arguments(x, y, shuffle, kwargs)
     x, model.shown_examples = check_data(model, x, y, steps_per_epoch=steps_per_epoch, training=True)
     sampling.settle_averages(model)
     arrays = _are_arrays(x)
@@ -378,7 +379,7 @@ def fit(
                 count = steps_per_epoch or len(x)
                 return _fit_batches(model, keras_fit, x, count, initial_epoch, callbacks, check, **kwargs)
             if arrays:
-                _check_shares(model, kwargs.get("batch_size") or 32)
+                _check_arrays(model, x, kwargs.get("batch_size") or 32, steps_per_epoch)
             kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
             x, y, kwargs = _readable(model, x, y, kwargs, check)
             return keras_fit(x, y, **kwargs)
@@ -390,6 +391,56 @@ def fit(
 
 def _are_arrays(x):
     return isinstance(x, (np.ndarray, dict)) or ops.is_tensor(x)
+
+
+def _check_arguments(x, y=None, shuffle=None, options=()):
+    """Refuses what Keras leaves unused without a word."""
+    if x is None or isinstance(x, (str, tuple)):  # which `check_data` refuses
+        return
+    if _are_arrays(x) or isinstance(x, list):
+        if isinstance(x, dict) and y is not None:
+            raise ConfigurationError("Expected y to be in the dict of arrays. Received: a dict, and y. Leave y out.")
+        return
+    kind = type(x).__name__
+    if y is not None:
+        raise ConfigurationError(
+            f"Expected {kind} with all fields in each batch. Received: y besides it. Put y into the batches."
+        )
+    if options and options.get("batch_size") is not None:
+        raise ConfigurationError(
+            f"Expected no batch_size, since {kind} has batches of its own. Received: batch_size="
+            f"{options['batch_size']!r}. Make the data with that size: kg.data.Batches(..., batch_size=...)."
+        )
+    if shuffle and isinstance(x, Batches):
+        raise ConfigurationError(
+            f"Expected no shuffle, since {kind} has an order of its own. Received: shuffle={shuffle!r}. Make the data "
+            "with kg.data.Batches(..., shuffle=True, seed=...)."
+        )
+
+
+def _check_arrays(model, x, batch_size, steps_per_epoch):
+    _check_shares(model, batch_size)
+    there = -(-len(keras.tree.flatten(x)[0]) // batch_size)
+    if steps_per_epoch and steps_per_epoch > there:
+        raise DataError(
+            f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: arrays for {there} of {batch_size}"
+            ". Lower steps_per_epoch, leave it out, or pass kg.data.Batches, which goes on with the next epoch."
+        )
+
+
+def check_batch(model, x, y, options):
+    """Checks what `train_on_batch` or `test_on_batch` was given; returns it as it goes to the step.
+
+    Raises:
+        ConfigurationError: weights, which no variant uses.
+        DataError: see `check_data`.
+    """
+    for name in ("class_weight", "sample_weight"):
+        if options.get(name) is not None:
+            raise ConfigurationError(f"Expected no {name}: adversarial losses do not use it. Leave it out.")
+    _check_arguments(x, y)
+    x, _ = check_data(model, x, y)
+    return x
 
 
 def _divided(x, y, fraction):
@@ -489,6 +540,9 @@ def evaluate(model, keras_evaluate, x, y, **kwargs):
     if kwargs.get("_use_cached_eval_dataset"):  # called by `fit`, which has checked its validation data
         return keras_evaluate(x, y, **kwargs)
     means = running_means(model)
+    _check_arguments(x, y, None, kwargs)
+    if kwargs.get("sample_weight") is not None:
+        raise ConfigurationError("Expected no sample_weight: adversarial losses do not use it. Leave it out.")
     try:
         with BatchCheck(model) as check:
             x, y, kwargs = _readable(model, check_data(model, x, y)[0], y, kwargs, check)

@@ -17,6 +17,16 @@ from keras_gans.optimizers import FusedAdam, OptimizerGroup, optimizer_of, with_
 from keras_gans.phases import Phase
 from keras_gans_core.checks import is_number, is_whole
 
+# What `keras.Model.compile` takes and no game has a use for, and what there is instead.
+INSTEAD = {
+    "optimizer": "Pass g_optimizer and d_optimizer, one for each player.",
+    "loss": "The variant defines both players' losses; kg.losses has others, for a variant of your own.",
+    "loss_weights": "A variant has its weights as arguments of its own, such as gp_weight.",
+    "metrics": "Pass kg.callbacks.EvaluateGenerator to fit, or measure with keras_gans.metrics.",
+    "weighted_metrics": "Pass kg.callbacks.EvaluateGenerator to fit, or measure with keras_gans.metrics.",
+    "auto_scale_loss": "Under mixed_float16 each optimizer has its own loss scale: pass your own LossScaleOptimizer.",
+}
+
 
 class AdversarialModel(keras.Model):
     """A game between two players, trained by `fit` and sampled by `generate`.
@@ -123,19 +133,34 @@ class AdversarialModel(keras.Model):
         return {player: FusedAdam(2e-4, beta_1=0.5) for player in self.players}
 
     def compile(
-        self, g_optimizer=None, d_optimizer=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1
+        self,
+        g_optimizer=None,
+        d_optimizer=None,
+        *,
+        jit_compile="auto",
+        run_eagerly=False,
+        steps_per_execution=1,
+        **others,
     ):
         """Sets the players' optimizers; without arguments it uses the paper's.
 
         Args:
             g_optimizer, d_optimizer: Keras optimizers or their names; None for the paper's. Under the dtype policy
                 mixed_float16 each gets its own dynamic loss scale.
-            jit_compile, run_eagerly, steps_per_execution: as in `keras.Model.compile`.
+            jit_compile, run_eagerly, steps_per_execution: as in `keras.Model.compile`. What else that takes is refused.
 
         Raises:
-            ConfigurationError: one optimizer for both players, a model without the networks that training needs, or
-                options that Keras does not support when several replicas share a batch.
+            ConfigurationError: one optimizer for both players; a loss, metrics or another argument of Keras that has no
+                use here; a model without the networks that training needs; or options that Keras does not support when
+                several replicas share a batch.
         """
+        for name in others:
+            if name not in INSTEAD:
+                raise TypeError(f"compile() got an unexpected keyword argument {name!r}.")
+            if others[name] is not None:
+                raise ConfigurationError(
+                    f"Expected compile() without {name}. Received: {name}={others[name]!r}. {INSTEAD[name]}"
+                )
         names = [name for player in self.players.values() for name in player]
         present = [name for name in names if getattr(self, name) is not None]
         if present != names:
@@ -347,6 +372,16 @@ class AdversarialModel(keras.Model):
         """
         return fitting.evaluate(self, super().evaluate, x, y, **options)
 
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One training step on a batch, checked as in `fit`; `keras.Model.train_on_batch`."""
+        x = fitting.check_batch(self, x, y, {"sample_weight": sample_weight, "class_weight": class_weight})
+        return super().train_on_batch(x, y, return_dict=return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """The losses on a batch, checked as in `evaluate`; `keras.Model.test_on_batch`."""
+        x = fitting.check_batch(self, x, y, {"sample_weight": sample_weight})
+        return super().test_on_batch(x, y, return_dict=return_dict)
+
     def test_step(self, data):
         with judged_by_batch(self):
             return self._averaged(self.batch_losses(**self.encode_batch(data)))
@@ -469,6 +504,22 @@ class AdversarialModel(keras.Model):
             "Expected kg.export(model, folder), which serves seeds, noise and labels and returns images. Received: "
             "model.export. One network alone is exported by model.generator.export(folder)."
         )
+
+    def quantize(self, *args, **kwargs):
+        """Refuses: the averages and the optimizers would no longer fit the networks."""
+        raise ConfigurationError(
+            "Expected to quantize one network: model.generator.quantize(...), in a model that is not trained on. "
+            "Received: model.quantize."
+        )
+
+    def save(self, filepath, *args, **kwargs):
+        """Saves the whole state of the training in a `.keras` file; `keras.Model.save`."""
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ConfigurationError(
+                f"Expected a file name that ends in .keras. Received: {str(filepath)!r}. The weights alone go into "
+                'model.save_weights("name.weights.h5").'
+            )
+        return super().save(filepath, *args, **kwargs)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))

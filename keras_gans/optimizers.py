@@ -12,6 +12,8 @@ Keras's callbacks for the learning rate act on both optimizers, each from its ow
 - `ReduceLROnPlateau` multiplies both by its factor, which keeps their ratio. Give it `mode="min"` or `mode="max"`:
   Keras cannot infer the direction from the names `g_loss` and `d_loss`.
 
+`kg.callbacks.OfPlayer("generator", callback)` lets such a callback act on one player.
+
 Both need a number as learning rate: if an optimizer has a schedule, Keras raises a TypeError.
 """
 
@@ -167,11 +169,12 @@ def optimizer_of(name, optimizer):
             f"Expected {name} to be a Keras optimizer, its name, or None for the paper's. Received: {optimizer!r}. "
             'Pass keras.optimizers.Adam(1e-4), or "adam".'
         ) from error
-    if getattr(found, "use_ema", False) and not found.ema_overwrite_frequency:
+    plain = getattr(found, "inner_optimizer", found)  # of a loss scale
+    if getattr(plain, "use_ema", False) and not plain.ema_overwrite_frequency:
         # Keras's own fit would put the averages in place after training.
         raise ConfigurationError(
             f"Expected {name} without use_ema: its averages would never be used. Received: use_ema=True and no "
-            f"ema_overwrite_frequency. Build the model with ema_decay={found.ema_momentum:g}, which generate uses."
+            f"ema_overwrite_frequency. Build the model with ema_decay={plain.ema_momentum:g}, which generate uses."
         )
     return found
 

@@ -5,6 +5,7 @@ from keras_gans.callbacks.doctor import GANDoctor, Sickness, Verdict
 from keras_gans.callbacks.evaluate_generator import EvaluateGenerator
 from keras_gans.callbacks.historical_averaging import HistoricalAveraging
 from keras_gans.callbacks.label_smoothing import LabelSmoothing
+from keras_gans.callbacks.of_player import OfPlayer
 from keras_gans.callbacks.sample_grid import SampleGrid
 from keras_gans.callbacks.tensorboard import TensorBoard
 
@@ -17,6 +18,7 @@ __all__ = [
     "GANMonitor",
     "HistoricalAveraging",
     "LabelSmoothing",
+    "OfPlayer",
     "SampleGrid",
     "Sickness",
     "TensorBoard",

@@ -191,7 +191,7 @@ def test_oscillation_is_the_way_beyond_the_straight_one(make):
 def test_values_that_are_not_finite_are_one_signal(make, batches):
     gan = make()
     gan.discriminator.trainable_variables[0].assign(gan.discriminator.trainable_variables[0].value + np.inf)
-    doctor = GANDoctor(REAL, patience=9)
+    doctor = GANDoctor(REAL, patience=9, stop=True)  # `fit` would end it with an error
     history = fit(gan, batches, [doctor]).history
     assert history["doctor/finite"] == [0.0] and np.isnan(history["doctor/diversity"]).all()
     assert found(doctor) == [("divergence", 1, None)]  # without patience
