@@ -95,11 +95,11 @@ SICK = {
         on_digits(kg.GAN, **MINIMAX),
         {**DIGITS, "rates": (1e-5, 2e-3)},
     ),
-    "learning rate 1, GAN": (Sickness.DIVERGENCE, on_digits(kg.GAN), {**DIGITS, "rates": (1.0, 1.0)}),
+    "learning rate 1, GAN": (Sickness.DIVERGENCE, on_digits(kg.GAN), {**DIGITS, "rates": (1.0, 1.0), "stop": True}),
     "gradient descent at 10, WGANGP": (
         Sickness.DIVERGENCE,
         on_digits(kg.WGANGP),
-        {**DIGITS, "rates": (10.0, 10.0), "optimizer": sgd, "batch": 160},
+        {**DIGITS, "rates": (10.0, 10.0), "optimizer": sgd, "batch": 160, "stop": True},
     ),
     "100 images, WGANGP": (Sickness.OVERFITTING, on_digits(kg.WGANGP), {**DIGITS, "images": 100, "batch": 100}),
     "100 images, WGANGP, one step": (Sickness.OVERFITTING, on_digits(kg.WGANGP, discriminator_steps=1), FEW),
@@ -166,7 +166,8 @@ def diagnosed(make, settings, epochs, seed=0):
     keras.utils.set_random_seed(seed)
     gan = make()
     gan.compile(*(settings["optimizer"](rate) for rate in settings["rates"]), jit_compile=False)
-    doctor = GANDoctor(train[:BATCH], held_out)
+    # Without `stop`, `fit` itself ends a run whose losses are not finite, before the doctor has looked.
+    doctor = GANDoctor(train[:BATCH], held_out, stop=settings.get("stop", False))
     dataset = kg.data.Batches(train, batch_size=settings["batch"], seed=seed)
     history = gan.fit(dataset, epochs=epochs, steps_per_epoch=settings["steps"], verbose=0, callbacks=[doctor])
     return doctor, history.history

@@ -503,7 +503,7 @@ def _check_shares(model, size):
         whole = f" in whole packs of {model.packing}" if model.packing > 1 else ""
         raise ConfigurationError(
             f"Expected a batch_size that {devices} devices share equally, at least {model.smallest_batch} examples "
-            f"each{whole}. Received: {size}. Choose a multiple of {packs}."
+            f"each{whole}. Received: {size}. Choose a multiple of {packs}, {devices * model.smallest_batch} or more."
         )
 
 

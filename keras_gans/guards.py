@@ -10,14 +10,15 @@ from keras_gans.errors import DivergenceError
 
 SAID = {"d_loss": "the discriminator's d_loss", "g_loss": "the generator's g_loss"}
 REMEDY = (
-    "Lower the learning rates in compile(), or give the optimizers clipnorm=1.0; under mixed_float16 try "
-    "mixed_bfloat16. kg.callbacks.GANDoctor(images, rollback=True) goes back to the last healthy weights instead."
+    "The training has diverged. Lower the learning rates in compile(), or give the optimizers clipnorm=1.0; under "
+    "mixed_float16 try mixed_bfloat16. kg.callbacks.GANDoctor(images, rollback=True) goes back to the last healthy "
+    "weights instead."
 )
 
 
-def broken_losses(model, logs):
-    """{name: value} of the model's losses in `logs`, the means of the epoch so far, that are not finite."""
-    return {name: logs[name] for name in model.log_names if name in (logs or {}) and not np.isfinite(logs[name]).all()}
+def broken_losses(names, logs):
+    """{name: value} of the losses of some names in `logs`, the means of the epoch so far, that are not finite."""
+    return {name: logs[name] for name in names if name in (logs or {}) and not np.isfinite(logs[name]).all()}
 
 
 def broken_weights(model):
@@ -34,7 +35,7 @@ def broken_weights(model):
 
 def is_finite(model, logs):
     """Whether all weights of a model are finite, and its losses in `logs`."""
-    return not broken_losses(model, logs) and broken_weights(model) is None
+    return not broken_losses(model.log_names, logs) and broken_weights(model) is None
 
 
 def check_finite(model, logs, when):
@@ -48,15 +49,17 @@ def check_finite(model, logs, when):
     Raises:
         DivergenceError: NaN or infinite numbers; it names the losses, or else the weight and its player.
     """
-    broken = [f"{SAID.get(name, name)} is {value}" for name, value in broken_losses(model, logs).items()]
-    if not broken and (path := broken_weights(model)):
+    if broken := broken_losses(model.log_names, logs):
+        raise _diverged(broken, when)
+    if path := broken_weights(model):
         players = [player for player, names in model.players.items() if _holds(model.networks(*names), path)]
-        broken = [f"{path}{f', of the {players[0]},' if players else ''} has NaN or infinite weights"]
-    if broken:
-        raise DivergenceError(
-            f"Expected finite losses and weights. Received: {' and '.join(broken)} {when}: the training has diverged. "
-            f"{REMEDY}"
-        )
+        where = f"{path}, of the {players[0]}," if players else path
+        raise DivergenceError(f"Expected finite weights. Received: NaN or infinite ones in {where} {when}. {REMEDY}")
+
+
+def _diverged(losses, when):
+    named = " and ".join(f"{SAID.get(name, name)} is {value}" for name, value in losses.items())
+    return DivergenceError(f"Expected finite losses. Received: {named} {when}. {REMEDY}")
 
 
 def _holds(networks, path):
@@ -74,21 +77,25 @@ class FiniteTraining(keras.callbacks.Callback):
         callbacks: the others of this training.
     """
 
-    async_safe = True  # Keras may go on with the next step meanwhile
+    async_safe = True  # Keras may go on with the next step meanwhile: `on_train_batch_end` must not touch the model
 
     def __init__(self, callbacks):
         super().__init__()
         self.enders = [one for one in callbacks if isinstance(one, keras.callbacks.TerminateOnNaN)]
         self.left_to_others = self.enders or any(getattr(one, "acts_on_divergence", False) for one in callbacks)
 
+    def set_model(self, model):
+        super().set_model(model)
+        self.names = model.log_names
+
     def on_epoch_begin(self, epoch, logs=None):
         self.begun = int(ops.convert_to_numpy(self.model.step))
 
     def on_train_batch_end(self, batch, logs=None):
         # The first loss reads both players' networks: what breaks one of them breaks it in the next step at the latest.
-        self._tell(batch, (logs or {}).get(self.model.log_names[0]))
-        if not self.left_to_others and broken_losses(self.model, logs):
-            check_finite(self.model, logs, f"at step {self.begun + batch + 1}")
+        self._tell(batch, (logs or {}).get(self.names[0]))
+        if not self.left_to_others and (broken := broken_losses(self.names, logs)):
+            raise _diverged(broken, f"at step {self.begun + batch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.left_to_others:

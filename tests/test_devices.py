@@ -117,6 +117,31 @@ def test_what_replicas_cannot_do_is_refused(name, message, found):
     assert re.search(message, found["refusals"][name])
 
 
+@pytest.fixture(scope="module")
+def shares():
+    command = [sys.executable, FOLDER / "shares.py"]
+    return lines(subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+
+
+# JAX has the arrays as they are: there a last batch that cannot be shared is refused before the first step.
+ARRAYS = ("array", "dict", "validation array", "split")
+STREAMS = ("tensorflow", "rows", "generator", "batches", "validation", "evaluate")
+
+
+@pytest.mark.parametrize("kind", [*ARRAYS, *STREAMS])
+def test_no_device_gets_an_empty_share(kind, shares):
+    """17 images in batches of 8: the last one image is given to each device twice, once for each update."""
+    if kind in ARRAYS and BACKEND == "jax":
+        assert re.search("Expected batches that 2 devices share equally.*the last of", shares[kind])
+    else:
+        assert shares[kind] == "fine"
+
+
+@pytest.mark.parametrize("kind, size", [("uneven", 5), ("uneven stream", 7), ("less than the updates need", 2)])
+def test_batches_that_devices_cannot_share_are_refused(kind, size, shares):
+    assert re.search(f"a batch_size that 2 devices share equally, at least 2 .* Received: {size}.", shares[kind])
+
+
 def cluster():
     """The environments of two machines at free ports."""
     with socket.socket() as first, socket.socket() as second:

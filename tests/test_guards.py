@@ -166,7 +166,7 @@ within_an_epoch = pytest.mark.skipif(keras.backend.backend() == "jax", reason="J
 def test_diverged_losses_end_the_training_with_an_error(verbose):
     gan = made(rate=1e30)
     with pytest.raises(
-        DivergenceError, match=r"the generator's g_loss is (nan|inf).* at step [12]: the training"
+        DivergenceError, match=r"the generator's g_loss is (nan|inf).* at step [12]. The training"
     ) as caught:
         gan.fit(batches(), epochs=50, verbose=verbose)
     assert isinstance(caught.value, ArithmeticError) and int(gan.step) < 6
@@ -198,7 +198,7 @@ def test_weights_broken_by_the_last_step_of_an_epoch_are_found_before_they_are_s
             break_it(epoch, logs)
             super().on_epoch_end(epoch, logs)
 
-    with pytest.raises(DivergenceError, match=f"of the {player}, has NaN or infinite weights after epoch 1"):
+    with pytest.raises(DivergenceError, match=f"of the {player}, after epoch 1"):
         gan.fit(batches(), verbose=0, callbacks=[Breaking([]), keep])
     assert (tmp_path / "last.keras").read_bytes() == before
 

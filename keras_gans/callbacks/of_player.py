@@ -36,6 +36,9 @@ class OfPlayer(keras.callbacks.Callback):
         if not isinstance(callback, keras.callbacks.Callback):
             raise ConfigurationError(f"Expected a Keras callback. Received: {callback!r}.")
         self.player, self.callback = player, callback
+        plain, kind = keras.callbacks.Callback, type(callback)
+        # Keras waits for each step where a callback wants to hear of it.
+        self.async_safe = (kind.on_train_batch_end, kind.on_batch_end) == (plain.on_train_batch_end, plain.on_batch_end)
 
     def set_params(self, params):
         super().set_params(params)
