@@ -740,3 +740,36 @@ def test_a_conditional_model_draws_the_labels_asked_for(tmp_path):
     run("invert", "./tiny", "one.png", "--labels", "1", "--steps", "2", cwd=tmp_path)
     for labels, message in (("0,5", "from 0 to 2"), ("a", "no names: write numbers"), ("0:1", "colons between")):
         assert message in run("sample", "./tiny", "--labels", labels, cwd=tmp_path, code=2).stderr
+
+
+DIVERGING = """
+import keras
+import numpy as np
+import keras_gans as kg
+from keras_gans.training import Recipe
+
+
+class Rising(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.model.g_optimizer.learning_rate = self.model.d_optimizer.learning_rate = 1e30
+
+
+def recipe(smoke=False):
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype("uint8")
+    model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+    model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
+    return Recipe(model=model, dataset=kg.data.Batches(images, batch_size=8), epochs=5, callbacks=[Rising(), *AIDS])
+"""
+
+
+@pytest.mark.parametrize("aids", ["[]", "[keras.callbacks.TerminateOnNaN()]"])
+def test_a_training_that_diverges_fails_and_keeps_the_last_good_checkpoint(tmp_path, aids):
+    (tmp_path / "diverging.py").write_text(DIVERGING.replace("*AIDS", f"*{aids}"))
+    done = run("train", "diverging.py", "-o", "run", cwd=tmp_path, code=1)
+    assert "Error: Expected finite" in done.stderr and "Traceback" not in done.stderr
+    assert "The last checkpoint before it is in run." in done.stderr
+    assert not (tmp_path / "run" / "card.json").exists() and not (tmp_path / "run" / "model.keras").exists()
+    kept = kg.callbacks.resume(tmp_path / "run")
+    assert int(kept.step) == 2 and all(np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in kept.weights)
+    assert json.loads((tmp_path / "run" / "progress.json").read_text())["epochs"] == 1

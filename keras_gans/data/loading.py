@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import sys
+import time
 import warnings
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from keras_gans.data import drawn
+from keras_gans.data import decoded, drawn
 from keras_gans.data.batches import Batches
 from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
 from keras_gans.data.folders import endings
@@ -253,8 +254,10 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
     order = np.arange(len(files))
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
-    read, unreadable, decoder = {}, [], Decoder(image_size, channels)
-    for index in shown(order.tolist(), f"Reading {folder}:", take):
+    decoder = Decoder(image_size, channels)
+    key, began = decoded.key_of(folder, files, image_size, channels, take), time.monotonic()
+    read, unreadable = decoded.load(key) or ({}, [])
+    for index in [] if read else shown(order.tolist(), f"Reading {folder}:", take):
         if len(read) == take:
             break
         try:
@@ -262,6 +265,7 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
                 read[index] = decoder.decode(picture)
         except Exception as error:  # each of Pillow's readers has its own errors for damaged files
             unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")
+    decoded.save(key, read, unreadable, time.monotonic() - began)
     named = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
     if strict and unreadable:
         raise DataError(

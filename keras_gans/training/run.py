@@ -10,6 +10,7 @@ from keras_gans import engine, zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.callbacks.checkpoint import NEWEST
 from keras_gans.callbacks.folders import make_writable
+from keras_gans.data import decoded
 from keras_gans.errors import CheckpointError
 from keras_gans.fitting import phase_of, steps_of
 from keras_gans.guards import check_finite
@@ -41,7 +42,8 @@ def train(
     The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
     seed give the same weights on the same device. A checkpoint is saved in `output` after each epoch and,
     in long epochs, every five minutes. With `resume_from=output`, an interrupted run continues from there as if it had
-    not been interrupted. `progress.json` holds the logs of all epochs.
+    not been interrupted. `progress.json` holds the logs of all epochs. Images of a folder that took more than two
+    seconds to decode are in `decoded.npz` until the run is finished: resuming does not decode them again.
 
     A classifier trains in minutes. It is written when it is done, has no checkpoints and cannot be resumed.
 
@@ -78,7 +80,7 @@ def train(
                 f"Expected a folder without a finished run. Received: {output}, which holds one. Choose another folder "
                 "(--output), or pass --overwrite (overwrite=True) to lose it."
             )
-    with engine.shared_by(devices):
+    with engine.shared_by(devices), decoded.kept_in(resume_from or output):
         keras.utils.set_random_seed(seed)
         run = recipe(smoke)
     if recipe_file is not None:
@@ -124,6 +126,7 @@ def train(
     if engine.writes_files(model):
         examples = run.held_back and {name: array[: zoo.SHOWN] for name, array in run.held_back.arrays.items()}
         zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples)
+        decoded.forget(output)
     return model
 
 
