@@ -355,13 +355,18 @@ class AdversarialModel(keras.Model):
                 the default, starts with a whole epoch. With data that `kg.data.load` did not make, the epoch starts
                 again.
                 shuffle: whether to shuffle arrays before each epoch; yes by default.
+                callbacks: one whose work is to act on losses that are not finite acts instead of the error below:
+                Keras's `TerminateOnNaN`, `kg.callbacks.GANDoctor` with `rollback` or `stop`.
 
         Returns:
             Keras's `History`.
 
         Raises:
-            DataError: data that the model cannot be trained on; see the fields' `check`.
-            ConfigurationError: the model is not compiled, or class or sample weights, which no variant uses.
+            DataError: data that the model cannot be trained on; see the fields' `check`. Arrays are checked before the
+                first step, each batch of other data when it is read.
+            DivergenceError: a loss that is not finite, after its step, or a weight, after its epoch.
+            ConfigurationError: the model is not compiled; class or sample weights, which no variant uses; or other
+                arguments that would do nothing, such as a batch_size for data with batches of their own.
         """
         return fitting.fit(self, super().fit, x, y, **options)
 
