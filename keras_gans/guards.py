@@ -1,6 +1,7 @@
 """What ends a training whose numbers are no longer finite, before its state is saved over a good one."""
 
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -55,6 +56,12 @@ def check_finite(model, logs, when):
         players = [player for player, names in model.players.items() if _holds(model.networks(*names), path)]
         where = f"{path}, of the {players[0]}," if players else path
         raise DivergenceError(f"Expected finite weights. Received: NaN or infinite ones in {where} {when}. {REMEDY}")
+
+
+def check_overwriting(model, path):
+    """Raises a `DivergenceError` if a file would be replaced by weights that are not finite."""
+    if Path(path).exists():
+        check_finite(model, None, f"that would replace {path}")
 
 
 def _diverged(losses, when):

@@ -5,7 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
-from keras_gans import engine, fitting, sampling, saving
+from keras_gans import engine, fitting, guards, sampling, saving
 from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
@@ -518,13 +518,24 @@ class AdversarialModel(keras.Model):
         )
 
     def save(self, filepath, *args, **kwargs):
-        """Saves the whole state of the training in a `.keras` file; `keras.Model.save`."""
+        """Saves the whole state of the training in a `.keras` file; `keras.Model.save`.
+
+        Raises:
+            ConfigurationError: an older format, `.h5`.
+            DivergenceError: weights that are not finite, where there is a file already: it stays as it is.
+        """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise ConfigurationError(
                 f"Expected a file name that ends in .keras. Received: {str(filepath)!r}. The weights alone go into "
                 'model.save_weights("name.weights.h5").'
             )
+        guards.check_overwriting(self, filepath)
         return super().save(filepath, *args, **kwargs)
+
+    def save_weights(self, filepath, *args, **kwargs):
+        """Saves the weights alone; `keras.Model.save_weights`. As with `save`, good ones are not written over."""
+        guards.check_overwriting(self, filepath)
+        return super().save_weights(filepath, *args, **kwargs)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))

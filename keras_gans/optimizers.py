@@ -137,6 +137,10 @@ class OptimizerGroup:
         return all(optimizer.built for optimizer in self.optimizers)
 
     @property
+    def name(self):
+        return "_".join(optimizer.name for optimizer in self.optimizers)
+
+    @property
     def iterations(self):
         return self.optimizers[0].iterations
 

@@ -215,6 +215,23 @@ def test_a_good_checkpoint_is_not_overwritten(tmp_path):
     assert 3 <= int(saved.step) < 6
 
 
+@within_an_epoch
+@pytest.mark.parametrize("weights_only", [False, True])
+def test_keras_own_checkpoints_within_an_epoch_are_not_overwritten_either(weights_only, tmp_path):
+    """The losses of step 2 are finite: its update breaks the weights, before the file is written again."""
+    path = tmp_path / ("last.weights.h5" if weights_only else "last.keras")
+    seen = []
+
+    class See(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(path.read_bytes())
+
+    keep = keras.callbacks.ModelCheckpoint(str(path), save_freq=1, save_weights_only=weights_only)
+    with pytest.raises(DivergenceError, match="that would replace .*last"):
+        made().fit(batches(), verbose=0, callbacks=[Poison(), keep, See()])
+    assert [path.read_bytes()] == seen
+
+
 def test_terminate_on_nan_ends_the_training_without_an_error(tmp_path, capsys):
     gan = made(rate=1e30)
     callbacks = [keras.callbacks.TerminateOnNaN(), Checkpoint(tmp_path, every_steps=1)]
