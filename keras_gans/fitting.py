@@ -260,7 +260,7 @@ class BatchCheck:
         self.read += 1
         try:
             values = named(batch, self.batch_fields)
-            _check_values(self, values)
+            _check_values(self, values, later=True)
             check_counts(values)
         except DataError as error:
             self.error = self.error or DataError(f"{error} It is in batch {self.read} that was read.")
@@ -303,10 +303,11 @@ def _check_batches(model, x, values, steps_per_epoch, training):
         )
 
 
-def _check_values(model, values):
+def _check_values(model, values, later=False):
+    """Checks a batch by its fields; a later one of a stream, of which the first has passed, by less."""
     for name, field in model.batch_fields.items():
         if name in values:
-            field.check(values[name])
+            (field.check_later if later else field.check)(values[name])
         elif name not in model.optional_fields:
             raise DataError(
                 f"Expected {name} in each batch: {field}. Received: only {', '.join(values)}. Pass them as a dict "

@@ -310,3 +310,14 @@ def test_validation_data_have_the_same_range():
         gan.fit(images, batch_size=4, validation_data=(wrong,), verbose=0)
     with pytest.raises(DataError, match="none of them negative"):
         gan.evaluate(wrong, verbose=0)
+
+
+def test_a_later_batch_of_a_stream_may_hold_bright_images_alone():
+    """The first batch shows the range; floats without a negative number are no mistake after it."""
+    rng = np.random.default_rng(0)
+    dark, bright = rng.uniform(-1, 1, (16, 8, 8, 1)), rng.uniform(0.1, 1, (16, 8, 8, 1))
+    gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+    gan.compile()
+    gan.fit(((batch.astype("float32"),) for batch in (dark, bright)), steps_per_epoch=2, verbose=0)
+    with pytest.raises(DataError, match=r"probably in \[0, 1\]|in \[-1, 1\]"):
+        gan.fit(((batch.astype("float32"),) for batch in (bright, dark)), steps_per_epoch=2, verbose=0)

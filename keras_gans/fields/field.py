@@ -30,6 +30,10 @@ class Field:
         """
         raise NotImplementedError
 
+    def check_later(self, values):
+        """`check` of a later batch of a stream, of which the first has passed it."""
+        return self.check(values)
+
     def check_source(self, about):
         """Refuses values that were made for another field, according to `Batches.about`; most fields take any.
 

@@ -55,6 +55,10 @@ class Images(Field):
         check_range(values)
         return values
 
+    def check_later(self, values):
+        check_images(values, self.shape)  # not the range: one batch may hold bright images alone
+        return values
+
     def asked(self, values):
         values = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
         values = values[None] if values.ndim == len(self.shape) else values
