@@ -483,7 +483,8 @@ def _readable(model, x, y, options, check=None):
     devices = engine.devices_of(model)
     whole, least = (1, 0) if devices == 1 else (devices * model.packing, devices * model.smallest_batch)
     if not _are_arrays(x):
-        return engine.readable(x if isinstance(x, Batches) else each_batch(x, check, whole, least), y, options)
+        plain = isinstance(x, Batches) and x.batch_size % whole == 0 and x.batch_size >= least
+        return engine.readable(x if plain else each_batch(x, check, whole, least), y, options)
     size, count = options.get("batch_size") or 32, len(keras.tree.flatten(x)[0])
     x, y, options = engine.readable(x, y, options)
     if devices == 1:

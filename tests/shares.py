@@ -68,6 +68,9 @@ print(
             ),
             "split": outcome(lambda gan: gan.fit(IMAGES, batch_size=4, validation_split=0.3, verbose=0), 3),
             "evaluate": outcome(lambda gan: gan.evaluate(Rows(), return_dict=True, verbose=0), 0),
+            "evaluate batches": outcome(
+                lambda gan: gan.evaluate(kg.data.Batches(IMAGES, batch_size=1), return_dict=True, verbose=0), 0
+            ),
             "uneven": outcome(lambda gan: gan.fit(IMAGES, batch_size=5, verbose=0)),
             "uneven stream": outcome(lambda gan: gan.fit(of_tensorflow(IMAGES[:7]), verbose=0)),
             "less than the updates need": outcome(lambda gan: gan.fit(IMAGES, batch_size=2, verbose=0)),

@@ -125,7 +125,7 @@ def shares():
 
 # JAX has the arrays as they are: there a last batch that cannot be shared is refused before the first step.
 ARRAYS = ("array", "dict", "validation array", "split")
-STREAMS = ("tensorflow", "rows", "generator", "batches", "validation", "evaluate")
+STREAMS = ("tensorflow", "rows", "generator", "batches", "validation", "evaluate", "evaluate batches")
 
 
 @pytest.mark.parametrize("kind", [*ARRAYS, *STREAMS])
