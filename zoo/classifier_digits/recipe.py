@@ -1,4 +1,4 @@
-"""A classifier of drawn digits, 28x28, which the samples of `dcgan_digits` are judged by.
+"""A classifier of drawn digits, 28x28, which the samples of `cgan_digits` are judged by.
 
     keras-gans train classifier_digits
 
