@@ -136,7 +136,7 @@ POINT_SETTINGS = {"steps": 24_000, "batch": 256, "g_rate": 1e-3, "d_rate": 1e-3,
 POINTS = {
     "GAN": (on_points(kg.GAN), {}),
     "LSGAN": (on_points(kg.LSGAN), {}),
-    "DRAGAN": (on_points(kg.DRAGAN), {}),
+    "DRAGAN": (on_points(kg.DRAGAN, gp_weight=0.1), {}),
     "WGANGP": (on_points(kg.WGANGP, gp_weight=0.1, discriminator_steps=1), {"beta_1": 0.0}),
     "PacGAN2": (on_points(kg.PacGAN, packing=2), {"batch": 512}),
     "PacGAN4": (on_points(kg.PacGAN, packing=4), {"batch": 1024}),

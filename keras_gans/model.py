@@ -5,7 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
-from keras_gans import engine, fitting, guards, sampling, saving
+from keras_gans import checking, engine, fitting, guards, sampling, saving
 from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
@@ -200,7 +200,7 @@ class AdversarialModel(keras.Model):
 
         If a batch is too small for the discriminator's updates, its rows are repeated.
         """
-        named = fitting.named(data, self.batch_fields)
+        named = checking.named(data, self.batch_fields)
         return {name: self.enough(self.batch_fields[name].encode(values)) for name, values in named.items()}
 
     @property

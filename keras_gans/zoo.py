@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans import fitting, sampling
+from keras_gans import checking, sampling
 from keras_gans.batch_statistics import standing_values
 from keras_gans.errors import CorruptPresetError, UntrustedFileError
 from keras_gans.fields import Attributes
@@ -85,7 +85,7 @@ def _name_labels(model, names):
         return
     texts = isinstance(names, list) and all(isinstance(name, str) and name for name in names)
     if texts and len(set(names)) == len(names) == space.size:
-        fitting.name_labels(model, tuple(names))
+        checking.name_labels(model, tuple(names))
 
 
 def load_file(path, safe_mode=True):

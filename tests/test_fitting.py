@@ -6,10 +6,10 @@ import pytest
 from keras import layers, ops
 
 import keras_gans as kg
+from keras_gans.checking import check_batch_size, check_data, first_batch, length_of, named
 from keras_gans.data import Batches, Classes
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images
-from keras_gans.fitting import check_batch_size, check_data, first_batch, length_of, named
 
 SHAPE = (4, 4, 1)
 FIELDS = {"images": Images(SHAPE), "labels": Classes(4)}

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 import keras_gans as kg
+from keras_gans.checking import check_data
 from keras_gans.data import drawn
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.evaluation import Settings, capabilities, measure
-from keras_gans.fitting import check_data
 from keras_gans_cli import app
 from keras_gans_cli.options import labels_for
 

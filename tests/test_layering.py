@@ -30,6 +30,7 @@ LEVELS = {
     "keras_gans.penalties": 2,
     "keras_gans.optimizers": 3,
     "keras_gans.batch_statistics": 4,
+    "keras_gans.checking": 4,
     "keras_gans.fitting": 4,
     "keras_gans.guards": 4,
     "keras_gans.model": 4,

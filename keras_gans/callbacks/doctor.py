@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans import engine, fitting, sampling
+from keras_gans import checking, engine, sampling
 from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.callbacks.messages import say
@@ -331,10 +331,10 @@ class GANDoctor(keras.callbacks.Callback):
         """Examples as users give them and as networks see them, {name: values}."""
         model, first = self.model, next(iter(self.model.batch_fields))
         given = examples if isinstance(examples, dict) else {first: np.asarray(examples)}
-        given = fitting.named(given, model.batch_fields)
+        given = checking.named(given, model.batch_fields)
         for name, values in given.items():
             model.batch_fields[name].check(values)
-        fitting.check_counts(given)
+        checking.check_counts(given)
         count, least = len(given[first]), max(2, model.smallest_batch)
         if count < least:
             raise DataError(f"Expected {what} to be {least} examples or more. Received: {count}.")

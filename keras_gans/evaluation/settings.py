@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from keras_gans import data, fitting, zoo
+from keras_gans import checking, data, zoo
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, Tokens
 from keras_gans.sampling import needed_inputs
@@ -163,7 +163,7 @@ def labels_of(examples, model):
         ConfigurationError: classes or attributes that the model does not know.
     """
     try:
-        return fitting.match_labels(model, examples, training=False).labels
+        return checking.match_labels(model, examples, training=False).labels
     except DataError as error:
         raise ConfigurationError(str(error)) from error
 

@@ -16,7 +16,9 @@ Departures from the paper:
 - prior: normal, as in the Torch code; the Theano code draws from U(-1, 1);
 - sampling uses batch norm's moving averages (momentum 0.9, epsilon 1e-5); the Theano code uses the statistics of the
   sampled batch, with epsilon 1e-8;
-- no L2 penalty; the Theano code has 1e-5.
+- no L2 penalty; the Theano code has 1e-5;
+- the default networks have the paper's layers, with 64 channels in the last hidden map as in the code, at any size. The
+  Theano code for MNIST also has dense layers of 1,024 units, and labels: see `units` and `label_size` of the builders.
 """
 
 import keras

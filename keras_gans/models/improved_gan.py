@@ -32,9 +32,9 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from keras_gans import engine
+from keras_gans.checking import check_data
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Classes, check_image_shape, noise_to_images, uniform_of
-from keras_gans.fitting import check_data
 from keras_gans.layers import FusedBatchNormalization, WeightNormalization
 from keras_gans.layers.averages import Averages
 from keras_gans.losses import (

@@ -24,9 +24,9 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
+from keras_gans.checking import check_batch_size, named
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import check_image_shape, noise_to_images
-from keras_gans.fitting import check_batch_size, named
 from keras_gans.images import pack
 from keras_gans.layers import FusedBatchNormalization, Maxout
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
