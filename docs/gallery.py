@@ -21,8 +21,8 @@ metrics. Below are other abilities of some models. Written by `python docs/galle
 LECTURES = """# From lecture to command
 
 One line per topic: the class, the command that trains it, and, if the zoo has weights, these and the command that
-samples. Written by `python docs/gallery.py`. The theory in pictures is in
-[examples/theory](../examples/theory/README.md).
+samples. [Below](#theory-and-techniques) are theory and techniques: their code, tests and pictures, which
+[examples/theory](../examples/theory/README.md) shows. Written by `python docs/gallery.py`.
 
 | topic | class | train | weights | sample |
 |---|---|---|---|---|
@@ -65,6 +65,145 @@ TOPICS = [
     ("the same, from images to label maps", "Pix2Pix", "pix2pix_avatars_maps"),
     ("Image to image, without pairs", "CycleGAN", "cycle_gan_emoji"),
 ]
+# Topics without a training of their own: code (names in `kg` or files), tests as file::test, picture. Paths are in the
+# project. No picture is "" where it would say nothing.
+THEORY = [
+    (
+        "optimal discriminator p / (p + q), and its value -log 4 + 2 JS",
+        ["examples/theory/objectives.py", "kg.losses.minimax_discriminator_loss"],
+        [
+            "tests/test_losses.py::test_the_optimal_discriminator_is_the_density_ratio",
+            "tests/examples/test_theory.py::test_the_value_at_the_best_discriminator_is_jensen_shannons",
+        ],
+        "docs/theory/objectives.png",
+    ),
+    (
+        "the game on a line, from start to equilibrium",
+        ["examples/theory/one_dimension.py"],
+        ["tests/examples/test_theory.py::test_the_lines_generator_is_shown_on_the_noise_it_is_trained_on"],
+        "docs/theory/one_dimension.gif",
+    ),
+    (
+        "saturation of log(1 - D)",
+        ["kg.losses.minimax_generator_loss", "kg.losses.non_saturating_generator_loss"],
+        ["tests/test_losses.py::test_the_saturating_loss_saturates_and_the_other_does_not"],
+        "docs/theory/objectives.png",
+    ),
+    (
+        "Kullback-Leibler, Jensen-Shannon and lambda divergences",
+        ["examples/theory/divergences.py", "kg.losses.WeightedJensenShannon"],
+        ["tests/examples/test_theory.py::test_the_lambda_divergence_ends_in_both_kullback_leiblers"],
+        "docs/theory/divergences.png",
+    ),
+    (
+        "which divergence covers, which seeks modes",
+        ["examples/theory/mode_seeking.py"],
+        ["tests/examples/test_theory.py::test_who_covers_and_who_seeks"],
+        "docs/theory/mode_seeking.png",
+    ),
+    (
+        "earth mover's distance and parallel lines",
+        ["examples/theory/divergences.py", "kg.losses.wasserstein_discriminator_loss"],
+        [
+            "tests/examples/test_theory.py::test_parallel_lines",
+            "tests/test_losses.py::test_parallel_lines_are_theta_apart",
+        ],
+        "docs/theory/divergences.png",
+    ),
+    (
+        "blurry predictions: one input, two possible outputs",
+        ["examples/theory/mode_averaging.py"],
+        ["tests/examples/test_theory.py::test_an_adversarial_loss_picks_a_target_where_the_squared_error_averages"],
+        "docs/theory/mode_averaging.png",
+    ),
+    (
+        "rock-paper-scissors",
+        ["examples/theory/games.py"],
+        ["tests/examples/test_theory.py::test_rock_paper_scissors_is_played_in_circles_around_its_average"],
+        "docs/theory/games.png",
+    ),
+    (
+        "convergence and Lyapunov functions (Dirac-GAN)",
+        ["examples/theory/dirac_gan.py", "kg.penalties.r1_penalty"],
+        [
+            "tests/examples/test_theory.py::test_the_lyapunov_function_of_the_game",
+            "tests/examples/test_theory.py::test_eigenvalues",
+        ],
+        "docs/theory/dirac_gan.png",
+    ),
+    (
+        "mode collapse, counted",
+        ["kg.metrics.mode_coverage", "kg.metrics.class_coverage", "examples/theory/ali_mixture.py"],
+        ["tests/metrics/test_modes.py::test_points_at_one_mode"],
+        "docs/theory/ali_mixture.png",
+    ),
+    (
+        "minibatch discrimination",
+        ["kg.layers.MinibatchDiscrimination"],
+        ["tests/layers/test_minibatch_discrimination.py::test_it_is_the_formula"],
+        "docs/theory/objectives.png",
+    ),
+    (
+        "historical averaging",
+        ["kg.callbacks.HistoricalAveraging", "examples/theory/games.py"],
+        [
+            "tests/callbacks/test_historical_averaging.py::test_the_step_by_hand",
+            "tests/examples/test_theory.py::test_historical_averaging_decays_as_derived",
+        ],
+        "docs/theory/games.png",
+    ),
+    (
+        "one-sided label smoothing",
+        ["kg.callbacks.LabelSmoothing"],
+        [
+            "tests/test_losses.py::test_the_real_target_smooths_one_side",
+            "tests/examples/test_theory.py::test_smoothing_the_fake_side_rewards_the_generator_where_no_data_is",
+        ],
+        "docs/theory/objectives.png",
+    ),
+    (
+        "virtual batch normalization",
+        ["kg.layers.VirtualBatchNormalization", "kg.layers.ReferenceBatch"],
+        ["tests/layers/test_virtual_batch_normalization.py::test_an_example_does_not_depend_on_the_others"],
+        "",
+    ),
+    (
+        "feature matching by the generator",
+        ["kg.losses.feature_matching_loss", "kg.ImprovedGAN"],
+        ["tests/test_semi_supervised.py::test_feature_matching_compares_means_of_batches"],
+        "docs/gallery/improved_gan_mnist.png",
+    ),
+    (
+        "feature matching as a game that the discriminator plays too",
+        ["kg.losses.feature_matching_discriminator_loss"],
+        ["tests/test_semi_supervised.py::test_the_game_on_features_by_hand"],
+        "",
+    ),
+    (
+        "arithmetic on latents",
+        ["kg.latent.add", "kg.latent.evaluate"],
+        ["tests/latent/test_arithmetic.py::test_an_expression_is_the_sum_of_the_means_of_its_seeds"],
+        "docs/gallery/sum.png",
+    ),
+    (
+        "structured latents: categories and numbers that the images tell",
+        ["kg.InfoGAN"],
+        ["tests/models/test_info_gan.py::test_it_finds_the_kinds_of_images_without_labels"],
+        "docs/gallery/categories.png",
+    ),
+    (
+        "structured latents: an image and noise at each scale",
+        ["kg.LAPGAN"],
+        ["tests/models/test_lapgan.py::test_residuals_over_the_doubled_coarse_images_are_the_images"],
+        "docs/gallery/scales.png",
+    ),
+]
+OUTSIDE = """
+## Outside
+
+Of the decks, these topics have no code here: language modelling beyond characters (of text there is `WGANGPText`, which
+writes single characters), reinforcement learning, and algorithmic tasks such as sorting or copying sequences.
+"""
 TRANSLATORS = ("Pix2Pix", "CycleGAN")  # variants that change given images: their runs draw held-back ones
 
 
@@ -168,6 +307,17 @@ def command(preset):
     return ["keras-gans", "sample", preset, *asked, "--seed", "0", "-o", f"docs/gallery/{preset}.png"]
 
 
+def theory():
+    """The table of topics that are not variants."""
+    table = "\n## Theory and techniques\n\n| topic | code | test | picture |\n|---|---|---|---|\n"
+    for topic, names, tests, picture in THEORY:
+        names = [f"`{name}`" if name.startswith("kg.") else f"[{Path(name).name}](../{name})" for name in names]
+        tests = [f"[{test}](../{file})" for file, test in (both.split("::") for both in tests)]
+        shown = picture and f"[{Path(picture).name}]({picture.removeprefix('docs/')})"
+        table += f"| {topic} | {', '.join(names)} | {', '.join(tests)} | {shown} |\n"
+    return table
+
+
 def main():
     trained = [card for card in map(cards.read_card, cards.presets().values()) if card["variant"] != cards.CLASSIFIER]
     generators = [card for card in trained if card["variant"] not in TRANSLATORS]
@@ -191,6 +341,7 @@ def main():
             use = f"translate {recipe} FOLDER" if variant in TRANSLATORS else f"sample {recipe}"
             weights, sample = f"[{recipe}](../zoo/{recipe}/card.json)", f"`keras-gans {use}`"
         lectures += f"| {topic} | `{variant}` | `keras-gans train {recipe}` | {weights} | {sample} |\n"
+    lectures += theory() + OUTSIDE
     for path, text in ((DOCS / "gallery.md", gallery), (DOCS / "lectures.md", lectures)):
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")

@@ -315,6 +315,7 @@ OF_VECTORS = {  # of two tensors (3, 3): logits over classes, features or latent
     "labelled": lambda x, y: losses.semi_supervised_labelled_loss(x, LABELS),
     "unlabelled": losses.semi_supervised_unlabelled_loss,
     "feature matching": losses.feature_matching_loss,
+    "feature matching, discriminator": losses.feature_matching_discriminator_loss,
     "categorical": lambda x, y: losses.categorical_information(x, CODES),
     "continuous": losses.continuous_information,
     "algorithm 1": lambda x, y: veegan.algorithm_1_generator_loss(lambda pair: pair[0], [y, None], [x, None], y),

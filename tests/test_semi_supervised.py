@@ -81,10 +81,43 @@ def test_feature_matching_compares_means_of_batches():
     assert number(losses.feature_matching_loss(real[::-1], fake)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_game_on_features_by_hand():
+    """Means (1, 2) and (3, -1): the distance is (2^2 + 3^2) / 2."""
+    real, fake = np.array([[0.0, 2.0], [2.0, 2.0]]), np.array([[3.0, 0.0], [3.0, -2.0]])
+    assert number(losses.feature_matching_loss(real, fake)) == pytest.approx(6.5)
+    assert number(losses.feature_matching_discriminator_loss(real, fake)) == pytest.approx(-6.5)
+    assert number(losses.feature_matching_discriminator_loss(real, real)) == 0.0
+
+
+def test_the_discriminator_raises_the_distance_that_the_generator_lowers():
+    """Feature tanh(w x) of real 1 and fake b: a step of each player by its own loss."""
+    w, b = Variable(0.5), Variable(-0.2)
+
+    def features(x):
+        return ops.reshape(ops.tanh(w * x), (1, 1))
+
+    def distance():
+        return number(losses.feature_matching_loss(features(1.0), features(b)))
+
+    start = distance()
+    loss = losses.feature_matching_discriminator_loss
+    _, (slope,) = value_and_grad(lambda: loss(features(1.0), features(b)), [w])
+    # d = tanh(w) - tanh(w b), and the slope of -d^2 is -2 d (1 - tanh(w)^2 - b (1 - tanh(w b)^2)).
+    own, other = math.tanh(0.5), math.tanh(-0.1)
+    assert number(slope) == pytest.approx(-2 * (own - other) * (1 - own**2 + 0.2 * (1 - other**2)), rel=1e-5)
+    w.assign(w - 0.1 * slope)
+    assert distance() > start
+    start = distance()
+    _, (slope,) = value_and_grad(lambda: losses.feature_matching_loss(features(1.0), features(b)), [b])
+    b.assign(b - 0.1 * slope)
+    assert distance() < start
+
+
 def test_labels_and_features_that_do_not_match_are_refused():
     with pytest.raises(DataError, match="a label for each of 4 images. Received: 1"):
         losses.semi_supervised_labelled_loss(np.zeros((4, 3), "float32"), np.array([1]))
     with pytest.raises(DataError, match="labels as whole numbers. Received: float"):
         losses.semi_supervised_labelled_loss(np.zeros((2, 3), "float32"), np.array([0.0, 1.0], "float32"))
-    with pytest.raises(DataError, match="features of one layer"):
-        losses.feature_matching_loss(np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32"))
+    for loss in (losses.feature_matching_loss, losses.feature_matching_discriminator_loss):
+        with pytest.raises(DataError, match="features of one layer"):
+            loss(np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32"))

@@ -143,6 +143,15 @@ def eigenvalues(field, distance=1e-5):
     return np.linalg.eigvals(np.array(columns).T)
 
 
+def lyapunov_rate(field, theta, psi):
+    """How fast theta^2 + psi^2 changes along a field's flow; negative around the equilibrium: a Lyapunov function.
+
+    0 in the game as it is, which keeps the circle; -2 gamma psi^2 more with R1.
+    """
+    d_theta, d_psi = field(theta, psi)
+    return 2 * (theta * d_theta + psi * d_psi)
+
+
 def outcome(points):
     """What a run came to: the last radius against the first, and whether its second half went further out."""
     radii = np.hypot(*points.T)

@@ -37,6 +37,7 @@ from keras_gans.losses.relativistic import (
     relativistic_pairing_generator_loss,
 )
 from keras_gans.losses.semi_supervised import (
+    feature_matching_discriminator_loss,
     feature_matching_loss,
     semi_supervised_labelled_loss,
     semi_supervised_unlabelled_loss,
@@ -59,6 +60,7 @@ __all__ = [
     "f_gan_discriminator_loss",
     "f_gan_generator_loss",
     "f_gan_practical_generator_loss",
+    "feature_matching_discriminator_loss",
     "feature_matching_loss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",

@@ -105,3 +105,29 @@ def feature_matching_loss(real_features, fake_features):
         )
     gap = ops.mean(float32(real_features), axis=0) - ops.mean(float32(fake_features), axis=0)
     return ops.mean(ops.square(gap))
+
+
+@register
+def feature_matching_discriminator_loss(real_features, fake_features):
+    """The discriminator's loss of the game on features: minus the distance that the generator minimises.
+
+    -(1/F) sum_j (E[f_j(x)] - E[f_j(G(z))])^2, so that with `feature_matching_loss` for the generator the players
+    solve min over G of max over f of the distance between mean features. ImprovedGAN differs: there the discriminator
+    classifies, and only the generator looks at the features. The loss has no least value: bound the features, by
+    tanh or a clip after the last layer, or the discriminator only makes them larger.
+
+    Args:
+        real_features, fake_features: as in `feature_matching_loss`.
+
+    Returns:
+        A float32 scalar, 0 or less.
+
+    Example:
+
+    >>> float(feature_matching_discriminator_loss(np.array([[1.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 2.0]])))
+    -4.0
+
+    Reference: Mroueh, Sercu and Goel, 2017, "McGan: mean and covariance feature matching GAN",
+    https://arxiv.org/abs/1702.08398
+    """
+    return -feature_matching_loss(real_features, fake_features)

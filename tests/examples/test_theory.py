@@ -63,6 +63,52 @@ def test_an_adversarial_loss_picks_a_target_where_the_squared_error_averages():
     assert averaging.distance_to_targets(asked, samples).mean() < 0.25
 
 
+# Objectives
+
+
+@pytest.mark.parametrize("targets", [(1.0, 0.0), (0.9, 0.0), (0.9, 0.1)])
+def test_no_discriminator_is_better_than_the_best_one(targets):
+    objectives, (real, fake) = demo("objectives"), targets
+    for p, q in random_laws(5):
+        best = objectives.best_discriminator(p, q, real, fake)
+
+        def value(d):
+            """The cross-entropy, of weight p with target `real` and of weight q with target `fake`."""
+            log_d, log_not = np.log(d), np.log(1 - d)
+            return -(p * (real * log_d + (1 - real) * log_not) + q * (fake * log_d + (1 - fake) * log_not)).sum()
+
+        for other in np.clip(best + [[0.02], [-0.02]], 1e-3, 1 - 1e-3):
+            assert value(best) < value(other)
+
+
+def test_smoothing_the_fake_side_rewards_the_generator_where_no_data_is():
+    """D at the generator's peak and left of it: one-sided it falls towards 0 with p, two-sided it ends at 0.1."""
+    objectives = demo("objectives")
+    p, q = objectives.normal(10.0, 0, 1), objectives.normal(10.0, 3, 1)
+    assert objectives.best_discriminator(p, q, 0.9) < 1e-9
+    assert objectives.best_discriminator(p, q, 0.9, 0.1) == pytest.approx(0.1)
+
+
+def test_the_generators_losses_and_slopes_are_the_librarys():
+    objectives = demo("objectives")
+    games = (kg.losses.minimax_generator_loss, kg.losses.non_saturating_generator_loss)
+    for logit in (-6.0, -0.5, 0.0, 3.0):
+        variable = keras.Variable(np.full((1, 1), logit, "float32"))
+        values = zip(games, objectives.generator_losses(logit), objectives.generator_slopes(logit))
+        for loss, expected, expected_slope in values:
+            found, (slope,) = engine.value_and_grad(lambda: loss(variable * 1.0), [variable])
+            assert float(found) == pytest.approx(expected, abs=1e-6)
+            assert float(keras.ops.convert_to_numpy(slope)[0, 0]) == pytest.approx(expected_slope, abs=1e-6)
+
+
+def test_a_collapsed_batch_is_as_similar_as_can_be():
+    objectives = demo("objectives")
+    assert objectives.similarity(0.0) == 1.0
+    for spread in (0.3, 1.0, 3.0):
+        # 512 examples give the mean to about 2 %; each is once compared with itself, which adds at most 1 / 512.
+        assert objectives.similarity(spread) == pytest.approx(objectives.expected_similarity(spread), rel=0.05)
+
+
 # Divergences
 
 
@@ -307,17 +353,24 @@ def test_trajectories_end_as_the_paper_says():
     assert np.hypot(*points[-500:].T).mean() == pytest.approx(0.4**0.5, rel=0.01)
 
 
-def test_the_game_as_it_is_circles():
-    """Its flow keeps theta^2 + psi^2, whose rate is 2 (theta v1 + psi v2); the non-saturating one's never grows."""
+def test_the_lyapunov_function_of_the_game():
+    """The flow as it is keeps theta^2 + psi^2, the non-saturating one's never grows, and R1 makes it fall."""
     dirac_gan = demo("dirac_gan")
     at = np.random.default_rng(0).normal(0, 2, (2, 100))
-
-    def rate(field):
-        return np.sum(at * field(*at), axis=0)
-
-    np.testing.assert_allclose(rate(dirac_gan.minimax), 0.0, atol=1e-14)
+    np.testing.assert_allclose(dirac_gan.lyapunov_rate(dirac_gan.minimax, *at), 0.0, atol=1e-14)
     u = at.prod(axis=0)
-    np.testing.assert_allclose(rate(dirac_gan.non_saturating), -u * np.tanh(u / 2), atol=1e-12)
+    np.testing.assert_allclose(
+        dirac_gan.lyapunov_rate(dirac_gan.non_saturating, *at), -2 * u * np.tanh(u / 2), atol=1e-12
+    )
+    np.testing.assert_allclose(dirac_gan.lyapunov_rate(dirac_gan.critical_r1, *at), -2 * at[1] ** 2, atol=1e-12)
+
+
+def test_the_lyapunov_rate_is_the_change_of_a_small_step():
+    dirac_gan = demo("dirac_gan")
+    for field in (dirac_gan.r1, dirac_gan.consensus, dirac_gan.instance_noise):
+        theta, psi = dirac_gan.simultaneous(field, 0.8, -0.5, 1e-6)
+        found = (theta**2 + psi**2 - 0.8**2 - 0.5**2) / 1e-6
+        assert found == pytest.approx(dirac_gan.lyapunov_rate(field, 0.8, -0.5), abs=1e-5)
 
 
 def test_penalties_with_a_corner_push_the_slope_away_from_zero():
