@@ -197,6 +197,12 @@ THEORY = [
         ["tests/models/test_lapgan.py::test_residuals_over_the_doubled_coarse_images_are_the_images"],
         "docs/gallery/scales.png",
     ),
+    (
+        "ethics: misuse, and what a model is not for",
+        ["docs/misuse.md", "kg.metrics.memorization"],
+        ["tests/test_zoo.py::test_a_card_says_what_the_model_is_not_for"],
+        "",
+    ),
 ]
 OUTSIDE = """
 ## Outside

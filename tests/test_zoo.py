@@ -47,6 +47,13 @@ def test_every_preset_has_its_recipe():
     )
 
 
+@pytest.mark.parametrize("name", [folder.name for folder in FOLDERS])
+def test_a_card_says_what_the_model_is_not_for(name):
+    card = cards.read_card(cards.find(name))
+    assert all(card[word].strip().endswith(".") for word in ("limits", "not_good_for"))
+    assert card["dataset"]["license"].strip()
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_reproduces_its_golden_samples(name):
     model = kg.load(name)

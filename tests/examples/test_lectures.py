@@ -16,7 +16,11 @@ TEXT = PAGE.read_text(encoding="utf-8")
 TABLE = TEXT.split("\n## Theory and techniques\n")[1].split("\n## ")[0]
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines() if line.startswith("| ")]
 ROWS = ROWS[1:]  # below the heads of the columns
-WITHOUT_PICTURE = {"virtual batch normalization", "feature matching as a game that the discriminator plays too"}
+WITHOUT_PICTURE = {
+    "ethics: misuse, and what a model is not for",
+    "feature matching as a game that the discriminator plays too",
+    "virtual batch normalization",
+}
 
 
 def links(cell):
