@@ -111,6 +111,12 @@ THEORY = [
         "docs/theory/divergences.png",
     ),
     (
+        "maximum likelihood blurs: an autoencoder beside a GAN",
+        ["examples/theory/blurry_likelihood.py"],
+        ["tests/examples/test_theory.py::test_the_squared_error_makes_greyer_digits_than_the_data"],
+        "docs/theory/blurry_likelihood.png",
+    ),
+    (
         "blurry predictions: one input, two possible outputs",
         ["examples/theory/mode_averaging.py"],
         ["tests/examples/test_theory.py::test_an_adversarial_loss_picks_a_target_where_the_squared_error_averages"],
@@ -180,10 +186,31 @@ THEORY = [
         "",
     ),
     (
+        "generalisation of the discriminator: sample size and memorisation",
+        ["examples/theory/generalization.py", "kg.metrics.memorization"],
+        ["tests/examples/test_theory.py::test_few_images_are_learned_by_heart_and_many_are_not"],
+        "docs/theory/generalization.png",
+    ),
+    (
+        "importance and rejection sampling by the discriminator's density ratio",
+        ["examples/theory/importance_sampling.py"],
+        [
+            "tests/examples/test_theory.py::test_a_discriminator_brings_samples_nearer_to_the_data",
+            "tests/examples/test_theory.py::test_the_weights_of_the_true_ratio_turn_one_law_into_the_other",
+        ],
+        "docs/theory/importance_sampling.png",
+    ),
+    (
         "arithmetic on latents",
         ["kg.latent.add", "kg.latent.evaluate"],
         ["tests/latent/test_arithmetic.py::test_an_expression_is_the_sum_of_the_means_of_its_seeds"],
         "docs/gallery/sum.png",
+    ),
+    (
+        "structured latents: a mixture as the prior, and discrete codes",
+        ["examples/theory/structured_prior.py"],
+        ["tests/examples/test_theory.py::test_the_mixtures_prior_is_one_of_eight_codes"],
+        "docs/theory/structured_prior.png",
     ),
     (
         "structured latents: categories and numbers that the images tell",
