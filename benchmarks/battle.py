@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports Te
 import keras
 
 import keras_gans as kg
+from keras_gans.data.batches import drawn_rows
 from keras_gans.models.gran import build_discriminator, build_generator
 
 
@@ -56,7 +57,8 @@ def main():
     if options.quick:
         options.data, steps, samples, seeds, base_filters = "drawn:digits", 5, 100, 1, 4
     images = kg.data.load(options.data, labels=False).images
-    test = kg.data.load(options.data, split="test", labels=False, take=samples).images
+    test = kg.data.load(options.data, split="test", labels=False).images
+    test = test[drawn_rows(len(test), samples)]
     pairs, winners = list(itertools.combinations(options.gran_steps, 2)), Counter()
     columns = "{:>4} {:>10} {:>15} {:>17} {:>7} {:>9}  {}"
     print(columns.format("seed", "steps", "errors on test", "errors on samples", "r_test", "r_sample", "winner"))

@@ -13,6 +13,7 @@ The data set "avatars" must be there; see `zoo/pix2pix_avatars/recipe.py`.
 
 import argparse
 import time
+from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from keras_gans.evaluation import Settings, evaluate
 from keras_gans.fields import LabelMaps
 from keras_gans.models.pix2pix import build_generator
 from keras_gans.networks.patch import build_patch_discriminator
+from keras_gans_core import cards
 
 ROWS = {
     "L1": {"adversarial_weight": 0.0},
@@ -29,7 +31,7 @@ ROWS = {
     "L1+cGAN": {},
 }
 CLASSES, SHOWN = 8, 12
-COLUMNS = ("pixel_accuracy", "class_accuracy", "mean_iou", "l1", "ssim", "fid")
+COLUMNS = ("pixel_accuracy", "class_accuracy", "mean_iou", "l1", "ssim", "frechet_distance")
 
 
 def trained(dataset, filters, epochs, weights):
@@ -57,7 +59,7 @@ def main():
     arguments = parser.parse_args()
     sides = ("parts", "image")
     dataset = kg.data.load_pairs("avatars", sides=sides, classes=CLASSES, jitter=1, batch_size=8, take=arguments.take)
-    settings = Settings("avatars", samples=arguments.take or 10_000, metrics=("fid",), sides=sides)
+    settings = Settings("avatars", samples=arguments.take or 10_000, metrics=("frechet_distance",), sides=sides)
     shown = kg.data.load_pairs("avatars", split="test", sides=sides, classes=CLASSES, take=SHOWN).arrays
     maps = LabelMaps(dataset.image_shape[:2], CLASSES)
     lines, floor, rows = [], {}, [maps.colours[shown["sources"]]]
@@ -69,10 +71,15 @@ def main():
         rows.append(model.translate(shown["sources"], seed=0))
         lines.append((name, found, f"{seconds:.0f}"))
     lines.append(("real faces", floor, ""))
-    print(f"{'loss':<12}" + "".join(f"{column:>16}" for column in COLUMNS) + f"{'CPU seconds':>13}")
+    widths = {column: 16 for column in COLUMNS}
+    title = cards.titled(COLUMNS[-1], asdict(floor[COLUMNS[-1]].protocol))
+    widths[COLUMNS[-1]] = len(title) + 2
+    heads = "".join(f"{column:>{widths[column]}}" for column in COLUMNS[:-1])
+    print(f"{'loss':<12}{heads}  {title}{'CPU seconds':>13}")
     for name, found, seconds in lines:
-        numbers = (f"{found[column].value:.4g}" if column in found else "" for column in COLUMNS)
-        print(f"{name:<12}" + "".join(f"{number:>16}" for number in numbers) + f"{seconds:>13}", flush=True)
+        numbers = {column: f"{found[column].value:.4g}" if column in found else "" for column in COLUMNS}
+        row = "".join(f"{number:>{widths[column]}}" for column, number in numbers.items())
+        print(f"{name:<12}{row}{seconds:>13}", flush=True)
     if arguments.picture:
         kg.images.save(kg.images.grid(np.concatenate([*rows, shown["targets"]]), columns=SHOWN), arguments.picture)
 

@@ -12,7 +12,9 @@ HEAD = """# The zoo in numbers
 Written by `python docs/zoo_table.py` from the cards; `keras-gans evaluate NAME --write` puts the numbers there, and
 `keras-gans verify NAME` measures again. Next to each number is that of real images from another split (for labels, of
 the same split, because the classifier was trained on the other one): what a perfect generator would reach. Numbers of
-different protocols are not comparable, and none is comparable with a paper's FID, which uses other features.
+different protocols are not comparable. The features in which a number was measured stand in parentheses: none are
+Inception's, so `frechet_distance`, `kernel_distance` and `classifier_score` are not a paper's FID, KID and Inception
+Score.
 
 {limits}
 | preset | metric | value | real images | protocol |
@@ -40,12 +42,16 @@ def quality(card):
         return f"{metrics['accuracy']['value']:.1%} right"
     if "classes" in metrics:
         return f"{metrics['classes']['value']:.0f} of 1000 classes"
-    fid = f"{metrics['fid']['value']:.3g} ({metrics['fid']['floor']:.3g})" if "fid" in metrics else ""
+    parts = []
+    if "frechet_distance" in metrics:
+        found = metrics["frechet_distance"]
+        title = cards.titled("frechet_distance", found["protocol"])
+        parts = [f"{title} {found['value']:.3g}, real images {found['floor']:.3g}"]
     shares = {"labels": "labels", "pixel_accuracy": "pixels"}
-    parts = [fid] + [f"{metrics[name]['value']:.1%} of {what}" for name, what in shares.items() if name in metrics]
+    parts += [f"{metrics[name]['value']:.1%} of {what}" for name, what in shares.items() if name in metrics]
     if "l1_b" in metrics:
         parts += [f"L1 {metrics['l1_b']['value']:.3g}, unchanged {metrics['l1_of_source_b']['value']:.3g}"]
-    return ", ".join(filter(None, parts))
+    return "; ".join(parts)
 
 
 def limits(card):
@@ -55,13 +61,14 @@ def limits(card):
 def numbers(card):
     for name, found in card.get("metrics", {}).items():
         protocol, floor = found["protocol"], found.get("floor")
+        title = cards.titled(name, protocol)
         if isinstance(protocol, dict):
             protocol = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in protocol.items())
         else:
             protocol = f"{protocol}; {found['split']}, {found['examples']} images"
         floor = "" if floor is None else f"{floor:.4g}"
         error = "" if found.get("error") is None else f" ± {found['error']:.2g}"
-        yield f"| `{card['preset']}` | {name} | {found['value']:.4g}{error} | {floor} | {protocol} |\n"
+        yield f"| `{card['preset']}` | {title} | {found['value']:.4g}{error} | {floor} | {protocol} |\n"
 
 
 def main():

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -39,7 +40,12 @@ def _measuring(command):
             "[default: the card's]",
         ),
         click.option("--features", help="A classifier of the zoo, pixels, inception_v3 or a .keras file."),
-        click.option("--metrics", default="fid,kid", show_default=True, help="Names separated by commas."),
+        click.option(
+            "--metrics",
+            default="frechet_distance,kernel_distance",
+            show_default=True,
+            help="Names separated by commas; fid, kid and is only with --features inception_v3.",
+        ),
         click.option(
             "-n", "--count", default=10_000, show_default=True, type=click.IntRange(2), help="How many images."
         ),
@@ -89,8 +95,8 @@ def evaluate(
     for key, number in found.items():
         error = "" if number.error is None else f" +- {number.error:.3g}"
         beside = f"   real images: {real[key].value:.5g}" if real and key in real else ""
-        click.echo(f"{key:10} {number.value:.5g}{error}{beside}")
-        click.echo(f"{'':10} {number.protocol}")
+        click.echo(f"{cards.titled(key, asdict(number.protocol))}: {number.value:.5g}{error}{beside}")
+        click.echo(f"    {number.protocol}")
 
 
 @click.command()
@@ -138,9 +144,13 @@ def compare(
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return
-    click.echo(f"{'':10} " + " ".join(f"{name:>22}" for name in models))
+    width = max(map(len, table.titles.values()))
+    click.echo(f"{'':{width}} " + " ".join(f"{name:>22}" for name in models))
     for metric, row in table.items():
-        click.echo(f"{metric:10} " + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values()))
+        click.echo(
+            f"{table.titles[metric]:{width}} "
+            + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values())
+        )
     click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
 
 

@@ -35,6 +35,8 @@ def info(name, as_json):
 def _lines(card, indent=""):
     for key, value in card.items():
         title = key.replace("_", " ")
+        if isinstance(value, dict):  # a number with its protocol
+            title = cards.titled(title, value.get("protocol"))
         if isinstance(value, dict):
             yield f"{indent}{title}:"
             yield from _lines(value, indent + "  ")

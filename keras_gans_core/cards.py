@@ -144,6 +144,22 @@ def _inside(value):
     return value if isinstance(value, list) else ()
 
 
+def titled(name, protocol):
+    """How a number is shown: with the features that it was measured in, which are a part of what it means.
+
+    Args:
+        name: the number's.
+        protocol: a card's entry: a dict, or a text for numbers that have no features.
+
+    Example:
+
+    >>> titled("frechet_distance", {"features": "classifier_mnist (64 features, sha256 dead504fb9f0)"})
+    'frechet_distance (classifier_mnist)'
+    """
+    features = protocol.get("features") if isinstance(protocol, dict) else None
+    return name if not isinstance(features, str) else f"{name} ({features.split(' (')[0].split(',')[0]})"
+
+
 def sha256(path):
     """The file's SHA-256, in hexadecimal."""
     with open(path, "rb") as file:

@@ -540,10 +540,16 @@ DRAWN = ("--data", "drawn:digits", "--features", "classifier_mnist", "-n", "100"
 
 
 def test_evaluate_prints_numbers_with_their_protocols(tmp_path):
-    shown = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "kid,precision_recall", cwd=tmp_path).stdout
-    assert all(name in shown for name in ("kid", "precision", "recall", "real images", "100 generated", "sha256"))
+    shown = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "kernel_distance,precision_recall", cwd=tmp_path).stdout
+    assert all(
+        name in shown for name in ("kernel_distance", "precision", "recall", "real images", "100 generated", "sha256")
+    )
     found = json.loads(run("evaluate", "gan_mnist", *DRAWN, "--json", "--floor", "", cwd=tmp_path).stdout)
-    assert set(found) == {"fid", "kid"} and found["fid"]["value"] > 0 and found["fid"]["floor"] is None
+    assert (
+        set(found) == {"frechet_distance", "kernel_distance"}
+        and found["frechet_distance"]["value"] > 0
+        and found["frechet_distance"]["floor"] is None
+    )
     # The floor's split is the reference itself, so there is none.
     assert "real images" not in run("evaluate", "gan_mnist", *DRAWN, "--split", "train", cwd=tmp_path).stdout
 
@@ -551,11 +557,11 @@ def test_evaluate_prints_numbers_with_their_protocols(tmp_path):
 def test_evaluate_takes_a_file_and_says_what_it_needs_beside_it(tmp_path):
     shutil.copy(cards.find("gan_mnist") / "model.keras", tmp_path / "mine.keras")
     assert "--data" in run("evaluate", "mine.keras", cwd=tmp_path, code=2).stderr
-    assert "fid" in run("evaluate", "mine.keras", *DRAWN, cwd=tmp_path).stdout
+    assert "frechet_distance" in run("evaluate", "mine.keras", *DRAWN, cwd=tmp_path).stdout
     shutil.copy(cards.find("cogan_mnist_edges") / "model.keras", tmp_path / "pairs.keras")
     assert "agreement" in run("evaluate", "pairs.keras", *DRAWN, "--change", "edges", cwd=tmp_path).stdout
     done = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "fidd", cwd=tmp_path, code=2)
-    assert "Expected metrics out of fid" in done.stderr and "Traceback" not in done.stderr
+    assert "Expected metrics out of frechet_distance" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_compare_draws_both_models_and_prints_their_intervals(tmp_path):
@@ -645,7 +651,7 @@ def test_models_of_other_labels_are_compared(tmp_path, monkeypatch, capsys):
         pytest.skip("TFDS_DATA_DIR holds no such prepared data")
     monkeypatch.chdir(tmp_path)
     shutil.copy(cards.find("acgan_avatars") / "model.keras", "mine.keras")
-    options = ("--features", "pixels", "--metrics", "kid", "-n", "20")
+    options = ("--features", "pixels", "--metrics", "kernel_distance", "-n", "20")
     app.app(["compare", "sngan_avatars", "acgan_avatars", *options, "--seeds", "2"], standalone_mode=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["sngan_avatars", "acgan_avatars"] and lines[1].count("+-") == 2
@@ -653,7 +659,7 @@ def test_models_of_other_labels_are_compared(tmp_path, monkeypatch, capsys):
     with pytest.raises(kg.errors.ConfigurationError, match="avatars, feature 'label', which has none.*--label-feature"):
         app.app(mine, standalone_mode=False)
     app.app([*mine, "--label-feature", "attributes"], standalone_mode=False)
-    assert "kid" in capsys.readouterr().out
+    assert "kernel_distance" in capsys.readouterr().out
 
 
 def test_a_conditional_model_is_measured_against_a_file_of_images_and_labels(tmp_path, monkeypatch, capsys):
@@ -661,7 +667,7 @@ def test_a_conditional_model_is_measured_against_a_file_of_images_and_labels(tmp
     images, labels = random.integers(0, 256, (20, 32, 32, 3), "uint8"), random.integers(0, 2, (20, 6))
     np.savez(tmp_path / "mine.npz", images=images, labels=labels)
     monkeypatch.chdir(tmp_path)
-    options = ("--split", "train", "--floor", "", "--features", "pixels", "--metrics", "kid", "-n", "20")
+    options = ("--split", "train", "--floor", "", "--features", "pixels", "--metrics", "kernel_distance", "-n", "20")
     app.app(["evaluate", "acgan_avatars", "--data", "mine.npz", *options], standalone_mode=False)
     assert "mine.npz train, 20 images" in capsys.readouterr().out
 

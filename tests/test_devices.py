@@ -45,7 +45,7 @@ def recipe(smoke=False):
     discriminator = [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(16, "tanh"), layers.Dense(1)]
     model = kg.LSGAN(keras.Sequential(generator), keras.Sequential(discriminator), ema_decay=0.9)
     model.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
-    evaluator = kg.metrics.Evaluator(images, kg.metrics.pixels((8, 8, 1)), metrics=["kid"])
+    evaluator = kg.metrics.Evaluator(images, kg.metrics.pixels((8, 8, 1)), metrics=["kernel_distance"])
     aids = [
         kg.callbacks.HistoricalAveraging(0.1),
         kg.callbacks.EvaluateGenerator(evaluator, samples=8),

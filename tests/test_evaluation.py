@@ -19,7 +19,7 @@ from keras_gans.fields import Tokens
 from keras_gans.models.pix2pix import build_generator as build_translator
 from keras_gans_core import cards
 
-DRAWN = Settings("drawn:digits", "test", "classifier_mnist", ("fid", "kid"), samples=200)
+DRAWN = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance", "kernel_distance"), samples=200)
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_a_model_is_measured_beside_real_images():
     others = kg.data.load("drawn:digits", split="train", take=200)
     features = evaluation.extractor("classifier_mnist", model.image_shape)
     expected = kg.metrics.frechet_distance(real=features(reference.images), fake=features(model.generate(200, seed=0)))
-    assert found["fid"].value == pytest.approx(expected, rel=1e-6)
-    assert floor["fid"].value == pytest.approx(
+    assert found["frechet_distance"].value == pytest.approx(expected, rel=1e-6)
+    assert floor["frechet_distance"].value == pytest.approx(
         kg.metrics.frechet_distance(real=features(reference.images), fake=features(others.images)), rel=1e-6
     )
-    assert floor["fid"].better(found["fid"])  # as many real images: one protocol
-    assert "drawn" in found["fid"].protocol.real
+    assert floor["frechet_distance"].better(found["frechet_distance"])  # as many real images: one protocol
+    assert "drawn" in found["frechet_distance"].protocol.real
 
 
 def test_a_card_keeps_what_verify_needs(zoo):
@@ -59,17 +59,32 @@ def test_a_card_keeps_what_verify_needs(zoo):
     evaluation.write_metrics(zoo / "copy", DRAWN, found, floor)
     card = cards.read_card(zoo / "copy")
     assert {key: card[key] for key in before} == before
-    assert card["metrics"]["fid"]["value"] == found["fid"].value
-    assert card["metrics"]["fid"]["floor"] == floor["fid"].value
-    assert card["metrics"]["fid"]["protocol"]["fake_count"] == 200
-    assert problems("copy") == {"sha256": None, "golden samples": None, "fid": None, "kid": None}
+    assert card["metrics"]["frechet_distance"]["value"] == found["frechet_distance"].value
+    assert card["metrics"]["frechet_distance"]["floor"] == floor["frechet_distance"].value
+    assert card["metrics"]["frechet_distance"]["protocol"]["fake_count"] == 200
+    assert problems("copy") == {
+        "sha256": None,
+        "golden samples": None,
+        "frechet_distance": None,
+        "kernel_distance": None,
+    }
 
 
 @pytest.mark.parametrize(
     ("change", "failing", "message"),
     [
-        (lambda card: card["metrics"]["fid"].update(value=card["metrics"]["fid"]["value"] * 0.9), "fid", "and not"),
-        (lambda card: card["metrics"]["kid"]["protocol"].update(fake_count=50_000), "kid", "another protocol"),
+        (
+            lambda card: card["metrics"]["frechet_distance"].update(
+                value=card["metrics"]["frechet_distance"]["value"] * 0.9
+            ),
+            "frechet_distance",
+            "and not",
+        ),
+        (
+            lambda card: card["metrics"]["kernel_distance"]["protocol"].update(fake_count=50_000),
+            "kernel_distance",
+            "another protocol",
+        ),
         (lambda card: card.update(sha256="0" * 64), "sha256", "Expected"),
         (lambda card: card["evaluation"].update(source="no_such_data"), "metrics", "not checked"),
     ],
@@ -102,10 +117,10 @@ def test_two_models_are_compared_with_the_same_noise():
     """Of a model and itself the means are equal; the interval is Student's, by hand for three numbers."""
     gan = kg.load("gan_mnist")
     table = evaluation.compare({"a": gan, "b": gan, "c": kg.load("dcgan_mnist")}, DRAWN, seeds=3)
-    assert table["fid"]["a"] == table["fid"]["b"] != table["fid"]["c"]
+    assert table["frechet_distance"]["a"] == table["frechet_distance"]["b"] != table["frechet_distance"]["c"]
     measure = evaluation.evaluator(DRAWN, gan)
-    values = [measure(gan.generate(200, seed=seed))["fid"].value for seed in range(3)]
-    mean, half = table["fid"]["a"]
+    values = [measure(gan.generate(200, seed=seed))["frechet_distance"].value for seed in range(3)]
+    mean, half = table["frechet_distance"]["a"]
     assert mean == pytest.approx(np.mean(values))
     assert half == pytest.approx(4.303 * np.std(values, ddof=1) / np.sqrt(3))
 
@@ -134,13 +149,13 @@ def test_models_are_compared_on_the_same_images_each_by_its_own_labels(monkeypat
         monkeypatch.setattr(module, "load_split", loaded)
     ten = digits_by_label(0)
     two = kg.CGAN(image_shape=(28, 28, 1), latent_dim=4, label_space=kg.data.Classes(2))
-    settings = Settings("digits", "test", "pixels", ("kid",), samples=20)
+    settings = Settings("digits", "test", "pixels", ("kernel_distance",), samples=20)
     both = {"ten": "digit", "two": "odd"}
     table = evaluation.compare({"ten": ten, "two": two}, settings, 2, labels=both)
     assert table == evaluation.compare({"two": two, "ten": ten}, settings, 2, labels=both)
     for name, model in (("ten", ten), ("two", two)):
         alone = evaluation.compare({name: model}, replace(settings, labels=both[name]), 2)
-        assert alone["kid"][name] == table["kid"][name]
+        assert alone["kernel_distance"][name] == table["kernel_distance"][name]
     with pytest.raises(ConfigurationError, match="CGAN.*digits, feature 'label', which has none.*--label-feature"):
         evaluation.compare({"ten": ten, "two": two}, settings, 2, labels={"ten": "digit"})
     with pytest.raises(ConfigurationError, match="from 0 to 1\\. .*feature 'digit'.*--label-feature"):
@@ -185,7 +200,7 @@ def digits_by_label(shift):
 
 
 def test_a_conditional_model_is_asked_for_the_labels_of_the_data_and_held_to_them():
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=300)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=300)
     found, floor = evaluation.evaluate(digits_by_label(0), settings)
     real = kg.data.load("drawn:digits", split="test", take=300)
     classifier = kg.zoo.load_classifier("classifier_mnist")
@@ -205,7 +220,7 @@ def test_reconstructions_are_held_against_their_images(shift):
     images, latents = keras.Input((28, 28, 1)), keras.Input((784,))
     generator = keras.Model(latents, keras.layers.Reshape((28, 28, 1))(latents))
     encoder = keras.Model(images, keras.ops.clip(keras.layers.Flatten()(images) + 2 * shift, -1, 1))
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=200)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=200)
     found, floor = evaluation.evaluate(kg.ALI(generator, None, encoder), settings)
     real = kg.data.load("drawn:digits", split="test", take=200).images / 255.0
     again = np.round(np.clip(real + shift, 0, 1) * 255) / 255
@@ -223,7 +238,7 @@ def test_latents_are_held_against_what_the_encoder_finds():
     images, latents = keras.Input((28, 28, 1)), keras.Input((784,))
     generator = keras.Model(latents, keras.layers.Reshape((28, 28, 1))(latents / 4))
     encoder = keras.Model(images, keras.layers.Flatten()(2 * images))
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=100)
     found = evaluation.evaluate(kg.ALI(generator, None, encoder), settings)[0]["latent_error"]
     assert found.value == pytest.approx(0.25, rel=0.01) and found.error is None
 
@@ -241,16 +256,20 @@ def pair_maker():
 
 def test_two_images_an_example_are_measured_by_the_first_and_by_their_agreement():
     gan = pair_maker()
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, change="negatives")
+    settings = Settings(
+        "drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=100, change="negatives"
+    )
     found, floor = evaluation.evaluate(gan, settings)
     made = gan.generate(100, seed=0)
     pairs = np.stack([made["first"], made["second"]], axis=1)
     assert found["agreement"].value == kg.metrics.pixel_agreement(fake=pairs, change=kg.data.negatives)
     assert found["by_chance"].value == pytest.approx(0.5, abs=0.02)
-    assert found["fid"].value == evaluation.evaluator(settings, gan)(made["first"])["fid"].value
-    assert list(floor) == ["fid"] and list(found) == ["fid", "agreement", "by_chance"]
+    assert (
+        found["frechet_distance"].value == evaluation.evaluator(settings, gan)(made["first"])["frechet_distance"].value
+    )
+    assert list(floor) == ["frechet_distance"] and list(found) == ["frechet_distance", "agreement", "by_chance"]
     alone, _ = evaluation.evaluate(gan, replace(settings, change=None))
-    assert list(alone) == ["fid"] and alone["fid"].value == found["fid"].value
+    assert list(alone) == ["frechet_distance"] and alone["frechet_distance"].value == found["frechet_distance"].value
 
 
 def test_a_change_that_nothing_follows_is_refused():
@@ -273,7 +292,7 @@ def translator(shift=0):
 
 def test_translations_are_held_against_the_true_targets_of_their_sources():
     """The sources are the outlines of the drawn digits, in the order of the split."""
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=80, floor="train")
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=80, floor="train")
     found, floor = evaluation.evaluate(translator(), settings)
     targets = kg.data.load("drawn:digits", split="test", take=80).images
     sources = kg.data.edges(targets)
@@ -289,7 +308,7 @@ def test_translations_are_held_against_the_true_targets_of_their_sources():
     assert found["l1"].protocol.fake_count == 80 and "true targets" in found["l1"].protocol.real
     features = evaluation.extractor("classifier_mnist", (28, 28, 1))
     expected = kg.metrics.frechet_distance(real=features(targets), fake=features(sources))
-    assert found["fid"].value == pytest.approx(expected, rel=1e-6) and list(floor) == ["fid"]
+    assert found["frechet_distance"].value == pytest.approx(expected, rel=1e-6) and list(floor) == ["frechet_distance"]
 
 
 def test_equal_images_have_a_finite_psnr(monkeypatch):
@@ -330,12 +349,15 @@ def test_both_directions_are_measured_and_domains_are_no_pairs():
     images = keras.Input((28, 28, 1))
     networks = [keras.Model(images, keras.ops.negative(images)) for _ in range(2)]
     model = kg.CycleGAN(*networks, None, None, identity_weight=0)
-    settings = Settings("drawn:digits", "test", "pixels", ("kid",), samples=20, floor="train")
+    settings = Settings("drawn:digits", "test", "pixels", ("kernel_distance",), samples=20, floor="train")
     found, floor = evaluation.evaluate(model, settings)
-    assert list(found) == ["kid_a", "kid_b", "cycle_a", "cycle_b"] and list(floor) == ["kid_a", "kid_b"]
+    assert list(found) == ["kernel_distance_a", "kernel_distance_b", "cycle_a", "cycle_b"] and list(floor) == [
+        "kernel_distance_a",
+        "kernel_distance_b",
+    ]
     split = kg.data.load_unpaired("drawn:digits", split="test", image_size=(28, 28), take=20, augment=False)
-    measure = kg.metrics.Evaluator(split.arrays["b"], kg.metrics.pixels((28, 28, 1)), ["kid"])
-    assert found["kid_b"].value == pytest.approx(measure(255 - split.arrays["a"])["kid"].value)
+    measure = kg.metrics.Evaluator(split.arrays["b"], kg.metrics.pixels((28, 28, 1)), ["kernel_distance"])
+    assert found["kernel_distance_b"].value == pytest.approx(measure(255 - split.arrays["a"])["kernel_distance"].value)
 
 
 def both_ways(ab, ba, shape=(12, 12, 1)):
@@ -424,10 +446,12 @@ def test_a_model_of_two_directions_is_measured_by_its_pairs(monkeypatch):
         return kg.data.CroppedDomains(a=images[:take], b=255 - images[:take], batch_size=1, about=about)
 
     monkeypatch.setattr(kg.CycleGAN, "load_data", load_data)
-    settings = Settings("faces", "test", "pixels", ("kid",), samples=6, sides=("x", "y"))
+    settings = Settings("faces", "test", "pixels", ("kernel_distance",), samples=6, sides=("x", "y"))
     found, floor = evaluation.evaluate(both_ways(keras.ops.negative, keras.ops.negative), settings)
     partners = [f"{name}_{side}" for side in "ab" for name in ("l1", "psnr", "ssim", "l1_of_source")]
-    assert list(found) == ["kid_a", "kid_b", *partners, "cycle_a", "cycle_b"] and list(floor) == ["kid_a", "kid_b"]
+    assert list(found) == ["kernel_distance_a", "kernel_distance_b", *partners, "cycle_a", "cycle_b"] and list(
+        floor
+    ) == ["kernel_distance_a", "kernel_distance_b"]
     assert found["l1_a"].value == found["l1_b"].value == found["cycle_a"].value == 0.0
     expected = np.mean(np.abs(images[:6] / 255.0 - (255 - images[:6]) / 255.0))
     assert found["l1_of_source_a"].value == pytest.approx(expected)
@@ -480,7 +504,7 @@ def faces(tmp_path, monkeypatch):
 
 
 KIND = "num_pixel_classes"
-FACES = Settings("faces", "test", "pixels", ("kid",), samples=5)
+FACES = Settings("faces", "test", "pixels", ("kernel_distance",), samples=5)
 SCORES = ["pixel_accuracy", "class_accuracy", "mean_iou"]
 
 
@@ -497,7 +521,10 @@ def test_maps_are_read_back_from_what_was_made_of_them(faces):
     }
     assert {name: found[name].value for name in SCORES} == pytest.approx(by_hand)
     assert {name: floor[name].value for name in SCORES} == pytest.approx(by_hand)
-    assert list(found) == ["kid", "l1", "psnr", "ssim", *SCORES] and list(floor) == ["kid", *SCORES]
+    assert list(found) == ["kernel_distance", "l1", "psnr", "ssim", *SCORES] and list(floor) == [
+        "kernel_distance",
+        *SCORES,
+    ]
     worse, again = evaluation.evaluate(painter([120, 120, 200]), FACES)
     assert worse["pixel_accuracy"].value == pytest.approx(counts[1] / counts.sum())
     assert worse["class_accuracy"].value == pytest.approx(1 / 3)
@@ -685,13 +712,15 @@ def test_edits_ask_for_labels_that_there_are():
 
 
 def test_a_card_that_says_more_or_less_than_is_measured_is_found_out(zoo):
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid", "is"), samples=100, floor=None)
+    settings = Settings(
+        "drawn:digits", "test", "classifier_mnist", ("frechet_distance", "classifier_score"), samples=100, floor=None
+    )
     found, _ = evaluation.evaluate(kg.load("copy"), settings)
-    number = found.pop("is")
-    evaluation.write_metrics(zoo / "copy", settings, found | {"kid": number}, None)
+    number = found.pop("classifier_score")
+    evaluation.write_metrics(zoo / "copy", settings, found | {"kernel_distance": number}, None)
     said = problems("copy")
-    assert said["fid"] is None
-    assert "only in the card" in said["kid"] and "not in the card" in said["is"]
+    assert said["frechet_distance"] is None
+    assert "only in the card" in said["kernel_distance"] and "not in the card" in said["classifier_score"]
 
 
 @pytest.mark.parametrize(
@@ -733,15 +762,15 @@ def test_models_without_their_encoders_are_measured_by_their_samples(variant):
     hidden = keras.layers.Concatenate()(latents) if len(latents) > 1 else latents[0]
     made = keras.layers.Reshape((28, 28, 1))(keras.layers.Dense(784, activation="tanh")(hidden))
     generator = keras.Model(latents if len(latents) > 1 else latents[0], made)
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, floor=None)
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=100, floor=None)
     found, _ = evaluation.evaluate(getattr(kg, variant)(generator), settings)
-    assert set(found) == {"fid"} | ({"labels"} if variant == "IcGAN" else set())
+    assert set(found) == {"frechet_distance"} | ({"labels"} if variant == "IcGAN" else set())
 
 
 def test_glo_reconstructs_what_it_was_trained_on_by_number_and_is_not_asked_to():
     gan = kg.GLO(image_shape=(28, 28, 1), latent_dim=4, num_images=20)
-    settings = Settings("drawn:digits", "test", "classifier_mnist", ("fid",), samples=100, floor=None)
-    assert list(evaluation.evaluate(gan, settings)[0]) == ["fid"]
+    settings = Settings("drawn:digits", "test", "classifier_mnist", ("frechet_distance",), samples=100, floor=None)
+    assert list(evaluation.evaluate(gan, settings)[0]) == ["frechet_distance"]
 
 
 def test_a_conditional_model_needs_data_with_labels(tmp_path):

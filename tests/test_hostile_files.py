@@ -169,7 +169,7 @@ WILD_CARDS = {
         {"domains": ["edges"]},
         {"domains": ["", 5]},
     ),
-    "metrics": (5, [], None, {"fid": {"value": "\x07"}}),
+    "metrics": (5, [], None, {"frechet_distance": {"value": "\x07"}}),
     "training": (5, "x"),
     "evaluation": (5, [["x"]]),
     "more": ("\ud800", ["\x1b[2J"], json.loads(DEEP)),

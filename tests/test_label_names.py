@@ -172,7 +172,9 @@ def grey_of(names):
 @pytest.mark.parametrize("names", [("cat", "dog"), ("dog",), ("cat", "dog", "emu")])
 def test_a_model_is_asked_for_the_classes_of_the_data_by_name(names, tmp_path):
     data = pets(tmp_path / "pets", *names)
-    settings = Settings(str(tmp_path / "pets"), "train", "pixels", ("fid",), samples=len(data.images), floor=None)
+    settings = Settings(
+        str(tmp_path / "pets"), "train", "pixels", ("frechet_distance",), samples=len(data.images), floor=None
+    )
     model = grey_of(["emu", "dog", "cat"])  # another order, and a class more
     known = measure.known_labels(settings, model)
     made = model.generate(seed=0, labels=known)

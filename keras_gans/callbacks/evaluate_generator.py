@@ -12,7 +12,7 @@ KEY = "evaluate_generator"
 
 
 class EvaluateGenerator(keras.callbacks.Callback):
-    """Measures generated images every few epochs and logs `val_fid`, ... in every epoch.
+    """Measures generated images every few epochs and logs `val_kernel_distance`, ... in every epoch.
 
     The images are those of `model.generate(samples, seed, **inputs)`: the same noise each time, and the moving averages
     of the weights if the model keeps them, with batch norm's statistics computed for them. Measuring does not change
@@ -22,10 +22,11 @@ class EvaluateGenerator(keras.callbacks.Callback):
 
     List it before the callbacks that read its numbers:
 
+        best = {"monitor": "val_kernel_distance", "mode": "min"}
         callbacks = [
             EvaluateGenerator(evaluator, every=5),
-            keras.callbacks.ModelCheckpoint("best.keras", monitor="val_fid", mode="min", save_best_only=True),
-            keras.callbacks.EarlyStopping(monitor="val_fid", mode="min", patience=20),
+            keras.callbacks.ModelCheckpoint("best.keras", **best, save_best_only=True),
+            keras.callbacks.EarlyStopping(**best, patience=20),
             keras.callbacks.TensorBoard("logs"),
         ]
 
@@ -48,12 +49,12 @@ class EvaluateGenerator(keras.callbacks.Callback):
     Example:
 
     >>> digits = kg.data.load("drawn:digits", take=200, batch_size=50)
-    >>> evaluator = kg.metrics.Evaluator(digits, kg.metrics.pixels((28, 28, 1)), metrics=["kid"])
+    >>> evaluator = kg.metrics.Evaluator(digits, kg.metrics.pixels((28, 28, 1)), metrics=["kernel_distance"])
     >>> gan = kg.GAN(image_shape=(28, 28, 1))
     >>> gan.compile()
     >>> history = gan.fit(digits, callbacks=[EvaluateGenerator(evaluator, samples=100)], verbose=0)
     >>> sorted(history.history)
-    ['d_loss', 'g_loss', 'val_kid']
+    ['d_loss', 'g_loss', 'val_kernel_distance']
     """
 
     def __init__(self, evaluator, *, samples=1000, every=1, seed=0, inputs=None, output=None):

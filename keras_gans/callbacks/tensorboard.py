@@ -13,7 +13,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's `TensorBoard`, which writes the logs, plus a grid of samples as the image "samples".
 
     The grid is that of `SampleGrid` with as many columns as rows. List it after callbacks that add to the logs, such as
-    `EvaluateGenerator`: its "val_fid" then appears among the validation curves.
+    `EvaluateGenerator`: its "val_frechet_distance" then appears among the validation curves.
 
     It needs the packages tensorboard and tensorflow: pip install "keras-gans[tensorboard]".
 

@@ -10,6 +10,22 @@ from keras_gans.errors import DataError
 from keras_gans.fields import label_space_of
 
 
+def drawn_rows(count, take):
+    """At most `take` of `count` rows, drawn at random, the same each time, in ascending order; None takes all.
+
+    The first rows of data that are sorted by class would have one class.
+
+    Example:
+
+    >>> drawn_rows(3, 5)
+    array([0, 1, 2])
+    """
+    rows = np.arange(count)
+    if take is None or take >= count:
+        return rows
+    return np.sort(np.random.Generator(np.random.PCG64(0)).permutation(rows)[:take])
+
+
 class StackedImages:
     """Images whose channels are other images' first channels: an array to `Batches`, assembled when it is indexed.
 

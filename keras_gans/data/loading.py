@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gans.data import decoded, drawn
-from keras_gans.data.batches import Batches
+from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
 from keras_gans.data.folders import endings
 from keras_gans.data.layouts import read_layout
@@ -94,9 +94,9 @@ def load(
         channels: 1 for grey, 3 for colour or 4 for colour and transparency; None for what the images have (3 where a
             folder has both; 4 only from arrays and TFDS).
         batch_size, shuffle, seed: see `Batches`.
-        take: the maximum number of examples; the first ones are taken. From a folder, whose files are sorted by class,
-            random ones are taken, the same each time. For drawings it is the exact number (by default 4096). None for
-            all.
+        take: the maximum number of examples. From a folder, a file or arrays, which may be sorted by class, random ones
+            are taken, the same each time; from a TFDS data set the first ones, so that the rest need not be read. For
+            drawings it is the exact number (by default 4096). None for all.
         labels: whether to keep the labels, if there are any; or, for a TFDS data set or a folder with metadata, the
             name of the feature or column to use as labels instead of "label", such as "hair_color". A dict of features
             becomes one column per entry, in the order of their names, which are in `about["classes"]`.
@@ -161,11 +161,16 @@ def load(
             f"Expected labels=True or False: {source!r} is not a TFDS data set and has no named features. "
             f"Received: {labels!r}. Leave the name out."
         )
-    images = _shaped(images[:take], image_size, channels)
+    if take is not None and len(images) > take:
+        rows, about["drawn"] = drawn_rows(len(images), take), True
+        if classes is not None and len(classes) == len(images):  # others are refused below
+            classes = np.asarray(classes)[rows]
+        images = images[rows]
+    images = _shaped(images, image_size, channels)
     if classes is not None and np.asarray(classes).dtype.kind == "U":
         names, classes = np.unique(classes, return_inverse=True)
         about["classes"] = names.tolist()
-    classes = _checked_labels(classes[:take]) if labels and classes is not None else None
+    classes = _checked_labels(classes) if labels and classes is not None else None
     if named is not None:
         about["labels"] = named
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
@@ -285,6 +290,8 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
     for note in decoder.notes:
         warnings.warn(note, stacklevel=3)
     about = {"name": folder.resolve().name, "source": "folder", "layout": layout.said}
+    if len(read) < len(files) - len(unreadable):
+        about["drawn"] = True
     if keras.config.is_interactive_logging_enabled():
         print(f"{folder}: {layout.said}", file=sys.stderr)
     if layout.classes is not None:

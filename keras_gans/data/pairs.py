@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gans.data import loading
-from keras_gans.data.batches import Batches
+from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.data.decoding import Decoder, opened
 from keras_gans.data.drawn import checked_size
 from keras_gans.data.folders import endings, named_images
@@ -211,7 +211,8 @@ def load_pairs(
             "train".
         jitter: 1 or more; 286 / 256 in the papers. 1 disables cropping.
         batch_size, shuffle, seed: see `PairedBatches`.
-        take: at most this many pairs, the first ones; None for all.
+        take: at most this many pairs, drawn at random, the same each time; of a TFDS data set the first ones, so that
+            the rest need not be read. None for all.
         download, data_dir: see `kg.data.load`.
 
     Returns:
@@ -296,7 +297,7 @@ def load_unpaired(
     Args:
         source: a folder (see above; names need not be equal), a TFDS name with two features of images, "drawn:digits"
             or "drawn:shapes" (A: half of them, B: the edges of the others), or two arrays (A, B) of any lengths.
-        take: at most this many of each domain; None for all.
+        take: at most this many of each domain, as in `load_pairs`; None for all.
         others: see `load_pairs`.
 
     Returns:
@@ -359,13 +360,13 @@ def _scaled(size, scale):
 class _Reading:
     """Reads the two sides. Each is an array or a list of arrays, with the names of its files or None.
 
-    `notes` are warnings: what had to be decided.
+    `notes` are warnings: what had to be decided. `drawn` says in `about` that not all were taken.
     """
 
     def __init__(self, split, image_size, channels, take, download, data_dir, maps=(False, False)):
         self.split, self.image_size, self.channels, self.take = split, image_size, channels, take
         self.download, self.data_dir, self.maps = download, data_dir, maps
-        self.notes = []
+        self.notes, self.drawn = [], {}
 
     def pairs(self, source, sides):
         a, b, about = self._sides(source, sides, paired=True)
@@ -394,11 +395,18 @@ class _Reading:
         if len(source) != 2:
             raise DataError(f"Expected two arrays (A, B). Received: {len(source)}.")
         loading._one_split(self.split, "A pair of arrays", None)
-        a, b = (np.asarray(array)[: self.take] for array in source)
+        a, b = (self._part(np.asarray(array)) for array in source)
         for array, is_map in zip((a, b), self.maps):
             if not is_map:
                 check_axes(array.shape)
-        return (a, None), (b, None), {"name": "array", "source": "array"}
+        return (a, None), (b, None), {"name": "array", "source": "array", **self.drawn}
+
+    def _part(self, rows):
+        """At most `take` of the rows of an array or a list, drawn at random."""
+        chosen = drawn_rows(len(rows), self.take)
+        if len(chosen) < len(rows):
+            self.drawn = {"drawn": True}
+        return rows[chosen] if isinstance(rows, np.ndarray) else [rows[index] for index in chosen]
 
     def _drawn(self, source, paired):
         """Edges and drawings; without pairs, half of the drawings and the edges of the others."""
@@ -432,7 +440,7 @@ class _Reading:
         ((kind, places),) = layouts.items()
         about = {"name": folder.resolve().name, "source": "folder", "sides": kind}
         if len(places) == 1:
-            return (*self._halves(places[0]), about)
+            return (*self._halves(places[0]), {**about, **self.drawn})
         files = [self._files(place) for place in places]
         for place, found in zip(places, files):
             if not found:
@@ -450,7 +458,7 @@ class _Reading:
             files = [{name: found[name] for name in common} for found in files]
         made = []
         for found, is_map in zip(files, self.maps):
-            paths, decoder = list(found.values())[: self.take], Decoder(self.image_size, self.channels)
+            paths, decoder = self._part(list(found.values())), Decoder(self.image_size, self.channels)
             images = [
                 _opened(
                     path,
@@ -460,7 +468,7 @@ class _Reading:
                 for path in shown(paths, f"Reading {folder}:")
             ]
             made.append((self._finished(images, decoder), [str(path) for path in paths]))
-        return made[0], made[1], about
+        return made[0], made[1], {**about, **self.drawn}
 
     def _files(self, place):
         files, left_out = named_images(place)
@@ -474,7 +482,7 @@ class _Reading:
 
     def _halves(self, place):
         """Pictures of A on the left and B on the right."""
-        paths = list(self._files(place).values())[: self.take]
+        paths = self._part(list(self._files(place).values()))
         decoders = [Decoder(self.image_size, self.channels) for _ in self.maps]
         parts = [
             _opened(path, lambda picture: self._split(picture, decoders, path))

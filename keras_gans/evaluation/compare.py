@@ -2,14 +2,27 @@
 
 import math
 import statistics
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from keras_gans.errors import ConfigurationError
 from keras_gans.evaluation.measure import evaluator, generated, known_labels
 from keras_gans.evaluation.settings import first_output
+from keras_gans_core import cards
 
 # Student's t for a two-sided 95 % interval, 1 to 9 degrees of freedom.
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+class Comparison(dict):
+    """{metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
+
+    Attributes:
+        titles: {metric: how it is shown, with its features}.
+    """
+
+    def __init__(self, titles):
+        super().__init__({metric: {} for metric in titles})
+        self.titles = titles
 
 
 def compare(models, settings, seeds, cache=None, *, labels=None):
@@ -23,7 +36,7 @@ def compare(models, settings, seeds, cache=None, *, labels=None):
             those in `settings`.
 
     Returns:
-        {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
+        A `Comparison`: {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
 
     Raises:
         ConfigurationError: models of different shapes or alphabets, seeds out of range, or no labels for a
@@ -43,9 +56,11 @@ def compare(models, settings, seeds, cache=None, *, labels=None):
     measure = evaluator(settings, next(iter(models.values())), cache)  # which looks only at images, not at labels
     labels = {name: settings.labels for name in models} | (labels or {})
     known = {name: known_labels(replace(settings, labels=labels[name]), model) for name, model in models.items()}
-    table = {metric: {} for metric in measure.names}
+    table = None
     for name, model in models.items():
         runs = [measure(generated(settings, model, settings.seed + i, known[name]).first) for i in range(seeds)]
+        if table is None:
+            table = Comparison({key: cards.titled(key, asdict(number.protocol)) for key, number in runs[0].items()})
         for metric in measure.names:
             values = [run[metric].value for run in runs]
             half = STUDENT[seeds - 2] * statistics.stdev(values) / math.sqrt(seeds)

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_gans import sampling, zoo
 from keras_gans.data import Batches
+from keras_gans.data.batches import drawn_rows
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.evaluation.capabilities import CAPABILITIES, label_accuracy, maps_read_back
 from keras_gans.evaluation.settings import (
@@ -136,7 +137,8 @@ def evaluate(model, settings, cache=None):
 
     Returns:
         {name: `Measurement`} of the model, and the same for real examples, or None without a floor. If a model that
-        changes images has several outputs, the measurements' names end with the output's: "fid_a".
+        changes images has several outputs, the measurements' names end with the output's:
+        "frechet_distance_a".
 
     Raises:
         ConfigurationError: unknown features or metrics, or no labels for a conditional model.
@@ -148,7 +150,7 @@ def evaluate(model, settings, cache=None):
     >>> settings = Settings("drawn:digits", "train", "classifier_mnist", samples=200, floor=None)
     >>> found, floor = evaluate(kg.load("dcgan_mnist"), settings)
     >>> list(found), floor
-    (['fid', 'kid'], None)
+    (['frechet_distance', 'kernel_distance'], None)
     """
     measures = {name: evaluator(settings, model, cache, name) for name in measured_outputs(model)}
     known = known_labels(settings, model)
@@ -162,8 +164,10 @@ def evaluate(model, settings, cache=None):
         return found, None
     floor = {}
     for name, ending in measured_outputs(model).items():
-        real = reference(settings, settings.floor, model, name).images[: settings.samples]
-        floor |= {f"{key}{ending}": number for key, number in measures[name](real).items()}
+        real = reference(settings, settings.floor, model, name).images
+        # In random order, as generated examples are: some numbers depend on it, such as those over consecutive splits.
+        order = np.random.Generator(np.random.PCG64(0)).permutation(len(real))
+        floor |= {f"{key}{ending}": number for key, number in measures[name](real[order[: settings.samples]]).items()}
     if samples.examples is not None:
         real = real_values(samples.examples, model, next(iter(model.output_fields)))[: len(samples.first)]
         true = Samples(samples.inputs, {next(iter(model.output_fields)): real}, samples.examples)
@@ -202,7 +206,7 @@ def generated(settings, model, seed, known):
         examples = load_split(settings, settings.split, model)
         inputs = {name: examples.arrays[name] for name in needed_inputs(model) if name in examples.arrays}
         count = min(count, *map(len, inputs.values()))
-        inputs = {name: values[:count] for name, values in inputs.items()}
+        inputs = {name: values[drawn_rows(len(values), count)] for name, values in inputs.items()}
     if known is not None:
         chosen = np.random.Generator(np.random.PCG64(seed)).integers(len(known), size=count)
         inputs["labels"] = known[chosen]

@@ -1,9 +1,12 @@
 """What to measure a model against: the settings of a measurement, and the real examples for it."""
 
+import copy
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from keras_gans import checking, data, zoo
+from keras_gans.data.batches import drawn_rows
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, Tokens
 from keras_gans.sampling import needed_inputs
@@ -21,10 +24,10 @@ class Settings:
         split: the reference's.
         features: a classifier of the zoo, "pixels", "inception_v3" or a .keras file; None for the first classifier
             whose card names the data set.
-        metrics: names in `kg.metrics.METRICS`. They apply to images; other outputs are always measured by all numbers
-            of their evaluator: text by "js1" to "js4", label maps by "pixel_accuracy", "class_accuracy" and
+        metrics: names as for `kg.metrics.Evaluator`. They apply to images; other outputs are always measured by all
+            numbers of their evaluator: text by "js1" to "js4", label maps by "pixel_accuracy", "class_accuracy" and
             "mean_iou", stacked digits by "classes" and "class_kl".
-        samples: how many to generate; for images, the reference has at most as many.
+        samples: how many to generate; for images, the reference has at most as many, drawn from the split.
         seed: determines them.
         floor: a split whose images are measured instead of generated ones: what real images reach. None for none.
         labels: for a conditional model, which labels of the data set it is asked for, as in `kg.data.load`. `samples`
@@ -37,7 +40,7 @@ class Settings:
     source: str
     split: str = "test"
     features: str | None = None
-    metrics: tuple = ("fid", "kid")
+    metrics: tuple = ("frechet_distance", "kernel_distance")
     samples: int = 10_000
     seed: int = 0
     floor: str | None = "train"
@@ -60,7 +63,14 @@ def _size(field):
 
 def _image_options(field, settings, model):
     labels = settings.labels if model.label_space is not None else False
-    return {**_size(field), "channels": field.shape[2], "labels": labels, "take": settings.samples}
+    return {**_size(field), "channels": field.shape[2], "labels": labels, "take": _take(settings)}
+
+
+def _take(settings):
+    """How many examples to load. Of a TFDS data set all, since `take` gives the first ones, which may be of one class;
+    `load_split` draws from them. Other sources draw themselves."""
+    draws = settings.source.startswith("drawn:") or Path(settings.source).expanduser().exists()
+    return settings.samples if draws else None
 
 
 def _text_options(field, settings, model):
@@ -70,7 +80,7 @@ def _text_options(field, settings, model):
 
 def _pair_options(settings, model):
     """The options for data that also hold given inputs, unchanged: neither cropped nor flipped at random."""
-    options = {"take": settings.samples, "augment": False, **_size(first_output(model))}
+    options = {"take": _take(settings), "augment": False, **_size(first_output(model))}
     if settings.sides is not None:
         options["sides"] = settings.sides
     if hasattr(model, "direction"):
@@ -99,17 +109,31 @@ def of_class(table, field):
 
 
 def load_split(settings, split, model):
-    """The examples of a split, `Batches`: real outputs, with labels where the model takes labels.
+    """The examples of a split, `Batches`: real outputs, with labels where the model takes labels. Images are drawn from
+    it at random, always the same ones, if it has more than `settings.samples`.
 
     The examples of a model that needs given inputs come from its own `load_data`, so that they hold inputs and outputs.
     """
     if settings.source in MADE:
         return MADE[settings.source](settings)
     if needed_inputs(model):
-        return type(model).load_data(settings.source, split=split, batch_size=1, **_pair_options(settings, model))
+        options = _pair_options(settings, model)
+        return _drawn(type(model).load_data(settings.source, split=split, batch_size=1, **options), settings.samples)
     field = first_output(model)
     load, options_of = of_class(LOADERS, field)
-    return load(settings.source, split=split, batch_size=1, **options_of(field, settings, model))
+    examples = load(settings.source, split=split, batch_size=1, **options_of(field, settings, model))
+    return examples if isinstance(field, Tokens) else _drawn(examples, settings.samples)
+
+
+def _drawn(examples, take):
+    """At most `take` of the examples, drawn at random; of domains of several lengths, of each. Pairs stay pairs."""
+    rows = {name: drawn_rows(len(array), take) for name, array in examples.arrays.items()}
+    if all(len(rows[name]) == len(array) for name, array in examples.arrays.items()):
+        return examples
+    part = copy.copy(examples)
+    part.arrays = {name: array[rows[name]] for name, array in examples.arrays.items()}
+    part.about = {**examples.about, "examples": part.count, "drawn": True}
+    return part
 
 
 def first_output(model):
@@ -153,7 +177,10 @@ def reference(settings, split, model, output=None):
     examples = load_split(settings, split, model)
     values = real_values(examples, model, output or next(iter(model.output_fields)))
     labels = labels_of(examples, model) if model.label_space is not None else None
-    return data.Batches(values, labels, batch_size=1, about=examples.about)
+    about = dict(examples.about)
+    if len(values) < settings.samples:  # this domain is whole, and another one was drawn from
+        about.pop("drawn", None)
+    return data.Batches(values, labels, batch_size=1, about=about)
 
 
 def labels_of(examples, model):

@@ -13,7 +13,7 @@ from keras_gans.errors import ConfigurationError, CorruptPresetError, DatasetNot
 from keras_gans.evaluation.measure import evaluate
 from keras_gans.evaluation.settings import Settings
 from keras_gans.images import to_float
-from keras_gans.metrics import right_answers
+from keras_gans.metrics import INCEPTION_NAMES, right_answers
 from keras_gans_core import cards
 from keras_gans_core.errors import format_error
 
@@ -111,7 +111,16 @@ def _verify_model(name, card, golden, cache):
         yield what, None if good else f"{(different > 0).sum()} numbers of {different.size} differ"
     if "evaluation" not in card:
         return
-    found, _ = evaluate(model, _settings(card["evaluation"]), cache)
+    settings = _settings(card["evaluation"])
+    renamed = [name for name in INCEPTION_NAMES if {name, f"{name}_a", f"{name}_b"} & card["metrics"].keys()]
+    if renamed and settings.features != "inception_v3":
+        metrics = ",".join(INCEPTION_NAMES.get(metric, metric) for metric in settings.metrics)
+        problem = (
+            f"the card calls numbers {', '.join(renamed)} that are not of Inception's features, as older versions did"
+        )
+        yield "metrics", f"not checked: {problem}. Measure again: keras-gans evaluate --metrics {metrics} --write"
+        return
+    found, _ = evaluate(model, settings, cache)
     for metric in sorted(card["metrics"].keys() ^ found.keys()):
         yield metric, "only in the card" if metric in card["metrics"] else "not in the card: evaluate it with --write"
     for metric, number in found.items():

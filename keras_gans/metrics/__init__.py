@@ -4,6 +4,7 @@ from keras_gans.metrics.agreement import pixel_agreement
 from keras_gans.metrics.battle import Battle, generative_adversarial_metric
 from keras_gans.metrics.classes import predict_attributes, predict_classes, right_answers, stacked_classes
 from keras_gans.metrics.evaluator import (
+    INCEPTION_NAMES,
     METRICS,
     Evaluator,
     MapEvaluator,
@@ -33,6 +34,7 @@ from keras_gans.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wass
 from keras_gans.metrics.text import ngram_divergence
 
 __all__ = [
+    "INCEPTION_NAMES",
     "METRICS",
     "Battle",
     "BirthdaySupport",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.batches import Batches
+from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.errors import ConfigurationError, DataError, ProtocolError
 from keras_gans.fields import check_images, check_range
 from keras_gans.images import atomic_write
@@ -51,15 +51,15 @@ class Measurement:
     """A number with its protocol; `<` and `>` compare it with others of the same protocol.
 
     Args:
-        name: such as "fid".
+        name: such as "frechet_distance".
         value: the number.
         error: its standard error, or None if it is not known.
         protocol: a `Protocol`.
 
     Example:
 
-    >>> first = Measurement("fid", 3.0, None, Protocol("fid", "pixels", "none", "mnist test", 1000))
-    >>> second = Measurement("fid", 2.0, None, Protocol("fid", "pixels", "none", "mnist test", 5000))
+    >>> first = Measurement("swd", 3.0, None, Protocol("SWD", "pixels", "none", "mnist test", 1000))
+    >>> second = Measurement("swd", 2.0, None, Protocol("SWD", "pixels", "none", "mnist test", 5000))
     >>> second < first
     Traceback (most recent call last):
         ...
@@ -119,7 +119,7 @@ class Examples:
     def probabilities(self):
         if self.extracted[1] is None:
             raise ConfigurationError(
-                f"Expected features of a classifier, for the Inception Score. Received: {self.extractor}."
+                f"Expected features of a classifier, for the classifier score. Received: {self.extractor}."
             )
         return self.extracted[1]
 
@@ -128,26 +128,26 @@ class Examples:
         return FeatureStatistics.of(self.features)
 
 
-def _fid(real, fake):
-    return {"fid": (frechet_distance(real=real.statistics, fake=fake.statistics), None)}
+def _frechet_distance(real, fake):
+    return {"frechet_distance": (frechet_distance(real=real.statistics, fake=fake.statistics), None)}
 
 
-def _fid_infinity(real, fake):
+def _frechet_distance_infinity(real, fake):
     smallest = max(1 + fake.features.shape[1], len(fake.images) // 10)  # fewer would add another bias
     found = frechet_distance_at_infinity(real=real.statistics, fake=fake.features, smallest=smallest, points=10)
-    return {"fid_infinity": (found, None)}
+    return {"frechet_distance_infinity": (found, None)}
 
 
-def _kid(real, fake):
+def _kernel_distance(real, fake):
     size = min(1000, len(real.images), len(fake.images))
     found = kernel_distance(real=real.features, fake=fake.features, subset_size=size)
     every = size == len(real.images) == len(fake.images)  # every subset is the whole set: the spread is 0
-    return {"kid": (found.value, None if every else found.error)}
+    return {"kernel_distance": (found.value, None if every else found.error)}
 
 
-def _inception_score(real, fake):
+def _classifier_score(real, fake):
     found = inception_score(probabilities=fake.probabilities)
-    return {"is": (found.mean, found.deviation)}
+    return {"classifier_score": (found.mean, found.error)}
 
 
 def _precision_recall(real, fake):
@@ -162,7 +162,8 @@ def _density_coverage(real, fake):
 
 def _sliced_wasserstein(real, fake):
     count = min(len(real.images), len(fake.images))
-    return {"swd": (sliced_wasserstein_distance(real=real.images[:count], fake=fake.images[:count]).mean, None)}
+    real, fake = (one.images[drawn_rows(len(one.images), count)] for one in (real, fake))
+    return {"swd": (sliced_wasserstein_distance(real=real, fake=fake).mean, None)}
 
 
 def _ms_ssim(real, fake):
@@ -171,27 +172,34 @@ def _ms_ssim(real, fake):
 
 # What `Evaluator` can measure: functions of two `Examples` that return numbers, each with its error or None.
 METRICS = {
-    "fid": _fid,
-    "fid_infinity": _fid_infinity,
-    "kid": _kid,
-    "is": _inception_score,
+    "frechet_distance": _frechet_distance,
+    "frechet_distance_infinity": _frechet_distance_infinity,
+    "kernel_distance": _kernel_distance,
+    "classifier_score": _classifier_score,
     "precision_recall": _precision_recall,
     "density_coverage": _density_coverage,
     "swd": _sliced_wasserstein,
     "ms_ssim": _ms_ssim,
 }
+# Names that papers define by the features of Inception. With any others, the number is not theirs.
+INCEPTION_NAMES = {
+    "fid": "frechet_distance",
+    "fid_infinity": "frechet_distance_infinity",
+    "kid": "kernel_distance",
+    "is": "classifier_score",
+}
 NUMBERS = {"precision_recall": ("precision", "recall"), "density_coverage": ("density", "coverage")}
 # The settings of each number, a part of its protocol.
 SETTINGS = {
-    "fid": "Frechet distance",
-    "fid_infinity": "Frechet distance at infinity, by 10 sizes from a tenth or the features' number",
-    "kid": "kernel distance, cubic, 100 subsets of 1000 or all",
-    "is": "Inception Score, 10 splits",
+    "frechet_distance": "Frechet distance",
+    "frechet_distance_infinity": "Frechet distance at infinity, by 10 sizes from a tenth or the features' number",
+    "kernel_distance": "kernel distance, cubic, 100 subsets of 1000 or all",
+    "classifier_score": "classifier score, 10 splits",
     "precision": "precision, k = 3",
     "recall": "recall, k = 3",
     "density": "density, k = 5",
     "coverage": "coverage, k = 5",
-    "swd": "sliced Wasserstein distance x 1000, mean over levels",
+    "swd": "sliced Wasserstein distance x 1000, mean over levels, as many images of each",
     "ms_ssim": "MS-SSIM of pairs",
 }
 HIGHER_IS_BETTER = {
@@ -199,6 +207,7 @@ HIGHER_IS_BETTER = {
     "class_accuracy",
     "classes",
     "labels",
+    "classifier_score",
     "is",
     "precision",
     "recall",
@@ -217,34 +226,43 @@ HIGHER_IS_BETTER = {
 class Evaluator:
     """Measures generated images against one reference, always by the same protocol.
 
-    `fid` is the Frechet distance in the given features. It is comparable only with numbers of the same `Protocol`, and
-    not with the FID of a paper.
+    "frechet_distance", "frechet_distance_infinity", "kernel_distance" and "classifier_score" are what "fid",
+    "fid_infinity", "kid" and "is" are called with any features. The short names are defined by the features of the
+    Inception network, so they are refused with others. A number is comparable only with numbers of the same `Protocol`.
 
     Args:
         real: the reference: `kg.data.load`'s batches, or images (N, height, width, channels).
         extractor: a `FeatureExtractor`.
-        metrics: names in `kg.metrics.METRICS`.
+        metrics: names in `kg.metrics.METRICS`; with Inception's features also those in `kg.metrics.INCEPTION_NAMES`.
         name: what the protocol calls the reference; by default its data set's name and split.
         cache: folder that keeps the reference's features, by the digest of images and network; None for no cache.
 
     Raises:
-        ConfigurationError: an unknown metric.
+        ConfigurationError: an unknown metric, or "fid", "fid_infinity", "kid" or "is" with features other than
+            Inception's.
         DataError: images of a wrong shape or range, or no images.
 
     Example:
 
     >>> digits = kg.data.load("drawn:digits", take=400)
-    >>> evaluator = kg.metrics.Evaluator(digits, kg.metrics.pixels((28, 28, 1)), metrics=["kid"])
+    >>> evaluator = kg.metrics.Evaluator(digits, kg.metrics.pixels((28, 28, 1)), metrics=["kernel_distance"])
     >>> found = evaluator(digits.images[:200])
-    >>> found["kid"].protocol.fake_count
+    >>> found["kernel_distance"].protocol.fake_count
     200
     """
 
-    def __init__(self, real, extractor, metrics=("fid", "kid"), *, name=None, cache=None):
+    def __init__(self, real, extractor, metrics=("frechet_distance", "kernel_distance"), *, name=None, cache=None):
         metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-        unknown = [metric for metric in metrics if metric not in METRICS]
-        if unknown or not metrics:
-            raise ConfigurationError(f"Expected metrics out of {', '.join(METRICS)}. Received: {metrics}.")
+        known = {**METRICS, **(INCEPTION_NAMES if extractor.inception else {})}
+        for metric in metrics:
+            if metric in INCEPTION_NAMES and metric not in known:
+                general, paper = INCEPTION_NAMES[metric], metric.split("_")[0].upper()
+                raise ConfigurationError(
+                    f"Expected {general}, because {paper} is defined by Inception features. Received: {metric!r} with "
+                    f"the features {extractor.name}. Ask for {general!r}, or for the features inception_v3."
+                )
+        if not metrics or any(metric not in known for metric in metrics):
+            raise ConfigurationError(f"Expected metrics out of {', '.join(known)}. Received: {metrics}.")
         batches = real if isinstance(real, Batches) else Batches(np.asarray(real), batch_size=1)
         self.metrics, self.extractor = metrics, extractor
         self.real = Examples(batches.images, extractor)
@@ -253,6 +271,7 @@ class Evaluator:
         digest.update(np.ascontiguousarray(self.real.images).data)
         self.fingerprint = digest.hexdigest()
         self.name = name or _name(batches)
+        self.drawn = _drawn(batches)
         if cache is not None:
             self.real.extracted = _cached(self.real, Path(cache) / f"{self.fingerprint}-{extractor.sha256}.npz")
 
@@ -272,7 +291,10 @@ class Evaluator:
         self.check(fake.images.shape[1:])
         numbers = {}
         for metric in self.metrics:
-            numbers.update(METRICS[metric](self.real, fake))
+            if metric in INCEPTION_NAMES:
+                (numbers[metric],) = METRICS[INCEPTION_NAMES[metric]](self.real, fake).values()
+            else:
+                numbers.update(METRICS[metric](self.real, fake))
         return {
             name: Measurement(name, float(value), error, self.protocol(name, len(fake.images)))
             for name, (value, error) in numbers.items()
@@ -300,10 +322,10 @@ class Evaluator:
         """The `Protocol` of the number `name` for `count` generated images."""
         on_images = name in ("swd", "ms_ssim")
         return Protocol(
-            metric=SETTINGS[name],
+            metric=SETTINGS[INCEPTION_NAMES.get(name, name)],
             features="pixels" if on_images else str(self.extractor),
             resize="none" if on_images else self.extractor.resizing(self.real.images.shape[1:]),
-            real=f"{self.name}, {len(self.real.images)} images, sha256 {self.fingerprint[:12]}",
+            real=f"{self.name}, {len(self.real.images)} images{self.drawn}, sha256 {self.fingerprint[:12]}",
             fake_count=count,
         )
 
@@ -452,6 +474,7 @@ class MapEvaluator:
         batches = real if isinstance(real, Batches) else Batches(np.asarray(real), batch_size=1)
         self.real, self.classes = batches.images, classes
         self.name, self.fingerprint = name or _name(batches), batches.fingerprint()
+        self.drawn = _drawn(batches)
 
     def __call__(self, fake):
         """Measures label maps.
@@ -470,7 +493,7 @@ class MapEvaluator:
         protocol = {
             "features": f"label maps of {self.classes} classes",
             "resize": "none",
-            "real": f"{self.name}, {len(self.real)} maps, sha256 {self.fingerprint[:12]}",
+            "real": f"{self.name}, {len(self.real)} maps{self.drawn}, sha256 {self.fingerprint[:12]}",
             "fake_count": len(fake),
         }
         metrics = {
@@ -486,6 +509,11 @@ class MapEvaluator:
 
 def _name(batches):
     return " ".join(str(batches.about[key]) for key in ("name", "split") if key in batches.about) or "images"
+
+
+def _drawn(batches):
+    """What the protocol says if the reference is a random part of its split."""
+    return ", drawn" if batches.about.get("drawn") else ""
 
 
 def _cached(examples, path):

@@ -25,9 +25,12 @@ class FeatureExtractor:
         network: built Keras model, images (N, height, width, channels) in [-1, 1] to features (N, d), or to
             [features, probabilities (N, classes)].
         name: what a protocol calls it.
+        inception: whether it is the Inception network, whose features define FID, KID and the Inception Score: only
+            with them `Evaluator` takes the names "fid", "fid_infinity", "kid" and "is".
 
     Attributes:
-        name, image_shape, size: the name; (height, width, channels) of the network; d.
+        name, inception: as given.
+        image_shape, size: (height, width, channels) of the network; d.
         classes: number of classes, or None.
         sha256: digest of the network's layers and weights, hexadecimal.
 
@@ -44,7 +47,7 @@ class FeatureExtractor:
     https://arxiv.org/abs/2104.11222
     """
 
-    def __init__(self, network, name):
+    def __init__(self, network, name, *, inception=False):
         if not (isinstance(network, keras.Model) and network.built and hasattr(network, "outputs")):
             raise ConfigurationError(f"Expected network to be a built, functional Keras model. Received: {network!r}.")
         outputs = [tuple(tensor.shape) for tensor in network.outputs]
@@ -53,7 +56,8 @@ class FeatureExtractor:
                 "Expected a network from images to features (N, d), or to [features, probabilities (N, classes)]. "
                 f"Received: {len(network.inputs)} inputs and outputs of shapes {outputs}."
             )
-        self.network, self.name, self.image_shape = network, name, tuple(network.inputs[0].shape[1:])
+        self.network, self.name, self.inception = network, name, inception
+        self.image_shape = tuple(network.inputs[0].shape[1:])
         if len(self.image_shape) != 3 or None in self.image_shape:
             raise ConfigurationError(
                 f"Expected a network for images of one shape (height, width, channels). Received: {self.image_shape}."
@@ -224,7 +228,9 @@ def inception_v3(weights="imagenet"):
             "~/.keras/models, or use the features of a classifier of the zoo."
         ) from error
     features = network.get_layer("avg_pool").output
-    return FeatureExtractor(keras.Model(network.inputs[0], [features, network.outputs[0]]), "keras_inception_v3")
+    return FeatureExtractor(
+        keras.Model(network.inputs[0], [features, network.outputs[0]]), "keras_inception_v3", inception=True
+    )
 
 
 def _digest(network):

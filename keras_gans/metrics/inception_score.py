@@ -1,5 +1,9 @@
-"""The Inception Score: how certain a classifier is of each sample's class, and how evenly the classes occur."""
+"""How certain a classifier is of each sample's class, and how evenly the classes occur.
 
+It is the Inception Score if the classifier is Inception, and called "classifier_score" by `Evaluator` otherwise.
+"""
+
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +18,14 @@ class InceptionScore:
 
     Args:
         mean: mean over the splits, from 1 to the number of classes.
-        deviation: standard deviation over the splits, with divisor `splits`, as in papers. 0 for one split.
+        deviation: standard deviation over the splits, with divisor `splits`: the number that papers print after the
+            mean. 0 for one split.
+        error: standard error of the mean, deviation / sqrt(splits).
     """
 
     mean: float
     deviation: float
+    error: float
 
 
 def inception_score(*, probabilities, splits=10):
@@ -45,7 +52,7 @@ def inception_score(*, probabilities, splits=10):
     Example:
 
     >>> kg.metrics.inception_score(probabilities=[[1.0, 0.0], [0.0, 1.0]], splits=1)
-    InceptionScore(mean=2.0, deviation=0.0)
+    InceptionScore(mean=2.0, deviation=0.0, error=0.0)
 
     Reference: Salimans et al., 2016, https://arxiv.org/abs/1606.03498
     """
@@ -65,7 +72,8 @@ def inception_score(*, probabilities, splits=10):
         p = probabilities[part * count // splits : (part + 1) * count // splits]
         # The mean KL is the entropy of the mean minus the mean entropy.
         scores.append(np.exp(_negative_entropy(p).mean() - _negative_entropy(p.mean(axis=0))))
-    return InceptionScore(mean=float(np.mean(scores)), deviation=float(np.std(scores)))
+    deviation = float(np.std(scores))
+    return InceptionScore(mean=float(np.mean(scores)), deviation=deviation, error=deviation / math.sqrt(splits))
 
 
 def _negative_entropy(p):

@@ -231,12 +231,12 @@ def test_keras_s_callbacks_go_on_counting_where_they_are_kept(make, batches, tmp
         """Falls, and rises from the third epoch on."""
 
         def on_epoch_end(self, epoch, logs=None):
-            logs["val_fid"] = 0.1 + abs(epoch - 2)
+            logs["val_frechet_distance"] = 0.1 + abs(epoch - 2)
 
     def callbacks(kept):
-        stopping = keras.callbacks.EarlyStopping(monitor="val_fid", mode="min", patience=3)
+        stopping = keras.callbacks.EarlyStopping(monitor="val_frechet_distance", mode="min", patience=3)
         best = keras.callbacks.ModelCheckpoint(
-            tmp_path / "best.keras", monitor="val_fid", mode="min", save_best_only=True
+            tmp_path / "best.keras", monitor="val_frechet_distance", mode="min", save_best_only=True
         )
         keep = (stopping, best) if kept else ()
         return [Number(), stopping, best, Checkpoint(tmp_path / "run", keep=keep)]
@@ -247,7 +247,7 @@ def test_keras_s_callbacks_go_on_counting_where_they_are_kept(make, batches, tmp
     kept = callbacks(True)
     history = gan.fit(batches, initial_epoch=4, epochs=9, verbose=0, callbacks=kept)
     assert history.epoch == [4, 5]  # the second and third epoch without an improvement
-    assert kept[1].best == kept[2].best == 0.1 and math.isclose(history.history["val_fid"][0], 2.1)
+    assert kept[1].best == kept[2].best == 0.1 and math.isclose(history.history["val_frechet_distance"][0], 2.1)
     assert (tmp_path / "best.keras").read_bytes() == written  # and not of a worse epoch
     gan = resume(tmp_path / "run")
     assert gan.fit(batches, initial_epoch=6, epochs=12, verbose=0, callbacks=callbacks(False)).epoch == [6, 7, 8, 9]

@@ -27,7 +27,7 @@ def tensors(folder):
 
 def test_samples_and_numbers_are_written(make, batches, images, tmp_path):
     gan = make()
-    evaluator = Evaluator(images, pixels(images.shape[1:]), "kid")
+    evaluator = Evaluator(images, pixels(images.shape[1:]), "kernel_distance")
     measured = EvaluateGenerator(evaluator, samples=10)
     board = TensorBoard(tmp_path, rows=3, every=2, seed=4)
     history = gan.fit(batches, epochs=4, callbacks=[measured, board], verbose=0).history
@@ -38,7 +38,7 @@ def test_samples_and_numbers_are_written(make, batches, images, tmp_path):
     shown = tf.io.decode_png(encoded).numpy()
     np.testing.assert_array_equal(shown[..., :1], kg.images.grid(gan.generate(9, seed=4), 3))
     curve = tensors(tmp_path / "validation")["epoch_kid"]
-    assert [float(value) for _, value in curve] == pytest.approx(history["val_kid"], rel=1e-6)
+    assert [float(value) for _, value in curve] == pytest.approx(history["val_kernel_distance"], rel=1e-6)
 
 
 @pytest.mark.parametrize("options", [{"rows": 0}, {"every": 1.5}])

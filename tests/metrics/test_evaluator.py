@@ -29,10 +29,10 @@ def test_every_number_is_its_metric_on_the_features(classifier):
     kernel = kg.metrics.kernel_distance(real=x, fake=y)
     near, dense = kg.metrics.precision_recall(real=x, fake=y), kg.metrics.density_coverage(real=x, fake=y)
     expected = {
-        "fid": kg.metrics.frechet_distance(real=x, fake=y),
-        "fid_infinity": kg.metrics.frechet_distance_at_infinity(real=x, fake=y, smallest=65, points=10),
-        "kid": kernel.value,
-        "is": kg.metrics.inception_score(probabilities=classifier.extract(fake)[1]).mean,
+        "frechet_distance": kg.metrics.frechet_distance(real=x, fake=y),
+        "frechet_distance_infinity": kg.metrics.frechet_distance_at_infinity(real=x, fake=y, smallest=65, points=10),
+        "kernel_distance": kernel.value,
+        "classifier_score": kg.metrics.inception_score(probabilities=classifier.extract(fake)[1]).mean,
         "precision": near.precision,
         "recall": near.recall,
         "density": dense.density,
@@ -50,7 +50,7 @@ def test_every_number_is_its_metric_on_the_features(classifier):
 def test_a_protocol_names_the_data_the_features_and_the_counts():
     digits = kg.data.load("drawn:digits", take=100)
     extractor = pixels((28, 28, 1))
-    protocol = Evaluator(digits, extractor, "kid")(digits.images[:40])["kid"].protocol
+    protocol = Evaluator(digits, extractor, "kernel_distance")(digits.images[:40])["kernel_distance"].protocol
     assert protocol.fake_count == 40 and protocol.resize == "none"
     assert digits.about["name"] in protocol.real and "100 images" in protocol.real
     assert extractor.sha256[:12] in protocol.features
@@ -61,19 +61,19 @@ def test_a_protocol_names_the_data_the_features_and_the_counts():
 def test_subsets_that_are_the_whole_have_no_error():
     real, fake = some_images(), some_images(1)
     assert len(real) == len(fake) < 1000
-    assert Evaluator(real, pixels((16, 16, 1)), "kid")(fake)["kid"].error is None
-    assert Evaluator(real, pixels((16, 16, 1)), "kid")(fake[1:])["kid"].error > 0
+    assert Evaluator(real, pixels((16, 16, 1)), "kernel_distance")(fake)["kernel_distance"].error is None
+    assert Evaluator(real, pixels((16, 16, 1)), "kernel_distance")(fake[1:])["kernel_distance"].error > 0
 
 
 @pytest.mark.parametrize("change", ["real", "count", "features", "size"])
 def test_numbers_of_different_protocols_are_not_compared(change):
     real, fake = some_images(), some_images(1)
-    one = Evaluator(real, pixels((16, 16, 1)), "kid")(fake)["kid"]
+    one = Evaluator(real, pixels((16, 16, 1)), "kernel_distance")(fake)["kernel_distance"]
     other = {
-        "real": lambda: Evaluator(real[1:], pixels((16, 16, 1)), "kid")(fake)["kid"],
-        "count": lambda: Evaluator(real, pixels((16, 16, 1)), "kid")(fake[1:])["kid"],
-        "features": lambda: Evaluator(real, pixels((16, 16, 3)), "kid")(fake)["kid"],
-        "size": lambda: Evaluator(real, pixels((8, 8, 1)), "kid")(fake)["kid"],
+        "real": lambda: Evaluator(real[1:], pixels((16, 16, 1)), "kernel_distance")(fake)["kernel_distance"],
+        "count": lambda: Evaluator(real, pixels((16, 16, 1)), "kernel_distance")(fake[1:])["kernel_distance"],
+        "features": lambda: Evaluator(real, pixels((16, 16, 3)), "kernel_distance")(fake)["kernel_distance"],
+        "size": lambda: Evaluator(real, pixels((8, 8, 1)), "kernel_distance")(fake)["kernel_distance"],
     }[change]()
     for compare in (lambda: one < other, lambda: one > other, lambda: sorted([one, other]), lambda: one.better(other)):
         with pytest.raises(ProtocolError, match="one protocol"):
@@ -90,39 +90,39 @@ def test_better_is_lower_for_distances_and_higher_for_shares():
 
 def test_the_references_features_are_kept(tmp_path, monkeypatch, classifier):
     real, fake = some_images(0, 30, (28, 28, 1)), some_images(1, 30, (28, 28, 1))
-    first = Evaluator(real, classifier, ["kid", "is"], cache=tmp_path)(fake)
+    first = Evaluator(real, classifier, ["kernel_distance", "classifier_score"], cache=tmp_path)(fake)
     assert len(list(tmp_path.iterdir())) == 1
     seen = []
     extract = type(classifier).extract
     monkeypatch.setattr(
         type(classifier), "extract", lambda self, images: seen.append(len(images)) or extract(self, images)
     )
-    again = Evaluator(real, classifier, ["kid", "is"], cache=tmp_path)(fake)
+    again = Evaluator(real, classifier, ["kernel_distance", "classifier_score"], cache=tmp_path)(fake)
     assert seen == [30] and again == first  # the fakes alone
-    Evaluator(real[:-1], classifier, "kid", cache=tmp_path)
+    Evaluator(real[:-1], classifier, "kernel_distance", cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_damaged_cache_is_rebuilt(tmp_path):
     real = some_images()
-    first = Evaluator(real, pixels((16, 16, 1)), "kid", cache=tmp_path)(some_images(1))
+    first = Evaluator(real, pixels((16, 16, 1)), "kernel_distance", cache=tmp_path)(some_images(1))
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:50])
-    assert Evaluator(real, pixels((16, 16, 1)), "kid", cache=tmp_path)(some_images(1)) == first
+    assert Evaluator(real, pixels((16, 16, 1)), "kernel_distance", cache=tmp_path)(some_images(1)) == first
 
 
 def test_what_cannot_be_measured_is_refused():
     extractor = pixels((16, 16, 1))
-    with pytest.raises(ConfigurationError, match="out of fid, "):
+    with pytest.raises(ConfigurationError, match="out of frechet_distance, "):
         Evaluator(some_images(), extractor, ["fidd"])
-    with pytest.raises(ConfigurationError, match="out of fid, "):
+    with pytest.raises(ConfigurationError, match="out of frechet_distance, "):
         Evaluator(some_images(), extractor, [])
     with pytest.raises(DataError, match="reference's shape"):
         Evaluator(some_images(), extractor)(some_images(shape=(8, 8, 1)))
     with pytest.raises(DataError, match=r"\[-1, 1\]"):
         Evaluator(some_images().astype("float32"), extractor)
     with pytest.raises(ConfigurationError, match="classifier"):
-        Evaluator(some_images(), extractor, "is")(some_images())
+        Evaluator(some_images(), extractor, "classifier_score")(some_images())
 
 
 def test_lines_of_another_length_are_refused():
