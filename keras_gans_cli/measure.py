@@ -144,12 +144,11 @@ def compare(
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return
-    width = max(map(len, table.titles.values()))
+    width = max((len(row.title) for row in table.values()), default=0)
     click.echo(f"{'':{width}} " + " ".join(f"{name:>22}" for name in models))
-    for metric, row in table.items():
+    for row in table.values():
         click.echo(
-            f"{table.titles[metric]:{width}} "
-            + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values())
+            f"{row.title:{width}} " + " ".join(f"{f'{mean:.4g} +- {half:.2g}':>22}" for mean, half in row.values())
         )
     click.echo(f"means of {seeds} x {count} images with their 95 % confidence intervals; wrote {output}")
 

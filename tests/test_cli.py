@@ -70,6 +70,7 @@ def test_list_shows_every_preset(tmp_path):
 
 def test_info_shows_the_card(tmp_path):
     shown = run("info", "dcgan_mnist", cwd=tmp_path).stdout
+    assert "  frechet distance (classifier_mnist):" in shown
     card = cards.read_card(cards.find("dcgan_mnist"))
     assert card["sha256"] in shown and "wall seconds" in shown
     assert json.loads(run("info", "dcgan_mnist", "--json", cwd=tmp_path).stdout) == card
@@ -544,12 +545,15 @@ def test_evaluate_prints_numbers_with_their_protocols(tmp_path):
     assert all(
         name in shown for name in ("kernel_distance", "precision", "recall", "real images", "100 generated", "sha256")
     )
+    assert "kernel_distance (classifier_mnist): " in shown and "recall (classifier_mnist): " in shown
     found = json.loads(run("evaluate", "gan_mnist", *DRAWN, "--json", "--floor", "", cwd=tmp_path).stdout)
     assert (
         set(found) == {"frechet_distance", "kernel_distance"}
         and found["frechet_distance"]["value"] > 0
         and found["frechet_distance"]["floor"] is None
     )
+    done = run("evaluate", "gan_mnist", *DRAWN, "--metrics", "fid", cwd=tmp_path, code=2)
+    assert "Expected frechet_distance, because FID is defined by Inception features" in done.stderr
     # The floor's split is the reference itself, so there is none.
     assert "real images" not in run("evaluate", "gan_mnist", *DRAWN, "--split", "train", cwd=tmp_path).stdout
 
@@ -655,6 +659,7 @@ def test_models_of_other_labels_are_compared(tmp_path, monkeypatch, capsys):
     app.app(["compare", "sngan_avatars", "acgan_avatars", *options, "--seeds", "2"], standalone_mode=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["sngan_avatars", "acgan_avatars"] and lines[1].count("+-") == 2
+    assert lines[1].startswith("kernel_distance (pixels) ")
     mine = ["evaluate", "mine.keras", "--data", "avatars", "--floor", "", *options]
     with pytest.raises(kg.errors.ConfigurationError, match="avatars, feature 'label', which has none.*--label-feature"):
         app.app(mine, standalone_mode=False)

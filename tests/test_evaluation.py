@@ -11,6 +11,7 @@ import pytest
 
 import keras_gans as kg
 from keras_gans import evaluation
+from keras_gans.data.batches import drawn_rows
 from keras_gans.errors import ConfigurationError
 from keras_gans.evaluation import Settings, capabilities, measure
 from keras_gans.evaluation import settings as evaluation_settings
@@ -113,6 +114,110 @@ def test_a_classifier_is_verified_by_its_logits_and_its_accuracy(tmp_path, monke
     assert found.pop("metrics").startswith("not checked") and found == {"sha256": None, "golden logits": None}
 
 
+OLD_NAMES = {
+    "frechet_distance": "fid",
+    "kernel_distance": "kid",
+    "classifier_score": "is",
+    "frechet_distance_infinity": "fid_infinity",
+}
+
+
+@pytest.mark.parametrize("ending", ["", "_a"])
+def test_a_card_of_an_older_version_is_left_unmeasured_with_the_remedy(zoo, ending):
+    """Its files are still checked; it fails no check."""
+    settings = replace(DRAWN, metrics=("frechet_distance", "kernel_distance", "precision_recall"), floor=None)
+    found, _ = evaluation.evaluate(kg.load("copy"), settings)
+    evaluation.write_metrics(zoo / "copy", settings, found, None)
+    card = cards.read_card(zoo / "copy")
+    card["evaluation"]["metrics"] = [OLD_NAMES.get(name, name) for name in card["evaluation"]["metrics"]]
+    card["metrics"] = {OLD_NAMES.get(name, name) + ending: number for name, number in card["metrics"].items()}
+    (zoo / "copy" / "card.json").write_text(json.dumps(card))
+    said = problems("copy")
+    assert list(said) == ["sha256", "golden samples", "metrics"]
+    assert said["sha256"] is None and said["golden samples"] is None and said["metrics"].startswith("not checked")
+    assert "fid, kid" in said["metrics"]
+    assert "keras-gans evaluate --metrics frechet_distance,kernel_distance,precision_recall --write" in said["metrics"]
+
+
+def sorted_digits(folder, kind, classes=4, each=30):
+    """Images that are sorted by class, each with its row as its first pixel; as a "file", a "folder", or in memory for
+    "tfds". Returns the source of `Settings`, and the images."""
+    digits, labels = kg.data.digits(400, seed=3)
+    rows = np.concatenate([np.flatnonzero(labels == label)[:each] for label in range(classes)])
+    images = digits[rows].copy()
+    images[:, 0, 0, 0] = np.arange(len(rows))
+    if kind == "file":
+        np.savez(folder / "sorted.npz", images=images, labels=labels[rows])
+        return str(folder / "sorted.npz"), images
+    if kind == "tfds":
+        return "sorted", images
+    for row, image in enumerate(images):
+        (folder / "sorted" / str(labels[rows[row]])).mkdir(parents=True, exist_ok=True)
+        kg.images.save(image, folder / "sorted" / str(labels[rows[row]]) / f"{row:03}.png")
+    return str(folder / "sorted"), images
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "tfds"])
+def test_a_reference_smaller_than_its_split_is_drawn_from_all_of_it(kind, tmp_path, monkeypatch):
+    """Of data sorted by class, all classes are in the reference and, in random order, in the floor."""
+    source, images = sorted_digits(tmp_path, kind)
+    if kind == "tfds":
+
+        def read(feature, name, split, take, *_):
+            about = {"name": "sorted", "source": "TFDS"}
+            return images[:take], np.repeat(np.arange(4), 30)[:take], about
+
+        monkeypatch.setattr("keras_gans.data.loading.read_tfds", read)
+    model = kg.load("gan_mnist")
+    settings = Settings(source, "train", "classifier_mnist", ("kernel_distance",), samples=40, floor="train")
+    real = evaluation_settings.reference(settings, "train", model)
+    rows = real.images[:, 0, 0, 0].astype(int)
+    assert len(rows) == 40 and set(rows // 30) == {0, 1, 2, 3} and (images[rows] == real.images).all()
+    seen = []
+    measure_of = kg.metrics.Evaluator.__call__
+
+    def asked(self, fake):
+        seen.append(fake)
+        return measure_of(self, fake)
+
+    monkeypatch.setattr(kg.metrics.Evaluator, "__call__", asked)
+    found, floor = evaluation.evaluate(model, settings)
+    assert "40 images, drawn, sha256" in found["kernel_distance"].protocol.real
+    order = seen[-1][:, 0, 0, 0].astype(int)
+    assert sorted(order) == sorted(rows) and list(order) != sorted(order)
+    again = evaluation.evaluate(model, settings)
+    assert again == (found, floor)
+    whole = evaluation_settings.reference(replace(settings, samples=120), "train", model)
+    assert (whole.images == images).all() and "drawn" not in whole.about
+
+
+def test_a_part_of_domains_is_drawn_from_each_and_pairs_stay_pairs(monkeypatch):
+    """The shorter domain is whole, and its protocol does not say that it was drawn; so many images are translated."""
+    rows = np.arange(40, dtype="uint8")[:, None, None, None] * np.ones((1, 12, 12, 1), "uint8")
+    longer = {"a": rows, "b": 255 - rows[:10]}
+
+    def load_data(source, *, take, **options):
+        assert take is None  # not a folder or a file: all are read
+        return kg.data.CroppedDomains(**longer, batch_size=1, about={"name": source, "pairs": len(longer["b"]) == 40})
+
+    monkeypatch.setattr(kg.CycleGAN, "load_data", load_data)
+    model = both_ways(keras.ops.negative, keras.ops.negative)
+    settings = Settings("rows", "test", "pixels", ("kernel_distance",), samples=20, floor=None)
+    examples = evaluation.load_split(settings, "test", model)
+    assert {name: len(array) for name, array in examples.arrays.items()} == {"a": 20, "b": 10}
+    assert max(examples.arrays["a"][:, 0, 0, 0]) > 30
+    found, _ = evaluation.evaluate(model, settings)
+    assert "20 images, drawn" in found["kernel_distance_a"].protocol.real
+    assert "10 images, sha256" in found["kernel_distance_b"].protocol.real
+    assert found["kernel_distance_a"].protocol.fake_count == 10
+    given = measure.generated(settings, model, 0, None).inputs["a"][:, 0, 0, 0]
+    assert len(given) == 10 and max(given) > 30
+    longer["b"] = 255 - rows
+    examples = evaluation.load_split(settings, "test", model)
+    assert (examples.arrays["b"] == 255 - examples.arrays["a"]).all() and max(examples.arrays["a"][:, 0, 0, 0]) > 30
+    assert evaluation.evaluate(model, settings)[0]["l1_a"].value == 0.0
+
+
 def test_two_models_are_compared_with_the_same_noise():
     """Of a model and itself the means are equal; the interval is Student's, by hand for three numbers."""
     gan = kg.load("gan_mnist")
@@ -121,6 +226,7 @@ def test_two_models_are_compared_with_the_same_noise():
     measure = evaluation.evaluator(DRAWN, gan)
     values = [measure(gan.generate(200, seed=seed))["frechet_distance"].value for seed in range(3)]
     mean, half = table["frechet_distance"]["a"]
+    assert table["frechet_distance"].title == "frechet_distance (classifier_mnist)"
     assert mean == pytest.approx(np.mean(values))
     assert half == pytest.approx(4.303 * np.std(values, ddof=1) / np.sqrt(3))
 
@@ -340,7 +446,7 @@ def test_pairs_are_loaded_as_they_are_and_in_order(monkeypatch):
     with pytest.raises(kg.errors.DataError):  # three are too few for a batch of 64
         evaluation.load_split(settings, "test", model)
     assert asked == {
-        "source": "faces", "split": "test", "batch_size": 1, "take": 3, "augment": False, "image_size": (32, 32),
+        "source": "faces", "split": "test", "batch_size": 1, "take": None, "augment": False, "image_size": (32, 32),
         "sides": ("part_map", "image"), "direction": "BtoA", "classes": 8,
     }  # fmt: skip
 
@@ -453,7 +559,8 @@ def test_a_model_of_two_directions_is_measured_by_its_pairs(monkeypatch):
         floor
     ) == ["kernel_distance_a", "kernel_distance_b"]
     assert found["l1_a"].value == found["l1_b"].value == found["cycle_a"].value == 0.0
-    expected = np.mean(np.abs(images[:6] / 255.0 - (255 - images[:6]) / 255.0))
+    shown = images[drawn_rows(8, 6)]
+    expected = np.mean(np.abs(shown / 255.0 - (255 - shown) / 255.0))
     assert found["l1_of_source_a"].value == pytest.approx(expected)
 
 
@@ -592,7 +699,7 @@ def test_a_pix2pix_of_maps_is_measured_by_them_without_a_floor(faces, monkeypatc
     images, seeds = keras.Input((12, 12, 1)), keras.Input((), dtype="int32")
     model = kg.Pix2Pix(keras.Model([images, seeds], keras.layers.Softmax()(reader()(images))), None, target_classes=3)
     found, floor = evaluation.evaluate(model, replace(FACES, samples=4))
-    right = np.mean(faces.maps[:4] < 2)
+    right = np.mean(faces.maps[drawn_rows(len(faces.maps), 4)] < 2)
     assert floor is None and list(found) == SCORES and found["pixel_accuracy"].value == pytest.approx(right)
     assert found["pixel_accuracy"].protocol.features == "label maps of 3 classes"
 
@@ -664,8 +771,9 @@ class MapMaker:
 
 def test_a_model_that_makes_label_maps_is_measured_by_them_without_a_floor():
     found, floor = evaluation.evaluate(MapMaker(), Settings("streets", "test", samples=4))
-    data = MapMaker.load_data("streets", take=4)
-    images, maps = data.images[:4], data.arrays["maps"][:4]
+    data = MapMaker.load_data("streets", take=None)
+    rows = drawn_rows(data.count, 4)
+    images, maps = data.images[rows], data.arrays["maps"][rows]
     right = (images[..., 0] > 127) == maps
     assert floor is None and list(found) == ["pixel_accuracy", "class_accuracy", "mean_iou"]
     assert found["pixel_accuracy"].value == right.mean()

@@ -162,10 +162,12 @@ def load(
             f"Received: {labels!r}. Leave the name out."
         )
     if take is not None and len(images) > take:
+        if classes is not None and len(classes) != len(images):
+            raise DataError(
+                f"Expected as many labels as images, one for each of {len(images)}. Received: {len(classes)} labels."
+            )
         rows, about["drawn"] = drawn_rows(len(images), take), True
-        if classes is not None and len(classes) == len(images):  # others are refused below
-            classes = np.asarray(classes)[rows]
-        images = images[rows]
+        images, classes = images[rows], None if classes is None else np.asarray(classes)[rows]
     images = _shaped(images, image_size, channels)
     if classes is not None and np.asarray(classes).dtype.kind == "U":
         names, classes = np.unique(classes, return_inverse=True)

@@ -13,16 +13,16 @@ from keras_gans_core import cards
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
-class Comparison(dict):
-    """{metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
+class Row(dict):
+    """{name of a model: (mean, half of the 95 % confidence interval of the mean over the seeds)} of one metric.
 
     Attributes:
-        titles: {metric: how it is shown, with its features}.
+        title: how the metric is shown, with its features.
     """
 
-    def __init__(self, titles):
-        super().__init__({metric: {} for metric in titles})
-        self.titles = titles
+    def __init__(self, metric, protocol):
+        super().__init__()
+        self.title = cards.titled(metric, asdict(protocol))
 
 
 def compare(models, settings, seeds, cache=None, *, labels=None):
@@ -36,7 +36,7 @@ def compare(models, settings, seeds, cache=None, *, labels=None):
             those in `settings`.
 
     Returns:
-        A `Comparison`: {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}.
+        {metric: {name: (mean, half of the 95 % confidence interval of the mean over the seeds)}}, a `Row` a metric.
 
     Raises:
         ConfigurationError: models of different shapes or alphabets, seeds out of range, or no labels for a
@@ -56,12 +56,11 @@ def compare(models, settings, seeds, cache=None, *, labels=None):
     measure = evaluator(settings, next(iter(models.values())), cache)  # which looks only at images, not at labels
     labels = {name: settings.labels for name in models} | (labels or {})
     known = {name: known_labels(replace(settings, labels=labels[name]), model) for name, model in models.items()}
-    table = None
+    table = {}
     for name, model in models.items():
         runs = [measure(generated(settings, model, settings.seed + i, known[name]).first) for i in range(seeds)]
-        if table is None:
-            table = Comparison({key: cards.titled(key, asdict(number.protocol)) for key, number in runs[0].items()})
         for metric in measure.names:
+            table.setdefault(metric, Row(metric, runs[0][metric].protocol))
             values = [run[metric].value for run in runs]
             half = STUDENT[seeds - 2] * statistics.stdev(values) / math.sqrt(seeds)
             table[metric][name] = statistics.mean(values), half

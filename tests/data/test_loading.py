@@ -202,6 +202,33 @@ def test_hidden_files_are_no_images(photos):
     assert len(in_order(photos)) == 6
 
 
+@pytest.mark.parametrize("kind", ["arrays", "npz", "npy"])
+def test_a_part_of_images_sorted_by_class_is_of_all_classes(kind, tmp_path):
+    labels = np.repeat(np.arange(5), 40)
+    images = np.arange(200, dtype="uint8")[:, None, None, None] * np.ones((1, 4, 4, 1), "uint8")
+    source = (images, labels)
+    if kind == "npz":
+        source = tmp_path / "sorted.npz"
+        np.savez(source, images=images, labels=labels)
+    elif kind == "npy":
+        source = tmp_path / "sorted.npy"
+        np.save(source, images)
+    some = in_order(source, take=50)
+    rows = some.images[:, 0, 0, 0]
+    assert len(some) == 50 == len(set(rows)) and set(rows // 40) == set(range(5))
+    assert some.about["drawn"] is True and some.about["examples"] == 50
+    if kind != "npy":
+        assert (some.labels == rows // 40).all()  # still those of the images
+    assert some.fingerprint() == in_order(source, take=50, seed=5).fingerprint()
+    whole = in_order(source, take=200)
+    assert (whole.images == images).all() and "drawn" not in whole.about
+
+
+def test_labels_of_another_number_are_refused_of_a_part_too():
+    with pytest.raises(DataError, match="as many labels as images"):
+        in_order((np.zeros((9, 4, 4, 1), "uint8"), np.zeros(7, "int64")), take=3)
+
+
 def test_some_files_of_a_folder_are_of_all_its_classes(tmp_path):
     for name in "abc":
         (tmp_path / name).mkdir()
@@ -211,7 +238,8 @@ def test_some_files_of_a_folder_are_of_all_its_classes(tmp_path):
     assert len(some) == 20 and set(some.labels) == {0, 1, 2}
     assert some.labels.tolist() == sorted(some.labels)
     assert some.fingerprint() == in_order(tmp_path, take=20, seed=5).fingerprint()
-    assert len(in_order(tmp_path, take=100)) == 60
+    assert some.about["drawn"] is True
+    assert len(in_order(tmp_path, take=100)) == 60 and "drawn" not in in_order(tmp_path, take=60).about
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "PNG"])

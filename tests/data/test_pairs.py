@@ -98,6 +98,29 @@ def test_arrays_and_drawings():
     assert len(apart.arrays["a"]) == len(apart.arrays["b"]) == 4 and apart.image_shape == (32, 32, 1)
 
 
+@pytest.mark.parametrize("kind", ["arrays", "folders", "halves"])
+def test_a_part_of_sorted_pairs_is_drawn_and_pairs_stay_together(kind, tmp_path):
+    levels = np.arange(100, dtype="uint8")
+    a = np.broadcast_to(levels[:, None, None, None], (100, 16, 16, 3)).copy()
+    b = a + 100
+    if kind == "folders":
+        for side, images in (("A", a), ("B", b)):
+            (tmp_path / side).mkdir()
+            for i, image in enumerate(images):
+                Image.fromarray(image).save(tmp_path / side / f"{i:03}.png")
+    elif kind == "halves":
+        for i, both in enumerate(np.concatenate([a, b], axis=2)):
+            Image.fromarray(both).save(tmp_path / f"{i:03}.png")
+    source = (a, b) if kind == "arrays" else tmp_path
+    found = load_pairs(source, take=20, augment=False, shuffle=False)
+    rows = found.arrays["sources"][:, 0, 0, 0]
+    assert len(rows) == 20 and {int(row) // 25 for row in rows} == {0, 1, 2, 3} and found.about["drawn"] is True
+    assert (found.arrays["targets"][:, 0, 0, 0] == rows + 100).all()
+    assert "drawn" not in load_pairs(source, take=100, augment=False).about
+    apart = load_unpaired((a, b[:30]), take=40, augment=False)
+    assert len(apart.arrays["b"]) == 30 and {int(row) // 25 for row in apart.arrays["a"][:, 0, 0, 0]} == {0, 1, 2, 3}
+
+
 def test_tfds_features_by_name():
     pairs = load_pairs("avatars", sides=("parts", "image"), classes=8, take=5, augment=False)
     assert pairs.source_shape == (64, 64) and pairs.image_shape == (64, 64, 3) and pairs.classes == 8

@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 
 import keras_gans as kg
+from keras_gans.data.batches import drawn_rows
 from keras_gans.errors import ConfigurationError, DataError, ProtocolError
-from keras_gans.metrics.evaluator import HIGHER_IS_BETTER, METRICS, SETTINGS, Evaluator, Measurement, Protocol
-from keras_gans.metrics.features import classifier_features, pixels
+from keras_gans.metrics.evaluator import (
+    HIGHER_IS_BETTER,
+    INCEPTION_NAMES,
+    METRICS,
+    SETTINGS,
+    Evaluator,
+    Measurement,
+    Protocol,
+)
+from keras_gans.metrics.features import FeatureExtractor, classifier_features, inception_v3, pixels
 
 
 def some_images(seed=0, count=80, shape=(16, 16, 1)):
@@ -37,14 +46,78 @@ def test_every_number_is_its_metric_on_the_features(classifier):
         "recall": near.recall,
         "density": dense.density,
         "coverage": dense.coverage,
-        "swd": kg.metrics.sliced_wasserstein_distance(real=real[:80], fake=fake).mean,
+        "swd": kg.metrics.sliced_wasserstein_distance(real=real[drawn_rows(90, 80)], fake=fake).mean,
         "ms_ssim": kg.metrics.ms_ssim_diversity(fake=fake),
     }
     assert {name: number.value for name, number in found.items()} == pytest.approx(expected, rel=1e-9)
     assert list(found) == evaluator.names == list(SETTINGS)
     of_capabilities = {"classes", "labels", "kept", "edited", "stayed", "agreement", "psnr", "ssim"}
     of_label_maps = {"pixel_accuracy", "class_accuracy", "mean_iou"}
-    assert HIGHER_IS_BETTER < {*SETTINGS, *of_capabilities, *of_label_maps}
+    assert HIGHER_IS_BETTER < {*SETTINGS, "is", *of_capabilities, *of_label_maps}
+
+
+@pytest.mark.parametrize("name", INCEPTION_NAMES)
+def test_the_names_of_papers_are_refused_with_features_of_another_network(classifier, name):
+    for extractor, real in ((pixels((28, 28, 1)), some_images(0, 30, (28, 28, 1))), (classifier, [])):
+        real = real if len(real) else some_images(1, 30, (28, 28, 1))
+        for metrics in (name, [name], ["precision_recall", name]):
+            with pytest.raises(ConfigurationError) as caught:
+                Evaluator(real, extractor, metrics)
+            said = str(caught.value)
+            assert said.startswith(f"Expected {INCEPTION_NAMES[name]}, because ") and "defined by Inception" in said
+            assert repr(name) in said and extractor.name in said
+
+
+@pytest.mark.parametrize("name", INCEPTION_NAMES)
+def test_with_inceptions_features_numbers_are_called_as_they_are_asked_for(classifier, name):
+    """Both names give one number, of one protocol."""
+    extractor = FeatureExtractor(classifier.network, "inception_2015", inception=True)
+    real, fake = some_images(0, 90, (28, 28, 1)), some_images(1, 80, (28, 28, 1))
+    general = INCEPTION_NAMES[name]
+    evaluator = Evaluator(real, extractor, [name, general])
+    found = evaluator(fake)
+    assert list(found) == evaluator.names == [name, general]
+    assert dataclasses.replace(found[name], name=general) == found[general]
+    assert found[name].name == name
+    assert found[name].better(dataclasses.replace(found[name], value=found[name].value + 1.0)) == (name != "is")
+
+
+def test_which_features_are_inceptions(classifier):
+    assert inception_v3(weights=None).inception
+    assert not classifier.inception and not pixels((8, 8, 1)).inception
+    assert not FeatureExtractor(classifier.network, "keras_inception_v3").inception  # a name alone is no proof
+
+
+def test_the_classifier_score_has_the_standard_error_of_its_splits(classifier):
+    real, fake = some_images(0, 30, (28, 28, 1)), some_images(1, 40, (28, 28, 1))
+    found = Evaluator(real, classifier, "classifier_score")(fake)["classifier_score"]
+    parts = classifier.extract(fake)[1].astype("float64").reshape(10, 4, -1)
+    relative = parts * np.log(parts / parts.mean(axis=1, keepdims=True))
+    scores = np.exp(relative.sum(axis=2).mean(axis=1))
+    assert found.value == pytest.approx(scores.mean()) and found.error == pytest.approx(scores.std() / np.sqrt(10))
+
+
+def test_the_sliced_wasserstein_distance_takes_images_of_all_classes():
+    """The reference is sorted: dark, then bright. Half as many generated images, of both kinds, are near to a part that
+    is drawn from it, and far from its first half, which is dark."""
+    dark, bright = some_images(0, 100) // 8, 224 + some_images(1, 100) // 8
+    real, fake = (
+        np.concatenate([dark, bright]),
+        np.concatenate([some_images(2, 50) // 8, 224 + some_images(3, 50) // 8]),
+    )
+    for one, other in ((real, fake), (fake, real)):
+        found = Evaluator(one, pixels((16, 16, 1)), "swd")(other)["swd"]
+        of_the_first = kg.metrics.sliced_wasserstein_distance(real=one[:100], fake=other[:100]).mean
+        assert found.value < 0.5 * of_the_first
+        assert "as many images of each" in found.protocol.metric
+
+
+def test_a_protocol_says_that_the_reference_was_drawn():
+    images = some_images(0, 50)
+    part, whole = (kg.data.load(images, take=take, batch_size=1) for take in (20, 50))
+    for batches, said in ((part, "array train, 20 images, drawn, sha256"), (whole, "array train, 50 images, sha256")):
+        found = Evaluator(batches, pixels((16, 16, 1)), "kernel_distance")(images)["kernel_distance"]
+        assert found.protocol.real.startswith(said)
 
 
 def test_a_protocol_names_the_data_the_features_and_the_counts():

@@ -54,6 +54,14 @@ def test_splits_are_consecutive_and_take_every_row(splits, edges):
     found = inception_score(probabilities=rows, splits=splits)
     assert found.mean == pytest.approx(np.mean(scores), rel=1e-12)
     assert found.deviation == pytest.approx(np.sqrt(np.mean((np.array(scores) - np.mean(scores)) ** 2)), abs=1e-12)
+    assert found.error == pytest.approx(found.deviation / np.sqrt(splits), abs=1e-12)
+
+
+def test_the_error_is_that_of_the_mean():
+    """Two splits: certain and even, exp(log 2) = 2; and all alike, exp(0) = 1. Their deviation is 1/2."""
+    found = inception_score(probabilities=[[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.5, 0.5]], splits=2)
+    assert found.mean == pytest.approx(1.5) and found.deviation == pytest.approx(0.5)
+    assert found.error == pytest.approx(0.5 / 2**0.5)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float16", 1e-2)])
