@@ -104,10 +104,10 @@ def _verify_model(name, card, golden, cache):
     model = zoo.load(name)
     inputs, outputs = zoo.golden_parts(golden)
     made = model.sample(**sampling.complete_inputs(model, inputs=inputs))
-    for name, different in zoo.differences(made, outputs).items():
-        tolerance = model.output_fields[name].tolerance
+    for output, different in zoo.differences(made, outputs).items():
+        tolerance = model.output_fields[output].tolerance
         good = (different > 0).mean() < MOST_CHANGED and (different.max() <= tolerance or tolerance == 0)
-        what = "golden samples" if len(outputs) == 1 else f"golden {name}"
+        what = "golden samples" if len(outputs) == 1 else f"golden {output}"
         yield what, None if good else f"{(different > 0).sum()} numbers of {different.size} differ"
     if "evaluation" not in card:
         return
@@ -118,7 +118,10 @@ def _verify_model(name, card, golden, cache):
         problem = (
             f"the card calls numbers {', '.join(renamed)} that are not of Inception's features, as older versions did"
         )
-        yield "metrics", f"not checked: {problem}. Measure again: keras-gans evaluate --metrics {metrics} --write"
+        yield (
+            "metrics",
+            f"not checked: {problem}. Measure again: keras-gans evaluate {name} --metrics {metrics} --write",
+        )
         return
     found, _ = evaluate(model, settings, cache)
     for metric in sorted(card["metrics"].keys() ^ found.keys()):

@@ -37,7 +37,7 @@ def test_samples_and_numbers_are_written(make, batches, images, tmp_path):
     assert (int(width), int(height)) == (24, 24)
     shown = tf.io.decode_png(encoded).numpy()
     np.testing.assert_array_equal(shown[..., :1], kg.images.grid(gan.generate(9, seed=4), 3))
-    curve = tensors(tmp_path / "validation")["epoch_kid"]
+    curve = tensors(tmp_path / "validation")["epoch_kernel_distance"]
     assert [float(value) for _, value in curve] == pytest.approx(history["val_kernel_distance"], rel=1e-6)
 
 
