@@ -413,6 +413,10 @@ class AdversarialModel(keras.Model):
     def generate(self, n=None, seed=None, **inputs):
         """New examples: draws the inputs that are not given, then samples.
 
+        With `ema_decay`, networks compute with the averages of their weights, but with batch norm's moving statistics
+        of the weights themselves. Presets, exports, `SampleGrid` and `EvaluateGenerator` compute the statistics of the
+        averages, and so does `kg.zoo.sampler(model).generate(...)`.
+
         Args:
             n: how many; may be left out if `seed` or an input is a list.
             seed: a whole number for the whole batch; or a list of whole numbers, one per example, where each example is

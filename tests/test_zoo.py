@@ -14,6 +14,7 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans import evaluation, sampling
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, CorruptPresetError, UnknownPresetError
 from keras_gans.fields import LabelMaps
 from keras_gans.models import dcgan
@@ -79,7 +80,7 @@ def test_a_card_says_what_the_file_is(name):
     assert tuple(card["image_shape"]) == model.image_shape
     assert card.get("latent_dim") == model.latent_dim
     assert card["hyper_parameters"] == json.loads(json.dumps(model.hyper_parameters))
-    assert card["generator_parameters"] == sum(one.count_params() for one in model.networks(*model.averaged))
+    assert card["generator_parameters"] == sum(one.count_params() for one in sampling.generators(model))
     assert card["training"]["steps"] > 0 and card["training"]["wall_seconds"] > 0
     assert len(card["dataset"]["fingerprint"]) == 64
     assert card["dataset"]["license"] and all(card[word] for word in WORDS)
@@ -196,8 +197,9 @@ def test_write_preset_stores_half_and_samples_from_the_moving_average(tmp_path):
     assert card["stored_as"] == "float16" and card["title"] == "tiny"
     loaded = kg.load(str(tmp_path / "tiny"))
     assert loaded.discriminator is None and loaded.ema_decay is None
-    difference = np.abs(loaded.generate(8, seed=3).astype(int) - gan.generate(8, seed=3))
-    assert difference.max() <= 1
+    with standing_statistics(gan):
+        made = gan.generate(8, seed=3)
+    assert np.abs(loaded.generate(8, seed=3).astype(int) - made).max() <= 1
     assert np.abs(loaded.generate(8, seed=3).astype(int) - kg.zoo.sampler(gan).generate(8, seed=3)).max() <= 1
     with zipfile.ZipFile(tmp_path / "tiny" / "model.keras") as file:
         assert file.testzip() is None
@@ -215,8 +217,10 @@ def test_a_sampler_of_several_networks_keeps_those_of_the_preset_with_their_aver
         weight.assign(weight + 0.05)
     copy = kg.zoo.sampler(gan)
     assert copy.discriminators is None and copy.ema_decay is None and len(copy.generators) == 3
+    with standing_statistics(gan):
+        made = gan.generate(4, seed=3)
     for name, images in copy.generate(4, seed=3).items():
-        np.testing.assert_array_equal(images, gan.generate(4, seed=3)[name])
+        assert np.abs(images.astype(int) - made[name]).max() <= 1  # a grey level, by rounding
 
 
 def test_a_preset_of_a_translation_keeps_examples_of_what_it_was_given(tmp_path):
