@@ -114,7 +114,8 @@ def feature_matching_discriminator_loss(real_features, fake_features):
     -(1/F) sum_j (E[f_j(x)] - E[f_j(G(z))])^2, so that with `feature_matching_loss` for the generator the players
     solve min over G of max over f of the distance between mean features. ImprovedGAN differs: there the discriminator
     classifies, and only the generator looks at the features. The loss has no least value: bound the features, by
-    tanh or a clip after the last layer, or the discriminator only makes them larger.
+    tanh or a clip after the last layer, or the discriminator only makes them larger. Like any
+    game it may circle without an end.
 
     Args:
         real_features, fake_features: as in `feature_matching_loss`.

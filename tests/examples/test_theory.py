@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from contract import once_elsewhere
 
 import keras_gans as kg
 from keras_gans import engine
@@ -22,6 +23,7 @@ EPOCHS = (  # scripts that train for so many
     "mode_averaging",
     "structured_prior",
 )
+OF_DIGITS = ("blurry_likelihood", "generalization", "importance_sampling")  # whose networks take minutes on JAX
 pytest.importorskip("matplotlib", reason="the demos draw with matplotlib")
 
 
@@ -32,7 +34,9 @@ def demo(name):
     return module
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[once_elsewhere] if name in OF_DIGITS else []) for name in SCRIPTS]
+)
 def test_a_demo_writes_its_picture(name, tmp_path):
     command = [sys.executable, FOLDER / f"{name}.py", "--output", tmp_path / "pictures"]
     if name == "one_dimension":
@@ -450,6 +454,7 @@ def test_a_discriminator_brings_digits_nearer_to_the_data():
     assert kept.mean() == pytest.approx(0.2, abs=0.01) and distances["kept"] < 0.95 * distances["as they are"]
 
 
+@once_elsewhere
 def test_few_images_are_learned_by_heart_and_many_are_not(monkeypatch):
     generalization = demo("generalization")
     monkeypatch.setattr(generalization, "COUNTS", (2048,))  # of each epoch
@@ -475,6 +480,7 @@ def test_sharpness_and_grey_by_hand():
     assert blurry.grey(step) == 0.0 and blurry.grey(blurred) == pytest.approx(2 / 5)
 
 
+@once_elsewhere
 def test_the_squared_error_makes_greyer_digits_than_the_data():
     blurry = demo("blurry_likelihood")
     keras.utils.set_random_seed(0)
@@ -520,3 +526,12 @@ def test_the_mixtures_prior_is_one_of_eight_codes():
     _, codes = prior.samples(gan, 100)
     np.testing.assert_array_equal(codes, latents[:100, 2:].argmax(1))
     assert (prior.samples(prior.one_gaussian(), 100)[1] == 0).all()
+
+
+@pytest.mark.slow
+def test_points_that_tell_their_code_are_on_the_clusters_and_others_are_between_them():
+    """Off: 15 % from one Gaussian, 14 % from the mixture, 0 % where the points tell the code, each for one cluster."""
+    prior = demo("structured_prior")
+    gaussian, mixed, told = [prior.samples(prior.trained(make, 30)) for make in prior.MODELS.values()]
+    assert prior.off(gaussian[0]) > 0.08 and prior.off(mixed[0]) > 0.08 and prior.off(told[0]) < 0.04
+    assert prior.modes_found(told[0]) == 8 and prior.purity(*told) > 0.95 and prior.purity(*mixed) < 0.5
