@@ -104,8 +104,7 @@ def judged_by_batch(model):
     Args:
         model: an `AdversarialModel`.
     """
-    _, judge = model.players
-    norms = batch_norms(model.networks(*model.players[judge]))
+    norms = batch_norms(model.networks(*model.players.get("discriminator", ())))
     for norm in norms:
         norm.call = functools.partial(_call_by_batch, norm)
     try:
