@@ -46,7 +46,8 @@ def export(model, folder):
 
     Both take what `from_seed` takes or, without noise, what `serving_default` takes.
 
-    The networks compute with the moving averages of their weights if the model keeps them. A version appears whole: it
+    The networks compute with the moving averages of their weights if the model keeps them, and batch norm with the
+    statistics of these: the images are those of `kg.zoo.sampler(model).generate`. A version appears whole: it
     is written to a hidden folder next to it, which is renamed once it is on disk. If that fails, what was written is
     removed and older versions stay as they are. Several exports into one folder at the same time each become a version.
 

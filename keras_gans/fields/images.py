@@ -261,7 +261,7 @@ def check_axes(shape):
 
 def _channels_first(shape):
     """Whether (height, width, channels) are rather (channels, height, width)."""
-    return shape[0] in (1, 3, 4) and min(shape[1:]) > 4
+    return shape[0] in (1, 3, 4) and min(shape[1:]) >= 8
 
 
 def depth_of(highest):

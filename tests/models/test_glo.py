@@ -8,6 +8,7 @@ from keras import layers, ops
 
 import keras_gans as kg
 from keras_gans import zoo
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.images import to_float
 from keras_gans.models import glo
@@ -124,7 +125,9 @@ class TestGLO(VariantContract):
         small = zoo.sampler(one)
         assert small.latents is None
         assert equal(values(small.gaussian.weights), values(one.gaussian.weights))
-        np.testing.assert_array_equal(small.generate(4, seed=0), one.generate(4, seed=0))
+        with standing_statistics(one):
+            expected = one.generate(4, seed=0)
+        assert np.abs(small.generate(4, seed=0).astype(int) - expected).max() <= 1  # by rounding
         for use in (lambda: small.reconstruct([0]), lambda: small.learned_latents, small.fit_gaussian):
             with pytest.raises(ConfigurationError, match="generator alone"):
                 use()
@@ -138,7 +141,8 @@ class TestGLO(VariantContract):
 
         served = tf.saved_model.load(str(kg.export(one, tmp_path))).signatures["from_seed"]
         images = served(seeds=tf.constant([3, 4], "int64"))["images"].numpy()
-        np.testing.assert_array_equal(images, one.generate(seed=[3, 4]))
+        with standing_statistics(one):
+            np.testing.assert_array_equal(images, one.generate(seed=[3, 4]))
 
     def test_reconstruct(self, one):
         made = one.reconstruct(np.array([7, 0]))

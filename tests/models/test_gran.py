@@ -9,6 +9,7 @@ from contract import VariantContract, number, slow_on_jax, values
 from keras import layers, ops
 
 import keras_gans as kg
+from keras_gans.batch_statistics import standing_statistics
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import ConfigurationError
 from keras_gans.files import read_model
@@ -75,7 +76,9 @@ class TestGRAN(VariantContract):
         kg.zoo.write_preset(one, tmp_path / "tiny", {"title": "tiny"})
         loaded = kg.load(str(tmp_path / "tiny"))
         assert loaded.steps == 2
-        assert np.abs(loaded.canvases(4, seed=1).astype(int) - one.canvases(4, seed=1)).max() <= 1
+        with standing_statistics(one):
+            expected = one.canvases(4, seed=1)
+        assert np.abs(loaded.canvases(4, seed=1).astype(int) - expected).max() <= 1
 
     def test_the_weight_and_the_steps_survive_a_save(self, tmp_path):
         gan = GRAN(small(3, same_noise=False), l2_weight=0.25)

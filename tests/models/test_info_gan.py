@@ -10,6 +10,7 @@ from contract import VariantContract, equal, number, slow_on_jax
 from keras import layers, ops
 
 from keras_gans import zoo
+from keras_gans.batch_statistics import judged_by_batch, standing_statistics
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.models.info_gan import InfoGAN, build_discriminator, build_generator, build_recognizer
 
@@ -83,7 +84,8 @@ class TestInfoGAN(VariantContract):
         logged = gan.evaluate(images, return_dict=True, verbose=0)["information"]
         gan.evaluation_seeds.state.assign(self.gan().evaluation_seeds.state)
         latents = gan.latents_like(images, training=False)
-        recognized = gan.judge(gan.generator(latents, training=False), training=False)[1]
+        with judged_by_batch(gan):
+            recognized = gan.judge(gan.generator(latents, training=False), training=False)[1]
         assert logged == pytest.approx(sum(number(term) for term in gan.information(recognized, latents)), rel=1e-4)
 
     # The codes
@@ -151,7 +153,9 @@ class TestInfoGAN(VariantContract):
     def test_the_zoo_keeps_the_codes_and_not_the_head(self, one):
         small = zoo.sampler(one)
         assert small.discriminator is small.recognizer is None and small.categories == (10,)
-        np.testing.assert_array_equal(small.traverse(0, rows=1, seed=0)[0], one.traverse(0, rows=1, seed=0)[0])
+        with standing_statistics(one):
+            expected = one.traverse(0, rows=1, seed=0)[0]
+        assert np.abs(small.traverse(0, rows=1, seed=0)[0].astype(int) - expected).max() <= 1  # by rounding
 
     @pytest.mark.parametrize("code, columns", [(0, 10), (1, 10), (2, 10)])
     def test_a_traversal_is_along_one_code(self, one, code, columns):
