@@ -83,7 +83,7 @@ def train(
     with engine.shared_by(devices), decoded.kept_in(resume_from or output):
         keras.utils.set_random_seed(seed)
         run = recipe(smoke)
-    if recipe_file is not None:
+    if recipe_file is not None and engine.writes_files(run.model):
         _keep_recipe(Path(recipe_file), output)
     if isinstance(run, ClassifierRecipe):
         if resume_from is not None:
