@@ -105,7 +105,8 @@ def check_image_range(name, network):
             f"Expected {name} to make images in [-1, 1]. Received: a network that ends in {bounded}, so that no pixel "
             "could be darker than mid grey. End it in tanh, or put layers.Rescaling(2, -1) after a sigmoid."
         )
-    _check_rescaling(name, network.layers[-1:], "generate() returns uint8 images")
+    last = [tensor._keras_history.operation for tensor in network.outputs]
+    _check_rescaling(name, last, "generate() returns uint8 images")
 
 
 def _check_rescaling(name, outermost, why):

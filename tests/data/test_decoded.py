@@ -25,14 +25,14 @@ def photos(tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     """The names of the files that are decoded, each of which takes a second."""
-    seen, now, plain = [], [0.0], loading._read_picture
+    seen, now, plain = [], [0.0], loading.opened
 
     def counted(path, *arguments):
         seen.append(path.name)
         now[0] += 1.0
         return plain(path, *arguments)
 
-    monkeypatch.setattr(loading, "_read_picture", counted)
+    monkeypatch.setattr(loading, "opened", counted)
     monkeypatch.setattr(loading.time, "monotonic", lambda: now[0])
     return seen
 
