@@ -28,11 +28,12 @@ COMMANDS = {
         ["--draws", "1", "--epochs", "1", "--take", "400", "--labels-per-class", "1"],
         "mean of 1 draws",
     ),
+    "what_helps.py": (["--steps", "2", "--rows", "base", "labels"], "labels  "),
     "train_step.py": (["--workloads", "mlp", "pix2pix", "cyclegan", "--rounds", "1"], "cyclegan  peak"),
 }
 IMPORTED = {"translation.py"}  # by train_step.py
 # The others: pytest -m slow
-QUICK = ["battle.py", "latent.py", "metrics.py", "pix2pix_losses.py", "semi_supervised.py"]
+QUICK = ["battle.py", "latent.py", "metrics.py", "pix2pix_losses.py", "semi_supervised.py", "what_helps.py"]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
