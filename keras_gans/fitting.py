@@ -49,9 +49,10 @@ def fit(
     if shuffle is None:
         shuffle = arrays  # Keras warns about shuffle=True if it cannot shuffle
     callbacks = flat(callbacks)
-    callbacks = [FiniteTraining(callbacks), *callbacks]
+    guard = FiniteTraining(callbacks)
+    callbacks = [guard, *callbacks]
     try:
-        with BatchCheck(model) as check:
+        with BatchCheck(model, nan_passes=bool(guard.left_to_others)) as check:
             if validation_data is not None:
                 size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
                 validation_data = _readable_validation(model, validation_data, size, check)
