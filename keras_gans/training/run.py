@@ -194,10 +194,10 @@ class _RunCheckpoint(Checkpoint):
 def _keep_recipe(file, output):
     """Puts a copy of the recipe beside the model that it makes, and notes that it was run here."""
     make_writable(output)
-    copy = output / "recipe.py"
-    if not (copy.exists() and copy.samefile(file)):
+    copy, content = output / "recipe.py", file.read_bytes()
+    if not (copy.exists() and copy.read_bytes() == content):
         with atomic_write(copy) as path:
-            path.write_bytes(file.read_bytes())
+            path.write_bytes(content)
     trust.remember(copy)
 
 
