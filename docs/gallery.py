@@ -39,6 +39,7 @@ TOPICS = [
     ("Laplacian pyramid", "LAPGAN", "lapgan_avatars"),
     ("class-conditional Laplacian pyramid", "LAPGAN", "cc_lapgan_avatars"),
     ("Conditional GAN", "CGAN", "cgan_mnist"),
+    ("the same, of drawn digits: a first training", "CGAN", "cgan_digits"),
     ("Auxiliary classifier GAN", "ACGAN", "acgan_avatars"),
     ("Projection discriminator", "ProjectionGAN", "projection_gan"),
     ("Generative recurrent adversarial network", "GRAN", "gran_mnist"),
@@ -49,8 +50,8 @@ TOPICS = [
     ("Wasserstein GAN with gradient penalty", "WGANGP", "wgan_gp_mnist"),
     ("the same, of drawn faces", "WGANGP", "wgan_gp_avatars"),
     ("the same, of text", "WGANGPText", "wgan_gp_text_kjv"),
-    ("Relativistic GANs: average and pairing", "RelativisticGAN", "relativistic_gan"),
-    ("DRAGAN", "DRAGAN", "dragan"),
+    ("Relativistic GANs: average and pairing", "RelativisticGAN", "relativistic_gan_mnist"),
+    ("DRAGAN", "DRAGAN", "dragan_mnist"),
     ("Spectral normalization", "SNGAN", "sngan_avatars"),
     ("Mode collapse: packed samples", "PacGAN", "pacgan_stacked_mnist"),
     ("Mode collapse: unrolled discriminator", "UnrolledGAN", "unrolled_gan"),
@@ -244,6 +245,7 @@ TRANSLATORS = ("Pix2Pix", "CycleGAN")  # variants that change given images: thei
 # Sunglasses are glasses too: no face has them otherwise.
 ATTRIBUTES = [":".join(map(str, row)) for row in [[0] * 6, *np.eye(6, dtype=int)[:5].tolist(), [0, 1, 0, 0, 0, 1]]]
 LABELS = {
+    "cgan_digits": range(10),
     "cgan_mnist": range(10),
     "cc_lapgan_avatars": range(5),
     "acgan_avatars": ATTRIBUTES,
