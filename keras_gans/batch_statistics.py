@@ -51,7 +51,7 @@ def standing_values(model, examples=None):
         A list of (moving statistic, a variable; its value, float32) of the batch norms that sampling uses; empty if
         there are none, or if an input is missing.
 
-    Reference: "standing statistics" in Brock et al., 2018, https://arxiv.org/abs/1809.11096, appendix C.1.
+    Reference: "standing statistics" in Brock et al., 2018, https://arxiv.org/abs/1809.11096
     """
     examples = model.shown_examples if examples is None else examples
     norms = batch_norms(model.networks(*model.averaged))
@@ -59,11 +59,9 @@ def standing_values(model, examples=None):
         return []
     if getattr(model, "_compiled_statistics", None) is None:
         model._compiled_statistics = engine.function(lambda inputs: _of_one_batch(model, norms, inputs))
-    found = []
-    for seed in range(BATCHES):
-        n = sampling.batch_size(model, sampling.given_inputs(model, 1, examples))
-        inputs = sampling.complete_inputs(model, n, seed, sampling.given_inputs(model, n, examples))
-        found.append(model._compiled_statistics(inputs))
+    n = sampling.batch_size(model, sampling.given_inputs(model, 1, examples))
+    given = sampling.given_inputs(model, n, examples)
+    found = [model._compiled_statistics(sampling.complete_inputs(model, n, seed, given)) for seed in range(BATCHES)]
     values = []
     for i, norm in enumerate(norms):
         if f"mean{i}" in found[0]:

@@ -133,8 +133,8 @@ def classifier(images, labels, epochs=8):
 def on_digits(epochs=12, count=8192):
     """The digits: samples, logits, which samples are kept, and the distances to held-out data.
 
-    A discriminator of raw pixels tells all samples by their speckle: p and q hardly overlap, and the ratio is of no
-    use. So it reads the first 16 principal components. Distances are Frechet's, of a classifier's features.
+    A discriminator of raw pixels tells all samples by their speckle: p and q hardly overlap, and the ratio says
+    little. So it reads the first 16 principal components. Distances are Frechet's, of a classifier's features.
     """
     keras.utils.set_random_seed(0)
     images, labels = kg.data.digits(count + count // 2, SHAPE[:2])

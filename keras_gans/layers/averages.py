@@ -14,8 +14,8 @@ class Averages(keras.layers.Layer):
 
         average = r average + (1 - r) weight    with r = min(decay, (1 + t) / (10 + t)),
 
-    so that the average forgets the initial weights. Only trainable weights are averaged: moving statistics of batch
-    norm are averages already.
+    so that the average forgets the initial weights. Only trainable weights are averaged. The moving statistics of
+    batch norm belong to the weights; `keras_gans.batch_statistics` computes those of the averages.
 
     Args:
         networks: built Keras models.
