@@ -405,10 +405,19 @@ class Attributes(LabelSpace):
         return ops.reshape(ops.cast(labels, "float32"), (-1, self.count))
 
     def others(self, encoded, uniform):
-        """Encoded labels that differ from `encoded`, drawn with numbers from U[0, 1], (N, count)."""
+        """Encoded labels that differ from `encoded`, drawn with numbers from U[0, 1], (N, count): for each image those
+        of another image of the batch, so that only combinations that exist occur. Where all images of a batch have
+        the same attributes, others are made up."""
+        n = ops.shape(encoded)[0]
+        same = ops.all(ops.equal(encoded[:, None], encoded[None]), axis=-1)
+        places = ops.arange(n)
+        # Each image looks for other labels from a place of its own, and goes around the batch once.
+        start = ops.minimum(ops.cast(ops.multiply(uniform[:, :1], ops.cast(n, "float32")), "int32"), n - 1)
+        distance = (places[None] - start) % n
+        nearest = ops.argmin(ops.where(same, n, distance), axis=1)
         drawn = ops.cast(uniform >= 0.5, "float32")
-        same = ops.all(ops.equal(drawn, encoded), axis=1, keepdims=True)
-        return ops.where(same, 1.0 - encoded, drawn)
+        made_up = ops.where(ops.all(ops.equal(drawn, encoded), axis=1, keepdims=True), 1.0 - encoded, drawn)
+        return ops.where(ops.all(same, axis=1, keepdims=True), made_up, ops.take(encoded, nearest, axis=0))
 
     def draw(self, uniform):
         """Labels drawn with numbers from U[0, 1], an array (N, count): the first column chooses among the rows by their

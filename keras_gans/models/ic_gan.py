@@ -18,8 +18,8 @@ change.
 Departures from the paper:
 - labels are encoded as 0 and 1, not -1 and 1. Where labels are classes or attributes, E_y uses cross-entropy instead of
   the squared error;
-- wrong labels are drawn at random. For one class per image, all other classes are equally likely, as in the code for
-  MNIST (a shift by 1 to 9). For attributes the code takes the labels of other images;
+- for attributes, wrong labels are those of another image of the batch that differ. The code's are those of any other
+  image and may be the right ones. For classes they are drawn as in the code for MNIST (a shift by 1 to 9);
 - the encoder of the latents has 512 hidden units; the code's has as many as the convolutions have outputs. Convolutions
   have no bias, and the generator's first batch norm is per unit, as in this library's DCGAN;
 - the moving statistics of the generator's batch norm are those of training; the code refreshes them with 100 passes;

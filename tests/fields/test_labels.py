@@ -226,6 +226,27 @@ def test_other_labels_differ_and_are_labels(space):
             np.testing.assert_array_equal(encoded(space, space.predict(2.0 * others - 1.0)), others)
 
 
+def test_other_attributes_are_those_of_another_image_of_the_batch():
+    space, rng = Attributes(3), np.random.default_rng(0)
+    rows = np.array([[0, 0, 0], [1, 1, 0], [0, 1, 1]], "float32")  # three of the eight combinations
+    given = rows[rng.integers(0, 3, 3000)]
+    uniform = rng.uniform(size=given.shape).astype("float32")
+    others = ops.convert_to_numpy(space.others(given, uniform))
+    assert {tuple(row) for row in others} == {tuple(row) for row in rows}
+    for row in rows:  # the two other combinations, each as often as its share in the batch
+        drawn = others[(given == row).all(axis=1)]
+        assert (drawn != row).any(axis=1).all()
+        first, second = (np.mean((drawn == other).all(axis=1)) for other in rows if (other != row).any())
+        assert first + second == 1.0 and abs(first - second) < 0.2
+
+
+def test_other_attributes_are_made_up_where_a_batch_has_the_same_ones():
+    given = np.ones((4, 2), "float32")
+    uniform = np.array([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [1.0, 0.0]], "float32")
+    others = ops.convert_to_numpy(Attributes(2).others(given, uniform))
+    assert others.tolist() == [[0.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]
+
+
 def test_other_classes_are_equally_likely():
     space, count = Classes(4), 3000
     given = encoded(space, np.full(count, 2))
