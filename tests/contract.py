@@ -261,6 +261,10 @@ class VariantContract:
         judged = self.judged(gan, ops.convert_to_tensor(next(iter(made.values()))))
         return gan.discriminator(judged), len(judged[-1] if isinstance(judged, list) else judged)
 
+    def first_field(self):
+        """The name of the batch's field that `first_field_in` finds."""
+        return next(iter(self.fields().batch_fields))
+
     def first_field_in(self, judged):
         """The values of the batch's first field, or of what was made in their place, among what a loss is of."""
         return judged[-1] if isinstance(judged, list) else judged
@@ -484,7 +488,7 @@ class VariantContract:
 
         second = list(watched.gan.players)[1]
         seen = [tuple(map(images_in, inputs[:2])) for player, inputs in watched.inputs if player == second]
-        batches, first = self.batches(), next(iter(watched.gan.batch_fields))
+        batches, first = self.batches(), self.first_field()
         expected = ops.convert_to_numpy(self.seen(np.concatenate([batches.at(step)[first] for step in range(2)])))
         dealt = np.concatenate([real for real, _ in seen])
         np.testing.assert_allclose(np.sort(dealt, axis=0), np.sort(expected, axis=0), rtol=0, atol=self.rounding)

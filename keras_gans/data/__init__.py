@@ -4,6 +4,7 @@ from keras_gans.data.batches import Batches
 from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.loading import load, read_pictures
 from keras_gans.data.pairs import CroppedDomains, PairedBatches, load_pairs, load_unpaired
+from keras_gans.data.patches import Patches, load_patches, make_small
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
 from keras_gans.data.stacked import stacked_mnist
 from keras_gans.data.text import load_text
@@ -17,6 +18,7 @@ __all__ = [
     "Classes",
     "CroppedDomains",
     "PairedBatches",
+    "Patches",
     "SemiSupervisedBatches",
     "UnpairedBatches",
     "Values",
@@ -29,8 +31,10 @@ __all__ = [
     "label_space_of",
     "load",
     "load_pairs",
+    "load_patches",
     "load_text",
     "load_unpaired",
+    "make_small",
     "negatives",
     "points",
     "read_pictures",

@@ -10,6 +10,7 @@ from keras_gans.layers.instance_normalization import InstanceNormalization
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
+from keras_gans.layers.pixel_shuffle import PixelShuffle
 from keras_gans.layers.reflection_padding import ReflectionPadding2D
 from keras_gans.layers.seeded_dropout import seeded_dropout
 from keras_gans.layers.slots import Slots
@@ -34,6 +35,7 @@ __all__ = [
     "Maxout",
     "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
+    "PixelShuffle",
     "ReferenceBatch",
     "ReflectionPadding2D",
     "Slots",

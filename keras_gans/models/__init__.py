@@ -22,6 +22,7 @@ from keras_gans.models.pix2pix import Pix2Pix
 from keras_gans.models.projection_gan import ProjectionGAN
 from keras_gans.models.relativistic_gan import RelativisticGAN
 from keras_gans.models.sngan import SNGAN
+from keras_gans.models.srgan import SRGAN
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
 from keras_gans.models.wgan import WGAN
@@ -51,6 +52,7 @@ __all__ = [
     "ProjectionGAN",
     "RelativisticGAN",
     "SNGAN",
+    "SRGAN",
     "UnrolledGAN",
     "VEEGAN",
     "WGAN",

@@ -1,0 +1,110 @@
+"""Large images through a convolutional network in tiles, so that memory does not grow with the image."""
+
+import math
+import warnings
+
+import keras
+import numpy as np
+from PIL import Image
+
+from keras_gans.errors import ConfigurationError
+from keras_gans.layers import PixelShuffle
+from keras_gans_core.checks import is_whole
+
+
+def in_tiles(make, images, factor, tile, pad, needed=0):
+    """What `make` gives for images, computed in tiles.
+
+    Args:
+        make: function from images (N, h, w, channels) to images `factor` times as large, an array.
+        images: array (N, height, width, channels).
+        factor: how many times larger.
+        tile: side of a tile without what is around it; 0 for whole images.
+        pad: pixels around a tile that `make` also gets, where the image has them.
+        needed: the `pad` from which tiles cannot be seen in the result.
+
+    Returns:
+        uint8 (N, factor height, factor width, channels).
+
+    Raises:
+        ConfigurationError: a tile or a pad out of range.
+
+    Warns:
+        UserWarning: a pad that is smaller than needed.
+
+    Example:
+
+    >>> images = np.arange(30, dtype="uint8").reshape(1, 5, 6, 1)
+    >>> double = lambda part: part.repeat(2, axis=1).repeat(2, axis=2)
+    >>> bool((in_tiles(double, images, 2, tile=4, pad=1) == double(images)).all())
+    True
+    """
+    if not is_whole(tile, 0) or not is_whole(pad, 0):
+        raise ConfigurationError(
+            f"Expected a tile and a tile_pad of whole pixels, 0 or more. Received: {tile!r} and {pad!r}."
+        )
+    count, height, width, channels = images.shape
+    if tile == 0 or tile >= max(height, width):
+        return np.asarray(make(images))
+    if pad < needed:
+        warnings.warn(
+            f"Tiles may show: the network sees {needed} pixels around each, and tile_pad is {pad}. Pass "
+            f"tile_pad={needed}.",
+            stacklevel=3,
+        )
+    made = np.empty((count, factor * height, factor * width, channels), "uint8")
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            above, before = max(top - pad, 0), max(left - pad, 0)
+            part = images[:, above : bottom + pad, before : right + pad]
+            rows = slice(factor * (top - above), factor * (bottom - above))
+            columns = slice(factor * (left - before), factor * (right - before))
+            made[:, factor * top : factor * bottom, factor * left : factor * right] = np.asarray(make(part))[
+                :, rows, columns
+            ]
+    return made
+
+
+def reach(network):
+    """How many pixels of its input, in each direction, a pixel of a network's output may depend on.
+
+    The sum over convolutions of (kernel - 1) / 2 dilation, in pixels of the input: after an enlargement by r they count
+    1 / r. It is exact for a chain with skip connections, and an upper bound for parallel branches.
+
+    Example:
+
+    >>> images = keras.Input((None, None, 1))
+    >>> x = keras.layers.Conv2D(4, 5, padding="same")(images)
+    >>> reach(keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(PixelShuffle(2)(x))))
+    3
+    """
+    pixels, scale = 0.0, 1.0
+    for layer in network.layers:
+        if isinstance(layer, PixelShuffle):
+            scale *= layer.factor
+        elif isinstance(layer, keras.layers.UpSampling2D):
+            scale *= max(layer.size)
+        elif isinstance(layer, keras.layers.Conv2D):
+            pixels += max((size - 1) / 2 * rate for size, rate in zip(layer.kernel_size, layer.dilation_rate)) / scale
+            scale /= max(layer.strides)
+        elif isinstance(layer, keras.Model):
+            pixels += reach(layer) / scale
+    return math.ceil(pixels)
+
+
+def resized(images, size, scale):
+    """Images as large as `scale` times a size, by Lanczos resampling.
+
+    Args:
+        images: uint8 (N, h, w, channels).
+        size: (height, width).
+        scale: number above 0.
+    """
+    height, width = (max(1, round(side * scale)) for side in size)
+    planes = [
+        [np.asarray(Image.fromarray(image[..., c]).resize((width, height), Image.Resampling.LANCZOS))
+         for c in range(images.shape[-1])]
+        for image in images
+    ]  # fmt: skip
+    return np.moveaxis(np.asarray(planes), 1, -1)
