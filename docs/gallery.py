@@ -65,6 +65,8 @@ TOPICS = [
     ("Image to image, from pairs: pix2pix", "Pix2Pix", "pix2pix_avatars"),
     ("the same, from images to label maps", "Pix2Pix", "pix2pix_avatars_maps"),
     ("Image to image, without pairs", "CycleGAN", "cycle_gan_emoji"),
+    ("Super-resolution, by the squared error", "SRGAN", "srresnet_photos"),
+    ("Super-resolution, against a discriminator", "SRGAN", "srgan_photos"),
 ]
 # Topics without a training of their own: code (names in `kg` or files), tests as file::test, picture. Paths are in the
 # project. No picture is "" where it would say nothing.
@@ -238,7 +240,8 @@ OUTSIDE = """
 Of the decks, these topics have no code here: language modelling beyond characters (of text there is `WGANGPText`, which
 writes single characters), reinforcement learning, and algorithmic tasks such as sorting or copying sequences.
 """
-TRANSLATORS = ("Pix2Pix", "CycleGAN")  # variants that change given images: their runs draw held-back ones
+# Variants that change given images, with their command: their runs draw held-back ones.
+VERBS = {"Pix2Pix": "translate", "CycleGAN": "translate", "SRGAN": "upscale"}
 
 
 # Of the presets that take labels: as many as there are make a row of the picture. Of attributes none, then one each.
@@ -355,14 +358,15 @@ def theory():
 
 def main():
     trained = [card for card in map(cards.read_card, cards.presets().values()) if card["variant"] != cards.CLASSIFIER]
-    generators = [card for card in trained if card["variant"] not in TRANSLATORS]
+    generators = [card for card in trained if card["variant"] not in VERBS]
     gallery = GALLERY
     for card in trained:
         if card not in generators:
+            verb, name = VERBS[card["variant"]], card["preset"]
             gallery += (
-                f"\n## {card['preset']}\n\n{card['title']}: sources that were held back, their translations and, for "
+                f"\n## {name}\n\n{card['title']}: sources that were held back, what the model makes of them and, "
             )
-            gallery += f"pairs, the true partners. `keras-gans translate {card['preset']} FOLDER -o OUT`\n\n"
+            gallery += f"for pairs, the true partners. `keras-gans {verb} {name} FOLDER -o OUT`\n\n"
             gallery += f"![{card['title']}](../zoo/{card['preset']}/samples.png)\n"
             continue
         gallery += f"\n## {card['preset']}\n\n{card['title']}. `{shlex.join(command(card['preset']))}`\n\n"
@@ -373,7 +377,7 @@ def main():
     for topic, variant, recipe in TOPICS:
         weights, sample = "", ""
         if recipe in known:
-            use = f"translate {recipe} FOLDER" if variant in TRANSLATORS else f"sample {recipe}"
+            use = f"{VERBS[variant]} {recipe} FOLDER" if variant in VERBS else f"sample {recipe}"
             weights, sample = f"[{recipe}](../zoo/{recipe}/card.json)", f"`keras-gans {use}`"
         lectures += f"| {topic} | `{variant}` | `keras-gans train {recipe}` | {weights} | {sample} |\n"
     lectures += theory() + OUTSIDE

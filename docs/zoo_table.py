@@ -26,11 +26,10 @@ LIMITS = "| preset | what its budget limits |\n|---|---|\n"
 
 
 def row(card):
-    shape = "x".join(map(str, card["image_shape"]))
     data, training = card["dataset"], card["training"]
     parameters = card["parameters" if card["variant"] == cards.CLASSIFIER else "generator_parameters"]
     return (
-        f"| [`{card['preset']}`](zoo/{card['preset']}/card.json) | {card['variant']} | {shape} "
+        f"| [`{card['preset']}`](zoo/{card['preset']}/card.json) | {card['variant']} | {cards.size_of(card)} "
         f"| {data['name']} ({data['license']}), {training['steps']:,} steps, {training['wall_seconds'] / 60:.0f} min "
         f"| {parameters:,} | {card['size'] / 2**20:.1f} MiB | {quality(card)} |\n"
     )

@@ -25,6 +25,7 @@ from keras_gans import (
     optimizers,
     penalties,
     pyramids,
+    resampling,
     zoo,
 )
 from keras_gans.model import AdversarialModel
@@ -52,5 +53,6 @@ __all__ = [
     "optimizers",
     "penalties",
     "pyramids",
+    "resampling",
     "zoo",
 ]

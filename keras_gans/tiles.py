@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError
 from keras_gans.layers import PixelShuffle
 from keras_gans_core.checks import is_whole
@@ -53,16 +54,14 @@ def in_tiles(make, images, factor, tile, pad, needed=0):
             stacklevel=3,
         )
     made = np.empty((count, factor * height, factor * width, channels), "uint8")
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            bottom, right = min(top + tile, height), min(left + tile, width)
-            above, before = max(top - pad, 0), max(left - pad, 0)
-            part = images[:, above : bottom + pad, before : right + pad]
-            rows = slice(factor * (top - above), factor * (bottom - above))
-            columns = slice(factor * (left - before), factor * (right - before))
-            made[:, factor * top : factor * bottom, factor * left : factor * right] = np.asarray(make(part))[
-                :, rows, columns
-            ]
+    corners = [(top, left) for top in range(0, height, tile) for left in range(0, width, tile)]
+    for top, left in shown(corners, "Tiles:"):
+        bottom, right = min(top + tile, height), min(left + tile, width)
+        above, before = max(top - pad, 0), max(left - pad, 0)
+        large = np.asarray(make(images[:, above : bottom + pad, before : right + pad]))
+        rows = slice(factor * (top - above), factor * (bottom - above))
+        columns = slice(factor * (left - before), factor * (right - before))
+        made[:, factor * top : factor * bottom, factor * left : factor * right] = large[:, rows, columns]
     return made
 
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gans_cli import export, latent, measure, sample, train, translate, zoo
+from keras_gans_cli import export, latent, measure, sample, train, translate, upscale, zoo
 from keras_gans_core.errors import KerasGansError
 
 
@@ -17,6 +17,7 @@ def app():
     keras-gans list                          the pretrained models
     keras-gans sample dcgan_mnist            64 images, as grid.png
     keras-gans translate pix2pix_avatars maps/ -o faces/
+    keras-gans upscale srgan_photos photos/ -o large/
     keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
@@ -30,6 +31,7 @@ for command in (
     zoo.info,
     sample.sample,
     translate.translate,
+    upscale.upscale,
     train.train,
     export.export,
     measure.evaluate,

@@ -59,11 +59,16 @@ def sampler_of_noise(name):
     return kg, model
 
 
+def verb_of(model):
+    """The command that gives a model images from files, or None."""
+    return next((verb for verb in ("translate", "upscale") if hasattr(model, verb)), None)
+
+
 def remedy_for_given(name, model):
     """What to do with a model that needs given inputs."""
     from keras_gans.sampling import needed_inputs
 
-    if hasattr(model, "translate"):
-        return f"Use: keras-gans translate {name} FOLDER -o OUT"
+    if verb_of(model) is not None:
+        return f"Use: keras-gans {verb_of(model)} {name} FOLDER -o OUT"
     given = ", ".join(f"{key}=..." for key in needed_inputs(model))
     return f"Use Python: kg.load({name!r}).generate({given})"

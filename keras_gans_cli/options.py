@@ -46,6 +46,16 @@ def picture_option(default, help):
     )
 
 
+def ending_of(context, parameter, value):
+    """The callback of an option for the ending of image files: .png for png."""
+    from PIL import Image
+
+    ending = f".{value.lstrip('.').lower()}"
+    if Image.registered_extensions().get(ending) not in Image.SAVE:
+        raise click.BadParameter(f"Expected an image's ending, such as png or jpg. Received: {value!r}.")
+    return ending
+
+
 def seeds_of(context, parameter, value):
     """The callback of an option that takes several seeds."""
     try:

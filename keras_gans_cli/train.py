@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from keras_gans_cli.models import verb_of
 from keras_gans_cli.quiet import library
 from keras_gans_core import cards, trust
 
@@ -173,7 +174,8 @@ def train(
         click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")
         return
     click.echo(f"wrote {output}: samples.png, model.keras, card.json, and a grid for each epoch in samples/")
-    command = f"translate {output} FOLDER -o OUT" if hasattr(model, "translate") else f"sample {output}"
+    verb = verb_of(model)
+    command = f"sample {output}" if verb is None else f"{verb} {output} FOLDER -o OUT"
     copy = output / "recipe.py"
     ask = copy.is_file() and not trust.is_known(copy) and kg.files.own_layers(output / "model.keras")
     click.echo(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}")

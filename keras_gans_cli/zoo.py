@@ -16,8 +16,7 @@ def list_presets(as_json):
         click.echo(json.dumps(list(found.values()), indent=1))
         return
     for name, card in found.items():
-        shape = "x".join(map(str, card["image_shape"]))
-        click.echo(f"{name:20} {card['variant']:11} {shape:9} {card.get('title', '')}")
+        click.echo(f"{name:20} {card['variant']:11} {cards.size_of(card):9} {card.get('title', '')}")
     untrained = sorted(set(cards.recipes()) - set(found))
     if untrained:
         click.echo(f"Recipes without a trained model: {', '.join(untrained)}")
@@ -50,4 +49,6 @@ def _text(value):
         return str(value)
     if any(isinstance(part, list) for part in value):
         return "; ".join(map(_text, value))
-    return (", " if any(isinstance(part, str) for part in value) else " x ").join(map(str, value))
+    return (", " if any(isinstance(part, str) for part in value) else " x ").join(
+        "any" if part is None else str(part) for part in value
+    )

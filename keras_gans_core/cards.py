@@ -61,6 +61,15 @@ def variants():
     }
 
 
+def size_of(card):
+    """The size of the images, for display: 28x28x1, or any size.
+
+    >>> size_of({"image_shape": [28, 28, 1]}), size_of({"image_shape": [None, None, 3]})
+    ('28x28x1', 'any size')
+    """
+    return "any size" if None in card["image_shape"] else "x".join(map(str, card["image_shape"]))
+
+
 def did_you_mean(name, known):
     """A question with the names of `known` that are close to `name`, or an empty string."""
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -119,7 +128,8 @@ def _check(card):
         if type(card.get(key)) is not kind and (key in REQUIRED or key in card):  # a bool is an int, but not a size
             raise ValueError(f"{key!r} that is {card.get(key)!r}")
     sides = card["image_shape"]
-    if not 2 <= len(sides) <= 3 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in sides):
+    known = sides[2:] if sides[:2] == [None, None] else sides  # of a model that takes images of any size
+    if not 2 <= len(sides) <= 3 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in known):
         raise ValueError(f"'image_shape' that is {sides!r}")
     dataset = card.get("dataset", {})
     if type(dataset.get("name", "")) is not str:

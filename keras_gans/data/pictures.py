@@ -1,4 +1,4 @@
-"""Image files as the inputs of a model that translates images."""
+"""Image files as the inputs of a model that translates images or makes them larger."""
 
 import warnings
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_gans.data.decoding import opened, plain_alone
+from keras_gans.data.decoding import MODES, opened, plain_alone
 from keras_gans.data.folders import endings, named_images
 from keras_gans.errors import DataError, DatasetNotFoundError
 from keras_gans.fields import Images, LabelMaps
@@ -80,6 +80,24 @@ def read_input(path, field, resize=False):
             f"takes. Received: {path}, which is {KINDS[channels]}. Convert it."
         )
     return values.reshape(*size, channels)
+
+
+def read_photo(path, channels):
+    """An image file of any size as uint8 (height, width, channels), and whether it is grey. Transparent areas become
+    white.
+
+    Args:
+        path: file of an image.
+        channels: 1 for a grey image or 3 for one in colour; grey ones are converted to colour.
+
+    Raises:
+        DataError: a file that is not an image, or one in colour where grey ones are taken.
+    """
+    picture = _opened(path, is_map=False, alpha=False)
+    grey = len(picture.getbands()) == 1
+    if channels == 1 and not grey:
+        raise DataError(f"Expected a grey image, as the model takes. Received: {path}, which is in colour. Convert it.")
+    return np.asarray(picture.convert(MODES[channels])).reshape(picture.height, picture.width, channels), grey
 
 
 def _written(side):

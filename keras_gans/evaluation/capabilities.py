@@ -14,6 +14,7 @@ from keras import ops
 from keras_gans import data, zoo
 from keras_gans.data import UnpairedBatches
 from keras_gans.errors import ConfigurationError
+from keras_gans.evaluation.enlargements import enlargements
 from keras_gans.evaluation.settings import (
     CHANGES,
     MADE,
@@ -349,4 +350,5 @@ CAPABILITIES = (
     latent_error,
     edits,
     purity,
+    enlargements,
 )

@@ -18,6 +18,7 @@ from keras_gans.metrics.frechet import FeatureStatistics, frechet_distance, frec
 from keras_gans.metrics.inception_score import InceptionScore, inception_score
 from keras_gans.metrics.kernel import KernelDistance, kernel_distance
 from keras_gans.metrics.label_maps import confusion, segmentation_scores
+from keras_gans.metrics.levels import luma
 from keras_gans.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from keras_gans.metrics.memorization import (
     BirthdaySupport,
@@ -67,6 +68,7 @@ __all__ = [
     "inception_v3",
     "kernel_distance",
     "lerp",
+    "luma",
     "memorization",
     "mode_coverage",
     "ms_ssim",

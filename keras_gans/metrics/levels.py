@@ -45,3 +45,29 @@ def grey_levels(images):
     """
     levels = images.astype("float64")
     return levels if images.dtype == "uint8" else (levels + 1.0) * 127.5
+
+
+def luma(images):
+    """The luma of images, Y of ITU-R BT.601 from 16 to 235: 16 + (65.481 R + 128.553 G + 24.966 B) / 255.
+
+    Args:
+        images: (N, height, width, 3), or grey ones (N, height, width, 1) with R = G = B; uint8 or floats in [-1, 1].
+
+    Returns:
+        float64 (N, height, width, 1), not rounded.
+
+    Raises:
+        DataError: no images, or images with other channels.
+
+    Example:
+
+    >>> white = np.full((1, 1, 1, 3), 255, "uint8")
+    >>> [float(luma(image).item()) for image in (white, 0 * white)]
+    [235.0, 16.0]
+    """
+    images = checked_images(images)
+    if images.shape[3] not in (1, 3):
+        raise DataError(f"Expected images with 1 or 3 channels. Received: shape {images.shape}.")
+    levels = grey_levels(images) / 255.0
+    levels = np.repeat(levels, 3, axis=3) if levels.shape[3] == 1 else levels
+    return 16.0 + levels @ np.array([[65.481], [128.553], [24.966]])

@@ -1,0 +1,72 @@
+"""Measurements of models that make images larger, beside bicubic resizing."""
+
+import numpy as np
+from keras import ops
+
+from keras_gans import zoo
+from keras_gans.images import to_float, to_uint8
+from keras_gans.metrics import Measurement, Protocol, classifier_features, frechet_distance, luma, psnr, ssim
+from keras_gans.resampling import bicubic
+from keras_gans_core import cards
+
+SMALLEST = 11  # pixels a side: the window of SSIM
+
+
+def enlargements(settings, model, samples):
+    """How near images that a model made larger are to the true ones.
+
+    {"psnr_luma", "ssim_luma": of the luma, without as many border pixels as the factor; "sharpness": the mean absolute
+    difference of neighbours in the luma, as a share of the true images'; "patch_distance": the Frechet distance of the
+    classifier's features for patches of its size}, and each "_of_bicubic", for the same small images resized. For a
+    model with `upscale`.
+    """
+    if not hasattr(model, "upscale") or samples.examples is None:
+        return {}
+    made = samples.first
+    real = samples.examples.images[: len(made)]
+    small = samples.inputs["small"]
+    plain = np.concatenate(
+        [ops.convert_to_numpy(to_uint8(bicubic(to_float(part[None]), real.shape[1:3]))) for part in small]
+    )
+    found = {}
+    for ending, images in (("", made), ("_of_bicubic", plain)):
+        for key, (value, metric, features) in _numbers(settings, model.factor, real, images).items():
+            about = f"{settings.source} {settings.split}, true images"
+            protocol = Protocol(metric, features, "none", about, len(images))
+            found[f"{key}{ending}"] = Measurement(f"{key}{ending}", float(value), None, protocol)
+    return found
+
+
+def _numbers(settings, border, real, made):
+    inner = (slice(None), slice(border, -border), slice(border, -border))
+    true, seen = luma(real)[inner], luma(made)[inner]
+    about = f"without {border} pixels at the borders, mean over images"
+    numbers = {"sharpness": (_steps(seen) / _steps(true), "mean absolute difference of neighbours as a share", "luma")}
+    if min(true.shape[1:3]) >= SMALLEST:
+        pair = {"real": true / 127.5 - 1.0, "fake": seen / 127.5 - 1.0}
+        numbers |= {
+            "psnr_luma": (psnr(**pair).mean(), f"peak signal-to-noise ratio in dB, {about}", "luma"),
+            "ssim_luma": (ssim(**pair).mean(), f"SSIM, window of 11 pixels, {about}", "luma"),
+        }
+    if settings.features in zoo.classifiers():
+        name, card = settings.features, cards.read_card(cards.find(settings.features))
+        extractor = classifier_features(zoo.load_classifier(name), name, "num_classes" in card)
+        size = tuple(card["image_shape"])
+        if size[2] == real.shape[3] and size[0] <= real.shape[1] and size[1] <= real.shape[2]:
+            distance = frechet_distance(real=extractor(_cut(real, size)), fake=extractor(_cut(made, size)))
+            metric = f"Frechet distance of patches of {size[0]}x{size[1]}"
+            numbers["patch_distance"] = distance, metric, f"{name}, sha256 {card['sha256'][:12]}"
+    return numbers
+
+
+def _steps(levels):
+    """The mean absolute difference of neighbouring levels, across and down."""
+    return sum(np.abs(np.diff(levels, axis=axis)).mean() for axis in (1, 2))
+
+
+def _cut(images, size):
+    """Images as patches side by side, without what is left at the right and below."""
+    rows, columns = images.shape[1] // size[0], images.shape[2] // size[1]
+    images = images[:, : rows * size[0], : columns * size[1]]
+    parts = images.reshape(len(images), rows, size[0], columns, size[1], images.shape[3])
+    return parts.transpose(0, 1, 3, 2, 4, 5).reshape(-1, *size)

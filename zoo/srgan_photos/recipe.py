@@ -1,0 +1,48 @@
+"""SRGAN on patches of photographs, 24x24 to 96x96: Ledig et al., 2017, https://arxiv.org/abs/1609.04802
+
+    keras-gans train srgan_photos
+
+The second phase: it goes on with the generator of `srresnet_photos`, which `keras-gans train srresnet_photos` makes.
+The content loss compares the convolutions of `classifier_cifar10` in the place of VGG19's. Budget: half an hour on two
+CPU cores; card.json says what it took.
+"""
+
+import keras
+
+import keras_gans as kg
+from keras_gans.models.srgan import build_discriminator, build_generator
+from keras_gans.training import Recipe, fast_policy
+
+SHAPE = (96, 96, 3)
+
+
+def features():
+    """The maps of the last convolution of a classifier of CIFAR-10, for larger images, divided as VGG's in the paper."""
+    classifier = kg.zoo.load_classifier("classifier_cifar10")
+    last = [layer for layer in classifier.layers if isinstance(layer, keras.layers.ReLU)][-1]
+    maps = keras.Model(classifier.input, keras.layers.Rescaling(1 / 12.75)(last.output))
+    larger = keras.models.clone_model(maps, input_tensors=keras.Input(SHAPE, dtype="float32"))
+    larger.set_weights(maps.get_weights())
+    return larger
+
+
+def recipe(smoke=False):
+    keras.config.set_dtype_policy(fast_policy())
+    dataset = kg.data.load_patches("photo_patches", batch_size=16, take=32 if smoke else None)
+    epochs = 1 if smoke else 12
+    generator = build_generator(filters=4 if smoke else 32, blocks=1 if smoke else 6)
+    if not smoke:
+        generator.set_weights(kg.load("srresnet_photos").generator.get_weights())
+    discriminator = build_discriminator(SHAPE, filters=4 if smoke else 24, units=16 if smoke else 256)
+    model = kg.SRGAN(generator, discriminator, features())
+    half = epochs * len(dataset) // 2
+    falling = keras.optimizers.schedules.PiecewiseConstantDecay([half], [1e-4, 1e-5])  # the paper's
+    model.compile(*(kg.optimizers.FusedAdam(falling, beta_1=0.9) for _ in range(2)))
+    return Recipe(
+        title="Photographs four times as large, with textures",
+        dataset=dataset,
+        model=model,
+        epochs=epochs,
+        limits="A small network that has seen 25 photographs: textures are made up, and lines may be ragged.",
+        not_good_for="Evidence: what it adds is what such photographs usually have, not what was there.",
+    )
