@@ -17,7 +17,7 @@ SHAPE = (96, 96, 3)
 
 
 def features():
-    """The maps of the last convolution of a classifier of CIFAR-10, for larger images, divided as VGG's in the paper."""
+    """The maps of the last convolution of a classifier of CIFAR-10, divided as VGG's are in the paper."""
     classifier = kg.zoo.load_classifier("classifier_cifar10")
     last = [layer for layer in classifier.layers if isinstance(layer, keras.layers.ReLU)][-1]
     maps = keras.Model(classifier.input, keras.layers.Rescaling(1 / 12.75)(last.output))
