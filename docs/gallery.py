@@ -240,6 +240,8 @@ OUTSIDE = """
 Of the decks, these topics have no code here: language modelling beyond characters (of text there is `WGANGPText`, which
 writes single characters), reinforcement learning, and algorithmic tasks such as sorting or copying sequences.
 """
+WIDTH = 512  # pixels of a picture with eight images in a row; smaller ones are enlarged by whole factors
+
 # Variants that change given images, with their command: their runs draw held-back ones.
 VERBS = {"Pix2Pix": "translate", "CycleGAN": "translate", "SRGAN": "upscale"}
 
@@ -340,9 +342,11 @@ def run(how):
 
 def command(preset):
     """The command that draws a preset's picture, as a list of words."""
-    labels = LABELS.get(preset)
+    labels, card = LABELS.get(preset), cards.read_card(cards.find(preset))
     asked = ["-n", str(len(labels) ** 2), "--labels", ",".join(map(str, labels))] if labels else ["-n", "64"]
-    return ["keras-gans", "sample", preset, *asked, "--seed", "0", "-o", f"docs/gallery/{preset}.png"]
+    enlarge = max(1, WIDTH // (8 * card["image_shape"][1]))
+    shown = [] if enlarge == 1 else ["--enlarge", str(enlarge)]
+    return ["keras-gans", "sample", preset, *asked, "--seed", "0", *shown, "-o", f"docs/gallery/{preset}.png"]
 
 
 def theory():

@@ -10,6 +10,7 @@ from keras import ops
 from PIL import Image, ImageDraw, ImageFont
 
 from keras_gans.errors import ConfigurationError, DataError, OutputError
+from keras_gans_core.checks import is_whole
 
 CELL = (16, 9)  # (height, width) in pixels of a character in a picture of text
 
@@ -102,6 +103,26 @@ def grid(images, columns=None):
     padded[:count] = images
     padded = padded.reshape(rows, columns, height, width, channels)
     return padded.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
+def enlarged(picture, factor):
+    """A picture a whole number of times as large: each pixel becomes factor x factor equal ones.
+
+    Args:
+        picture: uint8 (height, width, channels).
+        factor: whole number, 1 or more.
+
+    Raises:
+        ConfigurationError: another factor.
+
+    Example:
+
+    >>> enlarged(np.array([[[0], [255]]], "uint8"), 2)[..., 0].tolist()
+    [[0, 0, 255, 255], [0, 0, 255, 255]]
+    """
+    if not is_whole(factor, 1):
+        raise ConfigurationError(f"Expected a factor of 1 or more. Received: {factor!r}.")
+    return np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
 
 
 def side_by_side(pictures, gap=8):

@@ -18,13 +18,20 @@ from keras_gans_core import cards
 )
 @picture_option("grid.png", "One picture of all images.")
 @click.option("--folder", type=click.Path(), help="Write one PNG per image into this folder instead.")
+@click.option(
+    "--enlarge",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many times larger to draw the pictures, so that small ones can be seen: each pixel becomes a square.",
+)
 @labels_option
 @import_option
-def sample(name, count, seed, output, folder, labels):
+def sample(name, count, seed, output, folder, enlarge, labels):
     """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
     _, model = sampler(name)
     from keras_gans import sampling
-    from keras_gans.images import save
+    from keras_gans.images import enlarged, save
 
     if needed := sampling.needed_inputs(model):
         raise click.UsageError(
@@ -34,7 +41,7 @@ def sample(name, count, seed, output, folder, labels):
     inputs = sampling.complete_inputs(model, count, seed, {"labels": labels_for(labels, count, model)})
     made = model.sample(**inputs)
     if folder is None:
-        save(sampling.picture(model, made), output)
+        save(enlarged(sampling.picture(model, made), enlarge), output)
         click.echo(f"wrote {output}")
         for key, field in model.output_fields.items():
             if hasattr(field, "text"):
@@ -44,5 +51,6 @@ def sample(name, count, seed, output, folder, labels):
     with click.progressbar(range(count), label=f"writing {count} images", file=sys.stderr) as bar:
         for i in bar:
             path = Path(folder) / f"{name if name in cards.presets() else 'image'}_{i:0{digits}}.png"
-            save(sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()}), path)
+            one = sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()})
+            save(enlarged(one, enlarge), path)
     click.echo(f"wrote {count} images to {folder}")

@@ -83,6 +83,13 @@ def test_sample_writes_the_grid_of_the_seed_and_is_quiet(tmp_path):
     np.testing.assert_array_equal(pixels(tmp_path / "out" / "grid.png"), wanted)
 
 
+def test_sample_enlarges_the_picture(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call("sample", "dcgan_mnist", "-n", "4", "--seed", "3", "--enlarge", "3", "-o", "grid.png")
+    picture = kg.images.grid(kg.load("dcgan_mnist").generate(4, seed=3))
+    np.testing.assert_array_equal(pixels("grid.png"), kg.images.enlarged(picture, 3)[..., 0])
+
+
 def test_sample_writes_one_file_an_image(tmp_path):
     run("sample", "gan_mnist", "-n", "3", "--seed", "0", "--folder", "digits", cwd=tmp_path)
     files = sorted((tmp_path / "digits").iterdir())
@@ -299,6 +306,49 @@ def test_translate_writes_a_picture_for_each_of_a_folder(translators, tmp_path):
 def call(*arguments):
     """The command in this process."""
     app.app(list(arguments), standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def enlarger(tmp_path_factory):
+    """The file of a model that doubles images in colour: each pixel becomes four."""
+    images = keras.Input((None, None, 3))
+    path = tmp_path_factory.mktemp("enlarger") / "double.keras"
+    kg.SRGAN(keras.Model(images, keras.layers.UpSampling2D(2)(images)), None).save(path)
+    return str(path)
+
+
+def test_upscale_writes_a_larger_picture_for_each_of_a_folder(enlarger, tmp_path):
+    images = pictures(tmp_path / "in", shape=(9, 14))
+    Image.fromarray(np.stack([images[0]] * 3, axis=-1)).save(tmp_path / "in" / "d.png")
+    done = run("upscale", enlarger, "in", "-o", "out", "--tile", "4", "--tile-pad", "0", cwd=tmp_path)
+    assert done.stdout == "wrote 4 images to out\n" and done.stderr == ""
+    assert sorted(os.listdir(tmp_path / "out")) == ["a_x2.png", "b_x2.png", "c_x2.png", "d_x2.png"]
+    for name, image in zip("cab", images):  # grey ones stay grey
+        np.testing.assert_array_equal(pixels(tmp_path / "out" / f"{name}_x2.png"), kg.images.enlarged(image, 2))
+    assert pixels(tmp_path / "out" / "d_x2.png").shape == (18, 28, 3)
+
+
+def test_upscale_takes_one_file_a_scale_and_a_name(enlarger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures(tmp_path / "in", shape=(10, 20))
+    call("upscale", enlarger, "in/a.png", "-o", "out", "-s", "3.5", "--suffix", "_large", "--ext", "jpg")
+    assert os.listdir("out") == ["a_large.jpg"] and pixels("out/a_large.jpg").shape == (35, 70)
+
+
+def test_upscale_refuses_what_it_cannot_do(enlarger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures(tmp_path / "in")
+    cases = [
+        (("upscale", "gan_mnist", "in"), "a model that makes images larger"),
+        (("upscale", enlarger, "nowhere"), "does not exist"),
+        (("upscale", enlarger, "in", "-o", "in/a.png"), "a folder for the results"),
+        (("upscale", enlarger, "in", "-o", "in", "--suffix", ""), "not in their place"),
+        (("upscale", enlarger, "in", "--ext", "txt"), "an image's ending"),
+        (("upscale", enlarger, "in", "-s", "0"), "not in the range"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(click.UsageError, match=message):
+            call(*arguments)
 
 
 def test_translate_takes_a_direction_and_one_file(translators, tmp_path, monkeypatch):

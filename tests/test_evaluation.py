@@ -418,6 +418,27 @@ def test_translations_are_held_against_the_true_targets_of_their_sources():
     assert found["frechet_distance"].value == pytest.approx(expected, rel=1e-6) and list(floor) == ["frechet_distance"]
 
 
+def test_larger_images_are_measured_beside_bicubic_resizing():
+    """The generator is nearest-neighbour resizing, and the true images are given for the second."""
+    small = keras.Input((None, None, 3))
+    model = kg.SRGAN(keras.Model(small, keras.layers.UpSampling2D(4)(small)), None)
+    images = kg.data.shapes(40, image_size=(64, 64))[0]
+    settings = Settings("drawn:shapes", "train", "classifier_cifar10", samples=40)
+    batches = kg.data.load_patches(images, image_size=(64, 64), batch_size=1, augment=False)
+    given = {"small": batches.arrays["small"]}
+    found = capabilities.enlargements(settings, model, Samples(given, model.sample(**given), batches))
+    names = ("psnr_luma", "ssim_luma", "sharpness_gap", "patch_distance")
+    assert sorted(found) == sorted(f"{name}{ending}" for name in names for ending in ("", "_of_bicubic"))
+    nearest = np.repeat(np.repeat(given["small"], 4, axis=1), 4, axis=2)
+    true, seen = (kg.metrics.luma(array)[:, 4:-4, 4:-4] for array in (images, nearest))
+    error = np.square(true - seen).mean(axis=(1, 2, 3))
+    assert found["psnr_luma"].value == pytest.approx((10 * np.log10(255**2 / error)).mean())
+    assert found["psnr_luma_of_bicubic"].better(found["psnr_luma"]) is True  # edges are nearer
+    exact = capabilities.enlargements(settings, model, Samples(given, {"images": images}, batches))
+    assert exact["sharpness_gap"].value == 0.0 and abs(exact["patch_distance"].value) < 1e-6
+    assert exact["ssim_luma"].value == pytest.approx(1.0)
+
+
 def test_equal_images_have_a_finite_psnr(monkeypatch):
     images = kg.data.digits(6)[0]
     pairs = kg.data.Batches(sources=images, targets=images, batch_size=1)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_gans.engine import value_and_grad
 from keras_gans.errors import ConfigurationError, DataError, OutputError
-from keras_gans.images import atomic_write, grid, pack, save, side_by_side, to_float, to_pillow, to_uint8
+from keras_gans.images import atomic_write, enlarged, grid, pack, save, side_by_side, to_float, to_pillow, to_uint8
 
 
 def numpy(tensor):
@@ -74,6 +74,17 @@ def test_grid_places_images_row_by_row():
     # Images stay intact: one with all pixels different comes back unchanged.
     one = np.random.default_rng(0).integers(0, 255, (4, 3, 2, 3)).astype("uint8")
     np.testing.assert_array_equal(grid(one, columns=2)[3:, 2:], one[3])
+
+
+def test_enlarging_repeats_pixels():
+    picture = np.random.default_rng(0).integers(0, 255, (3, 4, 3)).astype("uint8")
+    large = enlarged(picture, 3)
+    assert large.shape == (9, 12, 3)
+    for row, column in np.ndindex(9, 12):
+        np.testing.assert_array_equal(large[row, column], picture[row // 3, column // 3])
+    for factor in (0, 1.5, True):
+        with pytest.raises(ConfigurationError, match="factor of 1 or more"):
+            enlarged(picture, factor)
 
 
 @pytest.mark.parametrize("channels, mode", [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA"), (5, "RGB")])

@@ -15,10 +15,10 @@ SMALLEST = 11  # pixels a side: the window of SSIM
 def enlargements(settings, model, samples):
     """How near images that a model made larger are to the true ones.
 
-    {"psnr_luma", "ssim_luma": of the luma, without as many border pixels as the factor; "sharpness": the mean absolute
-    difference of neighbours in the luma, as a share of the true images'; "patch_distance": the Frechet distance of the
-    classifier's features for patches of its size}, and each "_of_bicubic", for the same small images resized. For a
-    model with `upscale`.
+    {"psnr_luma", "ssim_luma": of the luma, without as many border pixels as the factor; "sharpness_gap": how far the
+    mean absolute difference of neighbours in the luma is from the true images', as a share of theirs; "patch_distance":
+    the Frechet distance of the classifier's features for patches of its size}, and each "_of_bicubic", for the same
+    small images resized. For a model with `upscale`.
     """
     if not hasattr(model, "upscale") or samples.examples is None:
         return {}
@@ -41,7 +41,8 @@ def _numbers(settings, border, real, made):
     inner = (slice(None), slice(border, -border), slice(border, -border))
     true, seen = luma(real)[inner], luma(made)[inner]
     about = f"without {border} pixels at the borders, mean over images"
-    numbers = {"sharpness": (_steps(seen) / _steps(true), "mean absolute difference of neighbours as a share", "luma")}
+    gap = abs(1.0 - _steps(seen) / _steps(true))
+    numbers = {"sharpness_gap": (gap, "|1 - s|, s the share of the true differences of neighbours", "luma")}
     if min(true.shape[1:3]) >= SMALLEST:
         pair = {"real": true / 127.5 - 1.0, "fake": seen / 127.5 - 1.0}
         numbers |= {

@@ -85,7 +85,8 @@ class Measurement:
         Raises:
             ProtocolError: the protocols differ.
         """
-        return self > other if self.name in HIGHER_IS_BETTER else self < other
+        higher = self.name in HIGHER_IS_BETTER or self.name.startswith(tuple(f"{name}_" for name in HIGHER_IS_BETTER))
+        return self > other if higher else self < other
 
     def _check(self, other):
         if self.protocol != other.protocol:
@@ -202,7 +203,7 @@ SETTINGS = {
     "swd": "sliced Wasserstein distance x 1000, mean over levels, as many images of each",
     "ms_ssim": "MS-SSIM of pairs",
 }
-HIGHER_IS_BETTER = {
+HIGHER_IS_BETTER = {  # and names that go on with an underscore, such as psnr_b of a model with two outputs
     "agreement",
     "class_accuracy",
     "classes",

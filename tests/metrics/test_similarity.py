@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.metrics import ms_ssim, ms_ssim_diversity, psnr, similarity, ssim
+from keras_gans.metrics import luma, ms_ssim, ms_ssim_diversity, psnr, similarity, ssim
 
 C1, C2 = 6.5025, 58.5225  # (0.01 255)^2, (0.03 255)^2
 WEIGHTS = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]
@@ -207,3 +207,20 @@ def test_one_image_has_no_diversity():
         ms_ssim_diversity(fake=constant(0))
     with pytest.raises(ConfigurationError, match="pairs"):
         ms_ssim_diversity(fake=random_images((2, 16, 16, 1)), pairs=0)
+
+
+def test_luma_is_that_of_the_standard():
+    """Page 06, test 5: white is 235, black 16; the weights are BT.601's."""
+    colours = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], "uint8")
+    found = luma(colours.reshape(5, 1, 1, 3)).ravel()
+    np.testing.assert_allclose(found, [235.0, 16.0, 81.481, 144.553, 40.966])
+    grey = np.array([0, 128, 255], "uint8").reshape(3, 1, 1, 1)
+    np.testing.assert_allclose(luma(grey), luma(np.repeat(grey, 3, axis=3)))
+    with pytest.raises(DataError, match="1 or 3 channels"):
+        luma(np.zeros((1, 2, 2, 2), "uint8"))
+
+
+def test_an_error_of_the_same_size_everywhere():
+    """Page 06, test 5: 20 log10(255 / e)."""
+    real = np.full((1, 8, 8, 3), 100, "uint8")
+    assert psnr(real=real, fake=real + 7) == pytest.approx(20 * np.log10(255 / 7))

@@ -29,11 +29,11 @@ def features():
 def recipe(smoke=False):
     keras.config.set_dtype_policy(fast_policy())
     dataset = kg.data.load_patches("photo_patches", batch_size=16, take=32 if smoke else None)
-    epochs = 1 if smoke else 12
-    generator = build_generator(filters=4 if smoke else 32, blocks=1 if smoke else 6)
+    epochs = 1 if smoke else 6
+    generator = build_generator(filters=4 if smoke else 24, blocks=1 if smoke else 5)
     if not smoke:
         generator.set_weights(kg.load("srresnet_photos").generator.get_weights())
-    discriminator = build_discriminator(SHAPE, filters=4 if smoke else 24, units=16 if smoke else 256)
+    discriminator = build_discriminator(SHAPE, filters=4 if smoke else 16, units=16 if smoke else 128)
     model = kg.SRGAN(generator, discriminator, features())
     half = epochs * len(dataset) // 2
     falling = keras.optimizers.schedules.PiecewiseConstantDecay([half], [1e-4, 1e-5])  # the paper's
