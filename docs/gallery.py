@@ -65,6 +65,7 @@ TOPICS = [
     ("Image to image, from pairs: pix2pix", "Pix2Pix", "pix2pix_avatars"),
     ("the same, from images to label maps", "Pix2Pix", "pix2pix_avatars_maps"),
     ("Image to image, without pairs", "CycleGAN", "cycle_gan_emoji"),
+    ("Inverting the features of a classifier", "DeePSiM", "deepsim_mnist"),
     ("Super-resolution, by the squared error", "SRGAN", "srresnet_photos"),
     ("Super-resolution, against a discriminator", "SRGAN", "srgan_photos"),
 ]

@@ -269,6 +269,21 @@ def reconstruction(settings, model, samples):
     return found | judge.measured("kept", metric, judge(images) == judge(again), real, images.shape[1:])
 
 
+def code_error(settings, model, samples):
+    """{"code_error": how far codes of images of the split are from those of the images that the model makes of them, as
+    a share of the distance to the codes of other images}, for a model that inverts a layer."""
+    if not _has(model, "encode", "reconstruct") or "noise" in model.input_fields:
+        return {}
+    images = _as_uint8(reference(settings, settings.split, model).images[: settings.samples])
+    codes = model.encode(images).reshape(len(images), -1)
+    again = model.encode(model.reconstruct(images)).reshape(len(images), -1)
+    error, others = (np.linalg.norm(codes - x, axis=1).mean() for x in (again, np.roll(codes, 1, axis=0)))
+    metric = "mean distance of codes, as a share of that to another image's"
+    about = f"{settings.source} {settings.split}"
+    protocol = Protocol(metric, f"layer {model.layer}", "none", about, len(images))
+    return {"code_error": Measurement("code_error", float(error / others), None, protocol)}
+
+
 def latent_error(settings, model, samples):
     """{"latent_error": how far latents are from what the model's encoder finds in the images made from them: 1 if it
     finds only their mean, 0 if it finds them exactly}."""
@@ -347,6 +362,7 @@ CAPABILITIES = (
     cycles,
     maps_read_back,
     reconstruction,
+    code_error,
     latent_error,
     edits,
     purity,

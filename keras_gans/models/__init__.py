@@ -7,6 +7,7 @@ from keras_gans.models.cgan import CGAN
 from keras_gans.models.cogan import CoGAN
 from keras_gans.models.cycle_gan import CycleGAN
 from keras_gans.models.dcgan import DCGAN
+from keras_gans.models.deepsim import DeePSiM
 from keras_gans.models.dragan import DRAGAN
 from keras_gans.models.f_gan import FGAN
 from keras_gans.models.gan import GAN
@@ -38,6 +39,7 @@ __all__ = [
     "CycleGAN",
     "DCGAN",
     "DRAGAN",
+    "DeePSiM",
     "FGAN",
     "GAN",
     "GLO",

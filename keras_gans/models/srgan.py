@@ -148,8 +148,8 @@ class SRGAN(AdversarialModel):
     Args:
         generator: Keras model, small images to large ones. Its sides may be None.
         discriminator: Keras model, large images to logits (N, 1). With neither network, the paper's for `image_shape`.
-        features: Keras model, large images to whatever the content loss compares, such as `vgg_features()`; its
-            weights never change. None compares pixels (the paper's SRGAN-MSE).
+        features: Keras model, large images to whatever the content loss compares, such as `vgg_features()`. Its weights
+            never change: the constructor sets its `trainable` to False. None compares pixels (the paper's SRGAN-MSE).
         image_shape: (height, width, channels) of the large images in training; `upscale` takes small ones of any size.
         factor: how many times larger the default generator makes images, a power of two.
         pretraining: whether `fit` trains the generator alone, by the squared error (SRResNet). `for_adversary()`
@@ -204,6 +204,8 @@ class SRGAN(AdversarialModel):
             output_fields={"images": Images((*(side and side * factor for side in any_size[:2]), large[2]))},
             **kwargs,
         )
+        if features is not None:
+            features.trainable = False
         self.discriminator, self.features = discriminator, features
         self.factor, self.pretraining = factor, bool(pretraining)
         self.adversarial_weight, self.pixel_weight = adversarial_weight, pixel_weight
