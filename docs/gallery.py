@@ -244,7 +244,7 @@ writes single characters), reinforcement learning, and algorithmic tasks such as
 WIDTH = 512  # pixels of a picture with eight images in a row; smaller ones are enlarged by whole factors
 
 # Variants that change given images, with their command: their runs draw held-back ones.
-VERBS = {"Pix2Pix": "translate", "CycleGAN": "translate", "SRGAN": "upscale"}
+VERBS = {"Pix2Pix": "translate", "CycleGAN": "translate", "SRGAN": "upscale", "DeePSiM": "reconstruct"}
 
 
 # Of the presets that take labels: as many as there are make a row of the picture. Of attributes none, then one each.

@@ -18,6 +18,7 @@ def app():
     keras-gans sample dcgan_mnist            64 images, as grid.png
     keras-gans translate pix2pix_avatars maps/ -o faces/
     keras-gans upscale srgan_photos photos/ -o large/
+    keras-gans reconstruct ali_mnist digits/ -o copies/
     keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
@@ -31,6 +32,7 @@ for command in (
     zoo.info,
     sample.sample,
     translate.translate,
+    translate.reconstruct,
     upscale.upscale,
     train.train,
     export.export,

@@ -60,8 +60,12 @@ def sampler_of_noise(name):
 
 
 def verb_of(model):
-    """The command that gives a model images from files, or None."""
-    return next((verb for verb in ("translate", "upscale") if hasattr(model, verb)), None)
+    """The command for a model that needs images from files; None for others."""
+    from keras_gans.sampling import needed_inputs
+
+    if not needed_inputs(model):
+        return None
+    return next((verb for verb in ("translate", "upscale", "reconstruct") if hasattr(model, verb)), None)
 
 
 def remedy_for_given(name, model):

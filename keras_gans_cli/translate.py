@@ -1,4 +1,4 @@
-"""The command translate: changes images with a model that translates."""
+"""The commands translate and reconstruct: change images with a model that translates or reconstructs them."""
 
 import inspect
 import sys
@@ -25,6 +25,54 @@ def translate(name, pictures, output, direction, seed, resize):
     Each image in the folder becomes OUTPUT/<its name>.png; for one file OUTPUT may be the name of a .png file. Label
     maps are grey or palette images whose values are class numbers; those that a model makes are palette images.
     """
+    _, model = sampler(name)
+    if not hasattr(model, "translate"):
+        raise click.UsageError(
+            f"Expected a model that translates images. Received: {name}, a {type(model).__name__}, which has no "
+            f"translate. Use: keras-gans sample {name}"
+        )
+    options = _accepted(model.translate, {"direction": direction, "seed": seed})
+    if direction is not None and "direction" not in options:
+        raise click.UsageError(f"Expected no --direction: {name} has only one. Received: {direction!r}. Leave it out.")
+    source, target = source_field(model, direction), target_field(model, direction)
+    change(pictures, output, resize, "translating", source, target, lambda values: model.translate(values, **options))
+
+
+@click.command()
+@click.argument("name")
+@click.argument("pictures", metavar="FILE_OR_FOLDER", type=click.Path(exists=True))
+@click.option(
+    "-o", "--output", default="reconstructed", show_default=True, type=click.Path(), help="Folder for the results."
+)
+@click.option("--resize", is_flag=True, help="Center-crop images of other sizes and resize them.")
+@import_option
+def reconstruct(name, pictures, output, resize):
+    """Reconstruct images with the model NAME, a run's folder or a .keras file: what its encoder, or the layer that it
+    inverts, knows of them.
+
+    Each image in the folder becomes OUTPUT/<its name>.png; for one file OUTPUT may be the name of a .png file.
+    """
+    _, model = sampler(name)
+    if not hasattr(model, "reconstruct"):
+        raise click.UsageError(
+            f"Expected a model that reconstructs images, such as ali_mnist. Received: {name}, a "
+            f"{type(model).__name__}, which has no reconstruct."
+        )
+    field = next(iter(model.output_fields.values()))
+    change(pictures, output, resize, "reconstructing", field, field, model.reconstruct)
+
+
+def change(pictures, output, resize, doing, source, target, method):
+    """Writes what a method makes of each image of a file or a folder.
+
+    Args:
+        pictures, output, resize: see the commands.
+        doing: what is done, for the display.
+        source, target: fields of what the method takes and returns.
+        method: function from an array of one value to an array of one.
+    """
+    from keras_gans.data.pictures import picture_files, read_input
+    from keras_gans.images import save
     from keras_gans_core.errors import DataError
 
     pictures, output = Path(pictures), Path(output)
@@ -33,25 +81,12 @@ def translate(name, pictures, output, direction, seed, resize):
         raise click.UsageError(f"Expected a folder for the results. Received: --output {output}, which is a file.")
     if pictures.is_dir() and output.resolve() == pictures.resolve():
         raise click.UsageError(f"Expected another folder than that of the images. Received: --output {output}.")
-    _, model = sampler(name)
-    if not hasattr(model, "translate"):
-        raise click.UsageError(
-            f"Expected a model that translates images. Received: {name}, a {type(model).__name__}, which has no "
-            f"translate. Use: keras-gans sample {name}"
-        )
-    from keras_gans.data.pictures import picture_files, read_input
-    from keras_gans.images import save
-
     paths = picture_files(pictures)
-    options = _accepted(model.translate, {"direction": direction, "seed": seed})
-    if direction is not None and "direction" not in options:
-        raise click.UsageError(f"Expected no --direction: {name} has only one. Received: {direction!r}. Leave it out.")
-    field, target = source_field(model, direction), target_field(model, direction)
-    with click.progressbar(paths, label=f"translating {len(paths)} images", file=sys.stderr) as bar:
+    with click.progressbar(paths, label=f"{doing} {len(paths)} images", file=sys.stderr) as bar:
         for path in bar:
-            values = read_input(path, field, resize)
+            values = read_input(path, source, resize)
             try:
-                made = model.translate(values[None], **options)
+                made = method(values[None])
             except DataError as error:
                 raise DataError(f"{error} Look at {path}.") from error
             save(target.file_image(made[0]), output if one else output / f"{path.stem}.png")

@@ -308,6 +308,17 @@ def call(*arguments):
     app.app(list(arguments), standalone_mode=False)
 
 
+def test_reconstruct_writes_what_the_model_makes_of_each_image(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = pictures(tmp_path / "in", shape=(28, 28))
+    call("reconstruct", "ali_mnist", "in", "-o", "out")
+    made = kg.load("ali_mnist").reconstruct(images[..., None])
+    for name, image in zip("cab", made):
+        assert np.abs(pixels(f"out/{name}.png").astype(int) - image[..., 0]).max() <= 1  # alone, not in a batch
+    with pytest.raises(click.UsageError, match="a model that reconstructs images, such as ali_mnist"):
+        call("reconstruct", "gan_mnist", "in")
+
+
 @pytest.fixture(scope="module")
 def enlarger(tmp_path_factory):
     """The file of a model that doubles images in colour: each pixel becomes four."""
