@@ -250,18 +250,18 @@ class DeePSiM(AdversarialModel):
         changing = [*self.player_variables(player), *optimizer.variables]
         if player == "generator" and self.ema_decay is not None:
             changing += self.ema.variables
-        before = [ops.copy(variable) for variable in changing]
-        loss, goes_on = self.minimize(player, loss_fn, *inputs), self.goes_on[player] > 0.5
+        before = [ops.copy(ops.convert_to_tensor(variable)) for variable in changing]
+        loss, goes_on = self.minimize(player, loss_fn, *inputs), ops.convert_to_tensor(self.goes_on[player]) > 0.5
         for variable, value in zip(changing, before):
-            variable.assign(ops.where(goes_on, variable, value))
+            variable.assign(ops.where(goes_on, ops.convert_to_tensor(variable), value))
         return loss
 
     def decide(self, d_loss, adversarial):
         """Who goes on in the next step."""
         ratio = ops.cast(d_loss, "float32") / ops.maximum(ops.cast(adversarial, "float32"), 1e-12)
         d, g = self.goes_on["discriminator"], self.goes_on["generator"]
-        d.assign(ops.where(ratio < 0.1, 0.0, ops.where(ratio > 0.5, 1.0, d)))
-        g.assign(ops.where(ratio > 10.0, 0.0, ops.where(ratio < 0.1, 1.0, g)))
+        d.assign(ops.where(ratio < 0.1, 0.0, ops.where(ratio > 0.5, 1.0, ops.convert_to_tensor(d))))
+        g.assign(ops.where(ratio > 10.0, 0.0, ops.where(ratio < 0.1, 1.0, ops.convert_to_tensor(g))))
 
     def batch_losses(self, images):
         codes, features = self.seen(images)
