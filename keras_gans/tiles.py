@@ -68,8 +68,8 @@ def in_tiles(make, images, factor, tile, pad, needed=0):
 def reach(network):
     """How many pixels of its input, in each direction, a pixel of a network's output may depend on.
 
-    The sum over convolutions of (kernel - 1) / 2 dilation, in pixels of the input: after an enlargement by r they count
-    1 / r. It is exact for a chain with skip connections, and an upper bound for parallel branches.
+    The largest sum on a way through the network, of (kernel - 1) / 2 dilation for each convolution and 1 for each
+    enlargement that interpolates, in pixels of the input: after an enlargement by r they count 1 / r.
 
     Example:
 
@@ -78,18 +78,28 @@ def reach(network):
     >>> reach(keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(PixelShuffle(2)(x))))
     3
     """
-    pixels, scale = 0.0, 1.0
-    for layer in network.layers:
+    known = {id(tensor): (0.0, 1.0) for tensor in network.inputs}
+    return math.ceil(max(_reach_of(tensor, known)[0] for tensor in network.outputs))
+
+
+def _reach_of(tensor, known):
+    """(the pixels that a tensor depends on, its pixels in one of the input's); `known` holds those of other tensors."""
+    if id(tensor) not in known:
+        layer, node, _ = tensor._keras_history
+        before = [_reach_of(part, known) for part in layer._inbound_nodes[node].input_tensors]
+        pixels, scale = max(part[0] for part in before), before[0][1]
         if isinstance(layer, PixelShuffle):
             scale *= layer.factor
         elif isinstance(layer, keras.layers.UpSampling2D):
+            pixels += 0.0 if layer.interpolation == "nearest" else 1.0 / scale
             scale *= max(layer.size)
         elif isinstance(layer, keras.layers.Conv2D):
             pixels += max((size - 1) / 2 * rate for size, rate in zip(layer.kernel_size, layer.dilation_rate)) / scale
             scale /= max(layer.strides)
         elif isinstance(layer, keras.Model):
             pixels += reach(layer) / scale
-    return math.ceil(pixels)
+        known[id(tensor)] = pixels, scale
+    return known[id(tensor)]
 
 
 def resized(images, size, scale):

@@ -41,7 +41,7 @@ from keras_gans.tiles import in_tiles, reach, resized
 from keras_gans_core.checks import is_number, is_whole
 
 
-def build_generator(channels=3, *, factor=4, filters=64, blocks=16):
+def build_generator(channels=3, *, factor=4, filters=64, blocks=16, skip=False):
     """The paper's SRResNet, for images of any size.
 
     Args:
@@ -49,6 +49,8 @@ def build_generator(channels=3, *, factor=4, filters=64, blocks=16):
         factor: how many times larger it makes them, a power of two.
         filters: channels of the maps.
         blocks: residual blocks.
+        skip: whether the network's output is added to the image enlarged bilinearly. The paper's is not. A short
+            training needs it to come near bicubic resizing where an image is flat.
 
     Returns:
         A Keras model, (N, height, width, channels) to (N, factor height, factor width, channels).
@@ -83,6 +85,9 @@ def build_generator(channels=3, *, factor=4, filters=64, blocks=16):
         x = PixelShuffle(2, name=f"up{i}_shuffle")(conv(4 * filters, name=f"up{i}")(x))
         x = act(f"up{i}_act")(x)
     x = layers.Conv2D(channels, 9, padding="same", dtype="float32", name="images")(x)
+    if skip:
+        enlarge = layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name="enlarged")
+        x = layers.Add(dtype="float32", name="with_enlarged")([x, enlarge(images)])
     return keras.Model(images, x, name="generator")
 
 

@@ -118,9 +118,10 @@ def test_without_weights_the_blocks_pass_on_what_the_head_sees():
     np.testing.assert_array_equal(head, body)
 
 
-def test_how_far_a_pixel_sees():
+@pytest.mark.parametrize("skip", [False, True])
+def test_how_far_a_pixel_sees(skip):
     """Of a change of one pixel, nothing is seen beyond `reach`, and something at it; in pixels of the small image."""
-    network = build_generator(1, filters=4, blocks=1, factor=2)
+    network = build_generator(1, filters=4, blocks=1, factor=2, skip=skip)
     far = reach(network)
     assert far == 4 + 2 + 1 + 1 + 2  # the head, a block, the body, the shuffle's, and 9x9 at twice the size
     images = floats(1, 41, 41, 1)
@@ -129,6 +130,14 @@ def test_how_far_a_pixel_sees():
     seen = np.abs(ops.convert_to_numpy(network(changed) - network(images)))[0, ..., 0].max(axis=1) > 0
     rows = np.flatnonzero(seen) // 2
     assert (rows.min(), rows.max()) == (20 - far, 20 + far)
+
+
+def test_the_skip_adds_the_enlarged_image():
+    network = build_generator(1, filters=2, blocks=1, skip=True)
+    for weight in network.get_layer("images").weights:
+        weight.assign(np.zeros(weight.shape, "float32"))
+    flat = np.full((1, 6, 5, 1), 0.25, "float32")
+    np.testing.assert_allclose(ops.convert_to_numpy(network(flat)), np.full((1, 24, 20, 1), 0.25), atol=1e-6)
 
 
 # Small images

@@ -30,7 +30,7 @@ def recipe(smoke=False):
     keras.config.set_dtype_policy(fast_policy())
     dataset = kg.data.load_patches("photo_patches", batch_size=16, take=32 if smoke else None)
     epochs = 1 if smoke else 6
-    generator = build_generator(filters=4 if smoke else 24, blocks=1 if smoke else 5)
+    generator = build_generator(filters=4 if smoke else 24, blocks=1 if smoke else 5, skip=True)
     if not smoke:
         generator.set_weights(kg.load("srresnet_photos").generator.get_weights())
     discriminator = build_discriminator(SHAPE, filters=4 if smoke else 16, units=16 if smoke else 128)
