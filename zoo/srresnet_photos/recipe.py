@@ -3,7 +3,8 @@
     keras-gans train srresnet_photos
 
 The first phase of SRGAN alone: a generator with 24 of the paper's 64 filters and 5 of its 16 blocks, trained by the
-squared error. Its output is added to the enlarged image. Budget: half an hour on two CPU cores; card.json says what it took.
+squared error. Its output is added to the enlarged image. Budget: half an hour on two CPU cores; card.json says what it
+took.
 """
 
 import keras
