@@ -13,6 +13,7 @@ from keras_gans.errors import OutputError
 from keras_gans.images import atomic_write
 
 NAME = "decoded.npz"
+FORM = 2  # changes with what is kept
 WORTH = 2.0  # seconds of decoding: less is not worth a file
 
 _place = contextvars.ContextVar("place", default=None)
@@ -35,7 +36,7 @@ def forget(folder):
 
 def key_of(folder, files, *settings):
     """A string that changes with the files' names, sizes and times, with the settings, and with Pillow."""
-    digest = hashlib.sha256(repr((settings, PIL.__version__)).encode())
+    digest = hashlib.sha256(repr((settings, PIL.__version__, FORM)).encode())
     for path in files:
         about = path.stat()
         digest.update(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
@@ -43,7 +44,7 @@ def key_of(folder, files, *settings):
 
 
 def load(key):
-    """({index of a file: image}, names of unreadable files) that were kept under a key, or None."""
+    """What `save` kept under a key, or None."""
     path = _place.get()
     if path is None or not path.exists():
         return None
@@ -51,18 +52,25 @@ def load(key):
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["key"]) != key:
                 return None
-            return dict(zip(kept["indices"].tolist(), kept["images"])), kept["unreadable"].tolist()
+            return kept["images"], *(kept[name].tolist() for name in ("indices", "unreadable", "notes"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # damaged: they are read again
         return None
 
 
-def save(key, read, unreadable, seconds):
-    """Keeps what `load` returns, if images of one shape and depth took long to decode; a full disk keeps nothing."""
+def save(key, read, seconds):
+    """Keeps images that took long to decode; a full disk keeps nothing.
+
+    Args:
+        key: see `key_of`.
+        read: the images uint8 (N, ...), the indices of their files, the names of unreadable files, and notes.
+        seconds: how long it took.
+    """
     path = _place.get()
-    if path is None or seconds < WORTH or len({(image.shape, image.dtype) for image in read.values()}) != 1:
+    if path is None or seconds < WORTH or len(read[0]) == 0:
         return
-    images, names = np.stack(list(read.values())), np.array(unreadable, dtype=str)
+    images, indices, *words = read
+    unreadable, notes = (np.array(lines, dtype=str) for lines in words)
     with contextlib.suppress(OutputError, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as unfinished:
-            np.savez(unfinished, key=key, indices=np.array(list(read)), images=images, unreadable=names)
+            np.savez(unfinished, key=key, indices=indices, images=images, unreadable=unreadable, notes=notes)

@@ -1,13 +1,16 @@
 """What the numbers in image files mean: depth, transparency, grey or colour."""
 
 import contextlib
+import math
 import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gans.data.folders import formats
+from keras_gans.errors import DataError
 from keras_gans.fields import depth_of
+from keras_gans_core import memory
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 UPPER_8_OF_12 = 16  # what the upper 8 of 16 bits stay below if only 12 are used
@@ -25,9 +28,10 @@ def opened(path, image_size=None):
 
     Raises:
         ValueError: colours of 16 bits whose values have 12 bits or fewer, of which Pillow reads only the upper 8.
+        DataError: there is too little memory for it, which says nothing about the file.
         Others: whatever Pillow's readers raise for a damaged file.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _enough_memory(path):
         warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=formats()) as picture:
@@ -41,44 +45,126 @@ def opened(path, image_size=None):
             yield ImageOps.exif_transpose(picture)
 
 
+@contextlib.contextmanager
+def _enough_memory(path):
+    try:
+        yield
+    except (MemoryError, OSError) as error:
+        if isinstance(error, OSError) and "out of memory" not in str(error):  # which Pillow's readers say
+            raise
+        free = memory.free_memory()
+        left = "" if free is None else f" There are {memory.in_units(max(free, 0))} free."
+        raise DataError(
+            f"Expected memory for decoding {path}. Received: none.{left} Read fewer images (take=...), or smaller ones "
+            "(image_size=..., --image-size), or end other programs."
+        ) from error
+
+
 class Decoder:
-    """Decodes the images of one data set, which share a depth. `notes` says what had to be decided, for a warning.
+    """Decodes the images of one data set, which share a size and a depth, into one array that is allocated before.
+
+    Attributes:
+        images: uint8 (count, height, width, channels) after `expect`; rows from `count` on are not decoded yet.
+        count: how many images are decoded.
+        notes: what had to be decided, for warnings, after `finish`.
 
     Args:
         image_size: (height, width) to crop and resize to; None keeps each image's own.
-        channels: 1, 3 or 4; None for grey or colour as each file has it, where transparent areas become white.
+        channels: 1, 3 or 4; None for grey or colour as the files have it, where transparent areas become white.
     """
 
     def __init__(self, image_size=None, channels=None):
         self.image_size, self.channels = image_size, channels
-        self.transparent, self.notes = 0, []
+        self.images, self.count, self.notes = None, 0, []
+        self.transparent = self.highest = 0
+        self.deep, self.bits = [], 8  # rows of 16 bits, and the bits that they are read as so far
 
-    def decode(self, picture):
-        """An array (height, width, channels): uint8, or uint16 (height, width, 1) until `finish`."""
+    def expect(self, count, size, channels=1, beside=0):
+        """Allocates the array.
+
+        Args:
+            count: how many images come at most.
+            size: their (height, width); `image_size` goes before it.
+            channels: those that the files have, 1 or 3; `channels` of the decoder go before them.
+            beside: bytes that other arrays will take.
+
+        Raises:
+            DataError: they do not fit into memory.
+        """
+        self.images = allocated((count, *(self.image_size or size), self.channels or channels), beside)
+
+    def add(self, picture):
+        """Decodes the next image.
+
+        Raises:
+            DataError: its size is not the expected one.
+            ValueError: see `plain`.
+        """
         if self.channels is None and picture.has_transparency_data:
             covered = picture if "A" in picture.getbands() else picture.convert("RGBA")
             self.transparent += covered.getchannel("A").getextrema()[0] < 255
         picture = plain(picture, alpha=self.channels == 4)
-        channels = self.channels or (3 if picture.mode == "RGB" else 1)
-        return fitted(picture, self.image_size or picture.size[::-1], channels)
+        size = self.image_size or picture.size[::-1]
+        if size != self.images.shape[1:3]:
+            raise DataError(
+                f"Expected images of one size. Received: {size} and {self.images.shape[1:3]}. Pass "
+                "image_size=(height, width), or --image-size."
+            )
+        decoded = fitted(picture, size, self.images.shape[3])
+        row = self.images[self.count]
+        if decoded.dtype == "uint8":
+            row[:] = decoded
+        else:
+            row[..., :3] = self._in_8_bits(decoded)
+            row[..., 3:] = 255
+        self.count += 1
 
-    def finish(self, images):
-        """All decoded images, as uint8."""
+    def _in_8_bits(self, levels):
+        """The upper 8 of the bits that all images of 16 bits have so far; those before follow."""
+        highest = int(levels.max())
+        bits = max(self.bits, depth_of(highest))
+        if bits > self.bits:
+            for row in self.deep:
+                self.images[row, ..., :3] >>= bits - self.bits
+        self.bits, self.highest = bits, max(self.highest, highest)
+        self.deep.append(self.count)
+        return (levels >> (bits - 8)).astype("uint8")
+
+    def finish(self):
+        """All decoded images, uint8 (count, height, width, channels)."""
         if self.transparent:
             self.notes.append(
-                f"Made transparent areas white in {self.transparent} of {len(images)} images. Pass channels=4 to keep "
+                f"Made transparent areas white in {self.transparent} of {self.count} images. Pass channels=4 to keep "
                 "the transparency, or channels=3 if white is right."
             )
-        deep = [image for image in images if image.dtype != "uint8"]
-        if not deep:
-            return images
-        bits, highest = _depth(deep)
-        if bits < 16:
+        if self.deep and self.highest and self.bits < 16:
             self.notes.append(
-                f"Read {len(deep)} images of 16 bits as {bits} bits, since no value is above {highest} of 65535. If "
-                "they are dark images of 16 bits, save them with 8 bits: levels >> 8."
+                f"Read {len(self.deep)} images of 16 bits as {self.bits} bits, since no value is above {self.highest} "
+                "of 65535. If they are dark images of 16 bits, save them with 8 bits: levels >> 8."
             )
-        return [in_8_bits(image, bits, self.channels) for image in images]
+        return self.images[: self.count]
+
+
+def allocated(shape, beside=0):
+    """An array of uint8 whose values are not set.
+
+    Args:
+        shape: (count, ...).
+        beside: bytes that other arrays will take.
+
+    Raises:
+        DataError: it does not fit into memory.
+    """
+    reason = memory.does_not_fit(math.prod(shape) + beside)
+    if reason is None:
+        try:
+            return np.empty(shape, "uint8")
+        except MemoryError:
+            reason = memory.in_units(math.prod(shape) + beside)
+    raise DataError(
+        f"Expected images that fit into memory. Received: {shape[0]:,} of {'x'.join(map(str, shape[1:]))}, which take "
+        f"{reason}. Pass a smaller image_size=(height, width), or --image-size; or read fewer of them with take=...."
+    )
 
 
 def plain_alone(picture, alpha=False):
@@ -91,23 +177,11 @@ def plain_alone(picture, alpha=False):
     if not picture.mode.startswith("I;16"):
         return picture
     levels = np.asarray(picture)
-    bits, highest = _depth([levels])
+    highest = int(levels.max())
+    bits = depth_of(highest) if highest else 16
     if bits < 16:
         raise ValueError(f"{bits} bits, or dark with 16? Highest: {highest}. Save it with 8 bits")
     return Image.fromarray((levels >> 8).astype("uint8"))
-
-
-def _depth(images):
-    highest = max(int(image.max()) for image in images)
-    return depth_of(highest) if highest else 16, highest
-
-
-def in_8_bits(image, bits, channels):
-    """An array of `fitted` as uint8, with its upper 8 of `bits` bits."""
-    if image.dtype == "uint8":
-        return image
-    levels = Image.fromarray((image[..., 0] >> (bits - 8)).astype("uint8"))
-    return np.asarray(levels.convert(MODES[channels or 1])).reshape(*image.shape[:2], channels or 1)
 
 
 def fitted(picture, image_size, channels):

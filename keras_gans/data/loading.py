@@ -18,6 +18,7 @@ from keras_gans.data import decoded, drawn
 from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
 from keras_gans.data.folders import endings
+from keras_gans.data.headers import size_of
 from keras_gans.data.layouts import read_layout
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
@@ -73,6 +74,10 @@ def load(
     which could fill the memory. A JPEG is decoded to a half, a quarter or an eighth of its size where that is at least
     twice `image_size`. Where reading takes more than two seconds, a line on stderr shows how far it is.
 
+    The images of a folder are decoded into one array, which is allocated before: reading takes little more memory than
+    that array. If the files' heads show that it does not fit into memory, or that the images have several sizes, the
+    folder is refused before it is decoded, except for one image of each of two sizes.
+
     Args:
         source: one of
             - an array (N, height, width, channels) or (N, height, width), or (images, labels), where labels that are
@@ -110,8 +115,9 @@ def load(
     Raises:
         DatasetNotFoundError: nothing was found; the message names the places and the remedies.
         DataError: no readable image, more unreadable files than images or, with `strict`, an unreadable one; images of
-            several sizes without `image_size`; an unknown split; a folder that can be read in two ways; arrays of
-            another range (see `kg.fields.check_range`) or with other axes, such as the channels first.
+            several sizes without `image_size`; more images than fit into memory; an unknown split; a folder that can be
+            read in two ways; arrays of another range (see `kg.fields.check_range`) or with other axes, such as the
+            channels first.
         ConfigurationError: arguments out of range.
 
     Warns:
@@ -231,7 +237,7 @@ def _shaped(images, image_size, channels):
         images = np.asarray(images)
         check_images(images, images.shape[1:])
         check_range(images)
-        return images if images.dtype == "uint8" else images.astype("float32")
+        return images if images.dtype == "uint8" else images.astype("float32", copy=False)
     if any(image.dtype != "uint8" or image.shape[2] not in MODES for image in images) or channels not in MODES:
         raise DataError(
             "Expected uint8 images with 1, 3 or 4 channels, to resize or to convert. "
@@ -258,21 +264,12 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
     files = layout.files
     if layout.others:
         warnings.warn(layout.others, stacklevel=3)
-    order = np.arange(len(files))
-    if take is not None:
-        order = np.random.Generator(np.random.PCG64(0)).permutation(order)
-    decoder = Decoder(image_size, channels)
     key, began = decoded.key_of(folder, files, image_size, channels, take), time.monotonic()
-    read, unreadable = decoded.load(key) or ({}, [])
-    for index in [] if read else shown(order.tolist(), f"Reading {folder}:", take):
-        if len(read) == take:
-            break
-        try:
-            with opened(files[index], image_size) as picture:
-                read[index] = decoder.decode(picture)
-        except Exception as error:  # each of Pillow's readers has its own errors for damaged files
-            unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")
-    decoded.save(key, read, unreadable, time.monotonic() - began)
+    kept = decoded.load(key)
+    if kept is None:
+        kept = _decoded(folder, files, image_size, channels, take)
+        decoded.save(key, kept, time.monotonic() - began)
+    images, read, unreadable, notes = kept
     named = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
     if strict and unreadable:
         raise DataError(
@@ -287,9 +284,7 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
         )
     if unreadable:
         warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=3)
-    chosen = sorted(read)
-    images = decoder.finish([read[index] for index in chosen])
-    for note in decoder.notes:
+    for note in notes:
         warnings.warn(note, stacklevel=3)
     about = {"name": folder.resolve().name, "source": "folder", "layout": layout.said}
     if len(read) < len(files) - len(unreadable):
@@ -298,7 +293,93 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
         print(f"{folder}: {layout.said}", file=sys.stderr)
     if layout.classes is not None:
         about["classes"] = layout.classes
-    return images, None if layout.labels is None else layout.labels[chosen], about
+    return images, None if layout.labels is None else layout.labels[read], about
+
+
+def _decoded(folder, files, image_size, channels, take):
+    """What can be read of files: the images (N, ...), the files' indices, names of unreadable files, and notes."""
+    order = np.arange(len(files))
+    if take is not None:
+        order = np.random.Generator(np.random.PCG64(0)).permutation(order)
+    count, decoder, read, unreadable = min(take or len(files), len(files)), Decoder(image_size, channels), [], []
+    while len(read) < count and len(order):  # again, with others, if some of the files to take cannot be read
+        part, order = np.sort(order[: count - len(read)]), order[count - len(read) :]
+        _expect(decoder, [files[index] for index in part], count)
+        for index in shown(part.tolist(), f"Reading {folder}:"):
+            try:
+                with opened(files[index], image_size) as picture:
+                    decoder.add(picture)
+                read.append(index)
+            except DataError:  # it says nothing about the file
+                raise
+            except Exception as error:  # each of Pillow's readers has its own errors for damaged files
+                unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")
+    images = decoder.finish() if read else np.zeros((0, 1, 1, 1), "uint8")
+    return _in_order(images, read), sorted(read), unreadable, decoder.notes
+
+
+def _expect(decoder, files, count):
+    """Tells a decoder the size and the channels of files, from their heads: before one is decoded.
+
+    Raises:
+        DataError: images of several sizes, of which two at least can be read; or more than fit into memory.
+    """
+    if decoder.image_size and decoder.channels:
+        sizes = {}
+    else:
+        sizes = {path: size for path in files if (size := size_of(path)) is not None}
+    size = decoder.image_size or _one_size(sizes)
+    channels = max((size[2] for size in sizes.values()), default=1)
+    if decoder.images is None:
+        decoder.expect(count, size, channels)
+    elif decoder.channels is None and channels > decoder.images.shape[3]:  # colour after grey images
+        decoder.images = np.repeat(decoder.images, channels, axis=3)
+
+
+def _one_size(sizes):
+    """The (height, width) that images {path: (height, width, channels)} have, but for those that cannot be read."""
+    alike = {}
+    for path, size in sizes.items():
+        alike.setdefault(size[:2], []).append(path)
+    if len(alike) < 2:
+        return next(iter(alike), (1, 1))
+    found = {}  # one that can be read of each of two sizes
+    for size, paths in sorted(alike.items(), key=lambda item: -len(item[1])):
+        path = next(filter(_is_readable, paths), None)
+        if path is not None:
+            found[size] = path
+        if len(found) == 2:
+            first, last = min(alike), max(alike)
+            named = " and ".join(f"{path.name}, {size}" for size, path in found.items())
+            raise DataError(
+                f"Expected images of one size. Received: {len(alike)} sizes, from {first} to {last}, such as {named}. "
+                "Pass image_size=(height, width), or --image-size."
+            )
+    return next(iter(found), (1, 1))
+
+
+def _is_readable(path):
+    try:
+        with opened(path) as picture:
+            picture.load()
+    except DataError:
+        raise
+    except Exception:
+        return False
+    return True
+
+
+def _in_order(rows, keys):
+    """Rows sorted by their keys, in the same memory."""
+    left = {place: source for place, source in enumerate(np.argsort(keys).tolist()) if place != source}
+    while left:
+        first, source = left.popitem()
+        place, row = first, rows[first].copy()
+        while source != first:
+            rows[place] = rows[source]
+            place, source = source, left.pop(source)
+        rows[place] = row
+    return rows
 
 
 def read_pictures(paths, image_shape, resize=False):
@@ -321,6 +402,8 @@ def read_pictures(paths, image_shape, resize=False):
             with opened(path) as picture:
                 picture = plain_alone(picture, alpha=image_shape[2] == 4)
             images.append(fitted(picture, image_shape[:2] if resize else picture.size[::-1], image_shape[2]))
+        except DataError:
+            raise
         except Exception as error:  # each of Pillow's readers has its own errors for damaged files
             raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
         if images[-1].shape != tuple(image_shape):

@@ -16,9 +16,10 @@ from PIL import Image, ImageOps
 
 from keras_gans.data import loading
 from keras_gans.data.batches import Batches, drawn_rows
-from keras_gans.data.decoding import Decoder, opened
+from keras_gans.data.decoding import Decoder, allocated, opened
 from keras_gans.data.drawn import checked_size
 from keras_gans.data.folders import endings, named_images
+from keras_gans.data.headers import size_of
 from keras_gans.data.progress import shown
 from keras_gans.data.unpaired import UnpairedBatches, edges
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
@@ -238,13 +239,15 @@ def load_pairs(
     first_is_source = direction == "AtoB"
     maps = (bool(classes), bool(target_classes))
     maps = maps if first_is_source else maps[::-1]
-    reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir, maps)
+    reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir, maps, first_is_source)
     a, b, about = reading.pairs(source, sides)
     for note in reading.notes:
         warnings.warn(note, stacklevel=2)
     sources, targets = (a, b) if first_is_source else (b, a)
     (sources, source_names), (targets, target_names) = sources, targets
-    _check_sizes(sources, targets, source_names, target_names, image_size)
+    if image_size is None or not source_names:  # files were brought to one size
+        shapes = ([np.shape(image)[:2] for image in side] for side in (sources, targets))
+        _check_sizes(*zip(shapes, (source_names, target_names)))
     if classes:
         sources = _checked_maps(sources, classes, source_names)
     else:
@@ -358,15 +361,17 @@ def _scaled(size, scale):
 
 
 class _Reading:
-    """Reads the two sides. Each is an array or a list of arrays, with the names of its files or None.
+    """Reads the two sides. Each is an array, or a list of arrays of several sizes, with the names of its files or None.
 
     `notes` are warnings: what had to be decided. `drawn` says in `about` that not all were taken.
     """
 
-    def __init__(self, split, image_size, channels, take, download, data_dir, maps=(False, False)):
+    def __init__(
+        self, split, image_size, channels, take, download, data_dir, maps=(False, False), first_is_source=True
+    ):
         self.split, self.image_size, self.channels, self.take = split, image_size, channels, take
         self.download, self.data_dir, self.maps = download, data_dir, maps
-        self.notes, self.drawn = [], {}
+        self.first_is_source, self.notes, self.drawn = first_is_source, [], {}
 
     def pairs(self, source, sides):
         a, b, about = self._sides(source, sides, paired=True)
@@ -456,44 +461,65 @@ class _Reading:
                         "without pairs are read by kg.data.load_unpaired."
                     )
             files = [{name: found[name] for name in common} for found in files]
-        made = []
-        for found, is_map in zip(files, self.maps):
-            paths, decoder = self._part(list(found.values())), Decoder(self.image_size, self.channels)
-            images = [
+        paths = [self._part(list(found.values())) for found in files]
+        sizes = [[size_of(path) for path in side] for side in paths]
+        decoders = self._expecting(sizes, [[str(path) for path in side] for side in paths], paired)
+        for side, is_map, decoder in zip(paths, self.maps, decoders):
+            for path in shown(side, f"Reading {folder}:"):
                 _opened(
                     path,
-                    lambda picture: self._decoded(picture, is_map, decoder, path),
+                    lambda picture: self._add(picture, is_map, decoder, path),
                     None if is_map else self.image_size,
                 )
-                for path in shown(paths, f"Reading {folder}:")
-            ]
-            made.append((self._finished(images, decoder), [str(path) for path in paths]))
-        return made[0], made[1], {**about, **self.drawn}
+        a, b = ((self._finished(decoder), [str(path) for path in side]) for side, decoder in zip(paths, decoders))
+        return a, b, {**about, **self.drawn}
+
+    def _expecting(self, sizes, names, paired):
+        """A decoder for each side, whose array is allocated; sizes of files, from their heads, are compared before.
+
+        Args:
+            sizes: for each side what `size_of` returned of each file.
+            names: for each side those of its files.
+            paired: whether the sides' files are pairs.
+        """
+        if self.image_size is None:
+            shapes = [[size and size[:2] for size in side] for side in sizes]
+            if paired:
+                _check_sizes(*(zip(shapes, names) if self.first_is_source else zip(shapes[::-1], names[::-1])))
+            for side, named in zip(shapes, names):
+                _one_size(side, named)
+        decoders, beside = [], 0
+        for side, is_map in zip(sizes, self.maps):
+            decoder = (_Maps if is_map else Decoder)(self.image_size, self.channels)
+            known = [size for size in side if size is not None] or [(1, 1, 1)]
+            decoder.expect(len(side), known[0][:2], max(size[2] for size in known), beside)
+            beside += decoder.images.nbytes
+            decoders.append(decoder)
+        return decoders
 
     def _files(self, place):
         files, left_out = named_images(place)
         self.notes += [left_out] if left_out else []
         return files
 
-    def _finished(self, images, decoder):
-        images = decoder.finish(images)
+    def _finished(self, decoder):
+        images = decoder.finish()
         self.notes += decoder.notes
         return images
 
     def _halves(self, place):
         """Pictures of A on the left and B on the right."""
         paths = self._part(list(self._files(place).values()))
-        decoders = [Decoder(self.image_size, self.channels) for _ in self.maps]
-        parts = [
-            _opened(path, lambda picture: self._split(picture, decoders, path))
-            for path in shown(paths, f"Reading {place}:")
-        ]
-        a, b = (self._finished(list(half), decoder) for half, decoder in zip(zip(*parts), decoders))
         names = [str(path) for path in paths]
+        halves = [_half_of(size_of(path)) for path in paths]
+        decoders = self._expecting([halves, halves], [names, names], paired=True)
+        for path in shown(paths, f"Reading {place}:"):
+            _opened(path, lambda picture: self._split(picture, decoders, path))
+        a, b = map(self._finished, decoders)
         return (a, names), (b, names)
 
     def _split(self, picture, decoders, path):
-        if picture.width % 2 or picture.width <= picture.height:
+        if _is_no_pair(picture.width, picture.height):
             raise DataError(
                 "Expected A and B side by side in each picture, so an even width that exceeds the height. Received: "
                 f"{path}, {picture.width} wide and {picture.height} high. Two folders A and B of files with the same "
@@ -501,21 +527,46 @@ class _Reading:
             )
         half, height = picture.width // 2, picture.height
         parts = picture.crop((0, 0, half, height)), picture.crop((half, 0, 2 * half, height))
-        return [self._decoded(*of_side, path) for of_side in zip(parts, self.maps, decoders)]
+        for of_side in zip(parts, self.maps, decoders):
+            self._add(*of_side, path)
 
-    def _decoded(self, picture, is_map, decoder, path):
-        if is_map:
-            if picture.mode not in ("1", "L", "P"):
-                raise DataError(
-                    "Expected label maps of one channel of 8 bits, a class number for each pixel. Received: "
-                    f"{path}, of Pillow's mode {picture.mode}. "
-                    "Map its colours to numbers, or leave out classes for images."
-                )
-            numbers = Image.fromarray(np.asarray(picture).astype("uint8"))
-            if self.image_size and picture.size != self.image_size[::-1]:
-                numbers = ImageOps.fit(numbers, self.image_size[::-1], Image.Resampling.NEAREST)
-            return np.asarray(numbers)
-        return decoder.decode(picture)
+    def _add(self, picture, is_map, decoder, path):
+        if is_map and picture.mode not in ("1", "L", "P"):
+            raise DataError(
+                "Expected label maps of one channel of 8 bits, a class number for each pixel. Received: "
+                f"{path}, of Pillow's mode {picture.mode}. "
+                "Map its colours to numbers, or leave out classes for images."
+            )
+        decoder.add(picture)
+
+
+class _Maps:
+    """A `Decoder` of label maps: uint8 (count, height, width), the numbers in the files."""
+
+    def __init__(self, image_size, channels):
+        self.image_size, self.images, self.count, self.notes = image_size, None, 0, []
+
+    def expect(self, count, size, channels, beside):
+        self.images = allocated((count, *(self.image_size or size)), beside)
+
+    def add(self, picture):
+        numbers = Image.fromarray(np.asarray(picture).astype("uint8"))
+        if self.image_size and picture.size != self.image_size[::-1]:
+            numbers = ImageOps.fit(numbers, self.image_size[::-1], Image.Resampling.NEAREST)
+        self.images[self.count] = numbers
+        self.count += 1
+
+    def finish(self):
+        return self.images
+
+
+def _half_of(size):
+    """The size of each half of a picture; None if it has no halves, which is an error when it is read."""
+    return size and (None if _is_no_pair(size[1], size[0]) else (size[0], size[1] // 2, size[2]))
+
+
+def _is_no_pair(width, height):
+    return width % 2 or width <= height
 
 
 def _opened(path, read, image_size=None):
@@ -587,26 +638,27 @@ def _at(names, index):
     return f" {index}" if names is None else f" {names[index]}"
 
 
-def _check_sizes(sources, targets, source_names, target_names, image_size):
-    """Raises a DataError if the two images of a pair have different sizes."""
-    if image_size is not None and isinstance(sources, list) and isinstance(targets, list):
-        return
-    for i, (source, target) in enumerate(zip(sources, targets)):
-        if np.shape(source)[:2] != np.shape(target)[:2]:
+def _check_sizes(sources, targets):
+    """Raises a DataError if the two images of a pair have different sizes.
+
+    Args:
+        sources, targets: the sizes of a side's images, None where it is unknown, and the names of their files or None.
+    """
+    for i, sizes in enumerate(zip(sources[0], targets[0])):
+        if None not in sizes and sizes[0] != sizes[1]:
             raise DataError(
-                f"Expected both images of a pair to have one size. Received: the source{_at(source_names, i)}, "
-                f"{np.shape(source)[:2]}, and the target{_at(target_names, i)}, {np.shape(target)[:2]}. Pass "
-                "image_size=(height, width)."
+                f"Expected both images of a pair to have one size. Received: the source{_at(sources[1], i)}, "
+                f"{sizes[0]}, and the target{_at(targets[1], i)}, {sizes[1]}. Pass image_size=(height, width)."
             )
 
 
-def _one_size(images, names):
-    sizes = [np.shape(image)[:2] for image in images]
-    for i, size in enumerate(sizes):
-        if size != sizes[0]:
+def _one_size(sizes, names):
+    known = [i for i, size in enumerate(sizes) if size is not None]
+    for i in known:
+        if sizes[i] != sizes[known[0]]:
             raise DataError(
-                f"Expected images of one size. Received:{_at(names, 0)}, {sizes[0]}, and{_at(names, i)}, {size}. Pass "
-                "image_size=(height, width), or --image-size."
+                f"Expected images of one size. Received:{_at(names, known[0])}, {sizes[known[0]]}, and{_at(names, i)}, "
+                f"{sizes[i]}. Pass image_size=(height, width), or --image-size."
             )
 
 
@@ -615,7 +667,7 @@ def _checked_images(images, names):
     if len(images) == 0:
         raise DataError("Expected at least one image on each side. Received: none.")
     if isinstance(images, list):
-        _one_size(images, names)
+        _one_size([np.shape(image)[:2] for image in images], names)
     return loading._shaped(images, None, None)
 
 
@@ -628,11 +680,11 @@ def _checked_maps(maps, classes, names):
     if len(maps) == 0:
         raise DataError("Expected at least one label map. Received: none.")
     if isinstance(maps, list):
-        _one_size(maps, names)
+        _one_size([np.shape(one)[:2] for one in maps], names)
     maps = np.asarray(maps)
     field = LabelMaps((None, None), classes)
     try:
-        return field.check(maps).astype("uint8")
+        return field.check(maps).astype("uint8", copy=False)
     except DataError as error:
         wrong = [i for i, one in enumerate(maps) if one.dtype.kind in "iu" and (one.min() < 0 or one.max() >= classes)]
         raise DataError(f"{error} Look at{_at(names, wrong[0])}." if wrong and names else str(error)) from error
@@ -647,7 +699,11 @@ def _resized(images, size, nearest=False):
     def fit(plane):
         return np.asarray(ImageOps.fit(Image.fromarray(plane), size[::-1], method))
 
-    if images.ndim == 3:
-        return np.stack([fit(one) for one in images])
-    planes = [np.stack([fit(one[..., c]) for c in range(one.shape[-1])], axis=-1) for one in images]
-    return np.stack(planes) if images.dtype == "uint8" else np.clip(np.stack(planes), -1.0, 1.0)
+    made = np.empty((len(images), *size, *images.shape[3:]), images.dtype)
+    for one, row in zip(images, made):
+        if images.ndim == 3:
+            row[:] = fit(one)
+            continue
+        for c in range(one.shape[-1]):
+            row[..., c] = fit(one[..., c])
+    return made if images.dtype == "uint8" else np.clip(made, -1.0, 1.0, out=made)

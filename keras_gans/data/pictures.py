@@ -111,6 +111,8 @@ def _opened(path, is_map, alpha):
             if not is_map:
                 return plain_alone(picture, alpha)
             mode, numbers = picture.mode, np.asarray(picture)
+    except DataError:
+        raise
     except Exception as error:  # each of Pillow's readers has its own errors for damaged files
         raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
     if mode not in ("1", "L", "P"):

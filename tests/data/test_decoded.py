@@ -85,10 +85,17 @@ def test_what_changes_is_decoded_again(change, photos, read, tmp_path):
     assert len(read) >= 4
 
 
-def test_what_is_fast_and_what_has_several_sizes_is_not_kept(photos, tmp_path):
+def test_what_is_fast_is_not_kept(photos, tmp_path):
     loaded(photos, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    decoded.save("key", {0: np.zeros((2, 2, 1)), 1: np.zeros((3, 2, 1))}, [], 9.0)
+
+
+def test_what_had_to_be_decided_is_said_again(photos, read, tmp_path):
+    Image.fromarray(np.zeros((12, 12, 4), "uint8")).save(photos / "nothing.png")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="Made transparent areas white in 1 of 7 images"):
+            loaded(photos, tmp_path / "run")
+    assert len(read) == 7
 
 
 def test_a_damaged_file_is_not_read(photos, read, tmp_path):
