@@ -1,18 +1,24 @@
 """The loops around Keras's `fit` and `evaluate`: whole epochs, resumed epochs, checked streams."""
 
+import itertools
+import types
+import warnings
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gans import engine, sampling
-from keras_gans.checking import BatchCheck, check_data, check_shares
-from keras_gans.data.batches import Batches
-from keras_gans.data.streams import each_batch
+from keras_gans.checking import BatchCheck, check_data, check_shares, length_of, named
+from keras_gans.data.batches import Batches, WholeEpochs
+from keras_gans.data.streams import doubts, each_batch, starting_at
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.guards import FiniteTraining
 from keras_gans_core.checks import is_number, is_whole
 
 PHASE = "phase"  # the slot of a model that is trained in phases
+BATCH_SIZE = 32  # of arrays, as in Keras
+ALONE = 1, 0  # what one device asks of a batch: any number of examples
 
 
 def fit(
@@ -46,8 +52,6 @@ def fit(
     arrays = _are_arrays(x)
     if (fraction := kwargs.pop("validation_split", None)) and validation_data is None:
         x, y, validation_data = _divided(x, y, fraction)
-    if shuffle is None:
-        shuffle = arrays  # Keras warns about shuffle=True if it cannot shuffle
     callbacks = flat(callbacks)
     guard = FiniteTraining(callbacks)
     callbacks = [guard, *callbacks]
@@ -56,15 +60,16 @@ def fit(
             if validation_data is not None:
                 size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
                 validation_data = _readable_validation(model, validation_data, size, check)
-            kwargs |= {"epochs": epochs, "shuffle": shuffle, "validation_data": validation_data, "verbose": verbose}
-            if isinstance(x, Batches):
-                count = steps_per_epoch or len(x)
-                return _fit_batches(model, keras_fit, x, count, initial_epoch, callbacks, check, **kwargs)
             if arrays:
-                _check_arrays(model, x, kwargs.get("batch_size") or 32, steps_per_epoch)
-            kwargs |= {"initial_epoch": initial_epoch or 0, "steps_per_epoch": steps_per_epoch, "callbacks": callbacks}
-            x, y, kwargs = _readable(model, x, y, kwargs, check)
-            return keras_fit(x, y, **kwargs)
+                size = kwargs.pop("batch_size", None) or BATCH_SIZE
+                x = _as_batches(model, x, y, size, steps_per_epoch, shuffle is None or bool(shuffle))
+                shuffle = False
+                kwargs["validation_batch_size"] = kwargs.get("validation_batch_size") or size
+            kwargs |= {"epochs": epochs, "shuffle": shuffle or False, "verbose": verbose}
+            kwargs |= {"initial_epoch": initial_epoch, "callbacks": callbacks, "validation_data": validation_data}
+            if isinstance(x, Batches):
+                return _fit_batches(model, keras_fit, x, steps_per_epoch or len(x), check, **kwargs)
+            return _fit_stream(model, keras_fit, x, steps_per_epoch, check, **kwargs)
     finally:
         for callback in callbacks:  # Keras does not tell callbacks about an exception
             if hasattr(callback, "release") and callback.model is model:
@@ -108,6 +113,14 @@ def _check_arrays(model, x, batch_size, steps_per_epoch):
             f"Expected at least steps_per_epoch={steps_per_epoch} batches. Received: arrays for {there} of {batch_size}"
             ". Lower steps_per_epoch, leave it out, or pass kg.data.Batches, which goes on with the next epoch."
         )
+
+
+def _as_batches(model, x, y, batch_size, steps_per_epoch, shuffle):
+    """Arrays as batches whose order follows from the model's seed and step, so that a resumed run goes on with them."""
+    _check_arrays(model, x, batch_size, steps_per_epoch)
+    values = named(x if y is None else (x, y), model.batch_fields)
+    arrays = {name: ops.convert_to_numpy(v) if ops.is_tensor(v) else np.asarray(v) for name, v in values.items()}
+    return WholeEpochs(batch_size=batch_size, shuffle=shuffle, seed=model.seed, **arrays)
 
 
 def check_batch(model, x, y, options):
@@ -159,28 +172,34 @@ def _readable_validation(model, data, batch_size, check):
     return x if y is None else (x, y)
 
 
+def _shares(model):
+    """What a batch is filled up to, so that the devices can share it: a multiple, and a least number of examples."""
+    devices = engine.devices_of(model)
+    return ALONE if devices == 1 else (devices * model.packing, devices * model.smallest_batch)
+
+
 def _readable(model, x, y, options, check=None):
     """The data and options of Keras's `fit`: checked batch by batch, and filled up so that devices can share them."""
-    devices = engine.devices_of(model)
-    whole, least = (1, 0) if devices == 1 else (devices * model.packing, devices * model.smallest_batch)
+    whole, least = _shares(model)
     if not _are_arrays(x):
         plain = isinstance(x, Batches) and x.batch_size % whole == 0 and x.batch_size >= least
         return engine.readable(x if plain else each_batch(x, check, whole, least), y, options)
-    size, count = options.get("batch_size") or 32, len(keras.tree.flatten(x)[0])
+    size, count = options.get("batch_size") or BATCH_SIZE, len(keras.tree.flatten(x)[0])
     x, y, options = engine.readable(x, y, options)
-    if devices == 1:
+    if (whole, least) == ALONE:
         return x, y, options
     if _are_arrays(x) and ((rest := count % size) % whole or 0 < rest < least):
         raise ConfigurationError(
-            f"Expected batches that {devices} devices share equally. Received: {count} examples in batches of {size}, "
-            f"the last of {rest}. Pass kg.data.Batches(..., batch_size={size}), which leaves out the rest of an epoch."
+            f"Expected batches that {engine.devices_of(model)} devices share equally. Received: {count} examples in "
+            f"batches of {size}, the last of {rest}. Pass kg.data.Batches(..., batch_size={size}), which leaves out "
+            "the rest of an epoch."
         )
     return each_batch(x, None, whole, least), y, options
 
 
-def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, check, *, epochs, **kwargs):
+def _fit_batches(model, keras_fit, batches, count, check, *, verbose, **options):
     """Keras's `fit` on epochs of `count` batches from the model's step on; the rest of a started epoch comes first."""
-    _, phase_start, epochs_before = phase_of(model)
+    _, phase_start, _ = phase_of(model)
 
     def fit_epochs(first, last, count, callbacks):
         following = batches.following(lambda: steps_of(model) - phase_start, count, check.passed)
@@ -190,20 +209,68 @@ def _fit_batches(model, keras_fit, batches, count, initial_epoch, callbacks, che
             callbacks.callbacks.append(beginning)
         else:
             callbacks = [*callbacks, beginning]
-        data, _, options = engine.readable(following, None, kwargs)
+        data, _, others = engine.readable(following, None, {**options, "verbose": verbose})
+        if isinstance(batches, WholeEpochs) and _shares(model) != ALONE:  # the last batch of an epoch may be small
+            data = each_batch(data, None, *_shares(model))
         check.read = 0  # TensorFlow has looked at a batch
-        return keras_fit(data, initial_epoch=first, epochs=last, callbacks=callbacks, **options)
+        return keras_fit(data, **{**others, "initial_epoch": first, "epochs": last, "callbacks": callbacks})
 
+    return _fit_rest_first(model, fit_epochs, count, verbose=verbose, **options)
+
+
+def _fit_stream(model, keras_fit, x, steps_per_epoch, check, **options):
+    """Keras's `fit` on data that come batch by batch; a resumed run leaves out the batches that it has seen."""
+    _, phase_start, _ = phase_of(model)
+    count = steps_per_epoch or length_of(x)
+    resumed = options["initial_epoch"] is not None and steps_of(model) > phase_start
+    if resumed:
+        _warn_of_doubts(x, count, options["shuffle"])
+
+    def fit_epochs(first, last, steps, callbacks):
+        # With steps_per_epoch an epoch begins where the last one ended, otherwise with the first batch.
+        seen = steps_of(model) - phase_start if resumed and count else 0
+        start = seen if steps_per_epoch else seen % count if steps != count else 0
+        data = starting_at(x, start, endless=bool(steps_per_epoch)) if start else x
+        counted = steps_per_epoch or isinstance(data, types.GeneratorType) and steps
+        if counted and isinstance(data, types.GeneratorType):  # what reads ahead must leave the rest for the next call
+            data = (batch for batch in itertools.islice(data, steps * (last - first)))
+        data, _, others = _readable(model, data, None, options, check)
+        given = {"initial_epoch": first, "epochs": last, "callbacks": callbacks}
+        return keras_fit(data, **{**others, **given, "steps_per_epoch": steps if counted else None})
+
+    return _fit_rest_first(model, fit_epochs, count, **options)
+
+
+def _fit_rest_first(model, fit_epochs, count, *, epochs, initial_epoch, callbacks, verbose, **options):
+    """`fit_epochs(first, last, steps, callbacks)` of all epochs; of a started one, first of its rest.
+
+    Args:
+        count: batches of an epoch, None if unknown.
+        epochs, initial_epoch, callbacks, verbose: of Keras's `fit`.
+    """
+    _, phase_start, epochs_before = phase_of(model)
     first = initial_epoch or 0
-    done = (first - epochs_before) * count
-    begun = 0 if initial_epoch is None else steps_of(model) - phase_start - done
-    if first >= epochs or not 0 < begun < count:
+    known = initial_epoch is not None and count is not None
+    begun = steps_of(model) - phase_start - (first - epochs_before) * count if known else 0
+    if first >= epochs or not known or not 0 < begun < count:
         return fit_epochs(first, epochs, count, callbacks)
-    both = OneTraining(model, callbacks, kwargs["verbose"], epochs, count - begun, count)
+    both = OneTraining(model, callbacks, verbose, epochs, count - begun, count)
     fit_epochs(first, first + 1, count - begun, both)
     if first + 1 < epochs and not model.stop_training:
         fit_epochs(first + 1, epochs, count, both)
     return both.end()
+
+
+def _warn_of_doubts(x, count, shuffle):
+    """Warns that a resumed run will not be the uninterrupted one, if these data may be others than before."""
+    kind, exact = type(x).__name__, "Pass arrays, kg.data.Batches or what kg.data.load returns, which resume exactly."
+    if count is None:
+        said = f"the length of this {kind} is not known, so a started epoch starts again. Pass steps_per_epoch. {exact}"
+    elif doubt := doubts(x, shuffle):
+        said = f"of this {kind}, {doubt}. The number of steps is right, but the batches are others. {exact}"
+    else:
+        return
+    warnings.warn(f"The resumed run will not be exactly the uninterrupted one: {said}", UserWarning, stacklevel=5)
 
 
 def evaluate(model, keras_evaluate, x, y, **kwargs):

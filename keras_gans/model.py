@@ -352,9 +352,11 @@ class AdversarialModel(keras.Model):
             options: those of `keras.Model.fit`; these differ:
                 initial_epoch: how many of the `epochs` are done. If the model has begun the next epoch, as after
                 `kg.callbacks.resume`, the rest of that epoch comes first, and its logs cover the whole epoch. None,
-                the default, starts with a whole epoch. With data that `kg.data.load` did not make, the epoch starts
-                again.
-                shuffle: whether to shuffle arrays before each epoch; yes by default.
+                the default, starts with a whole epoch. Arrays and what `kg.data.load` returns go on with the very
+                batches that an uninterrupted run would see. So do a `PyDataset`, a `tf.data.Dataset` and a `DataLoader`
+                whose batches follow from their place alone; of others a warning says why they will be different.
+                shuffle: whether to shuffle arrays before each epoch; yes by default. The order follows from the model's
+                seed and its step.
                 callbacks: one whose work is to act on losses that are not finite acts instead of the error below:
                 Keras's `TerminateOnNaN`, `kg.callbacks.GANDoctor` with `rollback` or `stop`.
 
@@ -367,6 +369,9 @@ class AdversarialModel(keras.Model):
             DivergenceError: a loss that is not finite, after its step, or a weight, after its epoch.
             ConfigurationError: the model is not compiled; class or sample weights, which no variant uses; or other
                 arguments that would do nothing, such as a batch_size for data with batches of their own.
+
+        Warns:
+            UserWarning: a run that is resumed with data that may come in another order, or whose length is not known.
         """
         return fitting.fit(self, super().fit, x, y, **options)
 

@@ -38,10 +38,10 @@ class Checkpoint(keras.callbacks.Callback):
     """Saves the whole training state after each epoch and, if asked, within it; keeps the previous checkpoint too.
 
     The state is all that the next step depends on: weights, moving averages, both optimizers and their loss scales, the
-    noise's seeds, the step count, the running means of the logs and what callbacks keep on the model. With data from
-    `kg.data.load`, whose order follows from the step count, a resumed run equals the uninterrupted one bit for bit. On
-    PyTorch dropout needs a seed of its own for that, `Dropout(rate, seed=...)`. List this callback last, after those
-    that change the model.
+    noise's seeds, the step count, the running means of the logs and what callbacks keep on the model. With arrays and
+    data from `kg.data.load`, whose order follows from the step count, a resumed run equals the uninterrupted one bit
+    for bit, and with other data unless `fit` warns of their order. On PyTorch dropout needs a seed of its own for that,
+    `Dropout(rate, seed=...)`. List this callback last, after those that change the model.
 
     A state whose weights or losses are not finite is not saved: the last good checkpoint stays, and says so. A file is
     written whole or not at all, and read back before it replaces the previous one: a process that is killed

@@ -222,6 +222,28 @@ class Batches(keras.utils.PyDataset):
         return _Following(self, step, count or len(self), pick)
 
 
+class WholeEpochs(Batches):
+    """`Batches` whose epochs have every example, as Keras's own of arrays do: the last batch may be smaller.
+
+    Args:
+        batch_size: examples per batch, 1 or more; at most all there are.
+        arrays, shuffle, seed: see `Batches`.
+
+    Example:
+
+    >>> batches = WholeEpochs(images=np.zeros((5, 8, 8, 1), "uint8"), batch_size=4)
+    >>> [len(batches.at(step)["images"]) for step in range(4)]
+    [4, 1, 4, 1]
+    """
+
+    def __init__(self, *, batch_size, shuffle=True, seed=0, **arrays):
+        count = max(map(len, arrays.values()))
+        super().__init__(batch_size=min(batch_size, count), shuffle=shuffle, seed=seed, **arrays)
+
+    def __len__(self):
+        return -(-self.count // self.batch_size)
+
+
 class _Following(keras.utils.PyDataset):
     """Batches from the model's step count on, read when an epoch begins."""
 

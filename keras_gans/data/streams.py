@@ -2,10 +2,15 @@
 
 import copy
 import functools
+import itertools
+import re
 import types
 
 import keras
 import numpy as np
+
+# TensorFlow's operations that draw; those called Stateless... follow from seeds that they are given.
+DRAWING = re.compile("Random|Shuffle|Multinomial|TruncatedNormal|ParameterizedTruncated|Stateful(?!Partitioned)|Rng")
 
 
 def each_batch(data, look=None, whole=1, least=0):
@@ -37,6 +42,90 @@ def each_batch(data, look=None, whole=1, least=0):
     return data
 
 
+def starting_at(data, start, endless=False):
+    """The same data from batch `start` on; a generator, which nobody can turn back, as it is.
+
+    Args:
+        data: see `each_batch`.
+        start: how many batches to leave out, 0 or more.
+        endless: whether the first batch follows the last, again and again.
+
+    Example:
+
+    >>> list(starting_at([(0,), (1,), (2,)], 2)), list(itertools.islice(starting_at([(0,), (1,)], 3, endless=True), 3))
+    ([(2,)], [(1,), (0,), (1,)])
+    """
+    if isinstance(data, types.GeneratorType):
+        return data
+    if isinstance(data, keras.utils.PyDataset):
+        return _Later(data, start, endless)
+    if _is_a("DatasetV2", "tensorflow", data):
+        count = int(data.cardinality())
+        return data.repeat().skip(start % count if count > 0 else start) if endless else data.skip(start)
+    return _later(data, start, endless)
+
+
+def _later(data, start, endless):
+    """A generator of tuples, which are all that Keras takes from one."""
+    again = itertools.chain.from_iterable(itertools.repeat(data)) if endless else data
+    for batch in itertools.islice(again, start, None):
+        if _is_a("DataLoader", "torch", data):
+            batch = keras.tree.map_structure(np.asarray, batch)
+        yield tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+
+
+def doubts(data, shuffle=False):
+    """Why batches may be others when data start again in a new process, in words; None if they are the same.
+
+    Args:
+        data: see `each_batch`.
+        shuffle: the option of Keras's `fit`.
+
+    Example:
+
+    >>> doubts(number for number in range(4))
+    'a generator begins with its first batch again'
+    """
+    if isinstance(data, keras.utils.PyDataset):
+        base = keras.utils.PyDataset
+        if shuffle:
+            return "shuffle=True draws another order"
+        if any(getattr(type(data), name) is not getattr(base, name) for name in ("on_epoch_begin", "on_epoch_end")):
+            return "its on_epoch_begin or on_epoch_end may change the order"
+        return None
+    if _is_a("DatasetV2", "tensorflow", data):
+        return _doubts_of_tensorflow(data)
+    if isinstance(data, types.GeneratorType):
+        return "a generator begins with its first batch again"
+    if _is_a("DataLoader", "torch", data):
+        samplers = [type(sampler).__name__ for sampler in (data.batch_sampler, data.sampler)]
+        return None if samplers == ["BatchSampler", "SequentialSampler"] else "its sampler may draw another order"
+    return "nothing is known of its order"
+
+
+def _doubts_of_tensorflow(dataset):
+    """Looks at the parts of a pipeline and at the functions in them. TensorFlow has no public way to do so."""
+    parts = [dataset]
+    while parts:
+        part = parts.pop()
+        try:
+            parts += part._inputs()
+            graphs = [function.function.graph.as_graph_def() for function in part._functions()]
+        except (AttributeError, NotImplementedError):
+            return f"nothing is known of its {type(part).__name__}"
+        if "Shuffle" in type(part).__name__:
+            return "its shuffle draws another order"
+        if getattr(part, "_deterministic", "default") == "false" or part.options().deterministic is False:
+            return "deterministic=False leaves its order open"
+        used = {node.op for graph in graphs for node in graph.node}
+        used |= {node.op for graph in graphs for function in graph.library.function for node in function.node_def}
+        if "Random" in type(part).__name__ or any(DRAWING.match(op) for op in used):
+            return "it draws random numbers"
+        if any("PyFunc" in op for op in used):
+            return "it runs Python code, which may give others"
+    return None
+
+
 def _seen(look, whole, least, batch):
     if look is not None:
         look(batch)
@@ -64,6 +153,29 @@ class _EachBatch(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         return self.seen(self.data[index])
+
+    def on_epoch_begin(self):
+        self.data.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.data.on_epoch_end()
+
+
+class _Later(keras.utils.PyDataset):
+    def __init__(self, data, start, endless):
+        super().__init__(
+            workers=data.workers, use_multiprocessing=data.use_multiprocessing, max_queue_size=data.max_queue_size
+        )
+        self.data, self.start, self.endless = data, start, endless
+
+    @property
+    def num_batches(self):
+        count = self.data.num_batches
+        return None if count is None or self.endless else count - self.start
+
+    def __getitem__(self, index):
+        count = self.data.num_batches
+        return self.data[self.start + index if count is None else (self.start + index) % count]
 
     def on_epoch_begin(self):
         self.data.on_epoch_begin()
