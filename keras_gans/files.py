@@ -27,6 +27,9 @@ MOST_ROUNDS = {
 }  # rounds that Keras would unroll one by one
 FREE_NUMBERS = 2**20  # numbers that a model's variables may hold in addition to those its file stores
 LARGEST_OUTPUT = 2**28  # numbers that a layer may output for one example
+LARGEST_UNASKED = 2**26  # the same of an untrusted file, unless a large model is asked for: 256 MiB
+LARGEST_EXAMPLE = 2**24  # numbers of one input or output of an untrusted file, unless asked for, as of 4096x4096 pixels
+LARGE = "If you trust the file and have the memory, pass large=True (--large)."
 MOST_OUTPUTS = 2**15  # layer outputs while building, about a minute; Keras needs n**2 / 2 for `Sequential` of n layers
 KNOWN_PACKAGES = ("keras", "keras_gans", "keras_hub", "keras_cv", "keras_nlp", "builtins")  # whose classes Keras finds
 ZIP_END = 22  # bytes of the record that ends a zip file without a comment
@@ -36,7 +39,7 @@ LARGEST_DIRECTORY = 4096  # bytes of a zip's list of members; three members take
 _counting = threading.RLock()
 
 
-def read_model(path, compile=False, safe_mode=True):
+def read_model(path, compile=False, safe_mode=True, large=True):
     """The model in a `.keras` file, read with no more memory than a model of the file's size needs.
 
     The file may contain only what Keras writes: three uncompressed members, a config of limited size and depth, and
@@ -52,12 +55,13 @@ def read_model(path, compile=False, safe_mode=True):
         compile: whether to restore the optimizers too, as in `keras.saving.load_model`.
         safe_mode: whether to refuse code in the file, such as a lambda in a `Lambda` layer. False runs it: only for
             files that you trust.
+        large: whether a layer may output 2**28 numbers for one example, as one of a user's own may, instead of 2**26.
 
     Returns:
         A Keras model.
 
     Raises:
-        UntrustedFileError: a file with code, or with layers that are not registered.
+        UntrustedFileError: a file with code, or with layers that are not registered or too large.
         ValueError: a file that breaks these rules, "Expected ... Received: ...". Keras, HDF5 and zipfile raise many
             other errors for a damaged file, so callers should catch `Exception`.
 
@@ -90,7 +94,7 @@ def read_model(path, compile=False, safe_mode=True):
             f"Expected a file without code. Received: {path}, with a lambda, in a Lambda layer or as a function. "
             "If you trust the file, pass safe_mode=False, which runs its code."
         )
-    with _at_most(2 * stored + FREE_NUMBERS):
+    with _at_most(2 * stored + FREE_NUMBERS, LARGEST_OUTPUT if large else LARGEST_UNASKED):
         model = keras.saving.load_model(path, compile=compile, safe_mode=safe_mode)
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model. Received: a {type(model).__name__}.")
@@ -277,12 +281,15 @@ def _check_array(array):
 
 
 @contextlib.contextmanager
-def _at_most(numbers):
-    """A context in which this thread's new variables may hold `numbers` in all; more are refused before allocation."""
+def _at_most(numbers, largest):
+    """A context in which this thread's new variables may hold `numbers` in all; more are refused before allocation.
+
+    A layer may output `largest` numbers for one example.
+    """
     left, outputs, thread, refusals = numbers, 0, threading.get_ident(), []
 
-    def refuse(message):
-        refusals.append(ValueError(message))
+    def refuse(message, kind=ValueError):
+        refusals.append(kind(message))
         raise refusals[0]
 
     def count(shape):
@@ -301,6 +308,11 @@ def _at_most(numbers):
             refuse(f"Expected a model built with at most {MOST_OUTPUTS} layer outputs. Received: one with more.")
         if _product(shape, LARGEST_OUTPUT + 1) > LARGEST_OUTPUT:
             refuse(f"Expected layers of at most {LARGEST_OUTPUT} numbers. Received: an output of shape {shape}.")
+        if _product(shape, largest + 1) > largest:
+            refuse(
+                f"Expected layers of at most {largest:,} numbers. Received: an output of shape {shape}. {LARGE}",
+                UntrustedFileError,
+            )
 
     with _counting, _looking_at(keras.Variable, 1, count, thread), _looking_at(keras.KerasTensor, 0, check, thread):
         try:

@@ -99,10 +99,11 @@ def grid(images, columns=None):
     count, height, width, channels = images.shape
     columns = min(columns or int(np.ceil(np.sqrt(count))), count)
     rows = -(-count // columns)
-    padded = np.zeros((rows * columns, height, width, channels), "uint8")
-    padded[:count] = images
-    padded = padded.reshape(rows, columns, height, width, channels)
-    return padded.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+    picture = np.zeros((rows * height, columns * width, channels), "uint8")
+    for i, image in enumerate(images):
+        top, left = i // columns * height, i % columns * width
+        picture[top : top + height, left : left + width] = image
+    return picture
 
 
 def enlarged(picture, factor):

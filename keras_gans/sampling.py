@@ -8,10 +8,15 @@ import numpy as np
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError
 from keras_gans.images import grid, side_by_side
+from keras_gans_core import memory
 from keras_gans_core.checks import is_whole
 
 BATCH = 256  # examples computed at once: bounds the memory of generate(100_000)
 NUMBERS = 2**22  # numbers of an input or output computed at once: large examples in smaller batches, 21 of 256x256x3
+INNER_NUMBERS = (
+    2**27
+)  # numbers that a layer outputs at once, 512 MiB: networks that are wide inside, in smaller ones too
+LARGEST_PICTURE = 2**28  # bytes of a picture of many examples, such as 64 of 1182x1182x3
 
 
 def checked_run_seed(seed):
@@ -177,10 +182,18 @@ def generators(model):
 
 
 def batch_size(model, inputs):
-    """How many examples `sample` computes at once for inputs {name: values (N, ...)}."""
+    """How many examples `sample` computes at once for inputs {name: values (N, ...)}: it is bounded in bytes."""
     shapes = [np.shape(values)[1:] for values in inputs.values()]
     shapes += [field.shape for field in model.output_fields.values() if None not in field.shape]
-    return max(1, min(BATCH, NUMBERS // max((math.prod(shape) for shape in shapes), default=1)))
+    outside = max((math.prod(shape) for shape in shapes), default=1)
+    return max(1, min(BATCH, NUMBERS // max(1, outside), INNER_NUMBERS // max(1, _widest(model))))
+
+
+def _widest(model):
+    """The most numbers that a layer of the networks that sample outputs for one example, as far as Keras knows."""
+    layers = [layer for network in model.networks(*model.kept) for layer in network._flatten_layers()]
+    outputs = [tensor for layer in layers for node in layer._inbound_nodes for tensor in node.output_tensors]
+    return max((math.prod(side or 1 for side in tensor.shape[1:]) for tensor in outputs), default=1)
 
 
 def settle_averages(model):
@@ -190,19 +203,58 @@ def settle_averages(model):
 
 
 def sample(model, inputs, batch=None):
-    """`AdversarialModel.sample`, computed `batch` examples at a time; None: as many as `BATCH` and `NUMBERS` allow."""
+    """`AdversarialModel.sample`, computed `batch` examples at a time; None: see `batch_size`."""
+    return gathered(_compiled(model), inputs, batch or batch_size(model, inputs))
+
+
+def sampled(model, inputs):
+    """Yields what `sample` returns a few examples at a time, which are all that is in memory."""
+    return (made for _, made in in_batches(_compiled(model), inputs, batch_size(model, inputs)))
+
+
+def _compiled(model):
     settle_averages(model)
-    batch = batch or batch_size(model, inputs)
     if getattr(model, "_compiled_sample", None) is None:
         model._compiled_sample = engine.function(lambda inputs: outputs_of(model, inputs))
-    count = len(next(iter(inputs.values())))
-    parts = [
-        model._compiled_sample({name: values[i : i + batch] for name, values in inputs.items()})
-        for i in range(0, count, batch)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return model._compiled_sample
+
+
+def in_batches(compiled, inputs, size):
+    """Yields (index of the first example, {name: outputs}) of a compiled function, `size` examples at a time."""
+    for i in range(0, len(next(iter(inputs.values()))), size):
+        yield i, compiled({name: values[i : i + size] for name, values in inputs.items()})
+
+
+def gathered(compiled, inputs, size):
+    """{name: outputs} of all examples: `in_batches`, in arrays that are allocated once.
+
+    Raises:
+        ConfigurationError: they do not fit into memory.
+    """
+    count, made = len(next(iter(inputs.values()))), {}
+    for i, part in in_batches(compiled, inputs, size):
+        if count <= size:
+            return part
+        made = made or _allocated(count, part)
+        for name, values in part.items():
+            made[name][i : i + len(values)] = values
+    return made
+
+
+def _allocated(count, part):
+    """Arrays for `count` examples like those in {name: outputs}."""
+    shapes = {name: (count, *values.shape[1:]) for name, values in part.items()}
+    needed = sum(math.prod(shapes[name]) * values.dtype.itemsize for name, values in part.items())
+    reason = memory.does_not_fit(needed)
+    try:
+        if reason is None:
+            return {name: np.empty(shapes[name], values.dtype) for name, values in part.items()}
+    except MemoryError:
+        reason = memory.in_units(needed)
+    raise ConfigurationError(
+        f"Expected examples that fit into memory. Received: {count:,}, which take {reason}. Generate fewer at a time; "
+        "keras-gans sample --folder keeps only a few in memory."
+    )
 
 
 def generate(model, n, seed, inputs):
@@ -304,6 +356,20 @@ def picture(model, values, columns=None):
     """
     fields = {**model.input_fields, **model.batch_fields, **model.output_fields}
     return _side_by_side([(fields[name], array) for name, array in values.items()], columns)
+
+
+def check_picture(model, n):
+    """Refuses a picture of `n` examples that would be too large, before they are made.
+
+    Raises:
+        ConfigurationError: more than `LARGEST_PICTURE` bytes.
+    """
+    size = n * sum(math.prod(side or 1 for side in field.shape) for field in model.output_fields.values())
+    if size > LARGEST_PICTURE:
+        raise ConfigurationError(
+            f"Expected a picture of at most {memory.in_units(LARGEST_PICTURE)}. Received: {n} examples, which take "
+            f"{memory.in_units(size)}. Make fewer (-n), or write one file each (--folder)."
+        )
 
 
 def _side_by_side(parts, columns):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from keras_gans import checking, sampling
 from keras_gans.batch_statistics import standing_values
 from keras_gans.errors import CorruptPresetError, UntrustedFileError
 from keras_gans.fields import Attributes
-from keras_gans.files import WEIGHTS, read_model
+from keras_gans.files import LARGE, LARGEST_EXAMPLE, WEIGHTS, read_model
 from keras_gans.images import atomic_write, save, to_float
 from keras_gans.model import AdversarialModel
 from keras_gans.saving import older_structure, parameters
@@ -48,7 +49,7 @@ def _names(classifier):
     return [name for name, variant in variants.items() if (variant == cards.CLASSIFIER) == classifier]
 
 
-def load(name, safe_mode=True):
+def load(name, safe_mode=True, large=False):
     """The pretrained model `name`, ready to `generate`.
 
     The folder in the environment variable KERAS_GANS_ZOO is searched first, then the package's own zoo. The file's size
@@ -56,7 +57,7 @@ def load(name, safe_mode=True):
 
     Args:
         name: one of `presets()`, or the folder of a finished run.
-        safe_mode: see `load_file`.
+        safe_mode, large: see `load_file`.
 
     Returns:
         An `AdversarialModel` with the networks that sampling needs. It can sample and be exported, but not trained.
@@ -73,7 +74,7 @@ def load(name, safe_mode=True):
     (64, 28, 28, 1)
     """
     folder = cards.find(name)
-    model = load_file(cards.verified_model(folder), safe_mode)
+    model = load_file(cards.verified_model(folder), safe_mode, large)
     _name_labels(model, cards.read_card(folder).get("dataset", {}).get("classes"))
     return model
 
@@ -88,7 +89,7 @@ def _name_labels(model, names):
         checking.name_labels(model, tuple(names))
 
 
-def load_file(path, safe_mode=True):
+def load_file(path, safe_mode=True, large=False):
     """The model in a `.keras` file, such as a run's checkpoint, ready to `generate`; not compiled.
 
     The file may be untrusted: it is refused if it holds anything but a model, such as code or compressed members.
@@ -98,6 +99,9 @@ def load_file(path, safe_mode=True):
     Args:
         path: the file's path.
         safe_mode: False also reads a file with a Python lambda, and runs its code: only for files that you trust.
+        large: whether to read a model whose images, or other inputs and outputs, have more than 2**24 numbers each
+            (4096x4096 grey pixels), or that has layers of more than 2**26. A small file can hold one, and generating
+            with it takes gigabytes.
 
     Returns:
         An `AdversarialModel`.
@@ -105,7 +109,8 @@ def load_file(path, safe_mode=True):
     Raises:
         CorruptPresetError: no file, or one that holds anything but a model, was saved by an older version of this
             library, or holds no model of this library.
-        UntrustedFileError: layers that are not registered; or, in safe mode, code in the file.
+        UntrustedFileError: layers that are not registered; in safe mode, code in the file; or a large model that was
+            not asked for.
 
     Example:
 
@@ -114,9 +119,15 @@ def load_file(path, safe_mode=True):
         ...
     keras_gans_core.errors.CorruptPresetError: Expected a Keras model in missing.keras. ...
     """
-    model = load_network(path, safe_mode)
+    model = load_network(path, safe_mode, large)
     if not isinstance(model, AdversarialModel):
         raise CorruptPresetError(f"Expected a model of keras_gans in {path}. Received: a {type(model).__name__}.")
+    for name, field in () if large else (*model.input_fields.items(), *model.output_fields.items()):
+        if math.prod(side or 1 for side in field.shape) > LARGEST_EXAMPLE:
+            raise UntrustedFileError(
+                f"Expected a model whose {name} have at most {LARGEST_EXAMPLE:,} numbers each, such as 4096x4096 grey "
+                f"pixels. Received: {path}, with {'x'.join(map(str, field.shape))}. {LARGE}"
+            )
     return model
 
 
@@ -151,11 +162,11 @@ def load_classifier(name):
     return classifier
 
 
-def load_network(path, safe_mode=True):
+def load_network(path, safe_mode=True, large=False):
     """The Keras model in a `.keras` file, of this library or not; not compiled. The file is checked as by `load_file`.
 
     Args:
-        path, safe_mode: see `load_file`.
+        path, safe_mode, large: see `load_file`.
 
     Returns:
         A Keras model.
@@ -170,7 +181,7 @@ def load_network(path, safe_mode=True):
     124698
     """
     try:
-        return read_model(path, safe_mode=safe_mode)
+        return read_model(path, safe_mode=safe_mode, large=large)
     except UntrustedFileError:
         raise
     except Exception as error:  # zip, HDF5 and Keras each raise their own for a damaged file

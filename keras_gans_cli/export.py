@@ -2,13 +2,13 @@
 
 import click
 
-from keras_gans_cli.models import import_option, sampler
+from keras_gans_cli.models import model_options, sampler
 
 
 @click.command()
 @click.argument("name")
 @click.argument("folder", type=click.Path())
-@import_option
+@model_options
 def export(name, folder):
     """Write the model NAME, or that of a .keras file, as a SavedModel for TensorFlow Serving: FOLDER/1, then FOLDER/2,
     ..."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import import_option, sampler_of_noise
+from keras_gans_cli.models import model_options, sampler_of_noise
 from keras_gans_cli.options import labels_for, labels_option, picture_option, seeds_of
 from keras_gans_core import cards
 
@@ -37,7 +37,7 @@ def _is_animation(output):
 @click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one seed to the next.")
 @click.option("--linear", is_flag=True, help="Walk along lines instead of arcs.")
 @labels_option
-@import_option
+@model_options
 @picture_option("interpolation.png", "One row per pair of seeds; a .gif or .apng goes round them for ever.")
 def interpolate(name, seeds, steps, linear, labels, output):
     """Walk between images of the model NAME, or of a .keras file."""
@@ -56,7 +56,7 @@ def interpolate(name, seeds, steps, linear, labels, output):
 @click.argument("name")
 @click.argument("expression")
 @labels_option
-@import_option
+@model_options
 @picture_option("arithmetic.png", "The terms, then their sum.")
 def arithmetic(name, expression, labels, output):
     """Add and subtract averages of seeds of the model NAME, or of a .keras file.
@@ -79,7 +79,7 @@ def arithmetic(name, expression, labels, output):
 )
 @click.option("--encoder", is_flag=True, help="Start from the model's encoder instead.")
 @labels_option
-@import_option
+@model_options
 @click.option("--resize", is_flag=True, help="Center-crop the images and resize them to the model's shape.")
 @picture_option("inversion.png", "One row per image: the image, the start, the result.")
 def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
@@ -136,7 +136,7 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 )
 @click.option("--steps", type=click.IntRange(2), help="Images per direction.  [default: 7; for a continuous code 10]")
 @labels_option
-@import_option
+@model_options
 @picture_option("traversal.png", "One row per direction; a .gif or .apng moves along all at once.")
 def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps, labels, output):
     """Change an image of the model NAME, or of a .keras file, along directions of its latents."""

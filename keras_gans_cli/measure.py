@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import import_layers, import_option, sampler
+from keras_gans_cli.models import import_layers, import_option, model_options, sampler
 from keras_gans_cli.options import picture_option
 from keras_gans_cli.quiet import library
 from keras_gans_core import cards
@@ -52,7 +52,7 @@ def _measuring(command):
         click.option("--seed", default=0, show_default=True, help="Determines the images."),
         click.option("--cache", type=click.Path(), help="Folder that keeps the reference's features."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        import_option,
+        model_options,
     ]
     for option in reversed(options):
         command = option(command)

@@ -7,13 +7,24 @@ import click
 from keras_gans_cli.quiet import library
 from keras_gans_core import cards, trust
 
-IMPORTS = "keras_gans.imports"  # of the command's context: the files of --import
+IMPORTS, LARGE = "keras_gans.imports", "keras_gans.large"  # of the command's context: --import's files, and --large
 
 
 def _keep(context, parameter, files):
     context.meta[IMPORTS] = files
 
 
+def _keep_large(context, parameter, large):
+    context.meta[LARGE] = large
+
+
+_large_option = click.option(
+    "--large",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_large,
+    help="Also read a model whose images have more than 16,777,216 numbers: generating with it takes gigabytes.",
+)
 import_option = click.option(
     "--import",
     metavar="FILE.py",
@@ -24,6 +35,16 @@ import_option = click.option(
     help="Run this Python file first: the recipe with a model's own layers. Recipes that you have trained here need no "
     "--import. Only import what you trust.",
 )
+
+
+def model_options(command):
+    """The options of every command that reads a model, for `sampler`."""
+    return import_option(_large_option(command))
+
+
+def asked_for_large():
+    """Whether the command was given --large."""
+    return click.get_current_context().meta.get(LARGE, False)
 
 
 def import_layers(path):
@@ -45,7 +66,8 @@ def sampler(name):
         path = cards.verified_model(cards.find(name))  # before importing the backend, which takes seconds
     kg = library()
     import_layers(path)
-    return kg, kg.zoo.load_file(name) if name.endswith(".keras") else kg.load(name)
+    load = kg.zoo.load_file if name.endswith(".keras") else kg.load
+    return kg, load(name, large=asked_for_large())
 
 
 def sampler_of_noise(name):

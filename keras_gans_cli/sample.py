@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import import_option, remedy_for_given, sampler
+from keras_gans_cli.models import model_options, remedy_for_given, sampler
 from keras_gans_cli.options import labels_for, labels_option, picture_option
 from keras_gans_core import cards
 
@@ -26,7 +26,7 @@ from keras_gans_core import cards
     help="How many times larger to draw the pictures, so that small ones can be seen: each pixel becomes a square.",
 )
 @labels_option
-@import_option
+@model_options
 def sample(name, count, seed, output, folder, enlarge, labels):
     """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
     _, model = sampler(name)
@@ -39,8 +39,9 @@ def sample(name, count, seed, output, folder, enlarge, labels):
             f"{remedy_for_given(name, model)}"
         )
     inputs = sampling.complete_inputs(model, count, seed, {"labels": labels_for(labels, count, model)})
-    made = model.sample(**inputs)
     if folder is None:
+        sampling.check_picture(model, count)
+        made = model.sample(**inputs)
         save(enlarged(sampling.picture(model, made), enlarge), output)
         click.echo(f"wrote {output}")
         for key, field in model.output_fields.items():
@@ -48,9 +49,13 @@ def sample(name, count, seed, output, folder, enlarge, labels):
                 click.echo("\n".join(field.text(made[key])))
         return
     digits = max(4, len(str(count - 1)))
-    with click.progressbar(range(count), label=f"writing {count} images", file=sys.stderr) as bar:
-        for i in bar:
-            path = Path(folder) / f"{name if name in cards.presets() else 'image'}_{i:0{digits}}.png"
-            one = sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()})
-            save(enlarged(one, enlarge), path)
+    prefix = Path(folder) / (name if name in cards.presets() else "image")
+    with click.progressbar(length=count, label=f"writing {count} images", file=sys.stderr) as bar:
+        written = 0
+        for made in sampling.sampled(model, inputs):
+            for i in range(len(next(iter(made.values())))):
+                picture = sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()})
+                save(enlarged(picture, enlarge), f"{prefix}_{written:0{digits}}.png")
+                written += 1
+                bar.update(1)
     click.echo(f"wrote {count} images to {folder}")

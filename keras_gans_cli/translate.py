@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import import_option, sampler
+from keras_gans_cli.models import model_options, sampler
 
 
 @click.command()
@@ -18,7 +18,7 @@ from keras_gans_cli.models import import_option, sampler
 @click.option("--direction", help="For a model of two directions: AtoB or BtoA.  [default: the model's]")
 @click.option("--seed", default=0, show_default=True, type=int, help="Determines the noise, if the model has any.")
 @click.option("--resize", is_flag=True, help="Center-crop images of other sizes and resize them.")
-@import_option
+@model_options
 def translate(name, pictures, output, direction, seed, resize):
     """Translate images with the model NAME, a run's folder or a .keras file.
 
@@ -45,7 +45,7 @@ def translate(name, pictures, output, direction, seed, resize):
     "-o", "--output", default="reconstructed", show_default=True, type=click.Path(), help="Folder for the results."
 )
 @click.option("--resize", is_flag=True, help="Center-crop images of other sizes and resize them.")
-@import_option
+@model_options
 def reconstruct(name, pictures, output, resize):
     """Reconstruct images with the model NAME, a run's folder or a .keras file: what its encoder, or the layer that it
     inverts, knows of them.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import import_option, sampler
+from keras_gans_cli.models import model_options, sampler
 from keras_gans_cli.options import ending_of
 
 
@@ -32,7 +32,7 @@ from keras_gans_cli.options import ending_of
 @click.option("--tile-pad", default=10, show_default=True, type=click.IntRange(0), help="Pixels seen around each tile.")
 @click.option("--suffix", help="What the results' names end with, before the ending.  [default: _x and the scale]")
 @click.option("--ext", default="png", show_default=True, callback=ending_of, help="Ending of the results' names.")
-@import_option
+@model_options
 def upscale(name, pictures, output, outscale, tile, tile_pad, suffix, ext):
     """Make images larger with the model NAME, a run's folder or a .keras file.
 

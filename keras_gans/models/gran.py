@@ -285,9 +285,9 @@ class GRAN(AdversarialModel):
                 for name, canvas in zip(names, sums)
             }
 
-        compiled, size = engine.function(canvases_of), sampling.BATCH
-        parts = [compiled({"noise": noise[i : i + size]}) for i in range(0, len(noise), size)]
-        return np.concatenate([np.stack([part[name] for name in names], axis=1) for part in parts])
+        inputs = {"noise": noise}
+        made = sampling.gathered(engine.function(canvases_of), inputs, sampling.batch_size(self, inputs))
+        return np.stack([made[name] for name in names], axis=1)
 
     def picture_of_canvases(self, canvases):
         """One picture of `canvases`: a row for each image, its steps from left to right.

@@ -480,7 +480,7 @@ class LAPGAN(AdversarialModel):
                 stages = self.stages(*sampling.encode_inputs(self, inputs).values())
             return {f"stage{i}": images.decode(stage) for i, stage in enumerate(stages)}
 
-        made = engine.function(stages_of)(complete)
+        made = sampling.gathered(engine.function(stages_of), complete, sampling.batch_size(self, complete))
         return [made[f"stage{i}"] for i in range(self.levels)]
 
     def picture_of_scales(self, scales):
