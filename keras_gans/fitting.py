@@ -17,6 +17,7 @@ from keras_gans.guards import FiniteTraining
 from keras_gans_core.checks import is_number, is_whole
 
 PHASE = "phase"  # the slot of a model that is trained in phases
+ROWS = "rows"  # the slot of a model that is trained on arrays: the seed of their order, and where it began
 BATCH_SIZE = 32  # of arrays, as in Keras
 ALONE = 1, 0  # what one device asks of a batch: any number of examples
 
@@ -62,13 +63,15 @@ def fit(
                 validation_data = _readable_validation(model, validation_data, size, check)
             if arrays:
                 size = kwargs.pop("batch_size", None) or BATCH_SIZE
-                x = _as_batches(model, x, y, size, steps_per_epoch, shuffle is None or bool(shuffle))
+                shuffle = shuffle is None or bool(shuffle)
+                x, begun_at = _as_batches(model, x, y, size, steps_per_epoch, shuffle, initial_epoch)
                 shuffle = False
                 kwargs["validation_batch_size"] = kwargs.get("validation_batch_size") or size
             kwargs |= {"epochs": epochs, "shuffle": shuffle or False, "verbose": verbose}
             kwargs |= {"initial_epoch": initial_epoch, "callbacks": callbacks, "validation_data": validation_data}
             if isinstance(x, Batches):
-                return _fit_batches(model, keras_fit, x, steps_per_epoch or len(x), check, **kwargs)
+                begun_at = begun_at if arrays else phase_of(model)[1:]
+                return _fit_batches(model, keras_fit, x, steps_per_epoch or len(x), begun_at, check, **kwargs)
             return _fit_stream(model, keras_fit, x, steps_per_epoch, check, **kwargs)
     finally:
         for callback in callbacks:  # Keras does not tell callbacks about an exception
@@ -115,12 +118,25 @@ def _check_arrays(model, x, batch_size, steps_per_epoch):
         )
 
 
-def _as_batches(model, x, y, batch_size, steps_per_epoch, shuffle):
-    """Arrays as batches whose order follows from the model's seed and step, so that a resumed run goes on with them."""
+def _as_batches(model, x, y, batch_size, steps_per_epoch, shuffle, initial_epoch):
+    """Arrays as batches whose order follows from the model's step; and the step and the epoch at which it began.
+
+    The order's seed is drawn from NumPy's generator, which `keras.utils.set_random_seed` seeds. The model keeps it in
+    its file, so that a resumed run goes on with the same order.
+    """
     _check_arrays(model, x, batch_size, steps_per_epoch)
     values = named(x if y is None else (x, y), model.batch_fields)
     arrays = {name: ops.convert_to_numpy(v) if ops.is_tensor(v) else np.asarray(v) for name, v in values.items()}
-    return WholeEpochs(batch_size=batch_size, shuffle=shuffle, seed=model.seed, **arrays)
+    batches = WholeEpochs(batch_size=batch_size, shuffle=shuffle, **arrays)
+    count, step = steps_per_epoch or len(batches), steps_of(model)
+    if initial_epoch is not None and ROWS in model.slots.names:
+        seed, start, before = ops.convert_to_numpy(model.slots.get(ROWS)).tolist()
+        if 0 <= step - start - (initial_epoch - before) * count < count:
+            return batches.reseeded(seed), (start, before)
+    seed, before = np.random.randint(2**31 - 1) if shuffle else 0, initial_epoch or 0
+    with engine.scope_of(model):
+        model.slots.get(ROWS, (3,), "int32").assign([seed, step, before])
+    return batches.reseeded(seed), (step, before)
 
 
 def check_batch(model, x, y, options):
@@ -197,12 +213,11 @@ def _readable(model, x, y, options, check=None):
     return each_batch(x, None, whole, least), y, options
 
 
-def _fit_batches(model, keras_fit, batches, count, check, *, verbose, **options):
+def _fit_batches(model, keras_fit, batches, count, begun_at, check, *, verbose, **options):
     """Keras's `fit` on epochs of `count` batches from the model's step on; the rest of a started epoch comes first."""
-    _, phase_start, _ = phase_of(model)
 
     def fit_epochs(first, last, count, callbacks):
-        following = batches.following(lambda: steps_of(model) - phase_start, count, check.passed)
+        following = batches.following(lambda: steps_of(model) - begun_at[0], count, check.passed)
         # TensorFlow may count a step before it reads the step's batch, so each epoch's first batch is fixed in advance.
         beginning = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: following.on_epoch_begin())
         if isinstance(callbacks, OneTraining):
@@ -215,20 +230,19 @@ def _fit_batches(model, keras_fit, batches, count, check, *, verbose, **options)
         check.read = 0  # TensorFlow has looked at a batch
         return keras_fit(data, **{**others, "initial_epoch": first, "epochs": last, "callbacks": callbacks})
 
-    return _fit_rest_first(model, fit_epochs, count, verbose=verbose, **options)
+    return _fit_rest_first(model, fit_epochs, count, begun_at, verbose=verbose, **options)
 
 
 def _fit_stream(model, keras_fit, x, steps_per_epoch, check, **options):
     """Keras's `fit` on data that come batch by batch; a resumed run leaves out the batches that it has seen."""
-    _, phase_start, _ = phase_of(model)
-    count = steps_per_epoch or length_of(x)
-    resumed = options["initial_epoch"] is not None and steps_of(model) > phase_start
+    begun_at, count = phase_of(model)[1:], steps_per_epoch or length_of(x)
+    resumed = options["initial_epoch"] is not None and steps_of(model) > begun_at[0]
     if resumed:
         _warn_of_doubts(x, count, options["shuffle"])
 
     def fit_epochs(first, last, steps, callbacks):
         # With steps_per_epoch an epoch begins where the last one ended, otherwise with the first batch.
-        seen = steps_of(model) - phase_start if resumed and count else 0
+        seen = steps_of(model) - begun_at[0] if resumed and count else 0
         start = seen if steps_per_epoch else seen % count if steps != count else 0
         data = starting_at(x, start, endless=bool(steps_per_epoch)) if start else x
         counted = steps_per_epoch or isinstance(data, types.GeneratorType) and steps
@@ -238,20 +252,21 @@ def _fit_stream(model, keras_fit, x, steps_per_epoch, check, **options):
         given = {"initial_epoch": first, "epochs": last, "callbacks": callbacks}
         return keras_fit(data, **{**others, **given, "steps_per_epoch": steps if counted else None})
 
-    return _fit_rest_first(model, fit_epochs, count, **options)
+    return _fit_rest_first(model, fit_epochs, count, begun_at, **options)
 
 
-def _fit_rest_first(model, fit_epochs, count, *, epochs, initial_epoch, callbacks, verbose, **options):
+def _fit_rest_first(model, fit_epochs, count, begun_at, *, epochs, initial_epoch, callbacks, verbose, **options):
     """`fit_epochs(first, last, steps, callbacks)` of all epochs; of a started one, first of its rest.
 
     Args:
         count: batches of an epoch, None if unknown.
+        begun_at: the step at which the run began, and the epochs before it.
         epochs, initial_epoch, callbacks, verbose: of Keras's `fit`.
     """
-    _, phase_start, epochs_before = phase_of(model)
+    start, before = begun_at
     first = initial_epoch or 0
     known = initial_epoch is not None and count is not None
-    begun = steps_of(model) - phase_start - (first - epochs_before) * count if known else 0
+    begun = steps_of(model) - start - (first - before) * count if known else 0
     if first >= epochs or not known or not 0 < begun < count:
         return fit_epochs(first, epochs, count, callbacks)
     both = OneTraining(model, callbacks, verbose, epochs, count - begun, count)

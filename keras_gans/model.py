@@ -355,8 +355,8 @@ class AdversarialModel(keras.Model):
                 the default, starts with a whole epoch. Arrays and what `kg.data.load` returns go on with the very
                 batches that an uninterrupted run would see. So do a `PyDataset`, a `tf.data.Dataset` and a `DataLoader`
                 whose batches follow from their place alone; of others a warning says why they will be different.
-                shuffle: whether to shuffle arrays before each epoch; yes by default. The order follows from the model's
-                seed and its step.
+                shuffle: whether to shuffle arrays before each epoch; yes by default. Their order follows from
+                NumPy's generator, which `keras.utils.set_random_seed` seeds; the model's file keeps it.
                 callbacks: one whose work is to act on losses that are not finite acts instead of the error below:
                 Keras's `TerminateOnNaN`, `kg.callbacks.GANDoctor` with `rollback` or `stop`.
 

@@ -159,14 +159,6 @@ def recording(step=0):
     return gan
 
 
-def killed(make, options):
-    """What a run sees that is killed within an epoch."""
-    gan = recording()
-    with pytest.raises(KeyboardInterrupt):
-        gan.fit(**make(), epochs=EPOCHS, verbose=0, callbacks=[Kill()], **options)
-    return gan.seen
-
-
 class Count(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -186,13 +178,17 @@ class Count(keras.callbacks.Callback):
 def test_a_resumed_run_sees_what_the_uninterrupted_one_sees(kind):
     make, options = EXACT[kind]
     steps = options.get("steps_per_epoch", STEPS)
-    whole, gan, count = recording(), recording(KILLED), Count()
+    whole, gan, count = recording(), recording(), Count()
+    keras.utils.set_random_seed(1)
     whole.fit(**make(), epochs=EPOCHS, verbose=0, **options)
-    before = killed(make, options)
+    keras.utils.set_random_seed(1)
+    with pytest.raises(KeyboardInterrupt):
+        gan.fit(**make(), epochs=EPOCHS, verbose=0, callbacks=[Kill()], **options)
+    assert len(gan.seen) == KILLED
     gan.fit(**make(), initial_epoch=KILLED // steps, epochs=EPOCHS, verbose=0, callbacks=[count], **options)
-    assert len(before) == KILLED and count.steps == EPOCHS * steps - KILLED and int(gan.step) == EPOCHS * steps
+    assert count.steps == EPOCHS * steps - KILLED and int(gan.step) == EPOCHS * steps
     assert count.epochs == [*range(KILLED // steps, EPOCHS)] and count.trainings == 1
-    for one, other in zip(whole.seen, [*before, *gan.seen], strict=True):
+    for one, other in zip(whole.seen, gan.seen, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -218,11 +214,11 @@ def test_a_resumed_run_is_the_uninterrupted_one(kind, tmp_path):
         gan.compile()
         return gan
 
-    whole, parted = model(), model()
+    whole = model()
     expected = whole.fit(**make(), epochs=EPOCHS, verbose=0, **options).history
     with pytest.raises(KeyboardInterrupt):
         callbacks = [Checkpoint(tmp_path, every_steps=2), Kill()]
-        parted.fit(**make(), epochs=EPOCHS, verbose=0, callbacks=callbacks, **options)
+        model().fit(**make(), epochs=EPOCHS, verbose=0, callbacks=callbacks, **options)
     gan = resume(tmp_path)
     found = gan.fit(**make(), initial_epoch=int(gan.step) // STEPS, epochs=EPOCHS, verbose=0, **options).history
     for one, other in zip(whole.weights, gan.weights):
@@ -253,22 +249,37 @@ def test_a_run_resumed_at_the_end_of_an_epoch_warns_too():
         recording(STEPS).fit(dataset().shuffle(COUNT).batch(SIZE), initial_epoch=1, epochs=2, verbose=0)
 
 
-def test_arrays_are_visited_whole_in_an_order_of_the_models_seed():
-    rows = np.arange(COUNT, dtype="uint8").reshape(-1, 1, 1, 1) * np.ones((1, *SHAPE), "uint8")
+NUMBERED = np.arange(COUNT, dtype="uint8").reshape(-1, 1, 1, 1) * np.ones((1, *SHAPE), "uint8")
 
-    def orders(seed, **options):
-        gan = Recording(image_shape=SHAPE, latent_dim=2, seed=seed)
-        gan.compile(run_eagerly=True)
-        gan.seen = []
-        gan.fit(rows, epochs=2, batch_size=16, verbose=0, **options)
-        assert [len(images) for images in gan.seen] == 2 * [16, 16, 6]
-        visited = np.concatenate(gan.seen)[:, 0, 0, 0].tolist()
-        return visited[:COUNT], visited[COUNT:]
 
-    first, second = orders(1)
-    assert sorted(first) == sorted(second) == [*range(COUNT)] and first != second
-    assert orders(1) == (first, second) and orders(2)[0] != first
-    assert orders(1, shuffle=False) == ([*range(COUNT)], [*range(COUNT)])
+def visited(gan, **options):
+    """The numbers of the rows that a training visits, epoch by epoch."""
+    gan.seen = []
+    gan.fit(NUMBERED, batch_size=16, verbose=0, **options)
+    rows = np.concatenate(gan.seen)[:, 0, 0, 0].tolist()
+    return [rows[i : i + COUNT] for i in range(0, len(rows), COUNT)]
+
+
+def test_arrays_are_visited_whole_in_an_order_that_the_seed_determines():
+    found = []
+    for seed in (1, 1, 2):
+        gan = recording(5)  # no matter how many steps there were before
+        keras.utils.set_random_seed(seed)
+        found.append(visited(gan, epochs=2) + visited(gan))
+        assert all(sorted(epoch) == [*range(COUNT)] for epoch in found[-1])
+        assert len({tuple(epoch) for epoch in found[-1]}) == 3
+        assert visited(gan, shuffle=False, epochs=2) == 2 * [[*range(COUNT)]]
+    assert found[0] == found[1] != found[2]
+
+
+def test_epochs_that_follow_continue_the_order_and_others_begin_a_new_one():
+    """With initial_epoch a training goes on with the last one, as if it had not ended; else its order is its own."""
+    keras.utils.set_random_seed(1)
+    whole = visited(recording(), epochs=3)
+    keras.utils.set_random_seed(1)
+    gan = recording(7)
+    assert visited(gan, epochs=1) + visited(gan, initial_epoch=1, epochs=3) == whole
+    assert visited(gan, initial_epoch=0, epochs=3) != whole  # these three epochs were there already
 
 
 @pytest.mark.parametrize("start, endless", [(0, False), (3, False), (3, True), (25, True)])
