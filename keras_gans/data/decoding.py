@@ -55,8 +55,8 @@ def _enough_memory(path):
         free = memory.free_memory()
         left = "" if free is None else f" There are {memory.in_units(max(free, 0))} free."
         raise DataError(
-            f"Expected memory for decoding {path}. Received: none.{left} Read fewer images (take=...), or smaller ones "
-            "(image_size=..., --image-size), or end other programs."
+            f"Expected memory for decoding {path}. Received: too little.{left} Read fewer images (take=...), or "
+            "smaller ones (image_size=..., --image-size), or end other programs."
         ) from error
 
 
@@ -163,7 +163,7 @@ def allocated(shape, beside=0):
             reason = memory.in_units(math.prod(shape) + beside)
     raise DataError(
         f"Expected images that fit into memory. Received: {shape[0]:,} of {'x'.join(map(str, shape[1:]))}, which take "
-        f"{reason}. Pass a smaller image_size=(height, width), or --image-size; or read fewer of them with take=...."
+        f"{reason}. Pass a smaller image_size=(height, width), or --image-size; or read fewer of them (take=...)."
     )
 
 

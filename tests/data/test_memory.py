@@ -241,6 +241,32 @@ def test_too_little_memory_is_not_an_unreadable_file(kind, read, tmp_path, monke
     assert "cannot be read" not in str(caught.value) and "to be an image" not in str(caught.value)
 
 
+def test_a_process_with_a_limit_gets_errors_with_the_numbers(tmp_path):
+    """100 MiB are left: too few for an array of 185 MiB, and for a picture of 9000x9000 to be made small."""
+    (tmp_path / "many").mkdir()
+    written(tmp_path / "many", count=1)
+    for i in range(1, 7000):
+        os.link(tmp_path / "many" / "0000.png", tmp_path / "many" / f"{i:04}.png")
+    written(tmp_path / "large", count=1)
+    Image.new("RGB", (9000, 9000)).save(tmp_path / "large" / "0.png")
+    script = (
+        "import resource, sys, keras_gans as kg\n"
+        "from keras_gans_core import memory\n"
+        "kg.data.load(sys.argv[1] + '/many', take=8, batch_size=1)\n"
+        "size = memory._numbers(memory.Path('/proc/self/status'))['VmSize'] * 1024\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (size + 100 * 2**20,) * 2)\n"
+        "for name, options in (('many', {}), ('large', {'image_size': (8, 8)})):\n"
+        "    try: kg.data.load(sys.argv[1] + '/' + name, batch_size=1, **options)\n"
+        "    except kg.errors.DataError as error: print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
+    many, large = run.stdout.splitlines()
+    assert (
+        "7,000 of 96x96x3, which take 185 MiB, with " in many
+        and "large/0.png. Received: too little. There are" in large
+    )
+
+
 # What is read stays the same
 
 
