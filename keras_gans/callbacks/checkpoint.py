@@ -1,22 +1,24 @@
 """Checkpoints of a training run, from which it goes on as if it had not been interrupted."""
 
+import contextlib
 import math
 import os
+import shutil
 import signal
 import tempfile
 import threading
 import time
+import uuid
 import warnings
 import zipfile
 from pathlib import Path
 
-import filelock
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gans import engine
-from keras_gans.callbacks.folders import make_writable
+from keras_gans.callbacks.folders import HeldFolder
 from keras_gans.callbacks.messages import say
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError, UntrustedFileError
 from keras_gans.files import read_model
@@ -32,6 +34,9 @@ KEY = "checkpoint"
 # The counts of Keras's callbacks that watch a metric: ModelCheckpoint, EarlyStopping, ReduceLROnPlateau.
 COUNTS = ("wait", "best_epoch", "stopped_epoch", "cooldown_counter", "epochs_since_last_save")
 KEPT = ("best", *COUNTS)
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    SIGNALS.append(signal.SIGHUP)
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -44,13 +49,16 @@ class Checkpoint(keras.callbacks.Callback):
     `Dropout(rate, seed=...)`. List this callback last, after those that change the model.
 
     A state whose weights or losses are not finite is not saved: the last good checkpoint stays, and says so. A file is
-    written whole or not at all, and read back before it replaces the previous one: a process that is killed
-    while writing leaves a usable checkpoint. After Ctrl-C or SIGTERM the current step is finished and the state saved
-    once more before training ends; a second signal ends it at once. Several machines save only after epochs and by
-    steps.
+    written whole, put on the disk and read back before it takes the place of the last one, which becomes the previous
+    one after that. At every moment, also if the process is killed or the disk fails, `checkpoint.keras` is there and is
+    one of the last two. After Ctrl-C, SIGTERM or SIGHUP the current step is finished and the state saved once more
+    before training ends; a second signal ends it at once. Several machines save only after epochs and by steps.
+
+    One run at a time writes to a folder. A second one is refused before it touches anything. Where the folder is
+    removed during the training, it is made again; if another run has been in it by then, this one ends.
 
     Args:
-        folder: for `checkpoint.keras` and `checkpoint-previous.keras`; created if needed. One run at a time.
+        folder: for `checkpoint.keras` and `checkpoint-previous.keras`; created if needed.
         every_steps: save also when this many steps have passed since the last checkpoint, 1 or more.
         every_minutes: the same in minutes, more than 0.
         keep: Keras's callbacks whose best value and counts are saved and restored: `ModelCheckpoint`, `EarlyStopping`,
@@ -60,8 +68,8 @@ class Checkpoint(keras.callbacks.Callback):
         ConfigurationError: numbers out of range; or, when training begins, networks that a file cannot be read back
             with, such as a `Lambda` layer of a Python lambda.
         OutputError: when training begins, a folder that cannot be written to or that another run writes to; later, a
-            full disk, which leaves the existing checkpoints as they are.
-        KeyboardInterrupt, SystemExit: after Ctrl-C, after SIGTERM (with the code 143).
+            full disk, which leaves the existing checkpoints as they are, or a folder that another run has taken.
+        KeyboardInterrupt, SystemExit: after Ctrl-C; after SIGTERM (with the code 143) and SIGHUP (129).
 
     Example:
 
@@ -86,46 +94,41 @@ class Checkpoint(keras.callbacks.Callback):
             raise ConfigurationError(f"Expected every_minutes of more than 0, or None. Received: {every_minutes!r}.")
         self.folder, self.keep = Path(folder), tuple(keep)
         self.every_steps, self.every_minutes = every_steps or math.inf, every_minutes or math.inf
-        self._lock, self._handlers = None, {}
+        self._held, self._holds, self._handlers = HeldFolder(folder), False, {}
+        self._wrote = False  # the newest checkpoint, so it is known to be good
 
     def set_model(self, model):
-        # Slots are created here, not in on_train_begin, where another callback may already load them.
+        # Slots are created here, not in on_train_begin, where another callback may already load them. The folder is
+        # taken here, because other callbacks may write to it when training begins.
         super().set_model(model)
         with engine.scope_of(model):
             for i in range(len(self.keep)):  # float64 as pairs of int32: a backend may lack it
                 model.slots.get(f"{KEY}/{i}", (2 * len(KEPT),), "int32")
                 model.slots.get(f"{KEY}/{i}/is_kept", (), "int32")
+        index, self._machines = engine.machine_of(model)
+        self._writes = index == 0
+        if self._writes and not self._holds:
+            self._held.take()
+            self._holds = True
 
     def on_train_begin(self, logs=None):
         check_readable(self.model)
-        index, self._machines = engine.machine_of(self.model)
-        self._writes = index == 0
         if self._writes:
-            self._take_folder()
+            remove_unfinished(self.folder, "*")
         self._restore_kept()
         self._signal, self._steps, self._saved = None, 0, time.monotonic()
         # All machines must save at the same step, but clocks and signals differ. Only the main thread gets signals.
         if self._machines == 1 and threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 if signal.getsignal(number) not in (None, signal.SIG_IGN):
                     self._handlers[number] = signal.signal(number, self._asked_to_leave)
-
-    def _take_folder(self):
-        make_writable(self.folder)
-        self._lock = filelock.FileLock(self.folder / ".lock")
-        try:
-            self._lock.acquire(blocking=False)
-        except filelock.Timeout:
-            raise OutputError(
-                f"Expected a folder that no other run writes to. Received: {self.folder}, which another run uses. "
-                "Wait until it ends, or choose another folder."
-            ) from None
-        remove_unfinished(self.folder, "*")
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batch = -1
 
     def on_train_batch_end(self, batch, logs=None):
+        if self._writes:
+            self._held.keep()  # before other callbacks write at the epoch's end
         self._steps += batch - self._batch
         self._batch = batch
         if batch + 1 == self.params["steps"]:
@@ -156,8 +159,9 @@ class Checkpoint(keras.callbacks.Callback):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
-        if self._lock is not None:
-            self._lock.release()
+        if self._holds:
+            self._holds = False
+            self._held.give_back()
 
     def _asked_to_leave(self, number, frame):
         self._signal = number
@@ -174,14 +178,34 @@ class Checkpoint(keras.callbacks.Callback):
         self._steps, self._saved = 0, time.monotonic()
 
     def _write(self, model):
-        newest = self.folder / NEWEST
-        with atomic_write(newest) as path:
-            model.save(path)
-            with zipfile.ZipFile(path) as file:
-                if file.testzip() is not None:
+        """Writes the newest checkpoint; what was the newest becomes the previous one after that.
+
+        Whatever fails or is killed, the newest is there, and no good file is lost before a better one has its place.
+        """
+        newest, previous = self.folder / NEWEST, self.folder / PREVIOUS
+        self._held.keep()
+        last = newest.with_name(f".{newest.stem}-{uuid.uuid4().hex}{newest.suffix}")
+        try:
+            with atomic_write(newest) as path:
+                model.save(path)
+                if not _reads_back(path):
                     raise OSError("the written file does not read back")
-            if newest.exists():
-                os.replace(newest, self.folder / PREVIOUS)
+                if newest.exists() and (self._wrote or _reads_back(newest)):  # a damaged one takes no good one's place
+                    _name_again(newest, last)
+            self._wrote = True
+            if last.exists():
+                try:
+                    os.replace(last, previous)
+                except OSError as error:
+                    raise OutputError(
+                        f"Cannot make the checkpoint before the newest {previous}: {error}. The newest is saved in "
+                        f"{newest}. Choose a folder that can be written to."
+                    ) from error
+            _put_on_disk(self.folder)
+        finally:
+            with contextlib.suppress(OSError):
+                last.unlink(missing_ok=True)
+            self._held.note()
 
     # The counts of Keras's callbacks
 
@@ -200,6 +224,35 @@ class Checkpoint(keras.callbacks.Callback):
                 for name, value in zip(KEPT, floats.tolist()):
                     if not math.isnan(value):
                         setattr(callback, name, int(value) if name in COUNTS else value)
+
+
+def _reads_back(path):
+    """Whether a file is there and whole."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError):  # how damage shows
+        return False
+
+
+def _name_again(path, name):
+    """Gives a file a second name; on a file system without such names, a copy of it."""
+    try:
+        os.link(path, name)
+    except (OSError, NotImplementedError):
+        shutil.copyfile(path, name)
+        with open(name, "rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _put_on_disk(folder):
+    """Puts a folder's names on the disk, so that a power failure does not undo them, where the system can do that."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def resume(folder, safe_mode=True):
