@@ -1,5 +1,6 @@
 """The command train: recipes, and variants on the user's data."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -67,7 +68,7 @@ from keras_gans_core import cards, trust
     type=click.IntRange(1),
     help="Steps from one save to the next, besides saves at each epoch's end and every five minutes.",
 )
-@click.option("--overwrite", is_flag=True, help="Train again in the folder of a finished run, which is lost.")
+@click.option("--overwrite", is_flag=True, help="Train anew in the folder of a run, which is lost.")
 @click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images with small networks.")
 def train(
     recipe,
@@ -91,8 +92,8 @@ def train(
 ):
     """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on your data.
 
-    The run is saved at each epoch's end and every five minutes. After Ctrl-C, SIGTERM or a crash the same command with
-    --resume DIR goes on, as if nothing had happened.
+    The run is saved at each epoch's end and every five minutes. After Ctrl-C, SIGTERM, SIGHUP or a crash the same
+    command with --resume DIR goes on, as if nothing had happened.
     """
     known, variants = cards.recipes(), cards.variants()
     plain = {name.replace("_", ""): variant for name, variant in variants.items()}
@@ -162,11 +163,13 @@ def train(
             recipe_file=file,
         )
     except (KeyboardInterrupt, SystemExit) as stop:
-        click.echo(f"\nStopped. Go on from the last save with: --resume {output}", err=True)
+        remedy = f"Go on from the last save with: --resume {output}" if _is_saved(output) else "Nothing is saved yet."
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
+            click.echo(f"\nStopped. {remedy}", err=True)
         sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
     except kg.errors.DivergenceError as error:
         click.echo(f"\nError: {error}", err=True)
-        if (output / "checkpoint.keras").exists():
+        if _is_saved(output):
             click.echo(f"The last checkpoint before it is in {output}.", err=True)
         sys.exit(1)
     if not isinstance(model, kg.AdversarialModel):
@@ -179,3 +182,7 @@ def train(
     copy = output / "recipe.py"
     ask = copy.is_file() and not trust.is_known(copy) and kg.files.own_layers(output / "model.keras")
     click.echo(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}")
+
+
+def _is_saved(folder):
+    return any(folder.glob("checkpoint*.keras"))

@@ -15,7 +15,6 @@ from keras_gans.models.wgan_gp_text import build_discriminator, build_generator
 from keras_gans.networks.classifier import build_classifier
 from keras_gans.networks.segmenter import build_segmenter
 from keras_gans.training import ClassifierRecipe, Recipe, train, variant_recipe
-from keras_gans.training.run import _read_progress
 from keras_gans_core import cards
 
 
@@ -151,16 +150,6 @@ def test_the_seed_names_a_classifiers_run(tmp_path):
 def test_a_classifiers_run_is_not_resumed(tmp_path):
     with pytest.raises(CheckpointError, match="is trained from the start"):
         train(classifier_recipe, tmp_path, resume_from=tmp_path)
-
-
-@pytest.mark.parametrize(
-    "progress",
-    [b"", b"\xff", b"[]", b"[" * 100_000, b'{"wall_seconds": "1", "seed": 0, "data": "", "batch_size": 1}'],
-)
-def test_a_progress_file_that_no_run_wrote_is_refused(progress, tmp_path):
-    (tmp_path / "progress.json").write_bytes(progress)
-    with pytest.raises(CheckpointError, match="Expected the file progress.json of a run in .*. Received: .*again"):
-        _read_progress(tmp_path)
 
 
 def test_a_run_that_was_interrupted_is_not_overwritten(tmp_path):

@@ -62,8 +62,11 @@ accelerators_multiply_bfloat16 = _backend.accelerators_multiply_bfloat16
 adapt = _backend.adapt
 
 
-def writes_files(model):
-    """Whether this process writes the model's files. Of several machines only the first does."""
+def writes_files(model=None):
+    """Whether this process writes the model's files. Of several machines only the first does.
+
+    Without a model, it is of one that is made in the present scope of `shared_by`.
+    """
     return machine_of(model)[0] == 0
 
 

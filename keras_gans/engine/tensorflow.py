@@ -193,8 +193,8 @@ def scope_of(model):
 
 
 def machine_of(model):
-    """The number of this machine, from 0, and how many machines train the model."""
-    strategy = getattr(model, "distribute_strategy", None)
+    """The number of this machine, from 0, and how many machines train the model; None for one of the present scope."""
+    strategy = tf.distribute.get_strategy() if model is None else getattr(model, "distribute_strategy", None)
     if not isinstance(strategy, MACHINES):
         return 0, 1
     return strategy.cluster_resolver.task_id, len(strategy.cluster_resolver.cluster_spec().job_tasks("worker"))

@@ -22,7 +22,7 @@ def main(arguments=None):
         "--update-card", action="store_true", help="only put the recipe's words and the model's settings into the card"
     )
     parser.add_argument("--devices", type=int, default=1, help="how many devices share each batch")
-    parser.add_argument("--overwrite", action="store_true", help="train again over a finished run")
+    parser.add_argument("--overwrite", action="store_true", help="train anew over a run, which is lost")
     parser.add_argument("--checkpoint-steps", type=int, help="also save every this many steps")
     options = parser.parse_args(arguments)
     if options.update_card:

@@ -26,8 +26,9 @@ ANSWERS = {
 }
 
 
-def train_classifier(run, output, seed, epochs, verbose):
-    """Trains the `ClassifierRecipe` `run` and writes it into `output`; the other arguments are those of `train`."""
+def train_classifier(run, output, held, seed, epochs, verbose):
+    """Trains the `ClassifierRecipe` `run` and writes it into `output`, which `held` holds where this process writes
+    files; the other arguments are those of `train`."""
     check_readable(run.model, compile=False)
     make_writable(output)
     started = time.monotonic()
@@ -78,6 +79,8 @@ def train_classifier(run, output, seed, epochs, verbose):
             **surroundings(),
         },
     }
+    if held is not None:
+        held.keep()
     golden = run.test.images[: 2 if outputs == "num_pixel_classes" else 32]  # logits for each pixel take megabytes
     zoo.write_classifier(run.model, output, golden, card, outputs)
     return run.model

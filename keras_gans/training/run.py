@@ -1,26 +1,26 @@
 """Runs a recipe: trains, checkpoints every epoch, and writes the model with its card."""
 
+import contextlib
 import json
 import time
+import warnings
 from pathlib import Path
 
 import keras
 
 from keras_gans import engine, zoo
 from keras_gans.callbacks import Checkpoint, SampleGrid, resume
-from keras_gans.callbacks.checkpoint import NEWEST
-from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import decoded
-from keras_gans.errors import CheckpointError
+from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.fitting import phase_of, steps_of
 from keras_gans.guards import check_finite
 from keras_gans.images import atomic_write
 from keras_gans.phases import begin, data_of, place_of, seed_of
 from keras_gans.training.card import training_card
 from keras_gans.training.classifier import train_classifier
+from keras_gans.training.folder import PROGRESS, clear, is_same, only_run_in, read_progress, refuse_a_run
 from keras_gans.training.recipe import ClassifierRecipe
 from keras_gans_core import trust
-from keras_gans_core.errors import format_error
 
 
 def train(
@@ -42,8 +42,13 @@ def train(
     The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
     seed give the same weights on the same device. A checkpoint is saved in `output` after each epoch and,
     in long epochs, every five minutes. With `resume_from=output`, an interrupted run continues from there as if it had
-    not been interrupted. `progress.json` holds the logs of all epochs. Images of a folder that took more than two
-    seconds to decode are in `decoded.npz` until the run is finished: resuming does not decode them again.
+    not been interrupted. `progress.json` holds the logs of all epochs, and whether the run is finished. If it is lost
+    or damaged, the run goes on from its checkpoint, with a warning about what is not known any more. Images of a
+    folder that took more than two seconds to decode are in `decoded.npz` until the run is finished: resuming does not
+    decode them again.
+
+    Nothing but `overwrite` destroys a run. While a run is trained, it alone writes to its folder; a second one is
+    refused before it touches anything there.
 
     A classifier trains in minutes. It is written when it is done, has no checkpoints and cannot be resumed.
 
@@ -53,12 +58,12 @@ def train(
         seed: determines the initial weights and the noise.
         smoke: a rehearsal that takes seconds.
         epochs: of each phase, instead of the recipe's.
-        resume_from: folder of a run to continue.
+        resume_from: folder of a run to continue; in `output`, which may be the same folder.
         devices: how many share each batch: GPUs, or parts of a CPU (a rehearsal); see docs/devices.md. If TF_CONFIG
             describes a cluster, its machines share each batch with all their GPUs, and the first one writes the files.
         checkpoint_steps: steps between checkpoints within an epoch, in addition to those every five minutes.
         verbose: as in `keras.Model.fit`.
-        overwrite: whether `output` may hold a finished run, which is lost then.
+        overwrite: whether `output` may hold a run, finished or not, which is lost when the training begins.
         recipe_file: the file that the recipe was read from; a copy goes into `output`, for layers that it defines. The
             command line reads the copy of a recipe that was run here without asking; see `keras_gans_core.trust`.
 
@@ -66,73 +71,109 @@ def train(
         The trained model.
 
     Raises:
-        CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or,
-            without `resume_from`, an `output` that holds a run, which would be lost.
-        OutputError: `output` cannot be written to.
+        CheckpointError: nothing to resume, a run of another variant or with other data, or a classifier; or an
+            `output` that holds another run, which would be lost.
+        OutputError: `output` cannot be written to, or another run uses it.
         DivergenceError: losses or weights that are not finite. The last good checkpoint stays, and no card is written.
-        ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch.
+        ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch; a run that is to be
+            both resumed and overwritten.
+
+    Warns:
+        UserWarning: a checkpoint or `progress.json` of the run to resume is lost or damaged.
     """
     output = Path(output)
-    if resume_from is None:
-        _refuse_an_unfinished_run(output)
-        if not overwrite and (output / "card.json").exists() and (output / "model.keras").exists():
-            raise CheckpointError(
-                f"Expected a folder without a finished run. Received: {output}, which holds one. Choose another folder "
-                "(--output), or pass --overwrite (overwrite=True) to lose it."
-            )
-    with engine.shared_by(devices), decoded.kept_in(resume_from or output):
-        keras.utils.set_random_seed(seed)
-        run = recipe(smoke)
-    if recipe_file is not None and engine.writes_files(run.model):
-        _keep_recipe(Path(recipe_file), output)
-    if isinstance(run, ClassifierRecipe):
-        if resume_from is not None:
-            raise CheckpointError(
-                f"Expected a run of a model that generates, to resume. Received: {resume_from} and a classifier's "
-                "recipe. Leave out the folder to resume from: the classifier is trained from the start."
-            )
-        return train_classifier(run, output, seed, epochs or run.epochs, verbose)
-    progress = {
-        "wall_seconds": 0.0,
-        "seed": seed,
-        "data": run.dataset.fingerprint(),
-        "batch_size": run.dataset.batch_size,
-        "history": [],
-        "phases": [],
-    }
-    model = run.model
-    if resume_from is not None:
+    goes_on = resume_from is not None and is_same(output, resume_from)
+    if goes_on and overwrite:
+        raise ConfigurationError(
+            f"Expected a run to resume, or one to overwrite. Received: both, in {output}. Leave out --overwrite "
+            "(overwrite=True) to go on with it, or --resume (resume_from) to lose it."
+        )
+    with contextlib.ExitStack() as stack:
         with engine.shared_by(devices):
-            model = resume(resume_from)
-        if (index := place_of(model)[0]) >= len(run.phases):
-            raise CheckpointError(
-                f"Expected a run of {len(run.phases)} phases, to resume. Received: {resume_from}, in phase "
-                f"{index + 1}. Resume with the recipe that started the run."
-            )
-        if index == 0 and type(model) is not type(run.model):
-            raise CheckpointError(
-                f"Expected a run of {type(run.model).__name__}, to resume. Received: {resume_from}, of "
-                f"{type(model).__name__}. Resume with the recipe or the variant that started the run."
-            )
-        before = _read_progress(Path(resume_from))
-        for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
-            if (known := before.get(key)) != progress[key]:
+            writes = engine.writes_files()
+        held, keeps_decoded = None, contextlib.nullcontext()
+        if writes:
+            held = stack.enter_context(only_run_in(output, _accept if goes_on or overwrite else refuse_a_run))
+            keeps_decoded = decoded.kept_in(output)
+        with engine.shared_by(devices), keeps_decoded:
+            keras.utils.set_random_seed(seed)
+            run = recipe(smoke)
+        if isinstance(run, ClassifierRecipe):
+            if resume_from is not None:
                 raise CheckpointError(
-                    f"Expected {name} as the run in {resume_from}. Received: {progress[key]} instead of {known}. "
-                    "Resume with the recipe and data that started the run."
+                    f"Expected a run of a model that generates, to resume. Received: {resume_from} and a classifier's "
+                    "recipe. Leave out the folder to resume from: the classifier is trained from the start."
                 )
-        progress |= before
-    model, checkpoint = _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices, verbose)
-    if engine.writes_files(model):
-        examples = run.held_back and {name: array[: zoo.SHOWN] for name, array in run.held_back.arrays.items()}
-        zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples)
-        decoded.forget(output)
+            _begin(output, overwrite, recipe_file, writes)
+            return train_classifier(run, output, held, seed, epochs or run.epochs, verbose)
+        progress = {
+            "finished": False,
+            "wall_seconds": 0.0,
+            "seed": seed,
+            "data": run.dataset.fingerprint(),
+            "batch_size": run.dataset.batch_size,
+            "history": [],
+            "phases": [],
+        }
+        model = run.model
+        if resume_from is not None:
+            with engine.shared_by(devices):
+                model = resume(resume_from)
+            _go_on(Path(resume_from), model, run, progress, epochs)
+        _begin(output, overwrite, recipe_file, writes)
+        model, checkpoint = _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose)
+        if writes:
+            held.keep()
+            examples = run.held_back and {name: array[: zoo.SHOWN] for name, array in run.held_back.arrays.items()}
+            zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples)
+            held.note()
+            checkpoint.finish()
+            decoded.forget(output)
     return model
 
 
-def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices, verbose):
+def _accept(folder):
+    """Refuses no folder: it is gone on with, or its run may be lost."""
+
+
+def _begin(output, overwrite, recipe_file, writes):
+    """Prepares the folder of a run that nothing speaks against any more."""
+    if writes:
+        if overwrite:
+            clear(output)
+        if recipe_file is not None:
+            _keep_recipe(Path(recipe_file), output)
+
+
+def _go_on(folder, model, run, progress, epochs):
+    """Checks that a model from the checkpoint in a folder is one of this run; takes over the run's progress."""
+    index, _ = place_of(model)
+    if index >= len(run.phases):
+        raise CheckpointError(
+            f"Expected a run of {len(run.phases)} phases, to resume. Received: {folder}, in phase {index + 1}. Resume "
+            "with the recipe that started the run."
+        )
+    if index == 0 and type(model) is not type(run.model):
+        raise CheckpointError(
+            f"Expected a run of {type(run.model).__name__}, to resume. Received: {folder}, of "
+            f"{type(model).__name__}. Resume with the recipe or the variant that started the run."
+        )
+    before, missing = read_progress(folder)
+    for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
+        if (known := before.get(key, progress[key])) != progress[key]:
+            raise CheckpointError(
+                f"Expected {name} as the run in {folder}. Received: {progress[key]} instead of {known}. "
+                "Resume with the recipe and data that started the run."
+            )
+    if missing is not None:
+        warnings.warn(missing, stacklevel=3)
+    earlier = [{"title": phase.title, "epochs": epochs or phase.epochs} for phase in run.phases[:index]]
+    progress |= {"phases": earlier, **before, "finished": False}
+
+
+def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose):
     """Trains the remaining phases of a run; returns the model and the checkpoint, which holds the progress."""
-    checkpoint = _RunCheckpoint(output, progress, every_steps=checkpoint_steps, every_minutes=5)
+    checkpoint = _RunCheckpoint(output, held, progress, every_steps=checkpoint_steps, every_minutes=5)
     current, before = place_of(model)
     for index in range(current, len(run.phases)):
         phase = run.phases[index]
@@ -146,6 +187,7 @@ def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices,
         last = before + (epochs or phase.epochs)
         done = before + (steps_of(model) - phase_of(model)[1]) // len(data)
         progress["phases"][index:] = [{"title": phase.title, "epochs": last - before}]
+        progress.setdefault("epochs", done)
         if done < last or index == len(run.phases) - 1:
             if len(run.phases) > 1 and verbose != 0:
                 title = f", {phase.title}" if phase.title else ""
@@ -160,9 +202,11 @@ def _fit_phases(model, run, output, progress, epochs, checkpoint_steps, devices,
 class _RunCheckpoint(Checkpoint):
     """Keeps with the checkpoint what the card says about the whole run, interruptions included."""
 
-    def __init__(self, folder, progress, **options):
+    def __init__(self, folder, held, progress, **options):
         super().__init__(folder, **options)
         self.progress = progress
+        if held is not None:  # the run holds its folder from its start to its end
+            self._held = held
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -171,7 +215,8 @@ class _RunCheckpoint(Checkpoint):
 
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: float(value) for name, value in (logs or {}).items()}
-        history = [*self.progress["history"][:epoch], losses]
+        known = self.progress["history"][:epoch]
+        history = [*known, *({} for _ in range(epoch - len(known))), losses]  # {} of epochs whose losses are lost
         self.progress.update(epochs=epoch + 1, final_losses=losses, history=history)
         super().on_epoch_end(epoch, logs)
 
@@ -184,44 +229,23 @@ class _RunCheckpoint(Checkpoint):
         self._write_progress()
         super()._save()
 
-    def _write_progress(self):
+    def finish(self):
+        """Records in the run that it is finished: its model and card are written."""
+        self._write_progress({**self._written, "finished": True})
+
+    def _write_progress(self, progress=None):
         if not engine.writes_files(self.model):
             return
-        with atomic_write(self.folder / "progress.json") as path:
-            path.write_text(json.dumps(self.progress, indent=1) + "\n", encoding="utf-8")
+        self._held.keep()
+        self._written = dict(progress or self.progress)
+        with atomic_write(self.folder / PROGRESS) as path:
+            path.write_text(json.dumps(self._written, indent=1) + "\n", encoding="utf-8")
 
 
 def _keep_recipe(file, output):
     """Puts a copy of the recipe beside the model that it makes, and notes that it was run here."""
-    make_writable(output)
     copy, content = output / "recipe.py", file.read_bytes()
     if not (copy.exists() and copy.read_bytes() == content):
         with atomic_write(copy) as path:
             path.write_bytes(content)
     trust.remember(copy)
-
-
-def _refuse_an_unfinished_run(folder):
-    """Refuses a folder with a checkpoint that is newer than its card, or without a card: a finished run has one."""
-    checkpoint, card = folder / NEWEST, folder / "card.json"
-    if checkpoint.exists() and not (card.exists() and card.stat().st_mtime >= checkpoint.stat().st_mtime):
-        raise CheckpointError(
-            f"Expected a folder without an unfinished run. Received: {folder}, with {checkpoint.name}. Continue that "
-            f"run (--resume {folder}), choose another folder (--output), or delete this one."
-        )
-
-
-def _read_progress(folder):
-    try:
-        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-        kinds = {"wall_seconds": float, "seed": int, "data": str, "batch_size": int, "history": list, "phases": list}
-        if not isinstance(progress, dict) or not all(
-            isinstance(progress.get(key, kind()), kind) for key, kind in kinds.items()
-        ):
-            raise ValueError(f"entries that no run writes: {progress!r}")
-        return progress
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"Expected the file progress.json of a run in {folder}. Received: {format_error(error)}. Start the "
-            "training again."
-        ) from error
