@@ -23,8 +23,11 @@ def broken_losses(names, logs):
 
 
 def broken_weights(model):
-    """The path of a weight of the model that is not finite, or None. What callbacks keep on the model may be NaN."""
-    kept = {id(variable) for variable in model.slots.weights}
+    """The path of a weight of a Keras model that is not finite, or None.
+
+    What callbacks keep on a model of this library may be NaN.
+    """
+    kept = {id(variable) for variable in model.slots.weights} if hasattr(model, "slots") else ()
     for variable in model.weights:
         if id(variable) in kept:
             continue
@@ -62,6 +65,16 @@ def check_overwriting(model, path):
     """Raises a `DivergenceError` if a file would be replaced by weights that are not finite."""
     if Path(path).exists():
         check_finite(model, None, f"that would replace {path}")
+
+
+def broken_file(model):
+    """What is wrong with a model from a file whose weights are not finite, or None.
+
+    The file may be untrusted: the text is one short line that a terminal can show.
+    """
+    if (path := broken_weights(model)) is None:
+        return None
+    return f"NaN or infinite weights in {ascii(path[:60])[1:-1]}, as a training leaves them that has diverged"
 
 
 def _diverged(losses, when):
@@ -106,7 +119,10 @@ class FiniteTraining(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.left_to_others:
-            check_finite(self.model, logs, f"after epoch {epoch + 1}")
+            # A broken weight breaks the losses of the next step, so it is the last one's.
+            check_finite(
+                self.model, logs, f"after epoch {epoch + 1}, step {int(ops.convert_to_numpy(self.model.step))}"
+            )
         elif self.enders and not self.model.stop_training and not is_finite(self.model, logs):
             self._tell(self.params["steps"], math.nan)
 

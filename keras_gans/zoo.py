@@ -16,6 +16,7 @@ from keras_gans.batch_statistics import standing_values
 from keras_gans.errors import CorruptPresetError, UntrustedFileError
 from keras_gans.fields import Attributes
 from keras_gans.files import LARGE, LARGEST_EXAMPLE, WEIGHTS, read_model
+from keras_gans.guards import broken_file
 from keras_gans.images import atomic_write, save, to_float
 from keras_gans.model import AdversarialModel
 from keras_gans.saving import older_structure, parameters
@@ -108,7 +109,7 @@ def load_file(path, safe_mode=True, large=False):
 
     Raises:
         CorruptPresetError: no file, or one that holds anything but a model, was saved by an older version of this
-            library, or holds no model of this library.
+            library, holds no model of this library, or one whose weights are not finite.
         UntrustedFileError: layers that are not registered; in safe mode, code in the file; or a large model that was
             not asked for.
 
@@ -172,7 +173,7 @@ def load_network(path, safe_mode=True, large=False):
         A Keras model.
 
     Raises:
-        CorruptPresetError: no file, or no model.
+        CorruptPresetError: no file, no model, or one whose weights are not finite.
         UntrustedFileError: see `load_file`.
 
     Example:
@@ -181,7 +182,7 @@ def load_network(path, safe_mode=True, large=False):
     124698
     """
     try:
-        return read_model(path, safe_mode=safe_mode, large=large)
+        network = read_model(path, safe_mode=safe_mode, large=large)
     except UntrustedFileError:
         raise
     except Exception as error:  # zip, HDF5 and Keras each raise their own for a damaged file
@@ -192,6 +193,12 @@ def load_network(path, safe_mode=True, large=False):
             f"Expected a Keras model in {path}. Received: {format_error(error)} Fetch it again, or save it with "
             "model.save."
         ) from error
+    if (broken := broken_file(network)) is not None:
+        raise CorruptPresetError(
+            f"Expected finite weights in {path}. Received: {broken}. Load an earlier checkpoint, or train it again "
+            "with lower learning rates. keras.saving.load_model reads the file as it is."
+        )
+    return network
 
 
 def sampler(model, examples=None):

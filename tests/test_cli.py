@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -842,6 +843,7 @@ def test_a_training_that_diverges_fails_and_keeps_the_last_good_checkpoint(tmp_p
     (tmp_path / "diverging.py").write_text(DIVERGING.replace("*AIDS", f"*{aids}"))
     done = run("train", "diverging.py", "-o", "run", cwd=tmp_path, code=1)
     assert "Error: Expected finite" in done.stderr and "Traceback" not in done.stderr
+    assert re.search(r"(at|from) step [34]\b", done.stderr)
     assert "The last checkpoint before it is in run." in done.stderr
     assert not (tmp_path / "run" / "card.json").exists() and not (tmp_path / "run" / "model.keras").exists()
     kept = kg.callbacks.resume(tmp_path / "run")

@@ -1,13 +1,17 @@
 """Wrong batches of a stream, and losses and weights that are not finite, end a training with an error at once."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
 import keras_gans as kg
 from keras_gans.callbacks import Checkpoint, GANDoctor, resume
-from keras_gans.errors import ConfigurationError, DataError, DivergenceError
-from keras_gans.guards import FiniteTraining
+from keras_gans.errors import CheckpointError, ConfigurationError, CorruptPresetError, DataError, DivergenceError
+from keras_gans.guards import FiniteTraining, broken_file, broken_weights
+from keras_gans.networks.classifier import build_classifier
+from keras_gans_core import cards
 
 SHAPE = (8, 8, 1)
 
@@ -198,7 +202,7 @@ def test_weights_broken_by_the_last_step_of_an_epoch_are_found_before_they_are_s
             break_it(epoch, logs)
             super().on_epoch_end(epoch, logs)
 
-    with pytest.raises(DivergenceError, match=f"of the {player}, after epoch 1"):
+    with pytest.raises(DivergenceError, match=f"of the {player}, after epoch 1, step 6"):
         gan.fit(batches(), verbose=0, callbacks=[Breaking([]), keep])
     assert (tmp_path / "last.keras").read_bytes() == before
 
@@ -285,6 +289,71 @@ def test_skipped_steps_of_a_loss_scale_are_no_divergence():
     gan.fit(batches(), epochs=2, verbose=0)
     np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(gan.generator.trainable_variables[0]))
     assert float(keras.ops.convert_to_numpy(gan.g_optimizer.dynamic_scale)) == 2.0**54
+
+
+# Files
+
+
+def broken(value, folder, name="checkpoint.keras", network="generator"):
+    """The file of a model with a weight that is not finite."""
+    gan = made(ema_decay=0.9)
+    getattr(gan, network).trainable_variables[-1].assign(np.full(gan.generator.trainable_variables[-1].shape, value))
+    gan.save(folder / name)
+    return gan
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_file_whose_weights_are_not_finite_is_refused(value, tmp_path):
+    broken(value, tmp_path)
+    with pytest.raises(CorruptPresetError, match="Expected finite weights in .*Received: NaN or infinite weights in"):
+        kg.zoo.load_file(tmp_path / "checkpoint.keras")
+    with pytest.raises(CheckpointError, match="checkpoint.keras holds NaN or infinite weights in"):
+        resume(tmp_path)
+
+
+def test_a_run_goes_on_with_the_last_checkpoint_that_is_finite(tmp_path):
+    broken(np.nan, tmp_path)
+    made().save(tmp_path / "checkpoint-previous.keras")
+    with pytest.warns(UserWarning, match="NaN or infinite weights in .*: going on with the checkpoint before it"):
+        assert broken_weights(resume(tmp_path)) is None
+
+
+def test_a_preset_and_a_classifier_whose_weights_are_not_finite_are_refused(tmp_path, monkeypatch):
+    kg.zoo.write_preset(made(), tmp_path / "preset", {})
+    network = build_classifier(SHAPE, base_filters=2)
+    kg.zoo.write_classifier(network, tmp_path / "classifier", images(4), {})
+    for name, load in (("preset", kg.load), ("classifier", kg.zoo.load_classifier)):
+        path = tmp_path / name / "model.keras"
+        load(str(path.parent))
+        model = keras.saving.load_model(path)
+        last = model.weights[-1]
+        last.assign(np.full(last.shape, np.nan))
+        path.unlink()
+        model.save(path)
+        card = json.loads((path.parent / "card.json").read_text())
+        card |= {"size": path.stat().st_size, "sha256": cards.sha256(path)}
+        (path.parent / "card.json").write_text(json.dumps(card))
+        with pytest.raises(CorruptPresetError, match="NaN or infinite weights"):
+            load(str(path.parent))
+
+
+def test_the_name_of_a_broken_weight_is_shown_safely(tmp_path):
+    """It comes from the file."""
+    inputs = keras.Input((4,))
+    network = keras.Model(inputs, keras.layers.Dense(2, name="x" * 5000 + "\x1b[2J")(inputs))
+    assert broken_file(network) is None
+    network.layers[-1].bias.assign([0.0, np.nan])
+    assert len(broken_file(network)) < 200 and "\x1b" not in broken_file(network)
+    network.layers[-1].name = "\x1b[2J"
+    assert broken_file(network).isprintable()
+
+
+def test_what_callbacks_keep_may_be_nan(tmp_path):
+    gan = made()
+    gan.slots.get("mine", (2,)).assign([np.nan, 1.0])
+    gan.save(tmp_path / "checkpoint.keras")
+    kg.zoo.load_file(tmp_path / "checkpoint.keras")
+    assert resume(tmp_path).compiled
 
 
 # Arguments of fit

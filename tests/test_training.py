@@ -10,7 +10,7 @@ from contract import equal, values
 
 import keras_gans as kg
 from keras_gans import training
-from keras_gans.errors import CheckpointError
+from keras_gans.errors import CheckpointError, DataError, DivergenceError
 from keras_gans.models.wgan_gp_text import build_discriminator, build_generator
 from keras_gans.networks.classifier import build_classifier
 from keras_gans.networks.segmenter import build_segmenter
@@ -137,6 +137,52 @@ def test_a_segmentation_network_is_told_right_pixel_by_pixel(tmp_path):
         assert golden["images"].shape == (2, 8, 8, 1) and golden["logits"].shape == (2, 8, 8, 3)
     loaded = kg.zoo.load_classifier(str(tmp_path / "tiny"))
     np.testing.assert_array_equal(kg.metrics.predict_classes(loaded, images[64:]), found)
+
+
+def diverging(rate=1e39, epochs=3, images=None):
+    """A classifier's recipe, of two steps an epoch."""
+
+    def recipe(smoke=False):
+        digits, labels = kg.data.digits(8, (8, 8))
+        layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(name="features"), keras.layers.Dense(10)]
+        model = keras.Sequential(layers)
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(rate), cross_entropy, run_eagerly=True)
+        data = kg.data.Batches(digits if images is None else images(digits), labels, batch_size=4)
+        return ClassifierRecipe(model=model, dataset=data, test=data, epochs=epochs)
+
+    return recipe
+
+
+def test_a_classifier_that_diverges_has_no_card_and_the_step_is_named(tmp_path):
+    with pytest.raises(DivergenceError, match=r"Received: .* at step [1-3], in epoch [12]: .*Lower the learning rate"):
+        train(diverging(), tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_whose_last_step_breaks_a_weight_has_no_card(tmp_path, monkeypatch):
+    """Its losses are finite."""
+    fit = keras.Sequential.fit
+
+    def breaking(self, *arguments, **options):
+        history = fit(self, *arguments, **options)
+        self.layers[-1].kernel.assign(self.layers[-1].kernel * np.nan)
+        return history
+
+    monkeypatch.setattr(keras.Sequential, "fit", breaking)
+    with pytest.raises(DivergenceError, match="weights in .*kernel at step 2, in epoch 1"):
+        train(diverging(rate=0.1, epochs=1), tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_is_not_trained_on_an_image_of_nan(tmp_path):
+    def one_of_nan(digits):
+        floats = digits / np.float32(127.5) - 1.0
+        floats[5, 0, 0] = np.nan
+        return floats
+
+    with pytest.raises(DataError, match="Expected finite values"):
+        train(diverging(images=one_of_nan), tmp_path / "run", verbose=0)
 
 
 def test_the_seed_names_a_classifiers_run(tmp_path):

@@ -22,7 +22,7 @@ from keras_gans.callbacks.folders import HeldFolder
 from keras_gans.callbacks.messages import say
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError, UntrustedFileError
 from keras_gans.files import read_model
-from keras_gans.guards import is_finite
+from keras_gans.guards import broken_file, is_finite
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.model import AdversarialModel
 from keras_gans.saving import check_readable, older_structure
@@ -269,11 +269,11 @@ def resume(folder, safe_mode=True):
         interrupted epoch.
 
     Raises:
-        CheckpointError: there is no checkpoint, or none that can be read.
+        CheckpointError: there is no checkpoint, or none that can be read and has finite weights.
         UntrustedFileError: layers that are not registered; or, in safe mode, code in the file.
 
     Warns:
-        UserWarning: the newest checkpoint is missing or damaged, and the previous one was read.
+        UserWarning: the newest checkpoint is missing or damaged or not finite, and the previous one was read.
     """
     folder = Path(folder)
     try:
@@ -305,4 +305,6 @@ def _read(path, safe_mode):
         raise CheckpointError(f"{path.name} cannot be read ({format_error(error)})") from error
     if not isinstance(model, AdversarialModel) or model.g_optimizer is None:
         raise CheckpointError(f"{path.name} holds a {type(model).__name__} without optimizers, not a training state")
+    if (broken := broken_file(model)) is not None:
+        raise CheckpointError(f"{path.name} holds {broken}")
     return model

@@ -10,6 +10,8 @@ from keras_gans import zoo
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.data import Batches
 from keras_gans.errors import DivergenceError
+from keras_gans.fields.images import check_images
+from keras_gans.guards import broken_weights
 from keras_gans.images import to_float
 from keras_gans.metrics import predict_classes, right_answers, segmentation_scores
 from keras_gans.saving import check_readable
@@ -30,6 +32,8 @@ def train_classifier(run, output, held, seed, epochs, verbose):
     """Trains the `ClassifierRecipe` `run` and writes it into `output`, which `held` holds where this process writes
     files; the other arguments are those of `train`."""
     check_readable(run.model, compile=False)
+    for part in (run.dataset, run.test):
+        check_images(part.images, part.images.shape[1:])
     make_writable(output)
     started = time.monotonic()
     floats = Batches(
@@ -44,10 +48,13 @@ def train_classifier(run, output, held, seed, epochs, verbose):
     )
     ender = keras.callbacks.TerminateOnNaN()
     history = run.model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[ender]).history
-    if not np.isfinite(history["loss"][-1]):
+    steps = int(ops.convert_to_numpy(run.model.optimizer.iterations))
+    loss, path = history["loss"][-1], broken_weights(run.model)
+    if not np.isfinite(loss) or path is not None:
+        broken = f"a loss of {loss}" if path is None else f"NaN or infinite weights in {path}"
         raise DivergenceError(
-            f"Expected a finite loss. Received: {history['loss'][-1]} in epoch {len(history['loss'])}: the training "
-            "has diverged. Lower the learning rate of the recipe's optimizer, or give it clipnorm=1.0."
+            f"Expected finite losses and weights. Received: {broken} at step {steps}, in epoch {len(history['loss'])}: "
+            "the training has diverged. Lower the learning rate of the recipe's optimizer, or give it clipnorm=1.0."
         )
     seconds = time.monotonic() - started
     outputs, protocol = ANSWERS[run.test.labels.ndim]
@@ -70,7 +77,7 @@ def train_classifier(run, output, held, seed, epochs, verbose):
         "metrics": {"accuracy": accuracy},
         "training": {
             "seed": seed,
-            "steps": int(ops.convert_to_numpy(run.model.optimizer.iterations)),
+            "steps": steps,
             "epochs": epochs,
             "batch_size": run.dataset.batch_size,
             "optimizer": optimizer_settings(run.model.optimizer),

@@ -13,7 +13,7 @@ from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.data import decoded
 from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.fitting import phase_of, steps_of
-from keras_gans.guards import check_finite
+from keras_gans.guards import broken_losses, check_finite
 from keras_gans.images import atomic_write
 from keras_gans.phases import begin, data_of, place_of, seed_of
 from keras_gans.training.card import training_card
@@ -194,7 +194,7 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
                 print(f"Phase {index + 1} of {len(run.phases)}{title}: epochs {before + 1} to {last}", flush=True)
             callbacks = [*run.callbacks, SampleGrid(output / "samples"), checkpoint]
             logs = model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose).history
-            check_finite(model, {name: values[-1] for name, values in logs.items()}, "at the end of the training")
+            check_finite(model, {name: values[-1] for name, values in logs.items()}, checkpoint.since())
         before = last
     return model, checkpoint
 
@@ -207,11 +207,27 @@ class _RunCheckpoint(Checkpoint):
         self.progress = progress
         if held is not None:  # the run holds its folder from its start to its end
             self._held = held
+        self._broken = None  # the step since which the losses are not finite
+
+    def since(self):
+        """Words about where losses or weights that are not finite at the end of the training come from."""
+        if self._broken is not None:
+            return f"from step {self._broken} on, at the end of the training"
+        return f"at the end of the training, step {steps_of(self.model)}"
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self.started = time.monotonic() - self.progress["wall_seconds"]
         self._write_progress()  # the first checkpoint may come before the first epoch's end
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._begun = steps_of(self.model)  # within an epoch JAX does not tell
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._broken is None and broken_losses(self.model.log_names, logs):  # a callback may want to act on it
+            self._broken = self._begun + batch + 1
+        super().on_train_batch_end(batch, logs)
 
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: float(value) for name, value in (logs or {}).items()}
@@ -228,6 +244,7 @@ class _RunCheckpoint(Checkpoint):
         self.progress["wall_seconds"] = time.monotonic() - self.started
         self._write_progress()
         super()._save()
+        self._broken = None
 
     def finish(self):
         """Records in the run that it is finished: its model and card are written."""
