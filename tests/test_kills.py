@@ -1,20 +1,27 @@
-"""A run in processes of its own that are killed again and again, and the same run left alone."""
+"""Runs in processes of their own that are killed again and again, and the same runs left alone."""
 
+import io
 import json
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
-import time
+import zipfile
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 import pytest
-from contract import equal, values
+from file_faults import newest_step
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the command line is tested there")
 
-RECIPE = """
+HERE = Path(__file__).parent
+# Callbacks that keep their own state, and a picture, a save every second step, and logs for each epoch.
+WITH_CALLBACKS = """
 import numpy as np
 import keras_gans as kg
 from keras_gans.training import Recipe
@@ -27,7 +34,7 @@ def recipe(smoke=False):
     return Recipe(
         model=model,
         dataset=kg.data.Batches(images, batch_size=8, seed=3),
-        epochs=4,
+        epochs=2,
         callbacks=[
             kg.callbacks.LabelSmoothing(schedule=lambda epoch: 0.8 + 0.05 * epoch),
             kg.callbacks.HistoricalAveraging(0.1),
@@ -35,65 +42,142 @@ def recipe(smoke=False):
         ],
     )
 """
-STEPS = 20  # four epochs of five
-# Where the processes are killed, one after the other. A fresh run renames its list of logs at the start and before each
-# checkpoint; a resumed one likewise, and its first checkpoint then has two renames of its own.
-PLACES = [
-    "step 1",  # before the first checkpoint
-    "writestr 1",  # in the first
-    "fsync 5",  # in the second, whole and not yet on the disk
-    "testzip 1",
-    "replace 3",  # before the older one makes place
-    "replace 4",  # between the two renames: the newest is missing
-    "step 9",  # in the middle of an epoch
-    "replace 6",  # a picture
-]
+# The small models of the variants' own tests, in the phases that each variant has.
+OF_A_VARIANT = """
+import sys
+sys.path.insert(0, {tests!r})
+import importlib
+from keras_gans.training import Recipe
 
 
-def process(place, folder):
-    command = [sys.executable, Path(__file__).with_name("killed.py"), place, "train", "recipe.py"]
-    output = "--resume" if list((folder / "run").glob("checkpoint*.keras")) else "--output"
-    return subprocess.Popen(
-        [*command, output, "run", "--checkpoint-steps", "2"],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def recipe(smoke=False):
+    test = importlib.import_module("models.{module}").{name}()
+    model, data = test.gan(ema_decay=0.9, compile=dict(run_eagerly=True)), test.batches()
+    return Recipe(model=model, phases=model.phases(data, 1), held_back=data if {given} else None)
+"""
+CLASSIFIER = """
+import keras
+import keras_gans as kg
+from keras_gans.training import ClassifierRecipe
 
 
-def files(folder):
-    return {path.name: path.read_bytes() for path in (folder / "run" / "samples").iterdir()}
+def recipe(smoke=False):
+    images, labels = kg.data.digits(16, (8, 8))
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(name="features"), keras.layers.Dense(10)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=True)
+    data = kg.data.Batches(images, labels, batch_size=4)
+    return ClassifierRecipe(model=model, dataset=data, test=data, epochs=2)
+"""
+# Callbacks with states of their own; no checkpoints; two phases, with labels and encoders in the second; a table of
+# latents in the place of an adversary. The others, and 20 kills of each: pytest -m slow
+QUICK = ["callbacks", "classifier", "TestIcGAN", "TestGLO"]
 
 
-def test_a_run_that_is_killed_again_and_again_is_the_run_that_is_left_alone(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for folder in (whole, killed):
-        folder.mkdir()
-        (folder / "recipe.py").write_text(RECIPE)
-    alone = process("-", whole)
-    said = ""
-    for place in PLACES:
-        dying = process(place, killed)
-        said += dying.communicate(timeout=300)[1]
-        assert dying.returncode == -signal.SIGKILL, f"{place}: {dying.returncode} {said}"
-    for _ in range(2):  # at any moment
-        dying = process("-", killed)
-        time.sleep(random.uniform(3.0, 8.0))
-        dying.kill()
-        dying.communicate()
-    last = process("-", killed)
-    assert last.communicate(timeout=300) and last.returncode == 0
-    assert alone.communicate(timeout=300) and alone.returncode == 0
-    assert "checkpoint.keras is not there: going on with the checkpoint before it" in said
-    assert sorted(path.name for path in (killed / "run").iterdir()) == sorted(
-        path.name for path in (whole / "run").iterdir()
-    )
-    logs = [json.loads((folder / "run" / "progress.json").read_text())["history"] for folder in (whole, killed)]
-    assert logs[0] == logs[1] and len(logs[0]) == 4
-    assert files(whole) == files(killed) and len(files(whole)) == 4
-    models = [keras.saving.load_model(folder / "run" / "checkpoint.keras") for folder in (whole, killed)]
-    assert int(models[0].step) == STEPS
-    assert equal(*(values([*model.variables, *model.optimizer.variables]) for model in models))
-    samplers = [keras.saving.load_model(folder / "run" / "model.keras") for folder in (whole, killed)]
-    assert equal(*(values(model.variables) for model in samplers))
+def kinds():
+    """{name: recipe} of a run with callbacks, a classifier's run, and one of each variant."""
+    found = {"callbacks": WITH_CALLBACKS, "classifier": CLASSIFIER}
+    for path in sorted((HERE / "models").glob("test_*.py")):
+        name = re.search(r"^class (Test\w+)\(.*Contract\)", path.read_text(), re.MULTILINE)[1]
+        given = name in ("TestPix2Pix", "TestCycleGAN")
+        found[name] = OF_A_VARIANT.format(tests=str(HERE), module=path.stem, name=name, given=given)
+    return found
+
+
+KINDS = kinds()
+
+
+@pytest.fixture(scope="module")
+def command():
+    """Runs the command in a new process: `command(folder, arguments, kill)`; see killed.py."""
+    with subprocess.Popen(
+        [sys.executable, HERE / "killed.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+
+        def ask(folder, *arguments, kill=None):
+            asked = {"folder": str(folder), "arguments": arguments, "kill": kill}
+            print(json.dumps(asked), file=server.stdin, flush=True)
+            return json.loads(server.stdout.readline())
+
+        yield ask
+        server.stdin.close()
+
+
+def arrays(path):
+    """{name: array} of all that a model's file stores."""
+    with zipfile.ZipFile(path) as members, h5py.File(io.BytesIO(members.read("model.weights.h5"))) as file:
+        found = {}
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        return found
+
+
+def assert_same(one, other):
+    assert list(one) == list(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def train(command, folder, kill=None):
+    """Begins the run in a folder or goes on with it, as a user would."""
+    saved = list((folder / "run").glob("checkpoint*.keras"))
+    output = "--resume" if saved else "--output"
+    again = ["--overwrite"] if not saved and (folder / "run" / "model.keras").exists() else []  # a classifier's
+    return command(folder, "train", "recipe.py", output, "run", "--checkpoint-steps", "2", *again, kill=kill)
+
+
+def killed(command, kind, folder, kills, moments):
+    """A run that is killed at random calls; then finished. The same run left alone is in WHOLE."""
+    whole, parts = folder / "whole", folder / "parts"
+    for each in (whole, parts):
+        each.mkdir()
+        (each / "recipe.py").write_text(KINDS[kind])
+    alone = train(command, whole)
+    assert alone["code"] == 0, alone["said"]
+    dead, reported = 0, 0
+    while dead < kills:
+        at = moments.randint(1, alone["calls"])
+        about = train(command, parts, kill=at)
+        place = f"{kind}: kill {dead + 1} at call {at}, {about['said']}"
+        if about["code"] == 0:  # the end came before: from the start again
+            shutil.rmtree(parts / "run")
+            reported = 0
+            continue
+        assert about["code"] == -signal.SIGKILL, place
+        dead += 1
+        step = newest_step(parts / "run") if (parts / "run").exists() else None
+        assert (step or 0) >= reported, place  # what was saved is not lost
+        reported = step or 0
+    last = train(command, parts)
+    assert last["code"] == 0, last["said"]
+    return whole / "run", parts / "run"
+
+
+def check(whole, parts):
+    names = [sorted(str(path.relative_to(run)) for path in run.rglob("*")) for run in (whole, parts)]
+    assert names[0] == names[1]
+    for name in ("checkpoint.keras", "model.keras"):
+        if (whole / name).exists():
+            assert_same(arrays(whole / name), arrays(parts / name))
+    if (whole / "progress.json").exists():
+        logs = [json.loads((run / "progress.json").read_text()) for run in (whole, parts)]
+        assert logs[0]["history"] == logs[1]["history"] and logs[0]["finished"] and logs[1]["finished"]
+    for path in (whole / "samples").glob("*"):
+        assert path.read_bytes() == (parts / "samples" / path.name).read_bytes()
+
+
+def moments(kind):
+    return random.Random(kind)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in KINDS]
+)
+def test_a_run_that_is_killed_again_and_again_is_the_run_that_is_left_alone(kind, command, tmp_path):
+    check(*killed(command, kind, tmp_path, 3, moments(kind)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_kills(kind, command, tmp_path):
+    check(*killed(command, kind, tmp_path, 20, moments(f"twenty {kind}")))

@@ -14,7 +14,7 @@ from keras_gans.data import decoded
 from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.fitting import phase_of, steps_of
 from keras_gans.guards import broken_losses, check_finite
-from keras_gans.images import atomic_write
+from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.phases import begin, data_of, place_of, seed_of
 from keras_gans.training.card import training_card
 from keras_gans.training.classifier import train_classifier
@@ -139,6 +139,7 @@ def _accept(folder):
 def _begin(output, overwrite, recipe_file, writes):
     """Prepares the folder of a run that nothing speaks against any more."""
     if writes:
+        remove_unfinished(output, "*")  # what a killed process left; a classifier's run has no checkpoint that does it
         if overwrite:
             clear(output)
         if recipe_file is not None:
