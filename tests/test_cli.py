@@ -1,5 +1,6 @@
 """The command line, as a newcomer uses it: in a process of its own, in an empty folder."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from types import SimpleNamespace
 
@@ -545,6 +547,31 @@ def test_training_on_a_folder_stopped_and_resumed_equals_the_uninterrupted_run(t
         kg.load(str(tmp_path / "whole")).generate(4, seed=0), kg.load(str(tmp_path / "parts")).generate(4, seed=0)
     )
     run("sample", "parts", "-n", "4", "-o", "grid.png", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_saves_the_run(tmp_path):
+    """What the command would still say has no place to go."""
+    terminal, its = os.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "train", "gan", "--image-size", "8", "--epochs", "10000", "-o", "run"],
+        cwd=tmp_path, stdin=its, stdout=its, stderr=its, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(its)
+    try:
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "run" / "checkpoint-previous.keras").is_file():
+            assert process.poll() is None and time.monotonic() < deadline
+            os.read(terminal, 2**16)
+        saved = (tmp_path / "run" / "checkpoint.keras").stat().st_mtime_ns
+        os.close(terminal)
+        assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    finally:
+        process.kill()
+        process.wait()
+    assert (tmp_path / "run" / "checkpoint.keras").stat().st_mtime_ns > saved
+    assert int(kg.callbacks.resume(tmp_path / "run").step) > 0
 
 
 def test_resuming_with_other_data_or_from_nothing_is_refused(tmp_path):

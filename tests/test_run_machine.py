@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from file_faults import Died, at, calls_in, newest_step, step_in
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -186,6 +186,7 @@ def check(examples, steps):
         stateful_step_count=steps,
         deadline=None,
         derandomize=True,
+        phases=[Phase.generate],
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -13,6 +13,7 @@ import pytest
 from contract import equal, training_state, values
 
 from keras_gans.callbacks import Checkpoint, HistoricalAveraging, LabelSmoothing, SampleGrid, resume
+from keras_gans.callbacks.checkpoint import SIGNALS
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 
 
@@ -168,9 +169,12 @@ def test_numbers_out_of_range_are_refused(options, tmp_path):
         Checkpoint(tmp_path, **options)
 
 
-@pytest.mark.parametrize("number, error", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_a_signal_saves_and_ends_the_training(number, error, make, batches, tmp_path, monkeypatch):
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+@pytest.mark.parametrize(
+    "number, error",
+    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
+)
+def test_a_signal_saves_and_ends_the_training(number, error, make, batches, tmp_path):
+    before = {other: signal.signal(other, signal.default_int_handler) for other in SIGNALS}
     try:
         gan = make()
         with pytest.raises(error) as ended:
@@ -180,12 +184,23 @@ def test_a_signal_saves_and_ends_the_training(number, error, make, batches, tmp_
                 verbose=0,
                 callbacks=[At(1, lambda: os.kill(os.getpid(), number)), Checkpoint(tmp_path)],
             )
-        assert number == signal.SIGINT or ended.value.code == 143
+        assert number == signal.SIGINT or ended.value.code == {signal.SIGTERM: 143, signal.SIGHUP: 129}[number]
         assert int(resume(tmp_path).step) == 5
         assert all(signal.getsignal(number) is signal.default_int_handler for number in before)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_signal_that_is_ignored_stays_so(make, batches, tmp_path):
+    """As SIGHUP is by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        hang_up = At(0, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        make().fit(batches, epochs=2, verbose=0, callbacks=[hang_up, Checkpoint(tmp_path)])
+        assert int(resume(tmp_path).step) == 6 and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_run_in_the_same_folder_is_refused(make, batches, tmp_path):
