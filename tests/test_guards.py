@@ -97,6 +97,23 @@ def test_the_error_names_the_batch():
         conditional().fit(Rows((images(), late(np.arange(24) % 10, 10))), verbose=0)
 
 
+@pytest.mark.parametrize("source", ["array", "labelled", "npz", "labelled npz", "pairs", "unpaired"])
+def test_an_image_of_nan_is_refused_when_a_source_is_loaded(source, tmp_path):
+    values, labels = late(images(dtype="float32"), np.nan), np.arange(24) % 10
+    np.savez(tmp_path / "images.npz", images=values)
+    np.savez(tmp_path / "labelled.npz", images=values, labels=labels)
+    loads = {
+        "array": lambda: kg.data.load(values, batch_size=8),
+        "labelled": lambda: kg.data.load((values, labels), batch_size=8),
+        "npz": lambda: kg.data.load(tmp_path / "images.npz", batch_size=8),
+        "labelled npz": lambda: kg.data.load(tmp_path / "labelled.npz", batch_size=8),
+        "pairs": lambda: kg.data.load_pairs((images(dtype="float32"), values), batch_size=8),
+        "unpaired": lambda: kg.data.load_unpaired((values, images(dtype="float32")), batch_size=8),
+    }
+    with pytest.raises(DataError, match="Expected finite values. Received: 64 NaN"):
+        loads[source]()
+
+
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a_stream_without_fault_is_trained_on(kind):
     gan = conditional()

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 
 import keras
 import pytest
@@ -18,6 +19,7 @@ from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 from keras_gans.models.gan import build_discriminator, build_generator
 from keras_gans.training import ClassifierRecipe, Recipe, train
 from keras_gans.training.folder import is_finished, read_progress
+from keras_gans_cli.app import main
 
 pytestmark = pytest.mark.usefixtures("light")
 
@@ -363,6 +365,26 @@ def test_a_run_whose_folder_a_live_one_took_ends(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         first.fit(IMAGES, batch_size=4, verbose=0, callbacks=[At(1, take), checkpoint])
     assert newest_step(folder) == 4
+
+
+# What the command says
+
+
+@pytest.mark.parametrize(
+    "step, said", [(None, "Nothing is saved yet."), (2, "Go on from the last save with: --resume")]
+)
+def test_the_command_says_whether_something_is_saved(step, said, tmp_path, monkeypatch, capsys):
+    def recipe(smoke):
+        if step is None:
+            raise KeyboardInterrupt
+        return a_gan(callbacks=[At(step)])()
+
+    monkeypatch.setattr(kg.training, "read_recipe", lambda file: recipe)
+    arguments = ["train", "dcgan_mnist", "-o", str(tmp_path / "run"), "--checkpoint-steps", "1"]
+    monkeypatch.setattr(sys, "argv", ["keras-gans", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130 and f"Stopped. {said}" in capsys.readouterr().err
 
 
 # Files that are lost
