@@ -58,21 +58,24 @@ class HeldFolder:
                 raise _unwritable(self.folder, error) from error
             try:
                 make_writable(self.folder)
-            except OutputError:
+                self.note()
+            except BaseException:
                 self._lock.release()
                 raise
-            self.note()
         self._times += 1
 
     def give_back(self):
         """Lets others hold the folder. If it was made for this run, which then wrote nothing, it is removed."""
         self._times -= 1
         if self._times == 0:
-            if self._made and self._is_ours() and not any(path.name != LOCK for path in self.folder.iterdir()):
-                with contextlib.suppress(OSError):
+            try:
+                if self._made and self._is_ours() and [path.name for path in self.folder.iterdir()] == [LOCK]:
                     (self.folder / LOCK).unlink()
                     self.folder.rmdir()
-            self._lock.release()
+            except OSError:
+                pass  # it stays
+            finally:
+                self._lock.release()
 
     def note(self):
         """Notes which results are in the folder, after this run has written there."""
