@@ -96,7 +96,7 @@ class Folders(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES))
     def go_on_into_the_other(self, name):
         other = NAMES[1 - NAMES.index(name)]
-        holds = bool(self.saved[other])
+        holds = bool(self.saved[other]) or self.finished[other]
         refused = self.trained(other, resume_from=self.folder(name))
         assert (refused is None) == (bool(self.saved[name]) and not holds)
 
