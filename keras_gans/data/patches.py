@@ -44,7 +44,7 @@ def make_small(images, factor=4):
             f"Expected a factor of 2 or more that divides both sides of the images. Received: {factor!r}, and images "
             f"of {height}x{width}. Crop them, for instance to {height - height % 4}x{width - width % 4}."
         )
-    return to_uint8(bicubic(to_float(images), (height // factor, width // factor)))
+    return ops.convert_to_numpy(to_uint8(bicubic(to_float(images), (height // factor, width // factor))))
 
 
 class Patches(Batches):
@@ -62,7 +62,7 @@ class Patches(Batches):
 
     >>> images = np.zeros((4, 8, 8, 3), "uint8")
     >>> {name: array.shape for name, array in Patches(make_small(images), images, batch_size=2)[0].items()}
-    {'small': (2, 2, 2, 3), 'images': (2, 8, 8, 3)}
+    {'images': (2, 8, 8, 3), 'small': (2, 2, 2, 3)}
     """
 
     def __init__(self, small, images, *, flip=False, batch_size=16, shuffle=True, seed=0, about=None):
@@ -149,9 +149,7 @@ def load_patches(
     rows = drawn_rows(len(images), take)
     if len(rows) < len(images):
         images, about = images[rows], {**about, "drawn": True}
-    small = np.concatenate(
-        [ops.convert_to_numpy(make_small(images[i : i + AT_ONCE], factor)) for i in range(0, len(images), AT_ONCE)]
-    )
+    small = np.concatenate([make_small(images[i : i + AT_ONCE], factor) for i in range(0, len(images), AT_ONCE)])
     flip = split == "train" if augment is None else augment
     about = {**about, "patches": f"{size[0]}x{size[1]}", "degradation": f"bicubic, antialiased, {factor} times smaller"}
     return Patches(small, images, flip=flip, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)

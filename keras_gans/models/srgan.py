@@ -328,7 +328,7 @@ class SRGAN(AdversarialModel):
         Example:
 
         >>> model = kg.SRGAN(image_shape=(32, 32, 3))
-        >>> model.upscale(np.zeros((20, 30, 3), "uint8"), outscale=2, tile=16).shape
+        >>> model.upscale(np.zeros((20, 30, 3), "uint8"), outscale=2, tile=16, tile_pad=40).shape
         (1, 40, 60, 3)
         """
         if outscale is not None and not (is_number(outscale, 0.0) and outscale > 0):
