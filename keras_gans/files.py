@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import keras
 
+from keras_gans import engine
 from keras_gans.errors import UntrustedFileError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -94,8 +95,11 @@ def read_model(path, compile=False, safe_mode=True, large=True):
             f"Expected a file without code. Received: {path}, with a lambda, in a Lambda layer or as a function. "
             "If you trust the file, pass safe_mode=False, which runs its code."
         )
-    with _at_most(2 * stored + FREE_NUMBERS, LARGEST_OUTPUT if large else LARGEST_UNASKED):
-        model = keras.saving.load_model(path, compile=compile, safe_mode=safe_mode)
+    try:
+        with _at_most(2 * stored + FREE_NUMBERS, LARGEST_OUTPUT if large else LARGEST_UNASKED):
+            model = keras.saving.load_model(path, compile=compile, safe_mode=safe_mode)
+    finally:
+        engine.forget_kernels()
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model. Received: a {type(model).__name__}.")
     return model

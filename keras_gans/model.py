@@ -12,7 +12,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.fields import uniform_of
 from keras_gans.layers import Averages
 from keras_gans.layers.slots import Slots
-from keras_gans.networks.checks import check_built
+from keras_gans.networks.checks import check_built, check_dtypes
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, optimizer_of, with_loss_scale
 from keras_gans.phases import Phase
 from keras_gans_core.checks import is_number, is_whole
@@ -95,6 +95,7 @@ class AdversarialModel(keras.Model):
         super().__init__(name=name, dtype=first.dtype_policy if dtype is None else dtype)
         for attribute, network in networks.items():
             setattr(self, attribute, network)
+        check_dtypes(self)
         self.batch_fields, self.input_fields, self.output_fields = batch_fields, input_fields, output_fields
         self.discriminator_steps, self.ema_decay = discriminator_steps, ema_decay
         self.seed = sampling.checked_run_seed(seed)
@@ -539,7 +540,8 @@ class AdversarialModel(keras.Model):
                 'model.save_weights("name.weights.h5").'
             )
         guards.check_overwriting(self, filepath)
-        return super().save(filepath, *args, **kwargs)
+        super().save(filepath, *args, **kwargs)
+        engine.forget_kernels()
 
     def save_weights(self, filepath, *args, **kwargs):
         """Saves the weights alone; `keras.Model.save_weights`. As with `save`, good ones are not written over."""

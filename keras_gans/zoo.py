@@ -1,8 +1,12 @@
 """The zoo: pretrained models, loaded in one line and checked before they are parsed."""
 
+import contextlib
 import io
-import json
 import math
+import os
+import shutil
+import uuid
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from keras import ops
 
 from keras_gans import checking, sampling
 from keras_gans.batch_statistics import standing_values
-from keras_gans.errors import CorruptPresetError, UntrustedFileError
+from keras_gans.errors import CorruptPresetError, OutputError, UntrustedFileError
 from keras_gans.fields import Attributes
 from keras_gans.files import LARGE, LARGEST_EXAMPLE, WEIGHTS, read_model
 from keras_gans.guards import broken_file
@@ -28,7 +32,7 @@ SHOWN = 64  # examples in samples.png, or slightly fewer if they do not fill its
 
 
 def presets():
-    """The names that `load` takes.
+    """The names that `load` takes. A preset whose card cannot be read is left out, with a warning.
 
     >>> "dcgan_mnist" in kg.zoo.presets()
     True
@@ -37,7 +41,7 @@ def presets():
 
 
 def classifiers():
-    """The names that `load_classifier` takes.
+    """The names that `load_classifier` takes. A preset whose card cannot be read is left out, with a warning.
 
     >>> "classifier_mnist" in kg.zoo.classifiers()
     True
@@ -46,8 +50,10 @@ def classifiers():
 
 
 def _names(classifier):
-    variants = {name: cards.read_card(folder)["variant"] for name, folder in cards.presets().items()}
-    return [name for name, variant in variants.items() if (variant == cards.CLASSIFIER) == classifier]
+    read, left_out = cards.readable()
+    for line in left_out:
+        warnings.warn(line, stacklevel=3)
+    return [name for name, card in read.items() if (card["variant"] == cards.CLASSIFIER) == classifier]
 
 
 def load(name, safe_mode=True, large=False):
@@ -75,9 +81,13 @@ def load(name, safe_mode=True, large=False):
     (64, 28, 28, 1)
     """
     folder = cards.find(name)
-    model = load_file(cards.verified_model(folder), safe_mode, large)
-    _name_labels(model, cards.read_card(folder).get("dataset", {}).get("classes"))
-    return model
+
+    def read():
+        model = load_file(cards.verified_model(folder), safe_mode, large)
+        _name_labels(model, cards.read_card(folder).get("dataset", {}).get("classes"))
+        return model
+
+    return cards.unreplaced(folder, read)
 
 
 def _name_labels(model, names):
@@ -154,8 +164,9 @@ def load_classifier(name):
     >>> classifier.output_shape, classifier.get_layer("features").output.shape
     ((None, 10), (None, 64))
     """
-    path = cards.verified_model(cards.find(name), classifier=True)
-    classifier = load_network(path)
+    folder = cards.find(name)
+    path = folder / "model.keras"
+    classifier = cards.unreplaced(folder, lambda: load_network(cards.verified_model(folder, classifier=True)))
     if len(getattr(classifier, "outputs", ())) != 1:
         raise CorruptPresetError(
             f"Expected a network of one output in {path}. Received: a {type(classifier).__name__}. Fetch it again."
@@ -243,8 +254,50 @@ def _in_float32(config):
     return [_in_float32(value) for value in config] if isinstance(config, (list, tuple)) else config
 
 
+@contextlib.contextmanager
+def _replacing(folder):
+    """A context that gives a new folder for a preset's files. They replace those in `folder` all at once.
+
+    At one moment, the renaming of their folder to `cards.NEXT`, the new files begin to count: `cards.path_of` looks
+    there first. Then they are moved to their places. A writer that is killed before this moment leaves the old preset,
+    and a hidden folder that the next writer removes; later, the new preset, whose files the next writer moves on.
+
+    Raises:
+        OutputError: a file that cannot be written. The old preset stays.
+    """
+    new = folder / f".preset-{uuid.uuid4().hex}"
+    try:
+        _finish_replacing(folder)
+        for left in folder.glob(f".preset-{'[0-9a-f]' * 32}"):
+            shutil.rmtree(left, ignore_errors=True)
+        new.mkdir(parents=True)
+        yield new
+        os.rename(new, folder / cards.NEXT)
+        _finish_replacing(folder)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"Cannot write the preset {folder}: {error}. Choose a folder that can be written to."
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _finish_replacing(folder):
+    """Moves the files that are in `cards.NEXT` to their places, the card last."""
+    new = folder / cards.NEXT
+    for path in sorted(new.glob("*"), key=lambda path: path.name == "card.json"):
+        os.replace(path, folder / path.name)
+    if new.is_dir():
+        new.rmdir()
+
+
 def write_preset(model, folder, card, examples=None):
-    """Writes `model.keras`, `golden.npz`, `samples.png` and `card.json` into `folder`, the card last.
+    """Writes `model.keras`, `golden.npz`, `samples.png` and `card.json` into `folder`.
+
+    They replace those of an earlier preset at once: a reader gets the old preset or the new one, and so it does if the
+    writer is killed.
 
     `golden.npz` holds the inputs and outputs of a few examples, "inputs/noise", "outputs/images" and so on. The weights
     are stored as float16 if that changes no golden image by more than one grey level and no character of a golden text.
@@ -258,7 +311,8 @@ def write_preset(model, folder, card, examples=None):
 
     Raises:
         OutputError: a file that cannot be written.
-        ConfigurationError: an input that cannot be drawn, and no examples of it.
+        ConfigurationError: an input that cannot be drawn, and no examples of it; or a card that cannot be read again,
+            such as one of more than a megabyte.
     """
     folder = Path(folder)
     examples = model.shown_examples if examples is None else examples
@@ -266,34 +320,44 @@ def write_preset(model, folder, card, examples=None):
     given = sampling.given_inputs(small, GOLDEN, examples)
     inputs = sampling.complete_inputs(small, GOLDEN, GOLDEN_SEED, given)
     outputs = small.sample(**inputs)
-    with atomic_write(folder / "model.keras") as path:
-        small.save(path)
-        full = path.read_bytes()
-        path.write_bytes(_in_half(full))
-        changes = differences(read_model(path).sample(**inputs), outputs)
-        half = all(change.max() <= small.output_fields[name].tolerance for name, change in changes.items())
-        if not half:
-            path.write_bytes(full)
-        outputs = read_model(path).sample(**inputs)
-    with atomic_write(folder / "golden.npz") as path:
-        write_golden(path, inputs, outputs)
-    stored = read_model(folder / "model.keras")
-    columns = max(field.grid_columns for field in stored.input_fields.values())
-    save(sampling.sheet(stored, SHOWN // columns, columns, seed=0, given=examples), folder / "samples.png")
-    facts = {
-        "preset": folder.name,
-        "variant": type(model).__name__,
-        "image_shape": list(model.image_shape),
-        **({"latent_dim": model.latent_dim} if "noise" in model.input_fields else {}),
-        **_about_labels(model.input_fields.get("labels")),
-        "hyper_parameters": model.hyper_parameters,
-        "generator_parameters": sum(int(network.count_params()) for network in sampling.generators(small)),
-        "stored_as": "float16" if half else "float32",
-        "size": (folder / "model.keras").stat().st_size,
-        "sha256": cards.sha256(folder / "model.keras"),
-    }
+    with _replacing(folder) as new:
+        with atomic_write(new / "model.keras") as path:
+            small.save(path)
+            full = path.read_bytes()
+            path.write_bytes(_in_half(full))
+            changes = differences(read_model(path).sample(**inputs), outputs)
+            half = all(change.max() <= small.output_fields[name].tolerance for name, change in changes.items())
+            if not half:
+                path.write_bytes(full)
+            outputs = read_model(path).sample(**inputs)
+        with atomic_write(new / "golden.npz") as path:
+            write_golden(path, inputs, outputs)
+        stored = read_model(new / "model.keras")
+        columns = max(field.grid_columns for field in stored.input_fields.values())
+        save(sampling.sheet(stored, SHOWN // columns, columns, seed=0, given=examples), new / "samples.png")
+        facts = {
+            "preset": folder.name,
+            "variant": type(model).__name__,
+            "image_shape": list(model.image_shape),
+            **({"latent_dim": model.latent_dim} if "noise" in model.input_fields else {}),
+            **_about_labels(model.input_fields.get("labels")),
+            "hyper_parameters": model.hyper_parameters,
+            "generator_parameters": sum(int(network.count_params()) for network in sampling.generators(small)),
+            "stored_as": "float16" if half else "float32",
+        }
+        _write_card(new, {**facts, **_about_file(new)}, card)
+
+
+def _about_file(folder):
+    """What a card says about the file of the model."""
+    path = folder / "model.keras"
+    return {"size": path.stat().st_size, "sha256": cards.sha256(path)}
+
+
+def _write_card(folder, facts, card):
+    text = cards.card_text({**facts, **card})
     with atomic_write(folder / "card.json") as path:
-        path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 def _about_labels(space):
@@ -339,7 +403,8 @@ def differences(made, wanted):
 
 
 def write_classifier(model, folder, images, card, outputs="num_classes"):
-    """Writes `model.keras`, `golden.npz` (some images and their logits) and `card.json` into `folder`, the card last.
+    """Writes `model.keras`, `golden.npz` (some images and their logits) and `card.json` into `folder`, all at once, as
+    `write_preset` does.
 
     Args:
         model: a trained classifier, images in [-1, 1] to logits.
@@ -355,22 +420,21 @@ def write_classifier(model, folder, images, card, outputs="num_classes"):
     folder = Path(folder)
     small = type(model).from_config(model.get_config())  # not compiled: without the optimizer's moments
     small.set_weights(model.get_weights())
-    with atomic_write(folder / "model.keras") as path:
-        small.save(path)
-    with atomic_write(folder / "golden.npz") as path:
-        np.savez_compressed(path, images=images, logits=ops.convert_to_numpy(small(to_float(images), training=False)))
-    facts = {
-        "preset": folder.name,
-        "variant": cards.CLASSIFIER,
-        "image_shape": list(model.input_shape[1:]),
-        outputs: model.output_shape[-1],
-        "parameters": int(model.count_params()),
-        "stored_as": "float32",
-        "size": (folder / "model.keras").stat().st_size,
-        "sha256": cards.sha256(folder / "model.keras"),
-    }
-    with atomic_write(folder / "card.json") as path:
-        path.write_text(json.dumps({**facts, **card}, indent=1) + "\n", encoding="utf-8")
+    logits = ops.convert_to_numpy(small(to_float(images), training=False))
+    with _replacing(folder) as new:
+        with atomic_write(new / "model.keras") as path:
+            small.save(path)
+        with atomic_write(new / "golden.npz") as path:
+            np.savez_compressed(path, images=images, logits=logits)
+        facts = {
+            "preset": folder.name,
+            "variant": cards.CLASSIFIER,
+            "image_shape": list(model.input_shape[1:]),
+            outputs: model.output_shape[-1],
+            "parameters": int(model.count_params()),
+            "stored_as": "float32",
+        }
+        _write_card(new, {**facts, **_about_file(new)}, card)
 
 
 def _in_half(model_file):
@@ -398,3 +462,17 @@ def _weights_in_half(content):
         copy.attrs.update(source.attrs)
         source.visititems(visit)
     return target.getvalue()
+
+
+def update_card(folder, changes):
+    """Changes entries of the card in `folder`, a dict.
+
+    Raises:
+        CorruptPresetError: no card there.
+        OutputError: a card that cannot be written.
+        ConfigurationError: see `write_preset`.
+    """
+    folder = Path(folder)
+    card = cards.read_card(folder)
+    _finish_replacing(folder)
+    _write_card(folder, card, changes)

@@ -3,6 +3,7 @@
 import click
 
 from keras_gans_cli.models import model_options, sampler
+from keras_gans_core.errors import printable
 
 
 @click.command()
@@ -13,4 +14,4 @@ def export(name, folder):
     """Write the model NAME, or that of a .keras file, as a SavedModel for TensorFlow Serving: FOLDER/1, then FOLDER/2,
     ..."""
     kg, model = sampler(name)
-    click.echo(f"wrote {kg.export(model, folder)}")
+    click.echo(f"wrote {printable(str(kg.export(model, folder)))}")

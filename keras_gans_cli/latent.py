@@ -7,6 +7,7 @@ import click
 from keras_gans_cli.models import model_options, sampler_of_noise
 from keras_gans_cli.options import labels_for, labels_option, picture_option, seeds_of
 from keras_gans_core import cards
+from keras_gans_core.errors import printable
 
 
 def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
@@ -24,7 +25,7 @@ def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
         kg.latent.animate([sampling.picture(model, column) for column in columns], output, milliseconds)
     else:
         kg.images.save(sampling.picture(model, made, steps), output)
-    click.echo(f"wrote {output}")
+    click.echo(f"wrote {printable(str(output))}")
 
 
 def _is_animation(output):
@@ -98,7 +99,7 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     if labels is None and hasattr(model, "read_labels") and len(model.networks(*model.kept)) == len(model.kept):
         labels = model.read_labels(images)
         for picture, label in zip(pictures, labels.reshape(len(images), -1)):
-            click.echo(f"{picture}: read --labels {':'.join(f'{x:g}' for x in label)}")
+            click.echo(f"{printable(str(picture))}: read --labels {':'.join(f'{x:g}' for x in label)}")
     if encoder:
         start = kg.latent.encode(model, images)
     else:
@@ -108,8 +109,8 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     rows = [column[i] for i in range(len(images)) for column in columns]
     kg.images.save(kg.images.grid(rows, 3), output)
     for picture, first, last in zip(pictures, found.first_loss, found.loss):
-        click.echo(f"{picture}: mean squared difference {first:.4g} at the start, {last:.4g} found")
-    click.echo(f"wrote {output}")
+        click.echo(f"{printable(str(picture))}: mean squared difference {first:.4g} at the start, {last:.4g} found")
+    click.echo(f"wrote {printable(str(output))}")
 
 
 @click.command()
@@ -173,7 +174,7 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
             kg.latent.animate([kg.images.grid(column) for column in images.swapaxes(0, 1)], output)
         else:
             kg.images.save(picture, output)
-        return click.echo(f"wrote {output}")
+        return click.echo(f"wrote {printable(str(output))}")
     label = labels_for(labels, 1, model) if classifier or layer else None
     if classifier:
         network = kg.zoo.load_classifier(classifier)  # refuses anything else

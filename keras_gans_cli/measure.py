@@ -196,7 +196,10 @@ def _check_label_feature(label_feature, *models):
 @import_option
 def verify(names, cache):
     """Check presets against their cards: the files' digests, golden images, metrics. [default: all]"""
-    names = names or sorted(cards.presets())
+    if not names:
+        names, left_out = cards.readable()
+        for line in left_out:
+            click.echo(line, err=True)
     for name in names:
         cards.find(name)
     library()

@@ -54,8 +54,9 @@ def import_layers(path):
 
     for file in click.get_current_context().meta.pop(IMPORTS, ()):
         training.import_file(file)
-    recipe = Path(path).parent / "recipe.py"
-    if trust.is_known(recipe) and files.own_layers(path):
+    folder = Path(path).parent
+    recipe = folder / "recipe.py"
+    if trust.is_known(recipe) and files.own_layers(cards.path_of(folder, Path(path).name)):
         training.import_file(recipe)
 
 
@@ -63,7 +64,9 @@ def sampler(name):
     """The library and the model of a preset, a run's folder or a .keras file."""
     path = name
     if not name.endswith(".keras"):
-        path = cards.verified_model(cards.find(name))  # before importing the backend, which takes seconds
+        folder = cards.find(name)
+        cards.verified_model(folder)  # before importing the backend, which takes seconds
+        path = folder / "model.keras"
     kg = library()
     import_layers(path)
     load = kg.zoo.load_file if name.endswith(".keras") else kg.load

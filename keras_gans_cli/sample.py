@@ -8,6 +8,7 @@ import click
 from keras_gans_cli.models import model_options, remedy_for_given, sampler
 from keras_gans_cli.options import labels_for, labels_option, picture_option
 from keras_gans_core import cards
+from keras_gans_core.errors import printable
 
 
 @click.command()
@@ -43,7 +44,7 @@ def sample(name, count, seed, output, folder, enlarge, labels):
         sampling.check_picture(model, count)
         made = model.sample(**inputs)
         save(enlarged(sampling.picture(model, made), enlarge), output)
-        click.echo(f"wrote {output}")
+        click.echo(f"wrote {printable(str(output))}")
         for key, field in model.output_fields.items():
             if hasattr(field, "text"):
                 click.echo("\n".join(field.text(made[key])))
@@ -58,4 +59,4 @@ def sample(name, count, seed, output, folder, enlarge, labels):
                 save(enlarged(picture, enlarge), f"{prefix}_{written:0{digits}}.png")
                 written += 1
                 bar.update(1)
-    click.echo(f"wrote {count} images to {folder}")
+    click.echo(f"wrote {count} images to {printable(str(folder))}")

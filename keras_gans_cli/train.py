@@ -9,6 +9,7 @@ import click
 from keras_gans_cli.models import verb_of
 from keras_gans_cli.quiet import library
 from keras_gans_core import cards, trust
+from keras_gans_core.errors import printable
 
 
 @click.command()
@@ -133,6 +134,8 @@ def train(
     file = None
     if variant is None:
         file = known.get(recipe, recipe)
+        if line := cards.shadowed(recipe):
+            click.echo(line, err=True)
         made = training.read_recipe(file)
     else:
         size = None if image_size is None else (image_size, image_size)
@@ -163,25 +166,28 @@ def train(
             recipe_file=file,
         )
     except (KeyboardInterrupt, SystemExit) as stop:
-        remedy = f"Go on from the last save with: --resume {output}" if _is_saved(output) else "Nothing is saved yet."
+        go_on = f"Go on from the last save with: --resume {printable(str(output))}"
+        remedy = go_on if _is_saved(output) else "Nothing is saved yet."
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
             click.echo(f"\nStopped. {remedy}", err=True)
         sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
     except kg.errors.DivergenceError as error:
         click.echo(f"\nError: {error}", err=True)
         if _is_saved(output):
-            click.echo(f"The last checkpoint before it is in {output}.", err=True)
+            click.echo(f"The last checkpoint before it is in {printable(str(output))}.", err=True)
         sys.exit(1)
     if not isinstance(model, kg.AdversarialModel):
-        click.echo(f"wrote {output}: model.keras, card.json")
+        click.echo(f"wrote {printable(str(output))}: model.keras, card.json")
         click.echo(f"now, in Python: kg.zoo.load_classifier({str(output)!r})")
         return
-    click.echo(f"wrote {output}: samples.png, model.keras, card.json, and a grid for each epoch in samples/")
+    click.echo(
+        f"wrote {printable(str(output))}: samples.png, model.keras, card.json, and a grid for each epoch in samples/"
+    )
     verb = verb_of(model)
     command = f"sample {output}" if verb is None else f"{verb} {output} FOLDER -o OUT"
     copy = output / "recipe.py"
     ask = copy.is_file() and not trust.is_known(copy) and kg.files.own_layers(output / "model.keras")
-    click.echo(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}")
+    click.echo(printable(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}"))
 
 
 def _is_saved(folder):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from keras_gans_cli.models import model_options, sampler
+from keras_gans_core.errors import printable
 
 
 @click.command()
@@ -90,7 +91,7 @@ def change(pictures, output, resize, doing, source, target, method):
             except DataError as error:
                 raise DataError(f"{error} Look at {path}.") from error
             save(target.file_image(made[0]), output if one else output / f"{path.stem}.png")
-    click.echo(f"wrote {output}" if one else f"wrote {len(paths)} images to {output}")
+    click.echo(printable(f"wrote {output}" if one else f"wrote {len(paths)} images to {output}"))
 
 
 def _accepted(method, options):

@@ -6,6 +6,7 @@ import click
 
 from keras_gans_cli.models import model_options, sampler
 from keras_gans_cli.options import ending_of
+from keras_gans_core.errors import printable
 
 
 @click.command()
@@ -64,4 +65,4 @@ def upscale(name, pictures, output, outscale, tile, tile_pad, suffix, ext):
         image, grey = read_photo(path, model.input_fields["small"].shape[2])
         made = model.upscale(image, outscale, tile=tile, tile_pad=tile_pad)[0]
         save(made[..., :1] if grey else made, result)
-    click.echo(f"wrote {results[0]}" if len(paths) == 1 else f"wrote {len(paths)} images to {output}")
+    click.echo(printable(f"wrote {results[0]}" if len(paths) == 1 else f"wrote {len(paths)} images to {output}"))

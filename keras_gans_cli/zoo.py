@@ -11,13 +11,15 @@ from keras_gans_core import cards
 @click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
 def list_presets(as_json):
     """Show the pretrained models."""
-    found = {name: cards.read_card(folder) for name, folder in cards.presets().items()}
+    found, left_out = cards.readable()
+    for line in left_out:
+        click.echo(line, err=True)
     if as_json:
         click.echo(json.dumps(list(found.values()), indent=1))
         return
     for name, card in found.items():
         click.echo(f"{name:20} {card['variant']:11} {cards.size_of(card):9} {card.get('title', '')}")
-    untrained = sorted(set(cards.recipes()) - set(found))
+    untrained = sorted(set(cards.recipes()) - set(cards.presets()))
     if untrained:
         click.echo(f"Recipes without a trained model: {', '.join(untrained)}")
 

@@ -5,18 +5,20 @@ import difflib
 import hashlib
 import json
 import os
-import unicodedata
+import stat
 from pathlib import Path
 
-from keras_gans_core.errors import CorruptPresetError, UnknownPresetError, format_error
+from keras_gans_core.errors import ConfigurationError, CorruptPresetError, UnknownPresetError, format_error, printable
 
 LARGEST_FILE = 512 * 2**20  # bytes of a model file; larger ones are refused before they are read
 LARGEST_CARD = 2**20
 DEEPEST_CARD = 32  # levels; the zoo's deepest has 5
 LARGEST_SIDE = 2**16  # of an image
+LONGEST_NAME = 2**11  # characters of a preset's name and such; a file's name has 255 bytes, escapes have more
 REQUIRED = {"preset": str, "variant": str, "sha256": str, "size": int, "image_shape": list}  # entries of a card
 OPTIONAL = {"title": str, "dataset": dict, "training": dict, "metrics": dict, "evaluation": dict}
 CLASSIFIER = "classifier"  # the variant in the card of a classifier
+NEXT = ".next"  # in a preset's folder: a folder of its files to come, complete; see `zoo.write_preset`
 
 # In a wheel the presets are in this package; in a checkout they are in the folder next to it.
 PACKAGE_ZOO = next(
@@ -35,16 +37,36 @@ def presets():
     return {name: card.parent for name, card in _files("card.json").items()}
 
 
+def readable():
+    """`{name: card}` of the presets whose cards can be read, sorted by name, and a line on each of the others."""
+    read, left_out = {}, []
+    for name, folder in presets().items():
+        try:
+            read[name] = read_card(folder)
+        except CorruptPresetError as error:
+            left_out.append(f"Left out {name}: {error}")
+    return read, left_out
+
+
 def recipes():
-    """`{name: file}` of every recipe, sorted by name; an earlier zoo folder wins."""
+    """`{name: file}` of every recipe, sorted by name; an earlier zoo folder wins. A recipe is code: it runs as you."""
     return _files("recipe.py")
+
+
+def shadowed(name):
+    """A line on a recipe of $KERAS_GANS_ZOO that stands in the place of the package's of the same name, or None."""
+    file, own = recipes().get(name), PACKAGE_ZOO and PACKAGE_ZOO / name / "recipe.py"
+    if file is None or own is None or not own.is_file() or own.samefile(file):
+        return None
+    return f"The recipe {name} is {printable(str(file))}, of KERAS_GANS_ZOO, and not the package's."
 
 
 def _files(kind):
     """`{name: file}` of the presets' files of a kind. Folders whose names cannot be printed are left out."""
     found = {}
     for zoo in reversed(zoo_folders()):
-        found.update({file.parent.name: file for file in zoo.glob(f"*/{kind}") if file.parent.name.isprintable()})
+        files = zoo.glob(f"*/{kind}") if os.path.isdir(zoo) else ()
+        found.update({file.parent.name: file for file in files if file.parent.name.isprintable()})
     return dict(sorted(found.items()))
 
 
@@ -85,40 +107,121 @@ def find(name):
     name, known = str(name), presets()
     if name in known:
         return known[name]
-    if (Path(name) / "card.json").is_file():
+    if os.path.isfile(path_of(name, "card.json")):
         return Path(name)
-    if any(Path(name).glob("checkpoint*.keras")):
+    if os.path.isdir(name) and any(Path(name).glob("checkpoint*.keras")):
         raise UnknownPresetError(
             f"Expected a finished run. Received: {name!r}, which was interrupted. Finish it with its `keras-gans "
             f"train` command and --resume {name}, or load its checkpoint.keras with kg.zoo.load_file."
         )
-    if Path(name).is_dir():
+    if os.path.isdir(name):
         raise UnknownPresetError(f"Expected a folder with a card.json, as runs have. Received: {name!r}, without one.")
     if name.endswith(".keras"):
         raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. Use kg.zoo.load_file.")
     hint = did_you_mean(name, known) or "`keras-gans list` shows them."
     looked = ", ".join(map(str, zoo_folders())) or "no folder"
+    name = name if len(name) <= LONGEST_NAME else f"{name[:100]} ..."
     raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. {hint} Looked in: {looked}.")
+
+
+def path_of(folder, name):
+    """The path of a preset's file. While the preset is being replaced, and where its writer was killed then, the new
+    files that have not been moved to their places yet are in the folder `NEXT`."""
+    waiting = os.path.join(folder, NEXT, name)
+    return Path(waiting) if os.path.exists(waiting) else Path(folder) / name
+
+
+def unreplaced(folder, read):
+    """What `read()` returns of a preset whose files are not replaced meanwhile: if they were, it reads them again."""
+    while True:
+        before = _state(folder)
+        try:
+            found = read()
+        except (OSError, CorruptPresetError):
+            if _state(folder) == before:
+                raise
+        else:
+            if _state(folder) == before:
+                return found
+
+
+def _state(folder):
+    """Which files are in the places of a preset's."""
+    about = []
+    for part in ("", NEXT):
+        for name in ("card.json", "model.keras", "golden.npz"):
+            try:
+                found = os.stat(os.path.join(folder, part, name))
+                about.append((found.st_ino, found.st_size, found.st_mtime_ns))
+            except (OSError, ValueError):
+                about.append(None)
+    return about
+
+
+def open_file(path, largest):
+    """A regular file, opened to read bytes. Others, such as pipes and devices, may wait or go on for ever.
+
+    Raises:
+        OSError: no such file.
+        ValueError: no regular file, or one of more than `largest` bytes.
+    """
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError("no regular file")
+    if about.st_size > largest:
+        raise ValueError(f"{about.st_size} bytes, more than {largest}")
+    return open(path, "rb")
 
 
 def read_card(folder):
     """The card of the preset in `folder`, a dict.
 
     Raises:
-        CorruptPresetError: not a JSON object, a required entry that is missing or of another type, or text that a
-            terminal cannot show.
+        CorruptPresetError: no regular file of at most `LARGEST_CARD` bytes, not a JSON object, a required entry that is
+            missing or of another type, a name of more than `LONGEST_NAME` characters, or text that a terminal cannot
+            show.
     """
-    path = Path(folder) / "card.json"
     try:
-        if path.stat().st_size > LARGEST_CARD:
-            raise ValueError(f"it has {path.stat().st_size} bytes, more than {LARGEST_CARD}")
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(unreplaced(folder, lambda: _card_text(folder)))
         _check(card)
     except (OSError, ValueError, RecursionError) as error:
         raise CorruptPresetError(
-            f"Expected a card in {path}. Received: {format_error(error)}. Fetch it again."
+            f"Expected a card in {Path(folder) / 'card.json'}. Received: {format_error(error)}. Fetch it again."
         ) from error
     return card
+
+
+def _card_text(folder):
+    with open_file(path_of(folder, "card.json"), LARGEST_CARD) as file:
+        return file.read(LARGEST_CARD).decode("utf-8")
+
+
+def card_text(card):
+    """A card as the text of its file. What a terminal cannot show is escaped, so that `read_card` takes it.
+
+    Raises:
+        ConfigurationError: a card that `read_card` would refuse, such as a longer one.
+    """
+    try:
+        card = _escaped(json.loads(json.dumps(card)))
+        _check(card)
+        text = json.dumps(card, indent=1) + "\n"
+        if len(text) > LARGEST_CARD:
+            largest = max(card, key=lambda key: len(json.dumps(card[key])))
+            raise ValueError(f"{len(text)} bytes, more than {LARGEST_CARD}, most of them in {largest!r}")
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"Expected what a card can hold. Received: {format_error(error)}. Use shorter or fewer names and texts."
+        ) from error
+    return text
+
+
+def _escaped(value):
+    if isinstance(value, str):
+        return printable(value, allowed="\n\t")
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(inner) for key, inner in value.items()}
+    return [_escaped(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _check(card):
@@ -132,6 +235,9 @@ def _check(card):
     if not 2 <= len(sides) <= 3 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in known):
         raise ValueError(f"'image_shape' that is {sides!r}")
     dataset = card.get("dataset", {})
+    for name in (card["preset"], card["variant"], dataset.get("name")):
+        if isinstance(name, str) and len(name) > LONGEST_NAME:
+            raise ValueError(f"a name of {len(name)} characters")
     if type(dataset.get("name", "")) is not str:
         raise ValueError(f"a data set named {dataset['name']!r}")
     domains = dataset.get("domains", ["", ""])
@@ -140,8 +246,7 @@ def _check(card):
     level = [card]
     for _ in range(DEEPEST_CARD):
         for text in (value for value in level if isinstance(value, str)):
-            # Half a surrogate pair cannot be printed, and control characters can rewrite what a terminal shows.
-            if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
+            if printable(text, allowed="\n\t") != text:
                 raise ValueError(f"text that cannot be shown: {text!r}")
         level = [inner for value in level for inner in _inside(value)]
     if level:
@@ -170,9 +275,9 @@ def titled(name, protocol):
     return name if not isinstance(features, str) else f"{name} ({features.split(' (')[0].split(',')[0]})"
 
 
-def sha256(path):
-    """The file's SHA-256, in hexadecimal."""
-    with open(path, "rb") as file:
+def sha256(path, largest=LARGEST_FILE):
+    """The SHA-256 of a regular file of at most `largest` bytes, in hexadecimal; see `open_file` for its errors."""
+    with open_file(path, largest) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -187,23 +292,35 @@ def verified_model(folder, classifier=False):
         UnknownPresetError: a preset of the other kind.
         CorruptPresetError: another size or digest, no file, or a file that is too large.
     """
-    card, path = read_card(folder), Path(folder) / "model.keras"
+    return unreplaced(folder, lambda: _verified_model(folder, classifier))
+
+
+def _verified_model(folder, classifier):
+    card, path = read_card(folder), path_of(folder, "model.keras")
     if (card["variant"] == CLASSIFIER) != classifier:
         wanted, other = ("a classifier", "load") if classifier else ("a model that generates", "zoo.load_classifier")
         raise UnknownPresetError(
             f"Expected {wanted}. Received: {card['preset']!r}, which is not one. Use kg.{other}({card['preset']!r})."
         )
+    remedy = _remedy(folder)
     if not path.is_file():
-        raise CorruptPresetError(f"Expected the file {path}. Received: no such file. Fetch the preset again.")
+        raise CorruptPresetError(f"Expected the file {path}. Received: no such file. {remedy}")
     size = path.stat().st_size
     if size > LARGEST_FILE:
         raise CorruptPresetError(f"Expected a model of at most {LARGEST_FILE} bytes. Received: {path} with {size}.")
     if size != card["size"]:
         raise CorruptPresetError(
-            f"Expected {path} to have {card['size']} bytes, as its card says. Received: {size}. Fetch it again."
+            f"Expected {path} to have {card['size']} bytes, as its card says. Received: {size}. {remedy}"
         )
     if (digest := sha256(path)) != card["sha256"]:
         raise CorruptPresetError(
-            f"Expected {path} to have sha256 {card['sha256']}, as its card says. Received: {digest}. Fetch it again."
+            f"Expected {path} to have sha256 {card['sha256']}, as its card says. Received: {digest}. {remedy}"
         )
     return path
+
+
+def _remedy(folder):
+    """What to do about files that do not fit together: a run can write them again."""
+    if any(Path(folder).glob("checkpoint*.keras")):
+        return f"Let the run write them again: its `keras-gans train` command with --resume {folder}"
+    return "Fetch the preset again."

@@ -1,8 +1,35 @@
 """Every error that the library raises on purpose, and how an error is shown. Users find them in `keras_gans.errors`."""
 
+import unicodedata
+
+HIDDEN = ("Cc", "Cs")  # control characters, which can rewrite what a terminal shows, and halves of surrogate pairs
+TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # turn the text after them around
+
+
+def printable(text, allowed=""):
+    """A text with escapes in the place of what a terminal cannot show, or would obey, except for `allowed` characters.
+
+    Names of files and folders may have any bytes in them, and texts from files any characters.
+
+    >>> print(printable("cat\\x1b[2J\\udcff"))
+    cat\\x1b[2J\\udcff
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        ascii(letter)[1:-1] if _cannot_be_shown(letter) and letter not in allowed else letter for letter in text
+    )
+
+
+def _cannot_be_shown(letter):
+    return unicodedata.category(letter) in HIDDEN or unicodedata.bidirectional(letter) in TURNING
+
 
 class KerasGansError(Exception):
-    """The base of all errors of keras_gans."""
+    """The base of all errors of keras_gans. A terminal can show their texts, whatever is in a file's name."""
+
+    def __str__(self):
+        return printable(super().__str__(), allowed="\n\t")
 
 
 class ConfigurationError(KerasGansError, ValueError):

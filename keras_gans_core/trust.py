@@ -11,6 +11,7 @@ from pathlib import Path
 from keras_gans_core.cards import sha256
 
 NOTES = "keras_gans_recipes.txt"  # one SHA-256 a line, in Keras's own folder
+LARGEST_RECIPE = 2**22  # bytes; larger files are no recipes
 
 
 def _notes():
@@ -24,8 +25,8 @@ def remember(file):
     try:
         _notes().parent.mkdir(parents=True, exist_ok=True)
         with open(_notes(), "a", encoding="utf-8") as notes:
-            notes.write(f"{sha256(file)}\n")
-    except OSError:
+            notes.write(f"{sha256(file, LARGEST_RECIPE)}\n")
+    except (OSError, ValueError):
         return False
     return True
 
@@ -33,6 +34,6 @@ def remember(file):
 def is_known(file):
     """Whether this user has run a recipe of the same content."""
     try:
-        return sha256(file) in _notes().read_text(encoding="utf-8").split()
+        return sha256(file, LARGEST_RECIPE) in _notes().read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         return False

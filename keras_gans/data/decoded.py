@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import hashlib
+import os
 import zipfile
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def key_of(folder, files, *settings):
     digest = hashlib.sha256(repr((settings, PIL.__version__, FORM)).encode())
     for path in files:
         about = path.stat()
-        digest.update(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n"))
     return digest.hexdigest()
 
 

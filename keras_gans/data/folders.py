@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from keras_gans.errors import DataError
+from keras_gans_core.errors import printable
 
 SHOWN = 5  # kinds of files that a line names
 # Endings and, out of Pillow's forty readers, those that read them. HEIF's is in the package pillow-heif.
@@ -88,7 +89,7 @@ class Found:
                 f"Expected images ({', '.join(endings())}) in {place}. Received: {len(self.images)} of these, and "
                 f"{counted}. Convert the others, or move them away.{heif}"
             )
-        return f"Left out {counted} in {place}, which cannot be read here.{heif}"
+        return f"Left out {counted} in {printable(str(place))}, which cannot be read here.{heif}"
 
     @property
     def uncounted(self):
@@ -97,8 +98,8 @@ class Found:
 
 
 def _counted(counts):
-    shown = [f"{count} {what or 'nameless'} files" for what, count in sorted(counts.items(), key=lambda item: -item[1])]
-    return " and ".join(shown[:SHOWN]) + (" and others" if len(shown) > SHOWN else "")
+    named = [f"{count} {what or 'nameless'} files" for what, count in sorted(counts.items(), key=lambda item: -item[1])]
+    return printable(" and ".join(named[:SHOWN]) + (" and others" if len(named) > SHOWN else ""))
 
 
 def image_files(folder, below=True):

@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_gans.data.folders import image_files
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans_core.errors import format_error
+from keras_gans_core.errors import format_error, printable
 
 SIDES = (("trainA", "trainB"), ("testA", "testB"))  # folders of pairs, or of two domains
 PAIRS = (("A", "B"), ("images", "masks"), ("images", "labels"))  # folders of pairs if some names are equal
@@ -83,8 +83,8 @@ def read_layout(folder, split, label=None):
             f"Received: {label!r}. Leave the name out."
         )
     elif files and all(tops[i] for i in chosen):
-        classes = _in_order({name for top in tops for name in top})  # the same for every split
-        labels = _places([tops[i][0] for i in chosen], classes)
+        names = _in_order({name for top in tops for name in top})  # the same for every split
+        labels, classes = _places([tops[i][0] for i in chosen], names), shown_names(names, folder)
         told = f"{len(classes)} classes by folder"
     else:
         labels, classes, told = None, None, "no labels"
@@ -94,7 +94,7 @@ def read_layout(folder, split, label=None):
         told += f" ({shown}{', ...' if len(classes) > SHOWN else ''})"
     ignored = f", beside {found.uncounted}" if found.rest else ""
     below = "" if inner == folder else f" in {inner.relative_to(folder)}"
-    said = f"{len(files)} images{below}, {said}, {told}{ignored}"
+    said = printable(f"{len(files)} images{below}, {said}, {told}{ignored}")
     return Layout(files, labels, classes, others, said)
 
 
@@ -105,6 +105,22 @@ def _inner(folder, files):
     if len(tops) == 1 and all(len(part) > 2 for part in parts) and not tops & set().union(*SPLITS):
         return _inner(folder / tops.pop(), files)
     return folder
+
+
+def shown_names(names, place):
+    """Names of classes, with escapes for what cannot be shown; they must still differ then.
+
+    Raises:
+        DataError: two names that are shown alike.
+    """
+    escaped = [printable(name) for name in names]
+    alike = sorted(name for name, count in Counter(escaped).items() if count > 1)
+    if alike:
+        raise DataError(
+            f"Expected classes whose names differ when they are shown. Received: {alike[0]!r} twice in {place}, "
+            "where characters that cannot be shown are escaped. Rename one of them."
+        )
+    return escaped
 
 
 def _places(names, classes):
@@ -213,8 +229,8 @@ def _labels_of(source, files, label):
     with contextlib.suppress(ValueError):  # a .csv has only text
         numbers = np.array([float(value) for value in values])
         return numbers.astype("int64") if (numbers == np.rint(numbers)).all() else numbers, None, told
-    classes = sorted(set(rows.values()))
-    return _places(values, classes), classes, f"{len(classes)} classes, {told}"
+    names = sorted(set(rows.values()))
+    return _places(values, names), shown_names(names, source), f"{len(names)} classes, {told}"
 
 
 def _numbers(source, values):

@@ -7,7 +7,6 @@ import sys
 import time
 import warnings
 import zipfile
-import zlib
 from pathlib import Path
 
 import keras
@@ -15,16 +14,17 @@ import numpy as np
 from PIL import Image
 
 from keras_gans.data import decoded, drawn
+from keras_gans.data.arrays import is_npz, read_npy, read_npz
 from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
 from keras_gans.data.folders import endings
 from keras_gans.data.headers import size_of
-from keras_gans.data.layouts import read_layout
+from keras_gans.data.layouts import read_layout, shown_names
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import check_axes, check_images, check_range
 from keras_gans_core.checks import is_whole
-from keras_gans_core.errors import format_error
+from keras_gans_core.errors import format_error, printable
 
 DRAWN = {"drawn:digits": drawn.digits, "drawn:shapes": drawn.shapes}
 DRAWN_NAMES = {"drawn:digits": [str(digit) for digit in range(10)], "drawn:shapes": list(drawn.SHAPES)}
@@ -151,9 +151,9 @@ def load(
         )
     elif str(source).startswith("drawn:"):
         images, classes, about = _read_drawn(source, split, image_size, take)
-    elif (path := Path(source).expanduser()).is_dir() and source != "":  # which would be the current directory
+    elif os.path.isdir(path := Path(os.path.expanduser(source))) and source != "":  # "" is the current directory
         images, classes, about = _read_folder(path, split, image_size, channels, take, strict, named)
-    elif path.is_file():
+    elif os.path.exists(path) and not os.path.isdir(path):
         images, classes, about = _read_numpy(path, split)
     elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
         raise DatasetNotFoundError(
@@ -177,7 +177,7 @@ def load(
     images = _shaped(images, image_size, channels)
     if classes is not None and np.asarray(classes).dtype.kind == "U":
         names, classes = np.unique(classes, return_inverse=True)
-        about["classes"] = names.tolist()
+        about["classes"] = shown_names(names.tolist(), "the labels")
     classes = _checked_labels(classes) if labels and classes is not None else None
     if named is not None:
         about["labels"] = named
@@ -286,11 +286,11 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
         warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=3)
     for note in notes:
         warnings.warn(note, stacklevel=3)
-    about = {"name": folder.resolve().name, "source": "folder", "layout": layout.said}
+    about = {"name": printable(folder.resolve().name), "source": "folder", "layout": layout.said}
     if len(read) < len(files) - len(unreadable):
         about["drawn"] = True
     if keras.config.is_interactive_logging_enabled():
-        print(f"{folder}: {layout.said}", file=sys.stderr)
+        print(f"{printable(str(folder))}: {layout.said}", file=sys.stderr)
     if layout.classes is not None:
         about["classes"] = layout.classes
     return images, None if layout.labels is None else layout.labels[read], about
@@ -305,7 +305,7 @@ def _decoded(folder, files, image_size, channels, take):
     while len(read) < count and len(order):  # again, with others, if some of the files to take cannot be read
         part, order = np.sort(order[: count - len(read)]), order[count - len(read) :]
         _expect(decoder, [files[index] for index in part], count)
-        for index in shown(part.tolist(), f"Reading {folder}:"):
+        for index in shown(part.tolist(), f"Reading {printable(str(folder))}:"):
             try:
                 with opened(files[index], image_size) as picture:
                     decoder.add(picture)
@@ -313,7 +313,8 @@ def _decoded(folder, files, image_size, channels, take):
             except DataError:  # it says nothing about the file
                 raise
             except Exception as error:  # each of Pillow's readers has its own errors for damaged files
-                unreadable.append(f"{files[index].relative_to(folder)} ({format_error(error, longest=80)})")
+                name = printable(str(files[index].relative_to(folder)))
+                unreadable.append(f"{name} ({format_error(error, longest=80)})")
     images = decoder.finish() if read else np.zeros((0, 1, 1, 1), "uint8")
     return _in_order(images, read), sorted(read), unreadable, decoder.notes
 
@@ -415,33 +416,38 @@ def read_pictures(paths, image_shape, resize=False):
 
 
 def _read_numpy(path, split):
-    about = {"name": path.name, "source": "file"}
-    if path.suffix.lower() != ".npz" and zipfile.is_zipfile(path):
+    about = {"name": printable(path.name), "source": "file"}
+    if path.suffix.lower() != ".npz" and path.is_file() and zipfile.is_zipfile(path):
         raise DataError(
             f"Expected a folder of images, or an .npz or .npy file. Received: {path}, a zip archive. Unpack it, and "
             "give the folder."
         )
+    pairs = [(f"x_{split}", f"y_{split}"), *([("images", "labels")] if split == "train" else [])]
+    known = []
+
+    def choose(names):
+        known.extend(names)
+        found = next((pair for pair in pairs if pair[0] in names), ())
+        return [name for name in found if name in names]
+
     try:
-        with open(path, "rb") as file:  # np.load leaves it open if it fails
-            content = np.load(file, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                return _one_split(split, "An .npy file", (content, None, about))
-            for images, labels in ((f"x_{split}", f"y_{split}"), ("images", "labels")):
-                if images in content and (images != "images" or split == "train"):
-                    return content[images], content[labels] if labels in content else None, about
-            names = ", ".join(content.files[:NAMED]) + (", ..." if len(content.files) > NAMED else "") or "none"
+        if not is_npz(path):
+            return _one_split(split, "An .npy file", (read_npy(path), None, about))
+        images, labels = [*read_npz(path, choose).values(), None, None][:2]
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, MemoryError) as error:
         kind = (
             ""
             if path.suffix.lower() in (".npz", ".npy")
             else " Give the folder of an image; read text with kg.data.load_text."
         )
-        said = "Python objects, which are not read" if "allow_pickle" in str(error) else error
         raise DataError(
-            f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {said}.{kind}"
+            f"Expected a folder of images, or an .npz or .npy file of plain arrays. Received: {path}: {error}.{kind}"
         ) from error
+    if images is not None:
+        return images, labels, about
+    names = ", ".join(known[:NAMED]) + (", ..." if len(known) > NAMED else "") or "none"
     wanted = "images or x_train" if split == "train" else f"x_{split}"
     raise DataError(f"Expected an array named {wanted}, for the split {split!r}, in {path}. Received: {names}.")
 

@@ -26,7 +26,7 @@ from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundErro
 from keras_gans.fields import LabelMaps, check_axes
 from keras_gans_core.cards import did_you_mean
 from keras_gans_core.checks import is_number, is_whole
-from keras_gans_core.errors import format_error
+from keras_gans_core.errors import format_error, printable
 
 DIRECTIONS = ("AtoB", "BtoA")
 JITTER = 286 / 256  # how much larger than a crop the papers' images are before they are cropped
@@ -391,8 +391,8 @@ class _Reading:
             )
         if str(source).startswith("drawn:"):
             return self._drawn(source, paired)
-        path = Path(source).expanduser()
-        if path.is_dir():
+        path = Path(os.path.expanduser(source))
+        if os.path.isdir(path):
             return self._folder(path, sides, paired)
         return self._tfds(source, sides)
 
@@ -443,7 +443,7 @@ class _Reading:
                 "Move one of them into a folder of its own."
             )
         ((kind, places),) = layouts.items()
-        about = {"name": folder.resolve().name, "source": "folder", "sides": kind}
+        about = {"name": printable(folder.resolve().name), "source": "folder", "sides": printable(kind)}
         if len(places) == 1:
             return (*self._halves(places[0]), {**about, **self.drawn})
         files = [self._files(place) for place in places]
@@ -465,7 +465,7 @@ class _Reading:
         sizes = [[size_of(path) for path in side] for side in paths]
         decoders = self._expecting(sizes, [[str(path) for path in side] for side in paths], paired)
         for side, is_map, decoder in zip(paths, self.maps, decoders):
-            for path in shown(side, f"Reading {folder}:"):
+            for path in shown(side, f"Reading {printable(str(folder))}:"):
                 _opened(
                     path,
                     lambda picture: self._add(picture, is_map, decoder, path),
@@ -513,7 +513,7 @@ class _Reading:
         names = [str(path) for path in paths]
         halves = [_half_of(size_of(path)) for path in paths]
         decoders = self._expecting([halves, halves], [names, names], paired=True)
-        for path in shown(paths, f"Reading {place}:"):
+        for path in shown(paths, f"Reading {printable(str(place))}:"):
             _opened(path, lambda picture: self._split(picture, decoders, path))
         a, b = map(self._finished, decoders)
         return (a, names), (b, names)

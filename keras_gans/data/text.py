@@ -7,8 +7,9 @@ from pathlib import Path
 from keras_gans.data.batches import Batches
 from keras_gans.data.loading import TFDS_NAME, read_tfds
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
-from keras_gans.fields.text import PADDING, check_length, encode_text
+from keras_gans.fields.text import PADDING, check_length, encode_text, unprintable
 from keras_gans_core.checks import is_whole
+from keras_gans_core.errors import printable
 
 
 def load_text(
@@ -68,6 +69,11 @@ def load_text(
     if not lines:
         raise DataError(f"Expected at least one line of text. Received: none in {about['name']}.")
     if alphabet is None:
+        if hidden := unprintable(set().union(*lines)):
+            raise DataError(
+                f"Expected lines of characters that can be shown. Received: {hidden!r} in {about['name']}. Remove "
+                "them, or pass an alphabet without them and `unknown`, the character that replaces them."
+            )
         alphabet = PADDING + "".join(sorted(set().union(*lines) - {PADDING}))
     tokens = encode_text(lines, alphabet, length, unknown)
     about = {"license": f"of the {about['source']}'s owner", **about, "split": split, "examples": len(lines)}
@@ -85,14 +91,14 @@ def _read(source, split, take, download, data_dir):
         raise DataError(
             f"Expected a list of lines, a text file or the name of a data set. Received: {type(source).__name__}."
         )
-    elif (path := Path(source).expanduser()).is_file():
+    elif os.path.isfile(path := Path(os.path.expanduser(source))):
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise DataError(
                 f"Expected a text file in UTF-8. Received: {path}: {error}. Convert it, for instance with iconv."
             ) from error
-        about = {"name": path.name, "source": "file"}
+        about = {"name": printable(path.name), "source": "file"}
     elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
         raise DatasetNotFoundError(
             f"Expected a text file or the name of a data set. Received: {str(source)!r}, which is not a file. "

@@ -213,6 +213,10 @@ def substituted(pairs):
     return _Scope((variable, keras.ops.convert_to_tensor(value)) for variable, value in pairs)
 
 
+def forget_kernels():
+    """Does nothing: only TensorFlow keeps them; see `engine.tensorflow`."""
+
+
 def adapt(model):
     """JAX's trainer calls `train_step(state, data)`: this wraps the stateful steps of this one instance."""
     model.train_step = _stateless(

@@ -7,6 +7,7 @@ import os
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from keras_gans.errors import ConfigurationError
 
@@ -302,6 +303,15 @@ def function(fn):
 def substituted(pairs):
     """A context in which the variable of each pair (variable, value) has that value."""
     return keras.StatelessScope(pairs)
+
+
+def forget_kernels():
+    """Frees the kernels of operations that ran outside of compiled functions. They are made again when needed.
+
+    TensorFlow keeps one for each variable that was ever made, 5 kB or more. A process that reads or writes models again
+    and again would grow: Keras makes variables for both.
+    """
+    context.context().clear_kernel_cache()
 
 
 def adapt(model):

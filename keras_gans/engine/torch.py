@@ -125,6 +125,10 @@ def substituted(pairs):
     return keras.StatelessScope(pairs)
 
 
+def forget_kernels():
+    """Does nothing: only TensorFlow keeps them; see `engine.tensorflow`."""
+
+
 def adapt(model):
     """Does nothing: PyTorch's trainer calls `train_step(data)` directly."""
 

@@ -218,7 +218,8 @@ def maps_read_back(settings, model, samples):
     classes, images = model.input_fields[given[0]].classes, samples.first
     for name in zoo.classifiers():
         card = cards.read_card(cards.find(name))
-        if card["dataset"]["name"] in names_of(settings.source) and card.get("num_pixel_classes") == classes:
+        known = card.get("dataset", {}).get("name") in names_of(settings.source)
+        if known and card.get("num_pixel_classes") == classes:
             break
     else:
         return {}

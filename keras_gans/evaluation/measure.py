@@ -1,6 +1,5 @@
 """Measures a model against a data set, and writes the numbers into its card."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from keras_gans.evaluation.settings import (
     reference,
 )
 from keras_gans.fields import Images, LabelMaps, Tokens
-from keras_gans.images import atomic_write
 from keras_gans.metrics import (
     Evaluator,
     FeatureExtractor,
@@ -224,9 +222,7 @@ def write_metrics(folder, settings, found, floor):
     Raises:
         OutputError: a card that cannot be written.
     """
-    card = cards.read_card(folder)
-    card["evaluation"] = asdict(settings)
-    card["metrics"] = {
+    metrics = {
         name: {
             "value": number.value,
             "error": number.error,
@@ -235,5 +231,4 @@ def write_metrics(folder, settings, found, floor):
         }
         for name, number in found.items()
     }
-    with atomic_write(Path(folder) / "card.json") as path:
-        path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    zoo.update_card(folder, {"evaluation": asdict(settings), "metrics": metrics})

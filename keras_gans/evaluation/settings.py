@@ -204,7 +204,7 @@ def classifiers_of(source):
     """The zoo's classifiers of a data set, one or more."""
     found = {name: cards.read_card(cards.find(name)) for name in zoo.classifiers()}
     found = {name: card for name, card in found.items() if "num_pixel_classes" not in card}  # these have no features
-    names = [name for name, card in found.items() if card["dataset"]["name"] in names_of(source)]
+    names = [name for name, card in found.items() if card.get("dataset", {}).get("name") in names_of(source)]
     if names:
         return names
     raise ConfigurationError(

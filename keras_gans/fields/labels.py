@@ -612,8 +612,8 @@ def _whole(uniform, count):
 
 
 def _whole_text(text):
-    """The whole number that a text is, or None."""
-    return int(text) if text.isdecimal() else None
+    """The whole number that a text is, or None; no label has twenty digits."""
+    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 def _checked_names(names, count):

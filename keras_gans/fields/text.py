@@ -7,7 +7,7 @@ from keras import ops
 from keras_gans.fields.field import Field
 from keras_gans.images import text_grid
 from keras_gans_core.checks import is_whole
-from keras_gans_core.errors import ConfigurationError, DataError
+from keras_gans_core.errors import ConfigurationError, DataError, printable
 
 PADDING = "`"  # the language model of WGAN-GP pads lines with it
 # Printable ASCII, the padding first.
@@ -79,7 +79,7 @@ def check_alphabet(alphabet):
     """Refuses an invalid alphabet.
 
     Raises:
-        ConfigurationError: anything but a string of 2 to 256 different characters.
+        ConfigurationError: anything but a string of 2 to 256 different characters that a terminal can show.
     """
     if not isinstance(alphabet, str) or len(set(alphabet)) != len(alphabet):
         raise ConfigurationError(
@@ -90,6 +90,16 @@ def check_alphabet(alphabet):
             f"Expected an alphabet of 2 to {LARGEST_ALPHABET} characters, the padding included, for ids of one byte. "
             f"Received: {len(alphabet)}. Pass an alphabet of the frequent ones, and `unknown` for the others."
         )
+    if hidden := unprintable(alphabet):
+        raise ConfigurationError(
+            f"Expected an alphabet of characters that can be shown. Received: {hidden!r} in it. Leave them out, and "
+            "pass `unknown`, the character that replaces them in lines."
+        )
+
+
+def unprintable(letters):
+    """Those of some letters that a terminal cannot show, or would obey; line breaks and tabs are none of them."""
+    return "".join(letter for letter in sorted(letters) if printable(letter, allowed="\n\t") != letter)[:SHOWN]
 
 
 def encode_text(lines, alphabet, length, unknown=None):

@@ -25,6 +25,17 @@ NEVER_NEGATIVE = (
     "exponential",
 )
 LEVELS = 100  # a layer that multiplies or divides by more is meant for grey levels
+FLOATS = ("float16", "bfloat16", "float32", "float64")  # dtypes that networks compute with
+
+
+def check_dtypes(model):
+    """Raises a `ConfigurationError` unless a model and all its layers with weights compute with floats."""
+    for layer in model._flatten_layers():
+        if layer.compute_dtype not in FLOATS and (layer is model or layer.weights):
+            raise ConfigurationError(
+                f"Expected networks that compute with floats. Received: {layer.name} with the dtype policy "
+                f"{layer.dtype_policy.name!r}. Use one such as 'float32' or 'mixed_float16'."
+            )
 
 
 def check_built(name, network):

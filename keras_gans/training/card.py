@@ -1,7 +1,6 @@
 """What a card says about a training: the recipe's words, the settings, the machine and the packages."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -11,9 +10,8 @@ import keras
 from keras import ops
 
 from keras_gans import zoo
-from keras_gans.images import atomic_write
 from keras_gans.training.recipe import Recipe
-from keras_gans_core.cards import read_card
+from keras_gans_core import cards
 
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
 WORDS = ("title", "limits", "not_good_for")  # texts of a recipe, for its card
@@ -33,11 +31,10 @@ def update_card(recipe, folder):
     """
     folder = Path(folder)
     run = recipe(smoke=True)
-    card = {**read_card(folder), **words(run)}
+    changes = words(run)
     if isinstance(run, Recipe):
-        card["hyper_parameters"] = zoo.load_file(folder / "model.keras").hyper_parameters
-    with atomic_write(folder / "card.json") as path:
-        path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+        changes["hyper_parameters"] = zoo.load_file(cards.path_of(folder, "model.keras")).hyper_parameters
+    zoo.update_card(folder, changes)
 
 
 def words(run):
