@@ -30,10 +30,13 @@ from PIL import Image  # noqa: E402
 
 import keras_gans as kg  # noqa: E402
 from keras_gans.errors import KerasGansError  # noqa: E402
+from keras_gans.evaluation.verify import _golden  # noqa: E402
 from keras_gans.models import gan, sngan  # noqa: E402
 from keras_gans_cli.app import app  # noqa: E402
+from keras_gans_core import cards  # noqa: E402
 
 SLOWEST = 60  # seconds
+KINDS = ("model", "card", "picture", "array", "zip", "folder")
 LETTERS = "aé\ud800\x1b\0字"
 WILD = [
     *(0, -1, 1, 7, 255, 2**16, 2**31 - 1, 2**31, 2**53, 2**63, 10**30, 1.5, -0.5, 1e-300, 1e308),
@@ -246,6 +249,186 @@ def read_pictures(ending, content, rng, folder):
         raise LeftOut
 
 
+SHAPES = [(4, 8, 8, 1), (2, 8, 8, 3), (4, 8, 8), (0, 8, 8, 1), (2, 3, 8, 8), (4,), (4, 2), (), (1, 1, 1, 1), (8, 8)]
+DTYPES = ["uint8", "uint8", "float32", ">f8", "float16", "bool", "int64", "<U5", "S4", "complex64", "uint16"]
+DESCRIPTIONS = [
+    "|O",
+    "|V8",
+    "<U0",
+    "<U99999999",
+    "<M8[s]",
+    "|u1",
+    "<f4",
+    "[('a', '<f4')]",
+    ">f99",
+    LETTERS[:2],
+    "",
+    "5",
+]
+SIDES = [*(0, 1, 2, 3, 8, -1, 255, 2**16, 2**31, 2**40, 2**63, 10**30), "True", "1.5", "None", "'a'", "(1,)"]
+
+
+def npy(rng):
+    """The bytes of an `.npy` file; of a quarter of them the header says what is not so."""
+    shape, order = rng.choice(SHAPES), rng.choice("CF")
+    numbers = np.random.default_rng(rng.randrange(99)).integers(0, rng.choice((2, 10, 256)), shape)
+    array = np.asarray(numbers, rng.choice(DTYPES), order=order)
+    target = io.BytesIO()
+    np.save(target, array / 127.5 - 1 if array.dtype.kind == "f" else array)
+    if rng.random() < 0.75:
+        return target.getvalue()
+    sides = ", ".join(str(rng.choice(SIDES)) for _ in range(rng.choice((0, 1, 3, 4, 4, 40))))
+    descr = rng.choice(DESCRIPTIONS)
+    descr = descr if descr.startswith("[") else repr(descr)
+    text = f"{{'descr': {descr}, 'fortran_order': {rng.choice((True, False, 5))}, 'shape': ({sides},)}}\n".encode()
+    version, width = rng.choice(((1, 2), (2, 4), (3, 4), (9, 2)))
+    length = len(text) if rng.random() < 0.8 else rng.choice((0, 5, 2 ** (8 * width) - 1))
+    return (
+        b"\x93NUMPY"
+        + bytes((version, 0))
+        + length.to_bytes(width, "little")
+        + text
+        + bytes(rng.choice((0, 256, 2**16)))
+    )
+
+
+def npz(rng):
+    names = [
+        rng.choice(("images", "labels", "x_train", "y_train", "x_test", "inputs/noise", LETTERS[:2])) for _ in range(3)
+    ]
+    members = [(f"{name}.npy" if rng.random() < 0.9 else name, npy(rng)) for name in ["images", *names]]
+    if rng.random() < 0.1:  # a bomb
+        members.insert(0, ("images.npy", npy(rng)[: rng.choice((8, 10, None))] + bytes(2**26)))
+    return packed(members, compression=rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)))
+
+
+def read_arrays(rng, folder):
+    content, ending = (npz(rng), "npz") if rng.random() < 0.6 else (npy(rng), "npy")
+    if rng.random() < 0.6:
+        content = damaged(content, rng, (b"NUMPY", b"descr", b"shape", b"PK\1\2", b"PK\3\4", b"PK\5\6"))
+    path = folder / f"a.{ending if rng.random() < 0.9 else rng.choice(('zip', 'bin', 'npy', 'npz'))}"
+    path.write_bytes(content)
+    if rng.random() < 0.2:
+        _golden(path)
+        return
+    found = kg.data.load(
+        path,
+        split=rng.choice(("train", "train", "train", "test")),
+        batch_size=1,
+        image_size=rng.choice((None, None, (8, 8))),
+        channels=rng.choice((None, None, 1, 3)),
+        take=rng.choice((None, None, 2)),
+    )
+    assert (
+        found.images.dtype in ("uint8", "float32")
+        and found.images.ndim == 4
+        and found.images.flags.writeable is not None
+    )
+
+
+def read_zip(images, rng, folder):
+    members = [
+        (f"{rng.choice(('cat', 'dog', '..', ''))}/{i}.{ending}", content) for i, (ending, content) in enumerate(images)
+    ]
+    content = packed(rng.sample(members, rng.randrange(5)))
+    path = folder / f"images.{rng.choice(('zip', 'npz', 'keras', 'png'))}"
+    path.write_bytes(damaged(content, rng, (b"PK\1\2", b"PK\5\6")) if rng.random() < 0.5 else content)
+    rng.choice((kg.data.load, kg.data.load_pairs, kg.zoo.load_file))(path)
+
+
+PLACES = [
+    b"",
+    b"cat",
+    b"dog",
+    b"2",
+    b"10",
+    b"train",
+    b"test",
+    b"val",
+    b"A",
+    b"B",
+    b"trainA",
+    b"trainB",
+    b"images",
+    b"labels",
+]
+PLACES += [b"__MACOSX", b".hidden", b"\x1b[2J", b"\xff\xfe", b"a\nb", b"x" * 200, b"Train", b"cat/train", b"dog/train"]
+
+
+def metadata(names, rng):
+    """A file of labels for images, its name and its bytes."""
+    labels = [
+        rng.choice(("cat", "dog", 1, 2.5, None, [1, 2], {"a": 1}, "", LETTERS, "\x1b[2J", "x" * 5000)) for _ in names
+    ]
+    if rng.random() < 0.5:
+        labels = [rng.choice(("cat", "dog")) for _ in names]
+    what = rng.randrange(3)
+    if what == 0:
+        return "dataset.json", as_json(mutated({"labels": list(map(list, zip(names, labels)))}, rng), rng)
+    rows = [{"file_name": name, "label": label, "more": 1} for name, label in zip(names, labels)]
+    if what == 1:
+        return "metadata.jsonl", b"\n".join(
+            as_json(mutated(row, rng) if rng.random() < 0.2 else row, rng) for row in rows
+        )
+    text = "file_name,label\n" + "".join(f"{name},{label}\n" for name, label in zip(names, labels))
+    text = text.encode("utf-8", "surrogatepass")
+    return "metadata.csv", damaged(text, rng) if rng.random() < 0.5 else text
+
+
+def read_folder(images, rng, folder):
+    """Images, labels and what else may lie in a folder, in any order."""
+    root = os.fsencode(folder / "data")
+    places, names = rng.sample(PLACES, rng.randrange(1, 5)), []
+    for i in range(rng.randrange(8)):
+        ending, content = rng.choice(images)
+        place = rng.choice(places)
+        os.makedirs(os.path.join(root, place), exist_ok=True)
+        name = os.path.join(
+            place, rng.choice((b"%d" % i, b"1", b"\x1b]0;%d" % i, b"\xff%d" % i)) + b"." + ending.encode()
+        )
+        with open(os.path.join(root, name), "wb") as file:
+            file.write(damaged(content, rng) if rng.random() < 0.2 else content)
+        names.append(os.fsdecode(name))
+    os.makedirs(root, exist_ok=True)
+    if rng.random() < 0.5:
+        names = names if rng.random() < 0.8 else [*names, "../outside.png", "/etc/passwd", LETTERS]
+        name, content = metadata(names, rng)
+        with open(os.path.join(root, name.encode()), "wb") as file:
+            file.write(content)
+    for i in range(rng.choice((0, 0, 1, 2))):
+        odd, what = os.path.join(root, b"odd%d.png" % i), rng.randrange(5)
+        if what == 0:
+            os.mkfifo(odd)
+        elif what == 1:
+            os.symlink("/dev/zero", odd)
+        elif what == 2:
+            os.makedirs(odd)
+        elif what == 3:
+            os.symlink(rng.choice((root, b"nowhere", odd)), os.path.join(root, b"link%d" % i))
+        else:
+            open(os.path.join(root, b"metadata.csv"), "wb").close()
+    how, path = rng.randrange(6), folder / "data"
+    options = {
+        "image_size": rng.choice((None, (8, 8))),
+        "batch_size": 1,
+        "split": rng.choice(("train", "train", "test")),
+    }
+    if how < 4:
+        found = kg.data.load(
+            path, channels=rng.choice((None, 3)), labels=rng.choice((True, True, False, "more")), **options
+        )
+        cards.card_text({**CARD, "dataset": found.about})
+        texts = json.dumps(found.about, ensure_ascii=False)
+        assert "\x1b" not in texts and texts.encode()
+    elif how == 4:
+        kg.data.load_pairs(path, sides=rng.choice((None, ("A", "B"), ("cat", "dog"))), **options)
+    else:
+        kg.data.load_unpaired(path, sides=rng.choice((None, ("A", "B"), ("cat", "dog"))), **options)
+
+
+CARD = json.loads((kg.zoo.cards.find("gan_mnist") / "card.json").read_text())
+
+
 class LeftOut(KerasGansError):
     """What `kg.data.load` warns of, as an outcome."""
 
@@ -260,7 +443,7 @@ class Elsewhere:
     def __call__(self, event, arguments):
         if self.folder is None or event not in ("open", "os.mkdir", "os.rename", "os.remove", "os.symlink"):
             return
-        path, writes = arguments[0], True
+        path, writes = arguments[event == "os.symlink"], True
         if event == "open":
             flags = arguments[2] or 0
             writes = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
@@ -290,11 +473,12 @@ def main(count, seed, folder):
     outcomes = collections.Counter()
     slowest, growth, elsewhere = (0.0, ""), {}, Elsewhere()
     tempfile.tempdir = str(folder)
+    keras.config.disable_interactive_logging()
     for i in range(seed, seed + count):
         rng = random.Random(i)
         own = folder / "input"
         own.mkdir()
-        kind = rng.choices(("model", "card", "picture"), (60, 15, 25))[0]
+        kind = rng.choices(KINDS, (40, 12, 16, 16, 4, 12))[0]
         (folder / "now").write_text(f"{i} {kind}\n")
         forget_peak()
         before, started = memory("VmRSS"), time.perf_counter()
@@ -307,8 +491,14 @@ def main(count, seed, folder):
                     read_model(rng.choice(bases), card, rng, own)
                 elif kind == "card":
                     read_card(card, rng, own)
-                else:
+                elif kind == "picture":
                     read_pictures(*rng.choice(images), rng, own)
+                elif kind == "array":
+                    read_arrays(rng, own)
+                elif kind == "zip":
+                    read_zip(images, rng, own)
+                else:
+                    read_folder(images, rng, own)
             outcome = "read"
         except KerasGansError as error:
             outcome = type(error).__name__

@@ -150,4 +150,4 @@ def test_nothing_that_a_terminal_obeys_leaves_the_command_line(tmp_path):
         done = subprocess.run([*command, *arguments], capture_output=True, cwd=tmp_path)
         said = done.stdout + done.stderr
         assert b"Traceback" not in said and done.returncode in (0, 2), said
-        assert said and b"\x1b" not in said and b"\x07" not in said and said.decode()
+        assert said.decode() and CLEAR not in said and b"\x1b]" not in said and b"\x07" not in said

@@ -114,8 +114,8 @@ def _read_array(stream, size, most):
         raise ValueError(f"a header of {dtype} {_written(shape)}, {needed} bytes, where {size - start} follow it")
     if needed > most:
         raise ValueError(
-            f"{dtype} {_written(shape)}, {needed} bytes, where at most {most} are unpacked. If you trust the file, "
-            "save it without compression (np.savez)"
+            f"{dtype} {_written(shape)}, {needed} bytes, more than {most} that may be unpacked; a file of your own can "
+            "be saved without compression (np.savez)"
         )
     content = np.empty(needed, "uint8")
     left = memoryview(content)

@@ -167,6 +167,9 @@ def load(
             f"Expected labels=True or False: {source!r} is not a TFDS data set and has no named features. "
             f"Received: {labels!r}. Leave the name out."
         )
+    for what, array in (("images", images), ("labels", classes)):
+        if isinstance(array, np.ndarray) and array.ndim == 0:
+            raise DataError(f"Expected an array of {what}. Received: one {array.dtype}, without a shape.")
     if take is not None and len(images) > take:
         if classes is not None and len(classes) != len(images):
             raise DataError(

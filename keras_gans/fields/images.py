@@ -177,9 +177,10 @@ def check_images(images, image_shape):
     if values.dtype == "uint8":
         return
     if not np.issubdtype(values.dtype, np.floating):
+        numbers = values.dtype.kind in "biu"
+        about = f", from {values.min()} to {values.max()}. {_scaling(values)}" if numbers else ". Convert them"
         raise DataError(
-            f"Expected images as uint8 in 0..255 or as floats in [-1, 1]. Received: dtype {values.dtype}, from "
-            f"{values.min()} to {values.max()}. {_scaling(values)}."
+            f"Expected images as uint8 in 0..255 or as floats in [-1, 1]. Received: dtype {values.dtype}{about}."
         )
     low, high = float(values.min()), float(values.max())  # which takes no memory; NaN if one is
     if not (np.isfinite(low) and np.isfinite(high)):
