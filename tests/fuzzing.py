@@ -1,5 +1,7 @@
 """Damages files on purpose, and watches what reading them does: python tests/fuzzing.py COUNT SEED FOLDER
 
+Model files, cards, pictures, arrays, zip files and folders are damaged, or made of parts that do not fit.
+
 Prints one JSON object: how many inputs ended how, the longest seconds and the largest growth in memory of one. An error
 of no type of the library's, or a file written outside the input's own folder, ends the run and names the input, which
 `COUNT=1 SEED+i` makes again; so does an input of more than a minute. A crash leaves its number in FOLDER/now.
@@ -319,11 +321,7 @@ def read_arrays(rng, folder):
         channels=rng.choice((None, None, 1, 3)),
         take=rng.choice((None, None, 2)),
     )
-    assert (
-        found.images.dtype in ("uint8", "float32")
-        and found.images.ndim == 4
-        and found.images.flags.writeable is not None
-    )
+    assert found.images.dtype in ("uint8", "float32") and found.images.ndim == 4
 
 
 def read_zip(images, rng, folder):

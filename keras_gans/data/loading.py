@@ -83,7 +83,8 @@ def load(
             - an array (N, height, width, channels) or (N, height, width), or (images, labels), where labels that are
               texts are the classes' names, numbered in sorted order;
             - the path of an `.npy` file, or of an `.npz` with `images` and optionally `labels` (or `x_train`,
-              `y_train`, with `x_test`, `y_test` for the split "test");
+              `y_train`, with `x_test`, `y_test` for the split "test"). Arrays of Python objects are refused, and an
+              `.npz` that unpacks to more than 100 times its size and 64 MiB;
             - the path of a folder of images; if all images are in subfolders, these are the classes, numbered in sorted
               order (2 before 10). Folders named train, val and test (or like them) are splits. NVlabs' `dataset.json`
               and the `metadata.jsonl` or `metadata.csv` of Hugging Face's image folders hold labels instead of the

@@ -37,6 +37,17 @@ def update_card(recipe, folder):
     zoo.update_card(folder, changes)
 
 
+def check_card(run):
+    """Refuses, before training, data and words that the card of a `Recipe` or a `ClassifierRecipe` cannot hold.
+
+    Raises:
+        ConfigurationError: such as more names of classes than fit into a megabyte.
+    """
+    blank = {"preset": "", "variant": "", "sha256": "", "size": 0, "image_shape": [1, 1]}
+    names = run.dataset.about.get("classes")  # twice: of the data, and of the model's labels
+    cards.card_text({**blank, **words(run), "dataset": run.dataset.about, "label_names": names})
+
+
 def words(run):
     """A recipe's words, for its card."""
     return {name: getattr(run, name) for name in WORDS}

@@ -16,7 +16,7 @@ from keras_gans.fitting import phase_of, steps_of
 from keras_gans.guards import broken_losses, check_finite
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.phases import begin, data_of, place_of, seed_of
-from keras_gans.training.card import training_card
+from keras_gans.training.card import check_card, training_card
 from keras_gans.training.classifier import train_classifier
 from keras_gans.training.folder import PROGRESS, clear, is_same, only_run_in, read_progress, refuse_a_run
 from keras_gans.training.recipe import ClassifierRecipe
@@ -75,8 +75,8 @@ def train(
             `output` that holds another run, which would be lost.
         OutputError: `output` cannot be written to, or another run uses it.
         DivergenceError: losses or weights that are not finite. The last good checkpoint stays, and no card is written.
-        ConfigurationError, UnsupportedError: more devices than there are, or several with PyTorch; a run that is to be
-            both resumed and overwritten.
+        ConfigurationError, UnsupportedError: names or words that a card cannot hold; more devices than there are, or
+            several with PyTorch; a run that is to be both resumed and overwritten.
 
     Warns:
         UserWarning: a checkpoint or `progress.json` of the run to resume is lost or damaged.
@@ -98,6 +98,7 @@ def train(
         with engine.shared_by(devices), keeps_decoded:
             keras.utils.set_random_seed(seed)
             run = recipe(smoke)
+        check_card(run)
         if isinstance(run, ClassifierRecipe):
             if resume_from is not None:
                 raise CheckpointError(
