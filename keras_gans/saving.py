@@ -264,4 +264,4 @@ def older_structure(path):
 
 def _shown(names):
     """A few names from a file, which may be untrusted, on one short line that a terminal can show."""
-    return ", ".join(ascii(name[:30])[1:-1] for name in names[:5])
+    return ", ".join(ascii(str(name)[:30])[1:-1] for name in names[:5])

@@ -447,6 +447,15 @@ def test_dtype_policies_that_a_network_cannot_have_are_typed_errors(part, policy
         kg.zoo.load_file(packed(tmp_path / "model.keras", {**members, CONFIG: json.dumps(config)}))
 
 
+@pytest.mark.parametrize("inner", [[1, 2], [None], "text", 5])
+def test_a_configuration_that_is_no_dict_is_a_typed_error(inner, tmp_path):
+    with zipfile.ZipFile(cards.find("gan_mnist") / "model.keras") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    config = json.dumps({**json.loads(members[CONFIG]), "config": inner})
+    with pytest.raises(CorruptPresetError, match="Expected a .*odel"):
+        kg.zoo.load_file(packed(tmp_path / "model.keras", {**members, CONFIG: config}))
+
+
 # By chance
 
 

@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 
 from keras_gans_core.cards import open_file
+from keras_gans_core.errors import format_error
 
 MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\3\4", b"PK\5\6"
@@ -79,7 +80,7 @@ def _as_value_errors():
     except (
         zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError, KeyError
     ) as error:  # fmt: skip
-        raise ValueError(f"a damaged zip file, {type(error).__name__}: {error}") from error
+        raise ValueError(f"a damaged zip file, {format_error(error, longest=80)}") from error
 
 
 def _check_directory(file, size):
@@ -144,7 +145,7 @@ def _header(stream):
     try:
         shape, in_columns, dtype = read(io.BytesIO(length + text))
     except Exception as error:  # the parser's many, for a text that is none of Python's
-        raise ValueError(f"a damaged header: {error}") from error
+        raise ValueError(f"a damaged header, {format_error(error, longest=80)}") from error
     if dtype.hasobject:
         raise ValueError("Python objects, which are not read")
     if dtype.kind not in "biufcSU" or dtype.itemsize == 0:

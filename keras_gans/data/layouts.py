@@ -12,6 +12,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import os
 from collections import Counter
 
 import numpy as np
@@ -216,11 +217,12 @@ def _labels_of(source, files, label):
         return None, None, f"no labels: {rows}"
     names = [path.relative_to(source.parent).as_posix() for path in files]
     missing = [name for name in names if name not in rows]
-    absent = [name for name in rows if not (source.parent / name).is_file()]
+    absent = [name for name in rows if not os.path.isfile(source.parent / name)]
     for wrong, what in ((missing, "images that it does not name"), (absent, "names without a file")):
         if wrong:
             raise DataError(
-                f"Expected one label for each image in {source}. Received: {len(wrong)} {what}, such as {wrong[0]!r}. "
+                f"Expected one label for each image in {source}. Received: {len(wrong)} {what}, such as "
+                f"{wrong[0]!r:.300}. "
                 "Add or remove them, or move the file away to read the images without it."
             )
     values, told = [rows[name] for name in names], f"labels of {source.name}"
@@ -256,6 +258,8 @@ def _dataset_json(source, label):
 def _unique(pairs):
     """A dict of pairs (file name, value)."""
     pairs = [(name, value) for name, value in pairs]
+    if others := [name for name, _ in pairs if not isinstance(name, str)]:
+        raise ValueError(f"a file name that is {others[0]!r:.40}")
     counts = Counter(name for name, _ in pairs)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:

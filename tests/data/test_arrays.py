@@ -133,6 +133,25 @@ def test_damaged_and_unusual_members_are_refused(tmp_path):
         kg.data.load(tmp_path / "a.npz", batch_size=1)
 
 
+def test_an_error_of_a_damaged_archive_is_short(tmp_path):
+    content = bytearray(zipped(tmp_path / "a.npz", {"images.npy": npy(IMAGES)}, zipfile.ZIP_STORED).read_bytes())
+    content[26:28] = (2**12).to_bytes(2, "little")  # the length of the member's name
+    (tmp_path / "a.npz").write_bytes(content + bytes(2**13))
+    with pytest.raises(DataError) as caught:
+        kg.data.load(tmp_path / "a.npz", batch_size=1)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"), [(np.uint8(1), None), (IMAGES, np.int64(1)), (IMAGES.astype("S4"), None)]
+)
+@pytest.mark.parametrize("take", [None, 2])
+def test_arrays_that_are_no_images_or_labels_are_refused(images, labels, take, tmp_path):
+    np.savez(tmp_path / "a.npz", images=images, **({} if labels is None else {"labels": labels}))
+    with pytest.raises(DataError, match="Expected"):
+        kg.data.load(tmp_path / "a.npz", batch_size=1, take=take)
+
+
 def test_a_long_list_of_members_is_refused_unread(tmp_path, monkeypatch):
     path = zipped(tmp_path / "a.npz", {f"{i}.npy": b"" for i in range(arrays.MOST_MEMBERS + 1)})
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("read the list"))

@@ -264,3 +264,14 @@ def test_nothing_is_opened_to_understand_a_folder(tmp_path):
     layout = read_layout(tmp_path, "train")
     np.testing.assert_array_equal(layout.labels, [0, 1])
     assert layout.classes == ["cat", "dog"] and layout.others is None
+
+
+@pytest.mark.parametrize("name", ["5.5", "null", "[1]", '"' + "x" * 5000 + '"', '"a\\u0000b"', '"\\ud800"'])
+def test_names_that_no_file_has_are_refused(name, tmp_path):
+    pictures(tmp_path, "0.png")
+    (tmp_path / "metadata.jsonl").write_text(
+        f'{{"file_name": "0.png", "label": 1}}\n{{"file_name": {name}, "label": 1}}'
+    )
+    with pytest.raises(DataError, match="Expected (one label for each image|the file of each image)") as caught:
+        loaded(tmp_path)
+    assert len(str(caught.value)) < 1000
