@@ -132,7 +132,7 @@ def _header(stream):
     """(shape, whether its columns follow each other, dtype, bytes of the header) of an array."""
     start = stream.read(8)
     if start[:6] != MAGIC:
-        raise ValueError("no array, but another kind of file or Python objects, which are not read")
+        raise ValueError("no array, but another kind of file or pickled Python objects, which are not read")
     width, read = {1: (2, np.lib.format.read_array_header_1_0), 2: (4, np.lib.format.read_array_header_2_0)}.get(
         start[6], (0, None)
     )
@@ -147,7 +147,7 @@ def _header(stream):
     except Exception as error:  # the parser's many, for a text that is none of Python's
         raise ValueError(f"a damaged header, {format_error(error, longest=80)}") from error
     if dtype.hasobject:
-        raise ValueError("Python objects, which are not read")
+        raise ValueError("pickled Python objects, which are not read")
     if dtype.kind not in "biufcSU" or dtype.itemsize == 0:
         raise ValueError(f"an array of {dtype}")
     if len(shape) > 32 or any(type(side) is not int or not 0 <= side < 2**48 for side in shape):

@@ -556,6 +556,8 @@ def _prepared(root, source):
         DataError: there are several configurations and `source` names none.
     """
     name, _, version = source.partition(":")
+    if not os.path.isdir(root / name):
+        return None
     found = list((root / name).glob(f"{version or '*'}/dataset_info.json"))
     if not found and "/" not in name:
         found = list((root / name).glob(f"*/{version or '*'}/dataset_info.json"))
