@@ -4,11 +4,13 @@ import contextlib
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 from keras_gans.callbacks.checkpoint import NEWEST, PREVIOUS
 from keras_gans.callbacks.folders import RESULTS, HeldFolder
 from keras_gans.errors import CheckpointError, OutputError
+from keras_gans_core.cards import NEXT
 from keras_gans_core.errors import format_error
 
 PROGRESS = "progress.json"
@@ -102,6 +104,7 @@ def clear(folder):
     Raises:
         OutputError: a file cannot be removed.
     """
+    shutil.rmtree(folder / NEXT, ignore_errors=True)  # of a preset whose writer was killed
     for name in ("card.json", PROGRESS, "model.keras", "golden.npz", "samples.png", PREVIOUS, NEWEST):
         try:
             (folder / name).unlink(missing_ok=True)
