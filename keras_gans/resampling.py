@@ -56,7 +56,16 @@ def _weights(before, after):
     shrink = max(before / after, 1.0)
     centers = (np.arange(after) + 0.5) * before / after
     distance = np.abs((np.arange(before) + 0.5)[None] - centers[:, None]) / shrink
+    weights = cubic(distance)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def cubic(distance):
+    """k(t) of `bicubic`, for distances t of 0 or more.
+
+    >>> cubic(np.array([0.0, 0.5, 1.0, 1.5, 2.0])).tolist()
+    [1.0, 0.5625, 0.0, -0.0625, 0.0]
+    """
     near = 1.5 * distance**3 - 2.5 * distance**2 + 1.0
     far = -0.5 * distance**3 + 2.5 * distance**2 - 4.0 * distance + 2.0
-    weights = np.where(distance <= 1.0, near, np.where(distance < 2.0, far, 0.0))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+    return np.where(distance <= 1.0, near, np.where(distance < 2.0, far, 0.0))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError
-from keras_gans.layers import PixelShuffle
+from keras_gans.layers import BicubicEnlargement, PixelShuffle
 from keras_gans_core.checks import is_whole
 
 
@@ -68,8 +68,8 @@ def in_tiles(make, images, factor, tile, pad, needed=0):
 def reach(network):
     """How many pixels of its input, in each direction, a pixel of a network's output may depend on.
 
-    The largest sum on a way through the network, of (kernel - 1) / 2 dilation for each convolution and 1 for each
-    enlargement that interpolates, in pixels of the input: after an enlargement by r they count 1 / r.
+    The largest sum on a way through the network, of (kernel - 1) / 2 dilation for each convolution and 1 or 2 for
+    each enlargement that interpolates, in pixels of the input: after an enlargement by r they count 1 / r.
 
     Example:
 
@@ -90,6 +90,8 @@ def _reach_of(tensor, known):
         pixels, scale = max(part[0] for part in before), before[0][1]
         if isinstance(layer, PixelShuffle):
             scale *= layer.factor
+        elif isinstance(layer, BicubicEnlargement):
+            pixels, scale = pixels + 2.0 / scale, scale * layer.factor
         elif isinstance(layer, keras.layers.UpSampling2D):
             pixels += 0.0 if layer.interpolation == "nearest" else 1.0 / scale
             scale *= max(layer.size)

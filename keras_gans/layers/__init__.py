@@ -1,6 +1,7 @@
 """Layers that Keras does not have, one per file."""
 
 from keras_gans.layers.averages import Averages
+from keras_gans.layers.bicubic_enlargement import BicubicEnlargement
 from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.hashed_dropout import HashedDropout
@@ -26,6 +27,7 @@ from keras_gans.layers.weight_normalization import WeightNormalization, initiali
 
 __all__ = [
     "Averages",
+    "BicubicEnlargement",
     "ConditionalBatchNormalization",
     "FusedBatchNormalization",
     "HashedDropout",

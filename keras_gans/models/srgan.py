@@ -31,7 +31,7 @@ from keras import layers, ops
 from keras_gans.data.patches import load_patches
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, check_image_shape
-from keras_gans.layers import FusedBatchNormalization, PixelShuffle
+from keras_gans.layers import BicubicEnlargement, FusedBatchNormalization, PixelShuffle
 from keras_gans.losses import non_saturating_discriminator_loss, non_saturating_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_built, check_discriminator, check_image_range
@@ -49,8 +49,8 @@ def build_generator(channels=3, *, factor=4, filters=64, blocks=16, skip=False):
         factor: how many times larger it makes them, a power of two.
         filters: channels of the maps.
         blocks: residual blocks.
-        skip: whether the network's output is added to the image enlarged bilinearly. The paper's is not. A short
-            training needs it to come near bicubic resizing where an image is flat.
+        skip: whether the network's output, which is zero at first, is added to the image enlarged bicubically. In the
+            paper it is not. A short training does not reach bicubic resizing without it.
 
     Returns:
         A Keras model, (N, height, width, channels) to (N, factor height, factor width, channels).
@@ -84,10 +84,11 @@ def build_generator(channels=3, *, factor=4, filters=64, blocks=16, skip=False):
     for i in range(factor.bit_length() - 1):
         x = PixelShuffle(2, name=f"up{i}_shuffle")(conv(4 * filters, name=f"up{i}")(x))
         x = act(f"up{i}_act")(x)
-    x = layers.Conv2D(channels, 9, padding="same", dtype="float32", name="images")(x)
+    start = "zeros" if skip else "glorot_uniform"
+    x = layers.Conv2D(channels, 9, padding="same", kernel_initializer=start, dtype="float32", name="images")(x)
     if skip:
-        enlarge = layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name="enlarged")
-        x = layers.Add(dtype="float32", name="with_enlarged")([x, enlarge(images)])
+        enlarged = BicubicEnlargement(factor, dtype="float32", name="enlarged")(images)
+        x = layers.Add(dtype="float32", name="with_enlarged")([x, enlarged])
     return keras.Model(images, x, name="generator")
 
 

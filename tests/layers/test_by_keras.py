@@ -14,6 +14,7 @@ ROWS = {"input_shape": (4, 6)}
 
 # Class: (arguments, what is given to it and expected of it).
 LAYERS = {
+    "BicubicEnlargement": ({"factor": 2}, {**MAPS, "expected_output_shape": (4, 12, 12, 2)}),
     "ConditionalBatchNormalization": (
         {},
         {
@@ -33,6 +34,10 @@ LAYERS = {
     "Maxout": ({"units": 3, "pieces": 2}, {**ROWS, "expected_output_shape": (4, 3)}),
     "MinibatchDiscrimination": ({"kernels": 3, "dims": 2}, {**ROWS, "expected_output_shape": (4, 9)}),
     "MinibatchStandardDeviation": ({"group_size": 2}, {**MAPS, "expected_output_shape": (4, 6, 6, 3)}),
+    "PixelShuffle": (
+        {"factor": 2},
+        {"input_shape": (4, 6, 5, 8), "expected_output_shape": (4, 12, 10, 2)},
+    ),
     "ReferenceBatch": ({"reference_size": 2}, {**ROWS, "expected_output_shape": (6, 6)}),
     "ReflectionPadding2D": ({"padding": 2}, {**MAPS, "expected_output_shape": (4, 10, 10, 2)}),
     "SpectralNormalization": (

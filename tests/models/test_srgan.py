@@ -10,7 +10,7 @@ from PIL import Image
 import keras_gans as kg
 from keras_gans import phases
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.layers import PixelShuffle
+from keras_gans.layers import BicubicEnlargement, PixelShuffle
 from keras_gans.losses import cross_entropy
 from keras_gans.models.srgan import build_discriminator, build_generator
 from keras_gans.tiles import reach
@@ -122,6 +122,7 @@ def test_without_weights_the_blocks_pass_on_what_the_head_sees():
 def test_how_far_a_pixel_sees(skip):
     """Of a change of one pixel, nothing is seen beyond `reach`, and something at it; in pixels of the small image."""
     network = build_generator(1, filters=4, blocks=1, factor=2, skip=skip)
+    network.get_layer("images").kernel.assign(np.full((9, 9, 4, 1), 0.1, "float32"))
     far = reach(network)
     assert far == 4 + 2 + 1 + 1 + 2  # the head, a block, the body, the shuffle's, and 9x9 at twice the size
     images = floats(1, 41, 41, 1)
@@ -133,11 +134,22 @@ def test_how_far_a_pixel_sees(skip):
 
 
 def test_the_skip_adds_the_enlarged_image():
-    network = build_generator(1, filters=2, blocks=1, skip=True)
-    for weight in network.get_layer("images").weights:
-        weight.assign(np.zeros(weight.shape, "float32"))
-    flat = np.full((1, 6, 5, 1), 0.25, "float32")
-    np.testing.assert_allclose(ops.convert_to_numpy(network(flat)), np.full((1, 24, 20, 1), 0.25), atol=1e-6)
+    """At first, the network is bicubic resizing."""
+    images = floats(2, 9, 7, 3)
+    network = build_generator(3, filters=2, blocks=1, skip=True)
+    made, bicubic = (ops.convert_to_numpy(x) for x in (network(images), kg.resampling.bicubic(images, (36, 28))))
+    np.testing.assert_allclose(made[:, 8:-8, 8:-8], bicubic[:, 8:-8, 8:-8], atol=1e-6)
+    flat = np.full((1, 1, 2, 3), 0.25, "float32")
+    np.testing.assert_allclose(ops.convert_to_numpy(network(flat)), np.full((1, 4, 8, 3), 0.25), atol=1e-6)
+
+
+def test_enlarging_by_a_factor_is_pillows_inside():
+    images = floats(1, 12, 10, 1)
+    made = ops.convert_to_numpy(BicubicEnlargement(3)(images))[0, ..., 0]
+    theirs = np.asarray(Image.fromarray(images[0, ..., 0]).resize((30, 36), Image.Resampling.BICUBIC))
+    np.testing.assert_allclose(made[6:-6, 6:-6], theirs[6:-6, 6:-6], atol=2e-6)
+    with pytest.raises(ConfigurationError, match="factor of 1 or more"):
+        BicubicEnlargement(2.0)
 
 
 # Small images
