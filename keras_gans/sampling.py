@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import grid, side_by_side
+from keras_gans.images import enlarged, grid, side_by_side
 from keras_gans_core import memory
 from keras_gans_core.checks import is_whole
 
@@ -373,13 +373,15 @@ def check_picture(model, n):
 
 
 def _side_by_side(parts, columns):
-    """One picture of examples, a list of (field, values). Several images of one example stand side by side."""
+    """One picture of examples, a list of (field, values). Several images of one example stand side by side, smaller ones
+    enlarged by whole factors."""
     shown = [(field, values) for field, values in parts if field.picture(values[:1], 1) is not None]
     if len(shown) == 1:
         ((field, values),) = shown
         return field.picture(values, columns)
-    examples = [
-        side_by_side([field.picture(values[i : i + 1], 1) for field, values in shown], gap=0)
-        for i in range(len(shown[0][1]))
-    ]
+    examples = []
+    for i in range(len(shown[0][1])):
+        pictures = [field.picture(values[i : i + 1], 1) for field, values in shown]
+        height = max(picture.shape[0] for picture in pictures)
+        examples.append(side_by_side([enlarged(picture, height // picture.shape[0]) for picture in pictures], gap=0))
     return grid(np.stack(examples), columns)

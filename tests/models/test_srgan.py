@@ -8,7 +8,7 @@ from keras import ops
 from PIL import Image
 
 import keras_gans as kg
-from keras_gans import phases
+from keras_gans import phases, sampling
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.layers import BicubicEnlargement, PixelShuffle
 from keras_gans.losses import cross_entropy
@@ -322,6 +322,14 @@ def test_the_second_phase_goes_on_with_the_generator():
 def test_the_game_alone_is_one_phase():
     (phase,) = model().phases(patches(), 10)
     assert phase.epochs == 10
+
+
+def test_a_sheet_shows_small_images_as_high_as_large_ones():
+    gan, small = model(), levels(2, 4, 4, 3)
+    sheet = sampling.sheet(gan, 1, 2, given={"small": small, "images": levels(2, 16, 16, 3)})
+    assert sheet.shape == (16, 2 * 3 * 16, 3)
+    np.testing.assert_array_equal(sheet[:, :16], kg.images.enlarged(small[0], 4))
+    np.testing.assert_array_equal(sheet[:, 32:48], levels(2, 16, 16, 3)[0])
 
 
 # Upscaling
