@@ -373,8 +373,8 @@ def check_picture(model, n):
 
 
 def _side_by_side(parts, columns):
-    """One picture of examples, a list of (field, values). Several images of one example stand side by side, smaller ones
-    enlarged by whole factors."""
+    """One picture of examples, a list of (field, values). Several images of one example stand side by side; smaller
+    ones are enlarged by whole factors."""
     shown = [(field, values) for field, values in parts if field.picture(values[:1], 1) is not None]
     if len(shown) == 1:
         ((field, values),) = shown
