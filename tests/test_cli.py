@@ -620,7 +620,9 @@ def test_a_classifiers_recipe_in_smoke_mode(name, outputs, tmp_path):
         pytest.skip("TFDS_DATA_DIR holds no such prepared data")
     done = run("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path)
     assert "kg.zoo.load_classifier('rehearsal')" in done.stdout
-    assert set(os.listdir(tmp_path / "rehearsal")) == {"model.keras", "card.json", "golden.npz", "recipe.py"}
+    assert set(os.listdir(tmp_path / "rehearsal")) == {
+        *("model.keras", "card.json", "golden.npz", "recipe.py", ".lock")
+    }
     assert run("info", "rehearsal", cwd=tmp_path).stdout.startswith("preset: rehearsal")
     card = cards.read_card(tmp_path / "rehearsal")
     if name in cards.presets():

@@ -90,7 +90,7 @@ def check_alphabet(alphabet):
             f"Expected an alphabet of 2 to {LARGEST_ALPHABET} characters, the padding included, for ids of one byte. "
             f"Received: {len(alphabet)}. Pass an alphabet of the frequent ones, and `unknown` for the others."
         )
-    if hidden := unprintable(alphabet):
+    if hidden := unprintable(alphabet.removeprefix("\0")):  # padding may be invisible: it is cut off
         raise ConfigurationError(
             f"Expected an alphabet of characters that can be shown. Received: {hidden!r} in it. Leave them out, and "
             "pass `unknown`, the character that replaces them in lines."
