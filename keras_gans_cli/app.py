@@ -17,7 +17,7 @@ def app():
     keras-gans list                          the pretrained models
     keras-gans sample dcgan_mnist            64 images, as grid.png
     keras-gans translate pix2pix_avatars maps/ -o faces/
-    keras-gans upscale srgan_photos photos/ -o large/
+    keras-gans upscale runs/large photos/ -o large/
     keras-gans reconstruct ali_mnist digits/ -o copies/
     keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
