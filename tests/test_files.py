@@ -240,7 +240,7 @@ def test_a_model_that_is_built_for_ever_is_refused(whole, tmp_path, monkeypatch)
 def test_only_this_threads_variables_are_counted():
     """Another thread's model may be built meanwhile."""
     made = []
-    with pytest.raises(ValueError, match="at most 5 numbers.*a variable of shape \\(1,\\)"), files._at_most(5):
+    with pytest.raises(ValueError, match="at most 5 numbers.*a variable of shape \\(1,\\)"), files._at_most(5, 2**20):
         keras.Variable(np.zeros(100))  # a value that is there already
         keras.Variable("zeros", shape=(5,))
         other = threading.Thread(target=lambda: made.append(keras.Variable("zeros", shape=(100,))))
@@ -252,7 +252,7 @@ def test_only_this_threads_variables_are_counted():
 
 @pytest.mark.parametrize("shape", [("a", 2**40), ([0], 2**40), ("9" * 5000,), object()])
 def test_what_is_no_shape_is_not_multiplied(shape):
-    with pytest.raises((TypeError, ValueError)), files._at_most(5):
+    with pytest.raises((TypeError, ValueError)), files._at_most(5, 2**20):
         keras.KerasTensor(shape)
 
 

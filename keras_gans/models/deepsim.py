@@ -44,7 +44,7 @@ from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_built, check_discriminator, check_image_range
 from keras_gans.optimizers import FusedAdam
 from keras_gans_core.cards import did_you_mean
-from keras_gans_core.checks import is_number
+from keras_gans_core.checks import is_number, is_whole
 
 BATCH = 256  # images encoded at once
 
@@ -70,9 +70,10 @@ def build_generator(code_shape, image_shape=(227, 227, 3), *, filters=256, units
     (None, 28, 28, 1)
     """
     check_image_shape(image_shape)
-    if len(code_shape) not in (1, 3) or None in code_shape:
+    known = isinstance(code_shape, (tuple, list)) and all(is_whole(size, 1) for size in code_shape)
+    if not known or len(code_shape) not in (1, 3):
         raise ConfigurationError(
-            f"Expected codes (units,) or (height, width, channels) of a known size. Received: {tuple(code_shape)}."
+            f"Expected codes (units,) or (height, width, channels) of a known size. Received: {code_shape!r}."
         )
 
     def act(x, name):

@@ -29,4 +29,6 @@ def test_there_are_builders():
 def test_invalid_image_shapes_are_refused(builder):
     for shape in REFUSED:
         with pytest.raises(ConfigurationError, match="height, width, channels"):
-            builder(shape, **({"outputs": 2} if "outputs" in inspect.signature(builder).parameters else {}))
+            taken = inspect.signature(builder).parameters
+            first = {"code_shape": (4,), "image_shape": shape} if "code_shape" in taken else {next(iter(taken)): shape}
+            builder(**first, **({"outputs": 2} if "outputs" in taken else {}))
