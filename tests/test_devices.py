@@ -18,7 +18,7 @@ VARIANTS = {
         "TestACGAN", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN", "TestDCGAN", "TestDRAGAN",
         "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN",
         "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN", "TestRelativisticGAN", "TestSNGAN",
-        "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestDeePSiM", "TestSRGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],
