@@ -33,6 +33,7 @@ def recipe(smoke=False):
         dataset=kg.data.load("mnist", split="train", labels=False, batch_size=64, take=256 if smoke else None),
         model=model,
         epochs=1 if smoke else 6,
+        held_back=kg.data.load("mnist", split="test", labels=False, batch_size=1, take=64),
         limits="Small networks: the digit stays, its writing changes, since 64 features that tell digits apart know "
         "little of it.",
         not_good_for="Copies: it shows what the features keep. How a digit was written is mostly not among it.",

@@ -2,15 +2,16 @@
 
     keras-gans train srgan_photos
 
-The second phase: it goes on with the generator of `srresnet_photos`, which `keras-gans train srresnet_photos` makes.
-The content loss compares the convolutions of `classifier_cifar10` in the place of VGG19's. Budget: half an hour on two
-CPU cores; card.json says what it took.
+First the squared error, as in `srresnet_photos`, then a discriminator. The content loss of the second phase compares
+the convolutions of `classifier_cifar10` in the place of VGG19's. Budget: an hour on two CPU cores; card.json says what
+it took.
 """
 
 import keras
 
 import keras_gans as kg
 from keras_gans.models.srgan import build_discriminator, build_generator
+from keras_gans.phases import Phase
 from keras_gans.training import Recipe, fast_policy
 
 SHAPE = (96, 96, 3)
@@ -29,20 +30,27 @@ def features():
 def recipe(smoke=False):
     keras.config.set_dtype_policy(fast_policy())
     dataset = kg.data.load_patches("photo_patches", batch_size=16, take=32 if smoke else None)
-    epochs = 1 if smoke else 6
+    first, second = (1, 1) if smoke else (12, 6)
     generator = build_generator(filters=4 if smoke else 24, blocks=1 if smoke else 5, skip=True)
-    if not smoke:
-        generator.set_weights(kg.load("srresnet_photos").generator.get_weights())
     discriminator = build_discriminator(SHAPE, filters=4 if smoke else 16, units=16 if smoke else 128)
-    model = kg.SRGAN(generator, discriminator, features())
-    half = epochs * len(dataset) // 2
-    falling = keras.optimizers.schedules.PiecewiseConstantDecay([half], [1e-4, 1e-5])  # the paper's
-    model.compile(*(kg.optimizers.FusedAdam(falling, beta_1=0.9) for _ in range(2)))
+    model = kg.SRGAN(generator, discriminator, features(), pretraining=True)
+    adam, steps = kg.optimizers.FusedAdam, len(dataset)
+    model.compile(adam(keras.optimizers.schedules.CosineDecay(5e-4, first * steps, alpha=0.02), beta_1=0.9))
+
+    def against_a_discriminator(model):
+        model = model.for_adversary()
+        falling = keras.optimizers.schedules.PiecewiseConstantDecay([second * steps // 2], [1e-4, 1e-5])  # the paper's
+        model.compile(adam(falling, beta_1=0.9), adam(falling, beta_1=0.9))
+        return model
+
     return Recipe(
         title="Photographs four times as large, with textures",
-        dataset=dataset,
         model=model,
-        epochs=epochs,
+        phases=[
+            Phase(dataset, first, title="squared error"),
+            Phase(dataset, second, prepare=against_a_discriminator, title="against a discriminator"),
+        ],
+        held_back=kg.data.load_patches("photo_patches", split="test", batch_size=1, take=64),
         limits="A small network that has seen 25 photographs: textures are made up, and lines may be ragged.",
         not_good_for="Evidence: what it adds is what such photographs usually have, not what was there.",
     )

@@ -26,6 +26,7 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=epochs,
+        held_back=kg.data.load_patches("photo_patches", split="test", batch_size=1, take=64),
         limits="A small network that has seen 25 photographs: edges are sharper than by bicubic resizing, textures are "
         "as soft.",
         not_good_for="Evidence: what it adds is what such photographs usually have, not what was there.",
