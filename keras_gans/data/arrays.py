@@ -22,7 +22,7 @@ LONGEST_HEADER = 10_000  # bytes of an array's header; NumPy's own limit
 MOST_MEMBERS = 1000
 LARGEST_DIRECTORY = 2**20  # bytes of a zip file's list of members
 MOST_UNPACKED = 100  # bytes of arrays for each byte of an .npz ...
-FREE_BYTES = 2**26  # ... and so many besides, whatever the file's size
+FREE_BYTES = 2**26  # ... and these in addition, whatever the file's size
 ZIP64 = 2**32 - 1  # bytes from which a zip file has another end record
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes; others may take much memory to unpack
 BLOCK = 2**20
@@ -144,7 +144,7 @@ def _header(stream):
     text = stream.read(count)
     try:
         shape, in_columns, dtype = read(io.BytesIO(length + text))
-    except Exception as error:  # the parser's many, for a text that is none of Python's
+    except Exception as error:  # the parser raises many kinds for text that is not Python
         raise ValueError(f"a damaged header, {format_error(error, longest=80)}") from error
     if dtype.hasobject:
         raise ValueError("pickled Python objects, which are not read")

@@ -98,7 +98,7 @@ def check_alphabet(alphabet):
 
 
 def unprintable(letters):
-    """Those of some letters that a terminal cannot show, or would obey; line breaks and tabs are none of them."""
+    """The letters that a terminal cannot show or would obey, except line breaks and tabs."""
     return "".join(letter for letter in sorted(letters) if printable(letter, allowed="\n\t") != letter)[:SHOWN]
 
 
