@@ -71,6 +71,7 @@ def test_no_object_of_a_model_that_was_read_or_written_is_kept(tmp_path):
     assert counts[-1] <= counts[2] + 10
 
 
+@pytest.mark.slow  # the size of a process depends on what else runs
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the size of a process is read from /proc")
 def test_fifty_calls_keep_little():
     """TensorFlow's kernels of variables that are gone would be 3 MiB or more for `load`."""
