@@ -143,7 +143,7 @@ def load_patches(
         whole = load(
             source, split=split, channels=channels, batch_size=1, labels=False, download=download, data_dir=data_dir
         )
-        images, about = _cut(whole.images, size), whole.about
+        images, about = cut(whole.images, size), whole.about
     if len(images) == 0:
         raise DataError(f"Expected images of {size[0]}x{size[1]} or more. Received: only smaller ones in {source}.")
     rows = drawn_rows(len(images), take)
@@ -155,8 +155,8 @@ def load_patches(
     return Patches(small, images, flip=flip, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
 
 
-def _cut(images, size):
-    """The patches of images (N, height, width, channels): (M, *size, channels)."""
+def cut(images, size):
+    """Images (N, height, width, channels) as the patches that fit without overlap, centered: (M, *size, channels)."""
     rows, columns = (side // patch for side, patch in zip(images.shape[1:3], size))
     top, left = ((side % patch) // 2 for side, patch in zip(images.shape[1:3], size))
     images = images[:, top : top + rows * size[0], left : left + columns * size[1]]
@@ -180,7 +180,7 @@ def _from_folder(folder, split, size, channels):
         if min(picture.height - size[0], picture.width - size[1]) < 0:
             left_out.append(f"{path.relative_to(folder)} ({picture.width}x{picture.height} is too small)")
         else:
-            patches.append(_cut(photo, size))
+            patches.append(cut(photo, size))
     if left_out:
         named = ", ".join(left_out[:NAMED]) + (", ..." if len(left_out) > NAMED else "")
         warnings.warn(f"Left out {len(left_out)} of {len(layout.files)} files: {named}", stacklevel=3)

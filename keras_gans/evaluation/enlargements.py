@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_gans import zoo
+from keras_gans.data.patches import cut
 from keras_gans.images import to_float, to_uint8
 from keras_gans.metrics import Measurement, Protocol, classifier_features, frechet_distance, luma, psnr, ssim
 from keras_gans.resampling import bicubic
@@ -52,10 +53,13 @@ def _numbers(settings, border, real, made):
     if settings.features in zoo.classifiers():
         name, card = settings.features, cards.read_card(cards.find(settings.features))
         extractor = classifier_features(zoo.load_classifier(name), name, "num_classes" in card)
-        size = tuple(card["image_shape"])
-        if size[2] == real.shape[3] and size[0] <= real.shape[1] and size[1] <= real.shape[2]:
-            distance = frechet_distance(real=extractor(_cut(real, size)), fake=extractor(_cut(made, size)))
-            metric = f"Frechet distance of patches of {size[0]}x{size[1]}"
+        height, width, channels = card["image_shape"]
+        if channels == real.shape[3] and height <= real.shape[1] and width <= real.shape[2]:
+            sets = {"real": real, "fake": made}
+            distance = frechet_distance(
+                **{key: extractor(cut(images, (height, width))) for key, images in sets.items()}
+            )
+            metric = f"Frechet distance of patches of {height}x{width}"
             numbers["patch_distance"] = distance, metric, f"{name}, sha256 {card['sha256'][:12]}"
     return numbers
 
@@ -63,11 +67,3 @@ def _numbers(settings, border, real, made):
 def _steps(levels):
     """The mean absolute difference of neighbouring levels, across and down."""
     return sum(np.abs(np.diff(levels, axis=axis)).mean() for axis in (1, 2))
-
-
-def _cut(images, size):
-    """Images as patches side by side, without what is left at the right and below."""
-    rows, columns = images.shape[1] // size[0], images.shape[2] // size[1]
-    images = images[:, : rows * size[0], : columns * size[1]]
-    parts = images.reshape(len(images), rows, size[0], columns, size[1], images.shape[3])
-    return parts.transpose(0, 1, 3, 2, 4, 5).reshape(-1, *size)

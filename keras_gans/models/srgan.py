@@ -221,7 +221,7 @@ class SRGAN(AdversarialModel):
 
     def content_loss(self, made, images):
         """How far made images are from the true ones: by the features, and `pixel_weight` times by the pixels."""
-        pixels = ops.mean(ops.square(images - ops.cast(made, "float32")))
+        pixels = self.pixel_loss(made, images)
         if self.features is None:
             return (1.0 + self.pixel_weight) * pixels
         wanted, seen = (ops.cast(self.features(shown, training=False), "float32") for shown in (images, made))
@@ -239,6 +239,7 @@ class SRGAN(AdversarialModel):
         return ops.stack([content + self.adversarial_weight * adversarial, content])
 
     def pixel_loss(self, made, images):
+        """The squared error of made images, mean over all elements."""
         return ops.mean(ops.square(images - ops.cast(made, "float32")))
 
     def train_step(self, data):

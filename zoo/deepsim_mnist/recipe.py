@@ -34,7 +34,6 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 6,
         held_back=kg.data.load("mnist", split="test", labels=False, batch_size=1, take=64),
-        limits="Small networks: the digit stays, its writing changes, since 64 features that tell digits apart know "
-        "little of it.",
-        not_good_for="Copies: it shows what the features keep. How a digit was written is mostly not among it.",
+        limits="Small networks; 64 features that tell digits apart say little about how one was written.",
+        not_good_for="Copies: it shows what the features keep of a digit.",
     )

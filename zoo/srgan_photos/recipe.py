@@ -51,6 +51,6 @@ def recipe(smoke=False):
             Phase(dataset, second, prepare=against_a_discriminator, title="against a discriminator"),
         ],
         held_back=kg.data.load_patches("photo_patches", split="test", batch_size=1, take=64),
-        limits="A small network that has seen 25 photographs: textures are made up, and lines may be ragged.",
+        limits="A small network, trained on few photographs: textures are made up.",
         not_good_for="Evidence: what it adds is what such photographs usually have, not what was there.",
     )

@@ -27,7 +27,6 @@ def recipe(smoke=False):
         model=model,
         epochs=epochs,
         held_back=kg.data.load_patches("photo_patches", split="test", batch_size=1, take=64),
-        limits="A small network that has seen 25 photographs: edges are sharper than by bicubic resizing, textures are "
-        "as soft.",
+        limits="A small network, trained on few photographs: textures stay soft.",
         not_good_for="Evidence: what it adds is what such photographs usually have, not what was there.",
     )
