@@ -61,7 +61,13 @@ def input_gradients(fn, inputs):
 
 def apply_gradients(optimizer, gradients, variables):
     """One step of a Keras optimizer on the gradients of a scaled loss."""
-    optimizer.apply(gradients, variables)
+    if tf.distribute.has_strategy() or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.apply(gradients, variables)
+        return
+    # Keras would pass all gradients through one IdentityN, as if there were replicas. Grappler's dependency optimizer
+    # takes a path through it for the reason to drop the edge from a read of a weight to its update, and then removes the
+    # IdentityN with the path: the weight may be read while it is updated. Nothing is reduced across replicas here.
+    tf.distribute.get_replica_context().merge_call(lambda strategy: optimizer.apply(gradients, variables))
 
 
 def fused_batch_norm(inputs, scale, offset, epsilon):

@@ -294,3 +294,14 @@ def test_what_is_learned_and_measured_is_what_keras_reads_itself(kind, monkeypat
         runs.append((training_state(gan), history, losses))
     (state, history, losses), (other_state, other_history, other_losses) = runs
     assert equal(state, other_state) and history == other_history and losses == other_losses
+
+
+def test_gradients_do_not_pass_through_one_identity():
+    """Grappler would drop the edges that keep the reads of a weight before its update."""
+    weight, optimizer = keras.Variable(np.ones(2, "float32")), keras.optimizers.SGD(0.5)
+    optimizer.build([weight])
+    step = tf.function(lambda slope: engine.apply_gradients(optimizer, [slope], [weight]))
+    graph = step.get_concrete_function(tf.TensorSpec((2,))).graph
+    assert "IdentityN" not in {operation.type for operation in graph.get_operations()}
+    step(tf.constant([1.0, -2.0]))
+    assert weight.numpy().tolist() == [0.5, 2.0]
