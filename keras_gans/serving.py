@@ -87,7 +87,7 @@ def export(model, folder):
     sampling.settle_averages(model)
     folder = Path(folder)
     temporary = folder / f".{uuid.uuid4().hex}"  # servers skip names that are not numbers
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
         temporary.mkdir(parents=True)
         with standing_statistics(model):

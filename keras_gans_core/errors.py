@@ -1,5 +1,6 @@
 """Every error that the library raises on purpose, and how an error is shown. Users find them in `keras_gans.errors`."""
 
+import re
 import unicodedata
 
 HIDDEN = ("Cc", "Cs")  # control characters, which can rewrite what a terminal shows, and halves of surrogate pairs
@@ -26,10 +27,11 @@ def _cannot_be_shown(letter):
 
 
 class KerasGansError(Exception):
-    """The base of all errors of keras_gans. A terminal can show their texts, whatever is in a file's name."""
+    """The base of all errors of keras_gans. A terminal can show their texts, whatever is in a file's name; what has
+    more than 500 letters without a space is cut."""
 
     def __str__(self):
-        return printable(super().__str__(), allowed="\n\t")
+        return re.sub(r"(\S{500})\S+", r"\1...", printable(super().__str__(), allowed="\n\t"))
 
 
 class ConfigurationError(KerasGansError, ValueError):

@@ -20,7 +20,14 @@ from click.testing import CliRunner
 
 import keras_gans as kg
 from keras_gans import evaluation, training
-from keras_gans.errors import CheckpointError, ConfigurationError, CorruptPresetError, DataError, KerasGansError
+from keras_gans.errors import (
+    CheckpointError,
+    ConfigurationError,
+    CorruptPresetError,
+    DataError,
+    KerasGansError,
+    OutputError,
+)
 from keras_gans.files import CONFIG
 from keras_gans_cli.app import app
 from keras_gans_core import cards, trust
@@ -407,12 +414,41 @@ def test_names_that_no_file_has_are_typed_errors(name, tmp_path, monkeypatch):
         lambda name: command("info", name),
         lambda name: command("sample", name),
         lambda name: command("train", "gan", "--data", name),
+        kg.callbacks.resume,
     ]
     for door in doors:
         with pytest.raises(KerasGansError) as caught:
             door(name)
         shown = str(caught.value)
         assert "Expected" in shown and "Received" in shown and shown.replace("\n", "").isprintable()
+        assert len(shown) < 2000
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" * 3000, "a\0b", "\ud800"])
+def test_folders_that_cannot_be_made_are_typed_errors(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def recipe(smoke):
+        pytest.fail("the data were read for nothing")
+
+    model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+    doors = [
+        lambda: training.train(recipe, name),
+        lambda: training.train(recipe, name, overwrite=True),
+        lambda: training.train(recipe, name, resume_from=name),
+        lambda: kg.callbacks.Checkpoint(name).set_model(model),
+    ]
+    for door in doors:
+        with pytest.raises(KerasGansError) as caught:
+            door()
+        shown = str(caught.value)
+        assert "Expected" in shown and "Received" in shown and len(shown) < 2000
+
+
+def test_an_export_into_a_name_that_is_too_long_is_a_typed_error():
+    with pytest.raises(OutputError, match="Choose") as caught:
+        kg.export(kg.GAN(image_shape=(8, 8, 1), latent_dim=4), "x" * 5000)
+    assert len(str(caught.value)) < 2000
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ def resume(folder, safe_mode=True):
 
 
 def _read(path, safe_mode):
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointError(f"{path.name} is not there")
     try:
         model = read_model(path, compile=True, safe_mode=safe_mode)

@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 
 from keras_gans.errors import OutputError
+from keras_gans_core.errors import format_error, printable
 
 LOCK = ".lock"
 # The files by which a folder that was removed and made again shows that another run has been in it.
@@ -24,7 +25,7 @@ def make_writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(folder, error) from error
 
 
@@ -40,7 +41,7 @@ class HeldFolder:
     @property
     def was_used(self):
         """Whether a run has held the folder before: it has a lock file."""
-        return (self.folder / LOCK).exists()
+        return os.path.exists(self.folder / LOCK)
 
     def take(self):
         """Holds the folder, which is made if needed. If another run holds it, nothing in it is touched.
@@ -49,12 +50,12 @@ class HeldFolder:
             OutputError: another run holds it, or it cannot be written to.
         """
         if self._times == 0:
-            self._made = not self.folder.exists()
+            self._made = not os.path.exists(self.folder)
             try:
                 self._acquire()
             except OutputError:
                 raise
-            except OSError as error:
+            except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
                 raise _unwritable(self.folder, error) from error
             try:
                 make_writable(self.folder)
@@ -134,4 +135,5 @@ class HeldFolder:
 
 
 def _unwritable(folder, error):
-    return OutputError(f"Expected a folder that can be written to. Received: {folder}: {error}. Choose another folder.")
+    shown, why = printable(str(folder)), format_error(error)
+    return OutputError(f"Expected a folder that can be written to. Received: {shown}: {why}. Choose another folder.")

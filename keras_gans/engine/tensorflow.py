@@ -65,8 +65,8 @@ def apply_gradients(optimizer, gradients, variables):
         optimizer.apply(gradients, variables)
         return
     # Keras would pass all gradients through one IdentityN, as if there were replicas. Grappler's dependency optimizer
-    # takes a path through it for the reason to drop the edge from a read of a weight to its update, and then removes the
-    # IdentityN with the path: the weight may be read while it is updated. Nothing is reduced across replicas here.
+    # drops the edge from a read of a weight to its update where a path through that node makes it superfluous, and then
+    # removes the node, and the path: the weight may be read while it is updated.
     tf.distribute.get_replica_context().merge_call(lambda strategy: optimizer.apply(gradients, variables))
 
 

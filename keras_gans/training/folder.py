@@ -5,7 +5,6 @@ import json
 import math
 import os
 import shutil
-from pathlib import Path
 
 from keras_gans.callbacks.checkpoint import NEWEST, PREVIOUS
 from keras_gans.callbacks.folders import RESULTS, HeldFolder
@@ -63,8 +62,10 @@ def is_same(one, other):
     """Whether two paths name one folder."""
     try:
         return os.path.samefile(one, other)
-    except OSError:
-        return Path(one).resolve() == Path(other).resolve()
+    except OSError:  # one of them is not there
+        return os.path.realpath(one) == os.path.realpath(other)
+    except ValueError:  # a name that no file can have
+        return str(one) == str(other)
 
 
 def refuse_a_run(folder):
@@ -73,7 +74,7 @@ def refuse_a_run(folder):
     Raises:
         CheckpointError: there is a checkpoint or a model; the message says whether the run is finished.
     """
-    found = [name for name in RESULTS if (folder / name).exists()]
+    found = [name for name in RESULTS if os.path.exists(folder / name)]
     if not found:
         return
     if is_finished(folder):
