@@ -1,6 +1,7 @@
 """Untrusted model files: checked before Keras reads them, and limited in memory while it does."""
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -96,13 +97,31 @@ def read_model(path, compile=False, safe_mode=True, large=True):
             "If you trust the file, pass safe_mode=False, which runs its code."
         )
     try:
-        with _at_most(2 * stored + FREE_NUMBERS, LARGEST_OUTPUT if large else LARGEST_UNASKED):
+        with _collected(), _at_most(2 * stored + FREE_NUMBERS, LARGEST_OUTPUT if large else LARGEST_UNASKED):
             model = keras.saving.load_model(path, compile=compile, safe_mode=safe_mode)
     finally:
         engine.forget_kernels()
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model. Received: a {type(model).__name__}.")
     return model
+
+
+@contextlib.contextmanager
+def _collected():
+    """Frees what reading leaves behind, and before it the model that was read last, if it was dropped.
+
+    Keras's models are circles of objects, which Python's collector finds late: a process that reads models again and
+    again would grow. What is made in this context stays among the youngest objects, so that only those are searched.
+    """
+    gc.collect(1)
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+        gc.collect(0)
 
 
 def _objects(config):
