@@ -51,6 +51,7 @@ TOPICS = [
     ("the same, of drawn faces", "WGANGP", "wgan_gp_avatars"),
     ("the same, of text", "WGANGPText", "wgan_gp_text_kjv"),
     ("Relativistic GANs: average and pairing", "RelativisticGAN", "relativistic_gan_mnist"),
+    ("A modern baseline: relativistic pairs with R1 and R2", "R3GAN", "r3gan_mnist"),
     ("DRAGAN", "DRAGAN", "dragan_mnist"),
     ("Spectral normalization", "SNGAN", "sngan_avatars"),
     ("Mode collapse: packed samples", "PacGAN", "pacgan_stacked_mnist"),

@@ -191,6 +191,39 @@ def r2_penalty(score_fn, fake):
     return ops.mean(_squared_norms(score_fn, fake))
 
 
+@register
+def finite_difference_penalty(score_fn, images, noise, epsilon=0.01):
+    """E[(d(x) - d(x + epsilon n))^2] / epsilon^2 with n ~ N(0, I): R1, or R2, without second-order gradients.
+
+    To first order in epsilon its mean over n is E[|grad d(x)|^2]. It costs one more forward pass and its gradient.
+
+    Args:
+        score_fn: the discriminator, from images (N, ...) to one logit per image.
+        images: real or generated images (N, ...).
+        noise: standard normal numbers in the images' shape.
+        epsilon: the step.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: noise of another shape than the images.
+
+    Example:
+
+    >>> linear = lambda x: 3.0 * x[:, 0] + 4.0 * x[:, 1]
+    >>> zeros, ones = np.zeros((2, 2), "float32"), np.ones((2, 2), "float32")
+    >>> round(float(ops.convert_to_numpy(finite_difference_penalty(linear, zeros, ones))), 3)     # (3 + 4)^2
+    49.0
+
+    Reference: Lin et al., 2025, https://arxiv.org/abs/2511.22475
+    """
+    check_paired(images, noise)
+    images, noise = ops.stop_gradient(float32(images)), float32(noise)
+    differences = float32(score_fn(images)) - float32(score_fn(images + epsilon * noise))
+    return ops.mean(ops.square(differences / epsilon))
+
+
 # Penalties on the logits
 
 

@@ -17,8 +17,9 @@ VARIANTS = {
     "tensorflow": [
         "TestACGAN", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN", "TestDCGAN", "TestDRAGAN",
         "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN",
-        "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN", "TestRelativisticGAN", "TestSNGAN",
-        "TestDeePSiM", "TestSRGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN",
+        "TestSNGAN", "TestDeePSiM", "TestSRGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP",
+        "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],

@@ -50,6 +50,20 @@ EVERY = {
 every_penalty = pytest.mark.parametrize("name", EVERY)
 
 
+def test_finite_differences_estimate_the_squared_slope():
+    """Of a linear critic each estimate is (a . n)^2, whose mean is |a|^2 = 25 and whose variance 2 |a|^4."""
+    images, noise = draw(20_000, 1, 2, 1), np.random.default_rng(1).normal(size=(20_000, 1, 2, 1)).astype("float32")
+    penalty = penalties.finite_difference_penalty(linear(FIVE), images, noise)
+    assert number(penalty) == pytest.approx(25.0, abs=4 * 25 * np.sqrt(2 / 20_000))
+    by_hand = np.mean(np.sum(noise * ops.convert_to_numpy(FIVE), axis=(1, 2, 3)) ** 2)
+    assert number(penalty) == pytest.approx(by_hand, rel=2e-3)  # differences of logits have few digits
+
+
+def test_finite_differences_take_noise_of_the_images_shape():
+    with pytest.raises(DataError, match="one shape"):
+        penalties.finite_difference_penalty(linear(FIVE), draw(4, 1, 2, 1), draw(3, 1, 2, 1))
+
+
 # The slope
 
 

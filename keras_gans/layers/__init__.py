@@ -3,6 +3,7 @@
 from keras_gans.layers.averages import Averages
 from keras_gans.layers.bicubic_enlargement import BicubicEnlargement
 from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
+from keras_gans.layers.fir_resampling import FIRDownsampling2D, FIRUpsampling2D
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.hashed_dropout import HashedDropout
 from keras_gans.layers.image_pool import ImagePool
@@ -29,6 +30,8 @@ __all__ = [
     "Averages",
     "BicubicEnlargement",
     "ConditionalBatchNormalization",
+    "FIRDownsampling2D",
+    "FIRUpsampling2D",
     "FusedBatchNormalization",
     "HashedDropout",
     "ImagePool",

@@ -21,6 +21,7 @@ from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.pix2pix import Pix2Pix
 from keras_gans.models.projection_gan import ProjectionGAN
+from keras_gans.models.r3gan import R3GAN
 from keras_gans.models.relativistic_gan import RelativisticGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.srgan import SRGAN
@@ -52,6 +53,7 @@ __all__ = [
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
+    "R3GAN",
     "RelativisticGAN",
     "SNGAN",
     "SRGAN",

@@ -24,6 +24,8 @@ LAYERS = {
             "expected_num_non_trainable_weights": 2,
         },
     ),
+    "FIRDownsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 3, 3, 2)}),
+    "FIRUpsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 12, 12, 2)}),
     "FusedBatchNormalization": ({}, {**MAPS, "expected_num_trainable_weights": 2}),
     "HashedDropout": (
         {"rate": 0.5, "number": 1},

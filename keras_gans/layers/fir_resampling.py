@@ -1,0 +1,97 @@
+"""Resampling by the filter [1, 3, 3, 1]: twice as large, or half as large, without the artefacts of strides alone."""
+
+import keras
+from keras import ops
+
+from keras_gans.errors import ConfigurationError
+
+
+class _Resampling(keras.layers.Layer):
+    """Applies `_along` to the height, then to the width."""
+
+    def call(self, inputs):
+        return self._along(self._along(inputs, 1), 2)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
+
+def _shifted(x, axis, by):
+    """x moved by one place along an axis, with a zero at the place that becomes free."""
+    zeros = ops.zeros_like(ops.take(x, [0], axis=axis))
+    rows = [slice(None)] * axis
+    if by > 0:
+        return ops.concatenate([zeros, x[(*rows, slice(None, -1))]], axis=axis)
+    return ops.concatenate([x[(*rows, slice(1, None))], zeros], axis=axis)
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class FIRUpsampling2D(_Resampling):
+    """Makes maps twice as large: zeros between the pixels, then the filter [1, 3, 3, 1] / 4 along each axis.
+
+        y[2 i] = (x[i - 1] + 3 x[i]) / 4,    y[2 i + 1] = (3 x[i] + x[i + 1]) / 4,    with zeros beyond the border.
+
+    This is a transposed convolution of stride 2, as `upsample2d` of StyleGAN2 and R3GAN. It has no weights.
+
+    Returns:
+        (N, 2 height, 2 width, channels), in the layer's compute dtype.
+
+    Example:
+
+    >>> FIRUpsampling2D()(np.ones((1, 3, 4, 2), "float32")).shape[1:] == (6, 8, 2)
+    True
+
+    Reference: Karras et al., 2020, https://arxiv.org/abs/1912.04958; Huang et al., 2024,
+    https://arxiv.org/abs/2501.05441
+    """
+
+    def _along(self, x, axis):
+        even = 0.25 * _shifted(x, axis, 1) + 0.75 * x
+        odd = 0.75 * x + 0.25 * _shifted(x, axis, -1)
+        count, height, width, channels = ops.shape(x)
+        size = (2 * height, width) if axis == 1 else (height, 2 * width)
+        return ops.reshape(ops.stack([even, odd], axis=axis + 1), (count, *size, channels))
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, channels = input_shape
+        return (count, height and 2 * height, width and 2 * width, channels)
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class FIRDownsampling2D(_Resampling):
+    """Makes maps of an even height and width half as large: the filter [1, 3, 3, 1] / 8 along each axis, every second
+    value.
+
+        y[i] = (x[2 i - 1] + 3 x[2 i] + 3 x[2 i + 1] + x[2 i + 2]) / 8,    with zeros beyond the border.
+
+    It has no weights.
+
+    Raises:
+        ConfigurationError: an odd height or width.
+
+    Returns:
+        (N, height / 2, width / 2, channels), in the layer's compute dtype.
+
+    Example:
+
+    >>> FIRDownsampling2D()(np.ones((1, 6, 8, 2), "float32")).shape[1:] == (3, 4, 2)
+    True
+
+    Reference: see `FIRUpsampling2D`.
+    """
+
+    def call(self, inputs):
+        self.compute_output_shape(inputs.shape)
+        return super().call(inputs)
+
+    def _along(self, x, axis):
+        count, height, width, channels = ops.shape(x)
+        size = (height // 2, 2, width) if axis == 1 else (height, width // 2, 2)
+        first, second = ops.unstack(ops.reshape(x, (count, *size, channels)), 2, axis=axis + 1)
+        return 0.375 * (first + second) + 0.125 * (_shifted(second, axis, 1) + _shifted(first, axis, -1))
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, channels = input_shape
+        if any(side is not None and side % 2 for side in (height, width)):
+            raise ConfigurationError(f"Expected maps of an even height and width. Received: {height}x{width}.")
+        return (count, height and height // 2, width and width // 2, channels)
