@@ -15,11 +15,11 @@ from contract import BACKEND, largest_difference, values
 FOLDER = Path(__file__).parent
 VARIANTS = {
     "tensorflow": [
-        "TestACGAN", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN", "TestDCGAN", "TestDRAGAN",
-        "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN",
-        "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN",
-        "TestSNGAN", "TestDeePSiM", "TestSRGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN", "TestWGANGP",
-        "TestWGANGPText",
+        "TestACGAN", "TestAdversarialFlow", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN",
+        "TestDCGAN", "TestDeePSiM", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN",
+        "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN",
+        "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN", "TestUnrolledGAN", "TestVEEGAN", "TestWGAN",
+        "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],

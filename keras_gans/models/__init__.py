@@ -1,6 +1,7 @@
 """The variants: one file per paper."""
 
 from keras_gans.models.acgan import ACGAN
+from keras_gans.models.adversarial_flow import AdversarialFlow
 from keras_gans.models.ali import ALI
 from keras_gans.models.bi_gan import BiGAN
 from keras_gans.models.cgan import CGAN
@@ -34,6 +35,7 @@ from keras_gans.models.wgan_gp_text import WGANGPText
 __all__ = [
     "ACGAN",
     "ALI",
+    "AdversarialFlow",
     "BiGAN",
     "CGAN",
     "CoGAN",
