@@ -24,6 +24,7 @@ from keras_gans import fields, files, sampling, saving
 from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.files import read_model
+from keras_gans.images import to_float
 
 BACKEND = keras.backend.backend()
 slow_on_jax = pytest.mark.skipif(BACKEND == "jax", reason="JAX compiles it for long; the other backends run it")
@@ -74,7 +75,7 @@ def examples(field, count, seed=0):
     """`count` values of a field as a user has them. Fewer are the first of more."""
     rng = np.random.default_rng(seed)
     shape = (count, *(8 if size is None else size for size in field.shape))
-    if isinstance(field, fields.Images):
+    if isinstance(field, (fields.Images, fields.Clips)):
         return rng.integers(0, 256, shape).astype("uint8")
     if isinstance(field, fields.LabelMaps):
         return rng.integers(0, field.classes, shape).astype("uint8")
@@ -95,6 +96,8 @@ def other_dtype(field, values):
     """
     if isinstance(field, fields.Images):
         return ops.convert_to_numpy(field.encode(values))
+    if isinstance(field, fields.Clips):
+        return ops.convert_to_numpy(to_float(values))
     return values.astype({"i": "int32", "u": "int64", "f": "float64"}[values.dtype.kind])
 
 
@@ -112,6 +115,18 @@ def damages(field, values):
         ]
         if field.shape[0] is not None:
             wrong.append(("size", values[:, :6], "shape"))
+    elif isinstance(field, fields.Clips):
+        floats = ops.convert_to_numpy(to_float(values))
+        wrong += [
+            ("channels", np.repeat(values, field.shape[-1] + 1, axis=-1), "shape"),
+            ("rank", values[..., 0], "shape"),
+            ("length", values[:, :-1], "too short"),
+            ("nan", np.where(floats > 0.5, np.nan, floats), "finite"),
+            ("range", floats * 255.0, r"\[-1, 1\]"),
+            ("dtype", values.astype("int64"), "int64"),
+        ]
+        if field.shape[1] is not None:
+            wrong.append(("size", values[:, :, :6], "shape"))
     elif isinstance(field, (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.Tokens)):
         wrong.append(("rank", np.stack([values, values], axis=-1)[..., None], "shape|from 0 to"))
     if isinstance(field, (fields.Classes, fields.Index, fields.LabelMaps, fields.Tokens)):

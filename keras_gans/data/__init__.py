@@ -1,8 +1,10 @@
-"""Images and text from TFDS, folders, files, arrays and drawings, as shuffled batches."""
+"""Images, clips and text from TFDS, folders, files, arrays and drawings, as shuffled batches."""
 
 from keras_gans.data.batches import Batches
+from keras_gans.data.clips import ClipBatches, load_clips, read_clip
 from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.loading import load, read_pictures
+from keras_gans.data.moving import moving_digits, moving_photos
 from keras_gans.data.pairs import CroppedDomains, PairedBatches, load_pairs, load_unpaired
 from keras_gans.data.patches import Patches, load_patches, make_small
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
@@ -16,6 +18,7 @@ __all__ = [
     "Attributes",
     "Batches",
     "Classes",
+    "ClipBatches",
     "CroppedDomains",
     "PairedBatches",
     "Patches",
@@ -30,13 +33,17 @@ __all__ = [
     "grid_centers",
     "label_space_of",
     "load",
+    "load_clips",
     "load_pairs",
     "load_patches",
     "load_text",
     "load_unpaired",
     "make_small",
+    "moving_digits",
+    "moving_photos",
     "negatives",
     "points",
+    "read_clip",
     "read_pictures",
     "ring",
     "ring_centers",

@@ -1,5 +1,6 @@
-"""What the tensors of a model mean: fields of images, label maps, noise, labels and text."""
+"""What the tensors of a model mean: fields of images, label maps, clips, noise, labels and text."""
 
+from keras_gans.fields.clips import Clips
 from keras_gans.fields.field import Field
 from keras_gans.fields.images import (
     Images,
@@ -27,6 +28,7 @@ __all__ = [
     "ALPHABET",
     "Attributes",
     "Classes",
+    "Clips",
     "Field",
     "Images",
     "Index",

@@ -28,6 +28,7 @@ from keras_gans.losses.f_divergences import (
     f_gan_generator_loss,
     f_gan_practical_generator_loss,
 )
+from keras_gans.losses.gradient_difference import gradient_difference_loss
 from keras_gans.losses.information import categorical_information, continuous_information
 from keras_gans.losses.laplacian import laplacian_loss
 from keras_gans.losses.relativistic import (
@@ -62,6 +63,7 @@ __all__ = [
     "f_gan_practical_generator_loss",
     "feature_matching_discriminator_loss",
     "feature_matching_loss",
+    "gradient_difference_loss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
     "laplacian_loss",

@@ -28,6 +28,7 @@ from keras_gans.models.sngan import SNGAN
 from keras_gans.models.srgan import SRGAN
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
+from keras_gans.models.video_prediction_gan import VideoPredictionGAN
 from keras_gans.models.wgan import WGAN
 from keras_gans.models.wgan_gp import WGANGP
 from keras_gans.models.wgan_gp_text import WGANGPText
@@ -61,6 +62,7 @@ __all__ = [
     "SRGAN",
     "UnrolledGAN",
     "VEEGAN",
+    "VideoPredictionGAN",
     "WGAN",
     "WGANGP",
     "WGANGPText",
