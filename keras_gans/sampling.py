@@ -341,7 +341,7 @@ def sheet(model, rows, columns, seed=None, given=None):
     before = [(field, inputs[name]) for name, field in model.input_fields.items() if field.num_normals is None]
     if not before:
         return _side_by_side(parts, columns)
-    others = {name: values for name, values in given.items() if name not in inputs}
+    others = {name: values for name, values in given.items() if name in model.batch_fields and name not in inputs}
     chosen = np.arange(rows * columns)
     after = [
         (model.batch_fields[name], np.take(values, chosen % len(values), axis=0)) for name, values in others.items()

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gans_cli import export, latent, measure, sample, train, translate, upscale, zoo
+from keras_gans_cli import export, latent, measure, predict_frames, sample, train, translate, upscale, zoo
 from keras_gans_core.errors import KerasGansError
 
 
@@ -18,6 +18,7 @@ def app():
     keras-gans sample dcgan_mnist            64 images, as grid.png
     keras-gans translate pix2pix_avatars maps/ -o faces/
     keras-gans upscale runs/large photos/ -o large/
+    keras-gans predict-frames runs/clips clip.gif -o next.gif
     keras-gans reconstruct ali_mnist digits/ -o copies/
     keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
@@ -34,6 +35,7 @@ for command in (
     translate.translate,
     translate.reconstruct,
     upscale.upscale,
+    predict_frames.predict_frames,
     train.train,
     export.export,
     measure.evaluate,

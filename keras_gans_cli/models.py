@@ -90,7 +90,8 @@ def verb_of(model):
 
     if not needed_inputs(model):
         return None
-    return next((verb for verb in ("translate", "upscale", "reconstruct") if hasattr(model, verb)), None)
+    verbs = ("translate", "upscale", "reconstruct", "predict-frames")
+    return next((verb for verb in verbs if hasattr(model, verb.replace("-", "_"))), None)
 
 
 def remedy_for_given(name, model):

@@ -16,7 +16,7 @@ import click
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import keras_gans as kg
 from keras_gans import training
@@ -363,6 +363,74 @@ def test_upscale_refuses_what_it_cannot_do(enlarger, tmp_path, monkeypatch):
     for arguments, message in cases:
         with pytest.raises(click.UsageError, match=message):
             call(*arguments)
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    """The file of a model of two frames that goes on in a straight line: twice the newest minus the one before."""
+    clips = keras.Input((None, None, 2))
+    line = keras.layers.Conv2D(1, 1, use_bias=False)
+    network = keras.Model(clips, line(clips))
+    line.kernel.assign(np.array([-1.0, 2.0], "float32").reshape(1, 1, 2, 1))
+    path = tmp_path_factory.mktemp("predictor") / "line.keras"
+    kg.VideoPredictionGAN(network).save(path)
+    return str(path)
+
+
+def brighter(count, size=(6, 10)):
+    """Grey frames of the levels 20, 30, ..."""
+    return [Image.fromarray(np.full(size, 20 + 10 * i, "uint8")) for i in range(count)]
+
+
+def shades(path):
+    """The level of each frame of an animation."""
+    with Image.open(path) as picture:
+        return [int(np.asarray(frame.convert("L"))[0, 0]) for frame in ImageSequence.Iterator(picture)]
+
+
+def test_predict_frames_goes_on_with_an_animation(predictor, tmp_path):
+    first, *others = brighter(4)
+    first.save(tmp_path / "clip.gif", save_all=True, append_images=others)
+    done = run("predict-frames", predictor, "clip.gif", "-n", "5", "-o", "out.gif", cwd=tmp_path)
+    assert done.stdout == "wrote out.gif\n" and done.stderr == ""
+    assert shades(tmp_path / "out.gif") == [60, 70, 80, 90, 100]
+
+
+def test_predict_frames_takes_and_writes_folders_of_frames(predictor, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for i, frame in enumerate(brighter(11)):
+        frame.save(tmp_path / "in" / f"{i}.png")
+    call("predict-frames", predictor, "in", "-n", "2", "-o", "out")
+    assert sorted(os.listdir("out")) == ["1.png", "2.png"]
+    assert [pixels(f"out/{i}.png")[0, 0] for i in (1, 2)] == [130, 140]
+    call("predict-frames", predictor, "in", "-n", "1", "-o", "all", "--with-clip", "--image-size", "4")
+    assert sorted(os.listdir("all")) == [f"{i:02}.png" for i in range(1, 13)]
+    assert pixels("all/12.png").shape == (4, 4) and pixels("all/12.png")[0, 0] == 130
+    call("predict-frames", predictor, "in", "-n", "1", "-o", "all.apng", "--with-clip")
+    assert shades("all.apng") == list(range(20, 140, 10))
+
+
+def test_predict_frames_refuses_what_it_cannot_do(predictor, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    brighter(1)[0].save("in/0.png")
+    brighter(1)[0].save("one.gif")
+    usage = [
+        (("predict-frames", "gan_mnist", "in"), "a model that predicts frames"),
+        (("predict-frames", predictor, "nowhere"), "does not exist"),
+        (("predict-frames", predictor, "in", "-o", "out.mp4"), ".gif or .apng"),
+        (("predict-frames", predictor, "in", "-o", "in"), "not in its place"),
+        (("predict-frames", predictor, "in", "-n", "0"), "not in the range"),
+    ]
+    for arguments, message in usage:
+        with pytest.raises(click.UsageError, match=message):
+            call(*arguments)
+    for clip, message in (("in", "too short.* Look at in"), ("one.gif", "one.gif, which has one")):
+        with pytest.raises(kg.errors.DataError, match=message):
+            call("predict-frames", predictor, clip)
+    done = run("predict-frames", predictor, "one.gif", code=2, cwd=tmp_path)
+    assert done.stderr.startswith("Error: Expected an animation of several frames.")
 
 
 def test_translate_takes_a_direction_and_one_file(translators, tmp_path, monkeypatch):

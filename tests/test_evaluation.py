@@ -439,6 +439,66 @@ def test_larger_images_are_measured_beside_bicubic_resizing():
     assert exact["ssim_luma"].value == pytest.approx(1.0)
 
 
+def going_on():
+    """A model of two frames that predicts twice the newest minus the one before."""
+    clips = keras.Input((None, None, 2))
+    line = keras.layers.Conv2D(1, 1, use_bias=False)
+    network = keras.Model(clips, line(clips))
+    line.kernel.assign(np.array([-1.0, 2.0], "float32").reshape(1, 1, 2, 1))
+    return kg.VideoPredictionGAN(network)
+
+
+def predicted(clips, context=2):
+    """The measurements of `going_on` for clips (N, frames, height, width, 1)."""
+    batches = kg.data.load_clips(clips, context=context, length=clips.shape[1], batch_size=1, augment=False)
+    model, given = going_on(), {"clips": batches.arrays["clips"]}
+    return capabilities.predictions(Settings("clips", "test"), model, Samples(given, model.sample(**given), batches))
+
+
+def test_predictions_are_measured_beside_copying_the_last_frame():
+    """A slope that moves by one pixel a frame, 10 levels: copying is wrong by 10, 20, ..., 80 levels."""
+    slope = np.broadcast_to(10 * np.arange(24)[None, None, None, :, None], (2, 10, 16, 24, 1))
+    moved = (slope + 10 * np.arange(10)[None, :, None, None, None]).clip(0, 255).astype("uint8")[:, :, :, :16]
+    found = predicted(moved[:, :, :, :14])
+    names = ("psnr_moving", "ssim_moving", "sharpness_moving")
+    endings = [f"_{which}{ending}" for which in ("1", "1_to_8") for ending in ("", "_of_copying")]
+    assert sorted(found) == sorted(f"{name}{ending}" for name in names for ending in endings)
+    assert found["psnr_moving_1"].value == 100.0 and found["psnr_moving_1_to_8"].value == 100.0
+    assert found["psnr_moving_1_of_copying"].value == pytest.approx(20 * np.log10(255 / 10))
+    copied = np.mean([20 * np.log10(255 / (10 * k)) for k in range(1, 9)])
+    assert found["psnr_moving_1_to_8_of_copying"].value == pytest.approx(copied)
+    assert found["sharpness_moving_1_of_copying"].value == 100.0  # as steep
+    assert found["psnr_moving_1"].protocol == found["psnr_moving_1_of_copying"].protocol
+    assert found["psnr_moving_1"].better(found["psnr_moving_1_of_copying"])
+    assert found["psnr_moving_1"].protocol.fake_count == 2
+
+
+def test_clips_without_motion_are_left_out_of_the_numbers():
+    clips = np.zeros((3, 4, 12, 12, 1), "uint8")
+    clips[1] = (40 * np.arange(4)[:, None, None, None]).astype("uint8")
+    found = predicted(clips)
+    assert found["psnr_moving_1_of_copying"].value == pytest.approx(20 * np.log10(255 / 40))
+    assert found["psnr_moving_1_to_2"].value == 100.0
+    assert predicted(np.zeros((2, 4, 12, 12, 1), "uint8")) == {}
+
+
+def test_data_without_later_frames_have_numbers_of_the_first():
+    clips = np.broadcast_to((20 * np.arange(3))[None, :, None, None, None], (2, 3, 8, 8, 1)).astype("uint8")
+    assert sorted(predicted(clips)) == sorted(
+        f"{name}_1{ending}" for name in ("psnr_moving", "sharpness_moving") for ending in ("", "_of_copying")
+    )
+
+
+def test_a_predictor_is_evaluated_on_moving_digits(monkeypatch):
+    settings = Settings("moving_digits", "test", "pixels", ("kernel_distance",), samples=12, floor=None)
+    digits = kg.data.moving_digits
+    small = kg.data.load_clips("moving_digits", split="test", take=16, context=2, batch_size=1, augment=False)
+    monkeypatch.setattr(kg.VideoPredictionGAN, "load_data", lambda source, **options: small)
+    found, _ = evaluation.evaluate(going_on(), settings)
+    assert {"psnr_moving_1", "psnr_moving_1_to_8_of_copying", "l1", "kernel_distance"} <= set(found)
+    assert all(np.isfinite(number.value) for number in found.values()) and digits is kg.data.moving_digits
+
+
 def test_equal_images_have_a_finite_psnr(monkeypatch):
     images = kg.data.digits(6)[0]
     pairs = kg.data.Batches(sources=images, targets=images, batch_size=1)

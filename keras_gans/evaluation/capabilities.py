@@ -15,6 +15,7 @@ from keras_gans import data, zoo
 from keras_gans.data import UnpairedBatches
 from keras_gans.errors import ConfigurationError
 from keras_gans.evaluation.enlargements import enlargements
+from keras_gans.evaluation.predictions import predictions
 from keras_gans.evaluation.settings import (
     CHANGES,
     MADE,
@@ -368,4 +369,5 @@ CAPABILITIES = (
     edits,
     purity,
     enlargements,
+    predictions,
 )

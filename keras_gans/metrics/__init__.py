@@ -30,6 +30,7 @@ from keras_gans.metrics.memorization import (
 )
 from keras_gans.metrics.modes import ClassCoverage, ModeCoverage, class_coverage, mode_coverage
 from keras_gans.metrics.path_length import lerp, perceptual_path_length, slerp
+from keras_gans.metrics.prediction import moving_pixels, moving_psnr, moving_ssim, sharpness_difference
 from keras_gans.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 from keras_gans.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein_distance
 from keras_gans.metrics.text import ngram_divergence
@@ -71,6 +72,9 @@ __all__ = [
     "luma",
     "memorization",
     "mode_coverage",
+    "moving_pixels",
+    "moving_psnr",
+    "moving_ssim",
     "ms_ssim",
     "ms_ssim_diversity",
     "nearest_neighbors",
@@ -84,6 +88,7 @@ __all__ = [
     "psnr",
     "right_answers",
     "segmentation_scores",
+    "sharpness_difference",
     "slerp",
     "sliced_wasserstein_distance",
     "ssim",

@@ -220,6 +220,7 @@ HIGHER_IS_BETTER = {  # and names that go on with an underscore, such as psnr_b 
     "mean_iou",
     "pixel_accuracy",
     "psnr",
+    "sharpness_moving",
     "ssim",
 }
 

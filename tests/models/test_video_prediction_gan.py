@@ -408,6 +408,9 @@ def test_a_sheet_shows_the_clip_the_prediction_and_the_next_frame():
     assert sheet.shape == (2 * 8, (CONTEXT + 2) * 8, 1)
     np.testing.assert_array_equal(sheet[:8, :8], clips[0, 0])
     np.testing.assert_array_equal(sheet[8:, -8:], frames[1])
+    later = levels(2, 7, 8, 8, 1)  # what evaluations alone read
+    more = sampling.sheet(gan, 2, 1, given={"clips": clips, "frames": frames, "later": later})
+    np.testing.assert_array_equal(more, sheet)
 
 
 def test_it_is_built_for_data():
