@@ -70,6 +70,8 @@ TOPICS = [
     ("Inverting the features of a classifier", "DeePSiM", "deepsim_mnist"),
     ("Super-resolution, by the squared error", "SRGAN", "srresnet_photos"),
     ("Super-resolution, against a discriminator", "SRGAN", "srgan_photos"),
+    ("Video prediction: moving digits", "VideoPredictionGAN", "video_digits"),
+    ("the same, of windows that move over photographs", "VideoPredictionGAN", "video_photos"),
 ]
 # Topics without a training of their own: code (names in `kg` or files), tests as file::test, picture. Paths are in the
 # project. No picture is "" where it would say nothing.
@@ -124,8 +126,11 @@ THEORY = [
     ),
     (
         "blurry predictions: one input, two possible outputs",
-        ["examples/theory/mode_averaging.py"],
-        ["tests/examples/test_theory.py::test_an_adversarial_loss_picks_a_target_where_the_squared_error_averages"],
+        ["examples/theory/mode_averaging.py", "examples/video.py", "kg.losses.gradient_difference_loss"],
+        [
+            "tests/models/test_video_prediction_gan.py::test_a_blurred_edge_by_hand",
+            "tests/examples/test_theory.py::test_an_adversarial_loss_picks_a_target_where_the_squared_error_averages",
+        ],
         "docs/theory/mode_averaging.png",
     ),
     (
@@ -246,7 +251,13 @@ writes single characters), reinforcement learning, and algorithmic tasks such as
 WIDTH = 512  # pixels of a picture with eight images in a row; smaller ones are enlarged by whole factors
 
 # Variants that change given images, with their command: their runs draw held-back ones.
-VERBS = {"Pix2Pix": "translate", "CycleGAN": "translate", "SRGAN": "upscale", "DeePSiM": "reconstruct"}
+VERBS = {
+    "Pix2Pix": "translate",
+    "CycleGAN": "translate",
+    "SRGAN": "upscale",
+    "DeePSiM": "reconstruct",
+    "VideoPredictionGAN": "predict-frames",
+}
 
 
 # Of the presets that take labels: as many as there are make a row of the picture. Of attributes none, then one each.

@@ -19,7 +19,7 @@ SHAPE = (32, 32, 1)
 def recipe(smoke=False):
     keras.config.set_dtype_policy(fast_policy())
     dataset = kg.data.load_clips("moving_digits", batch_size=16, take=64 if smoke else None)
-    epochs = 1 if smoke else 20
+    epochs = 1 if smoke else 40
     model = kg.VideoPredictionGAN(
         build_generator(1, filters=2 if smoke else 16),
         build_discriminators(SHAPE, filters=2 if smoke else 8, units=(8,) if smoke else (128, 64)),
