@@ -80,8 +80,7 @@ def predictions(train, test, steps, filters):
 
 def film(path, clips, real, made, count=6, factor=3):
     """An animation of some clips, a column each: the true frames, then a row for each model, after the clip's own."""
-    rows = [real, *made.values()]
-    pictures = []
+    rows, count, pictures = [real, *made.values()], min(count, len(clips)), []
     for frame in range(clips.shape[1] + real.shape[1]):
         seen = frame < clips.shape[1]
         frames = [clips[:count, frame] if seen else row[:count, frame - clips.shape[1]] for row in rows]

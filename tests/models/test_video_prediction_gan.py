@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, equal, number, training_state, values
+from contract import VariantContract, equal, needs_tensorflow, number, training_state, values
 from keras import layers, ops
 
 import keras_gans as kg
@@ -411,6 +411,18 @@ def test_a_sheet_shows_the_clip_the_prediction_and_the_next_frame():
     later = levels(2, 7, 8, 8, 1)  # what evaluations alone read
     more = sampling.sheet(gan, 2, 1, given={"clips": clips, "frames": frames, "later": later})
     np.testing.assert_array_equal(more, sheet)
+
+
+@needs_tensorflow
+def test_an_export_takes_clips_of_several_sizes(tmp_path):
+    import tensorflow as tf
+
+    gan = model()
+    predict = tf.saved_model.load(kg.export(gan, tmp_path)).signatures["serving_default"]
+    for size in ((8, 8), (6, 12)):
+        clips = levels(3, CONTEXT, *size, 1)
+        made = predict(clips=tf.constant(clips))["frames"].numpy()
+        assert np.abs(made.astype(int) - gan.predict_frames(clips, frames=1)[:, 0]).max() <= 1
 
 
 def test_it_is_built_for_data():
