@@ -50,6 +50,9 @@ def quality(card):
     parts += [f"{metrics[name]['value']:.1%} of {what}" for name, what in shares.items() if name in metrics]
     if "l1_b" in metrics:
         parts += [f"L1 {metrics['l1_b']['value']:.3g}, unchanged {metrics['l1_of_source_b']['value']:.3g}"]
+    if "psnr_moving_1" in metrics:
+        made, copied = (metrics[f"psnr_moving_1{ending}"]["value"] for ending in ("", "_of_copying"))
+        parts += [f"PSNR of the next frame's moving pixels {made:.3g} dB, copying the last {copied:.3g} dB"]
     return "; ".join(parts)
 
 

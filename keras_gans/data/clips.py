@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 
 from keras_gans.data.arrays import is_npz, read_npy, read_npz
 from keras_gans.data.batches import Batches, drawn_rows
@@ -154,7 +154,7 @@ def _still(path):
             f"Expected frames, one image each, in {path.parent}. Received: {path.name}, an animation. Give the "
             "animation itself, or put each clip's frames into a folder of its own."
         )
-    return path.name, _reading(path, lambda picture: plain_alone(picture).copy())
+    return path.name, _reading(path, lambda picture: plain_alone(ImageOps.exif_transpose(picture)))
 
 
 def _frames(picture):

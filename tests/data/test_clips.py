@@ -171,6 +171,17 @@ def test_a_folder_of_frames_is_a_clip_in_the_order_of_their_numbers(tmp_path):
     np.testing.assert_array_equal(batches.arrays["frames"][0], clip[4])
 
 
+def test_frames_of_a_camera_that_was_turned_are_upright(tmp_path):
+    frames = np.stack([np.tile(np.linspace(0, 20 * i, 8).astype("uint8")[:, None], (1, 16)) for i in range(1, 4)])
+    for i, frame in enumerate(frames):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+        Image.fromarray(frame).save(tmp_path / f"{i}.jpg", exif=exif, quality=100)
+    read = kg.data.read_clip(tmp_path)
+    assert read.shape == (3, 16, 8, 1)
+    assert np.abs(read[..., 0].astype(int) - np.rot90(frames, -1, axes=(1, 2))).max() <= 2
+
+
 def test_a_folder_of_clips_has_animations_and_subfolders(tmp_path):
     grey, colour = levels(6, 8, 8, 1), levels(6, 8, 8, 3)
     write_frames(tmp_path / "train" / "10", colour, "frame_{}.png")
