@@ -422,6 +422,7 @@ def test_predict_frames_refuses_what_it_cannot_do(predictor, tmp_path, monkeypat
         (("predict-frames", predictor, "in", "-o", "out.mp4"), ".gif or .apng"),
         (("predict-frames", predictor, "in", "-o", "in"), "not in its place"),
         (("predict-frames", predictor, "in", "-n", "0"), "not in the range"),
+        (("sample", predictor), "Use: keras-gans predict-frames .*line.keras FOLDER -o OUT"),
     ]
     for arguments, message in usage:
         with pytest.raises(click.UsageError, match=message):

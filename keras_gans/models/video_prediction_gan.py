@@ -228,7 +228,8 @@ class VideoPredictionGAN(AdversarialModel):
         if not any(weights.values()):
             raise ConfigurationError(f"Expected a weight above 0. Received: {', '.join(weights)} of 0.")
         if generator is None and discriminators is None:
-            generator = build_generator(image_shape[-1], context, scales_of(image_shape))
+            scales = scales_of(image_shape)
+            generator = build_generator(image_shape[-1], context, scales)
             discriminators = build_discriminators(image_shape, context) if adversarial_weight else None
         context, scales, shape = _checked_generator(generator)
         trained = shape if discriminators is None else _checked_discriminators(discriminators, context, shape, scales)

@@ -161,6 +161,9 @@ def test_sizes_that_cannot_be_are_refused():
         scales_of((3, 8, 1))
     with pytest.raises(ConfigurationError, match="1 to 2 scales of images"):
         build_discriminators((8, 8, 1), scales=3)
+    for shape in (32, (32, 32), (1, 32, 32)):
+        with pytest.raises(ConfigurationError, match="image_shape"):
+            kg.VideoPredictionGAN(image_shape=shape)
     for options in ({"scales": 0}, {"scales": 5}, {"context": 0}):
         with pytest.raises(ConfigurationError, match="1 to 4 scales"):
             build_generator(**options)
