@@ -72,6 +72,7 @@ TOPICS = [
     ("Super-resolution, against a discriminator", "SRGAN", "srgan_photos"),
     ("Video prediction: moving digits", "VideoPredictionGAN", "video_digits"),
     ("the same, of windows that move over photographs", "VideoPredictionGAN", "video_photos"),
+    ("Text to image", "StackGAN", "stack_gan_avatars"),
 ]
 # Topics without a training of their own: code (names in `kg` or files), tests as file::test, picture. Paths are in the
 # project. No picture is "" where it would say nothing.
@@ -271,6 +272,20 @@ LABELS = {
     "icgan_avatars": ATTRIBUTES,
 }
 
+# Of the presets that take sentences: each has a column of the picture.
+PROMPTS = {
+    "stack_gan_avatars": [
+        "a face with long red hair, smiling, wearing green clothes",
+        "a face with short black hair, a beard, not smiling, wearing red clothes",
+        "a face with long blond hair, glasses, smiling, wearing pink clothes",
+        "a face with short grey hair, a hat, not smiling, wearing blue clothes",
+        "a face with short brown hair, a beard, sunglasses, smiling, wearing black clothes",
+        "a face with long black hair, sunglasses, not smiling, wearing grey clothes",
+        "a face with short blond hair, a hat, a beard, glasses, smiling, wearing blue clothes",
+        "a face with long brown hair, not smiling, wearing red clothes",
+    ]
+}
+
 EXPRESSION = "58,70,370 - 68,103,155 + 31,244,382"
 
 # What else models show: picture, caption, and a command or, where the command line has none, Python.
@@ -358,6 +373,7 @@ def command(preset):
     """The command that draws a preset's picture, as a list of words."""
     labels, card = LABELS.get(preset), cards.read_card(cards.find(preset))
     asked = ["-n", str(len(labels) ** 2), "--labels", ",".join(map(str, labels))] if labels else ["-n", "64"]
+    asked += [word for prompt in PROMPTS.get(preset, []) for word in ("--prompt", prompt)]
     enlarge = max(1, WIDTH // (8 * card["image_shape"][1]))
     shown = [] if enlarge == 1 else ["--enlarge", str(enlarge)]
     return ["keras-gans", "sample", preset, *asked, "--seed", "0", *shown, "-o", f"docs/gallery/{preset}.png"]
@@ -396,6 +412,7 @@ def main():
         weights, sample = "", ""
         if recipe in known:
             use = f"{VERBS[variant]} {recipe} FOLDER" if variant in VERBS else f"sample {recipe}"
+            use += ' --prompt "..."' if recipe in PROMPTS else ""
             weights, sample = f"[{recipe}](../zoo/{recipe}/card.json)", f"`keras-gans {use}`"
         lectures += f"| {topic} | `{variant}` | `keras-gans train {recipe}` | {weights} | {sample} |\n"
     lectures += theory() + OUTSIDE

@@ -15,7 +15,7 @@ import numpy as np
 from keras_gans import engine, sampling
 from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
-from keras_gans.fields import Images, Tokens
+from keras_gans.fields import Images, Prompts, Tokens
 from keras_gans.model import AdversarialModel
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
@@ -35,9 +35,10 @@ def export(model, folder):
     - `png`: {"seeds": int64 (N,)} to {"png_bytes": string (N,)}, the same images as PNG files.
 
     In general `serving_default` takes all of the model's inputs by name and returns all of its outputs. `from_seed`
-    takes seeds instead of noise, and the other inputs: labels as int64 (float32 for `Values`) and images as uint8. The
-    server does not check their values. A model without noise has no `from_seed`. If inputs may be left out, each of the
-    model's `ways` has a signature as well.
+    takes seeds instead of noise, and the other inputs: labels as int64 (float32 for `Values`), images as uint8, and
+    prompts as text, string (N,) in UTF-8. The server does not check their values: it passes over unknown words of
+    prompts, and words beyond the model's length. A model without noise has no `from_seed`. If inputs may be left out,
+    each of the model's `ways` has a signature as well.
 
     `png` exists if the only output is images with 1 to 4 channels, as PNG can hold. If the only output is tokens, there
     is instead:
@@ -52,7 +53,8 @@ def export(model, folder):
     removed and older versions stay as they are. Several exports into one folder at the same time each become a version.
 
     The version's `assets.extra/tf_serving_warmup_requests` holds one request to each signature, for one example drawn
-    from the seed 0. An input that cannot be drawn is the first example that `fit` was given, or zeros. TensorFlow
+    from the seed 0. An input that cannot be drawn is the first example that `fit` was given, or zeros, of prompts the
+    first word. TensorFlow
     Serving answers the requests before it serves the version, so that no client waits for the setup of the first run.
     The requests use the name of `folder` as the model's name; the server ignores it.
 
@@ -130,8 +132,11 @@ def _flush(folder):
 def _save(model, path, name):
     import tensorflow as tf
 
-    signatures = {key: _traced(function, inputs) for key, (function, inputs) in _signatures(model).items()}
-    module = tf.Module()
+    readers, module = _readers(model), tf.Module()
+    module.tables_ = [reader.table for reader in readers.values()]
+    signatures = {
+        key: _traced(*_reading(readers, function, inputs)) for key, (function, inputs) in _signatures(model).items()
+    }
     module.variables_ = list({id(v): v for traced in signatures.values() for v in traced.graph.variables}.values())
     logger = tf.get_logger()
     level = logger.level
@@ -196,6 +201,46 @@ def _from_seed(model, inputs):
     return tf.map_fn(one_of, inputs, fn_output_signature=specs)
 
 
+# Inputs that are text
+
+
+class _Words:
+    """The function from text in UTF-8, string (N,), to the ids of `Prompts`: as its `ids`, but without errors."""
+
+    def __init__(self, field):
+        import tensorflow as tf
+
+        words = tf.lookup.KeyValueTensorInitializer(
+            list(field.vocabulary), list(field.places.values()), "string", "int32"
+        )
+        self.field, self.table = field, tf.lookup.StaticHashTable(words, 0)
+
+    def __call__(self, texts):
+        import tensorflow as tf
+
+        spaced = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), r"[^\p{L}\p{N}]+", " ")
+        ids = tf.ragged.map_flat_values(self.table.lookup, tf.strings.split(spaced))
+        return tf.ragged.boolean_mask(ids, ids > 0).to_tensor(shape=(None, self.field.length))
+
+
+READERS = {Prompts: _Words}  # {class of an input's field: what reads its text}
+
+
+def _readers(model):
+    """{name of an input that clients give as text: the function from text to the field's values}."""
+    fields = model.input_fields.items()
+    return {name: made(field) for name, field in fields for kind, made in READERS.items() if isinstance(field, kind)}
+
+
+def _reading(readers, function, inputs):
+    """A signature's function and inputs, with text in the place of the values that readers make of it."""
+
+    def read(tensors):
+        return function({name: readers[name](x) if name in readers else x for name, x in tensors.items()})
+
+    return read, {name: ((), "string") if name in readers else about for name, about in inputs.items()}
+
+
 # Outputs as files
 
 
@@ -258,13 +303,19 @@ def _save_requests(model, path, name, signatures):
 
 def _example(model):
     """{name: values} of one example of the model's inputs."""
-    zeros = {
-        name: np.zeros((1, *(ANY_SIZE if side is None else side for side in field.shape)), field.dtype)
+    blank = {
+        name: np.full(
+            (1, *(ANY_SIZE if side is None else side for side in field.shape)), type(field) in READERS, field.dtype
+        )
         for name, field in model.input_fields.items()
     }
-    return sampling.complete_inputs(
-        model, 1, 0, sampling.given_inputs(model, 1, {**zeros, **(model.shown_examples or {})})
+    made = sampling.complete_inputs(
+        model, 1, 0, sampling.given_inputs(model, 1, {**blank, **(model.shown_examples or {})})
     )
+    return {
+        name: np.array(model.input_fields[name].text(values)) if type(model.input_fields[name]) in READERS else values
+        for name, values in made.items()
+    }
 
 
 def _field(number, content):

@@ -94,10 +94,19 @@ def verb_of(model):
     return next((verb for verb in verbs if hasattr(model, verb.replace("-", "_"))), None)
 
 
+def takes_prompts(model):
+    """Whether a model makes images of sentences."""
+    from keras_gans.fields import Prompts
+
+    return isinstance(model.input_fields.get("prompts"), Prompts)
+
+
 def remedy_for_given(name, model):
     """What to do with a model that needs given inputs."""
     from keras_gans.sampling import needed_inputs
 
+    if takes_prompts(model):
+        return f'Use: keras-gans sample {name} --prompt "..."'
     if verb_of(model) is not None:
         return f"Use: keras-gans {verb_of(model)} {name} FOLDER -o OUT"
     given = ", ".join(f"{key}=..." for key in needed_inputs(model))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import model_options, remedy_for_given, sampler
+from keras_gans_cli.models import model_options, remedy_for_given, sampler, takes_prompts
 from keras_gans_cli.options import labels_for, labels_option, picture_option
 from keras_gans_core import cards
 from keras_gans_core.errors import printable
@@ -26,20 +26,34 @@ from keras_gans_core.errors import printable
     type=click.IntRange(1),
     help="How many times larger to draw the pictures, so that small ones can be seen: each pixel becomes a square.",
 )
+@click.option(
+    "--prompt",
+    multiple=True,
+    help='For a model of sentences: what to show, such as "a face with red hair"; may be repeated, and takes turns.',
+)
 @labels_option
 @model_options
-def sample(name, count, seed, output, folder, enlarge, labels):
+def sample(name, count, seed, output, folder, enlarge, prompt, labels):
     """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
     _, model = sampler(name)
     from keras_gans import sampling
     from keras_gans.images import enlarged, save
 
-    if needed := sampling.needed_inputs(model):
+    if prompt and not takes_prompts(model):
+        raise click.UsageError(
+            f"Expected a model of sentences, such as a StackGAN, with --prompt. Received: {name}, a "
+            f"{type(model).__name__}. Leave --prompt out."
+        )
+    if len(prompt) > count:
+        raise click.UsageError(f"Expected at most as many --prompt as images. Received: {len(prompt)}, and -n {count}.")
+    prompts = [prompt[i % len(prompt)] for i in range(count)] if prompt else None
+    if needed := [key for key in sampling.needed_inputs(model) if not (key == "prompts" and prompt)]:
         raise click.UsageError(
             f"Expected a model that samples from a seed alone. Received: {name}, which needs {', '.join(needed)}. "
             f"{remedy_for_given(name, model)}"
         )
-    inputs = sampling.complete_inputs(model, count, seed, {"labels": labels_for(labels, count, model)})
+    given = {"labels": labels_for(labels, count, model), "prompts": prompts}
+    inputs = sampling.complete_inputs(model, count, seed, given)
     if folder is None:
         sampling.check_picture(model, count)
         made = model.sample(**inputs)

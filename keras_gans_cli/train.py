@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import verb_of
+from keras_gans_cli.models import takes_prompts, verb_of
 from keras_gans_cli.quiet import library
 from keras_gans_core import cards, trust
 from keras_gans_core.errors import printable
@@ -184,7 +184,8 @@ def train(
         f"wrote {printable(str(output))}: samples.png, model.keras, card.json, and a grid for each epoch in samples/"
     )
     verb = verb_of(model)
-    command = f"sample {output}" if verb is None else f"{verb} {output} FOLDER -o OUT"
+    prompt = ' --prompt "..."' if takes_prompts(model) else ""
+    command = f"sample {output}{prompt}" if verb is None else f"{verb} {output} FOLDER -o OUT"
     copy = output / "recipe.py"
     ask = copy.is_file() and not trust.is_known(copy) and kg.files.own_layers(output / "model.keras")
     click.echo(printable(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}"))

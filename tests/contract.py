@@ -81,6 +81,8 @@ def examples(field, count, seed=0):
         return rng.integers(0, field.classes, shape).astype("uint8")
     if isinstance(field, fields.Tokens):
         return rng.integers(0, len(field.alphabet), shape).astype("uint8")
+    if isinstance(field, fields.Prompts):
+        return rng.integers(1, 1 + len(field.vocabulary), shape).astype("int32")
     if isinstance(field, fields.Index):
         return np.arange(count) % field.count
     if isinstance(field, fields.Classes) and field.shape == ():
@@ -128,8 +130,9 @@ def damages(field, values):
         if field.shape[1] is not None:
             wrong.append(("size", values[:, :, :6], "shape"))
     elif isinstance(field, (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.Tokens)):
+    elif isinstance(field, (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.Prompts, fields.Tokens)):
         wrong.append(("rank", np.stack([values, values], axis=-1)[..., None], "shape|from 0 to"))
-    if isinstance(field, (fields.Classes, fields.Index, fields.LabelMaps, fields.Tokens)):
+    if isinstance(field, (fields.Classes, fields.Index, fields.LabelMaps, fields.Prompts, fields.Tokens)):
         wrong += [
             ("range", values.astype("int64") + 300, "to 3|from 0 to"),
             ("negative", values.astype("int64") - 300, "from -|-300|from 0 to"),

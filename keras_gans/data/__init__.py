@@ -1,6 +1,7 @@
 """Images, clips and text from TFDS, folders, files, arrays and drawings, as shuffled batches."""
 
 from keras_gans.data.batches import Batches
+from keras_gans.data.captions import CaptionedBatches, load_captions
 from keras_gans.data.clips import ClipBatches, load_clips, read_clip
 from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.loading import load, read_pictures
@@ -17,6 +18,7 @@ from keras_gans.fields import Attributes, Classes, Values, decode_text, encode_t
 __all__ = [
     "Attributes",
     "Batches",
+    "CaptionedBatches",
     "Classes",
     "ClipBatches",
     "CroppedDomains",
@@ -34,6 +36,7 @@ __all__ = [
     "label_space_of",
     "load",
     "load_clips",
+    "load_captions",
     "load_pairs",
     "load_patches",
     "load_text",

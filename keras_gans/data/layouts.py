@@ -268,12 +268,17 @@ def _unique(pairs):
 
 
 def _metadata(source, label):
-    with open(source, encoding="utf-8-sig", newline="") as file:
-        lines = csv.DictReader(file) if source.suffix == ".csv" else (json.loads(line) for line in file if line.strip())
-        rows = _unique((row["file_name"], row) for row in lines)
+    rows = metadata_rows(source)
     columns = sorted({str(name) for row in rows.values() for name in row} - {"file_name"})
     if label is None and "label" not in columns:
         return f"{source.name} has the columns {', '.join(['file_name', *columns])}"
     if (label or "label") not in columns:
         raise DataError(f"Expected a column of {source}: {', '.join(columns)}. Received: {label!r}.")
     return {name: row.get(label or "label") for name, row in rows.items()}
+
+
+def metadata_rows(source):
+    """{file name: row, a dict by column} of a `metadata.jsonl` or `metadata.csv`."""
+    with open(source, encoding="utf-8-sig", newline="") as file:
+        lines = csv.DictReader(file) if source.suffix == ".csv" else (json.loads(line) for line in file if line.strip())
+        return _unique((row["file_name"], row) for row in lines)

@@ -265,9 +265,20 @@ def _read_drawn(name, split, image_size, take):
 def _read_folder(folder, split, image_size, channels, take, strict, label):
     """The images of a folder in sorted order; unreadable ones are left out with a warning, or refused."""
     layout = read_layout(folder, split, label)
+    images, read, about = read_files(folder, layout, image_size, channels, take, strict)
+    if layout.classes is not None:
+        about["classes"] = layout.classes
+    return images, None if layout.labels is None else layout.labels[read], about
+
+
+def read_files(folder, layout, image_size, channels, take, strict=False):
+    """The images of a `Layout` in sorted order, the places of their files in it, and a description.
+
+    Files that cannot be read are left out with a warning, or refused.
+    """
     files = layout.files
     if layout.others:
-        warnings.warn(layout.others, stacklevel=3)
+        warnings.warn(layout.others, stacklevel=4)
     key, began = decoded.key_of(folder, files, image_size, channels, take), time.monotonic()
     kept = decoded.load(key)
     if kept is None:
@@ -287,17 +298,15 @@ def _read_folder(folder, split, image_size, channels, take, strict, label):
             f"{len(unreadable)} of them unreadable{first}."
         )
     if unreadable:
-        warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=3)
+        warnings.warn(f"Left out {len(unreadable)} of {len(files)} files that cannot be read: {named}", stacklevel=4)
     for note in notes:
-        warnings.warn(note, stacklevel=3)
+        warnings.warn(note, stacklevel=4)
     about = {"name": printable(folder.resolve().name), "source": "folder", "layout": layout.said}
     if len(read) < len(files) - len(unreadable):
         about["drawn"] = True
     if keras.config.is_interactive_logging_enabled():
         print(f"{printable(str(folder))}: {layout.said}", file=sys.stderr)
-    if layout.classes is not None:
-        about["classes"] = layout.classes
-    return images, None if layout.labels is None else layout.labels[read], about
+    return images, read, about
 
 
 def _decoded(folder, files, image_size, channels, take):

@@ -20,13 +20,14 @@ from keras_gans.evaluation.settings import (
     CHANGES,
     MADE,
     classifiers_of,
+    drawn_from,
     first_output,
     measured_outputs,
     names_of,
     real_values,
     reference,
 )
-from keras_gans.fields import Images, LabelMaps
+from keras_gans.fields import Images, LabelMaps, Prompts
 from keras_gans.images import to_float, to_uint8
 from keras_gans.metrics import (
     MapEvaluator,
@@ -117,6 +118,33 @@ def label_accuracy(settings, model, samples):
         f"labels of {settings.source} {settings.split}",
     )
     return judge.measured("labels", metric, right, real, images.shape[1:])
+
+
+def prompts_shown(settings, model, samples):
+    """For a model of sentences, and each classifier of a TFDS data set: how often it sees in the images what the labels
+    of the sentences' own examples say. {"shows_hair_color": ...}, of attributes one number each, {"shows_hat": ...};
+    and the same by chance, beside the labels of other examples."""
+    prompted = any(isinstance(field, Prompts) for field in model.input_fields.values())
+    if not prompted or samples.examples is None or samples.examples.about.get("source") != "TFDS":
+        return {}
+    found, images = {}, samples.first
+    for name in classifiers_of(settings.source):
+        judge = judge_of(replace(settings, features=name))
+        feature = judge.card["dataset"].get("labels", True)
+        real = data.load(settings.source, split=settings.split, labels=feature, batch_size=1)
+        labels = drawn_from(real, settings.samples).labels[: len(images)]
+        answers, names = judge(images), real.about.get("classes")
+        if labels.ndim == 1:
+            labels, answers, names = labels[:, None], answers[:, None], [feature if feature is not True else "label"]
+        for column, what in enumerate(names):
+            for ending, others, metric in (
+                ("", labels, f"share of images in which the classifier sees the {what} of the sentence's example"),
+                ("_by_chance", np.roll(labels, 1, axis=0), f"the same with the {what} of another example"),
+            ):
+                about = f"labels of {settings.source} {settings.split}", images.shape[1:]
+                right = answers[:, column] == others[:, column]
+                found |= judge.measured(f"shows_{what}{ending}", metric, right, *about)
+    return found
 
 
 def agreement(settings, model, samples):
@@ -359,6 +387,7 @@ def purity(settings, model, samples):
 
 CAPABILITIES = (
     label_accuracy,
+    prompts_shown,
     agreement,
     partners,
     cycles,

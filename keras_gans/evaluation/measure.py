@@ -9,7 +9,7 @@ from keras_gans import sampling, zoo
 from keras_gans.data import Batches
 from keras_gans.data.batches import drawn_rows
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.evaluation.capabilities import CAPABILITIES, label_accuracy, maps_read_back
+from keras_gans.evaluation.capabilities import CAPABILITIES, label_accuracy, maps_read_back, prompts_shown
 from keras_gans.evaluation.settings import (
     classifiers_of,
     first_output,
@@ -169,7 +169,7 @@ def evaluate(model, settings, cache=None):
     if samples.examples is not None:
         real = real_values(samples.examples, model, next(iter(model.output_fields)))[: len(samples.first)]
         true = Samples(samples.inputs, {next(iter(model.output_fields)): real}, samples.examples)
-        floor |= maps_read_back(settings, model, true)
+        floor |= maps_read_back(settings, model, true) | prompts_shown(settings, model, true)
     if known is None:
         return found, floor
     # Labels come from the split that the classifier was not trained on.

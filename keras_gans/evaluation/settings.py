@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_gans import checking, data, zoo
 from keras_gans.data.batches import drawn_rows
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.fields import Images, Tokens
+from keras_gans.fields import Images, Prompts, Tokens
 from keras_gans.sampling import needed_inputs
 from keras_gans_core import cards
 
@@ -88,6 +88,9 @@ def _pair_options(settings, model):
     for option, attribute in (("classes", "source_classes"), ("target_classes", "target_classes")):
         if getattr(model, attribute, None) is not None:
             options[option] = getattr(model, attribute)
+    for field in model.input_fields.values():
+        if isinstance(field, Prompts):
+            options |= {"vocabulary": field.vocabulary, "length": field.length}
     return options
 
 
@@ -118,14 +121,16 @@ def load_split(settings, split, model):
         return MADE[settings.source](settings)
     if needed_inputs(model):
         options = _pair_options(settings, model)
-        return _drawn(type(model).load_data(settings.source, split=split, batch_size=1, **options), settings.samples)
+        return drawn_from(
+            type(model).load_data(settings.source, split=split, batch_size=1, **options), settings.samples
+        )
     field = first_output(model)
     load, options_of = of_class(LOADERS, field)
     examples = load(settings.source, split=split, batch_size=1, **options_of(field, settings, model))
-    return examples if isinstance(field, Tokens) else _drawn(examples, settings.samples)
+    return examples if isinstance(field, Tokens) else drawn_from(examples, settings.samples)
 
 
-def _drawn(examples, take):
+def drawn_from(examples, take):
     """At most `take` of the examples, drawn at random; of domains of several lengths, of each. Pairs stay pairs."""
     rows = {name: drawn_rows(len(array), take) for name, array in examples.arrays.items()}
     if all(len(rows[name]) == len(array) for name, array in examples.arrays.items()):

@@ -1,4 +1,4 @@
-"""What the tensors of a model mean: fields of images, label maps, clips, noise, labels and text."""
+"""What the tensors of a model mean: fields of images, label maps, clips, noise, labels, text and prompts."""
 
 from keras_gans.fields.clips import Clips
 from keras_gans.fields.field import Field
@@ -21,6 +21,7 @@ from keras_gans.fields.labels import (
     label_space_of,
 )
 from keras_gans.fields.noise import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, uniform_of
+from keras_gans.fields.prompts import Prompts, words_of
 from keras_gans.fields.sets import noise_to_images
 from keras_gans.fields.text import ALPHABET, Tokens, check_alphabet, decode_text, encode_text
 
@@ -35,6 +36,7 @@ __all__ = [
     "LabelMaps",
     "LabelSpace",
     "Noise",
+    "Prompts",
     "Seeds",
     "TEN_CLASSES",
     "Tokens",
@@ -54,4 +56,5 @@ __all__ = [
     "normal",
     "symmetric_uniform",
     "uniform_of",
+    "words_of",
 ]

@@ -5,6 +5,7 @@ from keras_gans.layers.bicubic_enlargement import BicubicEnlargement
 from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gans.layers.fir_resampling import FIRDownsampling2D, FIRUpsampling2D
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_gans.layers.gated_linear_unit import GatedLinearUnit
 from keras_gans.layers.hashed_dropout import HashedDropout
 from keras_gans.layers.image_pool import ImagePool
 from keras_gans.layers.instance_noise import InstanceNoise
@@ -33,6 +34,7 @@ __all__ = [
     "FIRDownsampling2D",
     "FIRUpsampling2D",
     "FusedBatchNormalization",
+    "GatedLinearUnit",
     "HashedDropout",
     "ImagePool",
     "InstanceNoise",

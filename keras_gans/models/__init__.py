@@ -26,6 +26,7 @@ from keras_gans.models.r3gan import R3GAN
 from keras_gans.models.relativistic_gan import RelativisticGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.srgan import SRGAN
+from keras_gans.models.stack_gan import StackGAN
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
 from keras_gans.models.video_prediction_gan import VideoPredictionGAN
@@ -60,6 +61,7 @@ __all__ = [
     "RelativisticGAN",
     "SNGAN",
     "SRGAN",
+    "StackGAN",
     "UnrolledGAN",
     "VEEGAN",
     "VideoPredictionGAN",

@@ -27,6 +27,7 @@ LAYERS = {
     "FIRDownsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 3, 3, 2)}),
     "FIRUpsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 12, 12, 2)}),
     "FusedBatchNormalization": ({}, {**MAPS, "expected_num_trainable_weights": 2}),
+    "GatedLinearUnit": ({}, {**MAPS, "expected_output_shape": (4, 6, 6, 1)}),
     "HashedDropout": (
         {"rate": 0.5, "number": 1},
         {"input_shape": ((4, 6), (4,)), "input_dtype": ("float32", "int32"), "expected_output_shape": (4, 6)},
