@@ -322,6 +322,61 @@ def test_reconstruct_writes_what_the_model_makes_of_each_image(tmp_path, monkeyp
         call("reconstruct", "gan_mnist", "in")
 
 
+# Sentences
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory):
+    """The file of a tiny StackGAN that knows four words."""
+    from keras_gans.models import stack_gan
+
+    keras.utils.set_random_seed(0)
+    prompts, sizes = kg.fields.Prompts(["blue", "face", "hat", "red"], 4), {"stages": 2, "condition_dim": 2}
+    generator = stack_gan.build_generator((8, 8, 3), latent_dim=2, filters=2, **sizes)
+    encoder = stack_gan.build_text_encoder(prompts, text_dim=4, word_dim=2, filters=4)
+    path = tmp_path_factory.mktemp("painter") / "painter.keras"
+    kg.StackGAN(generator, stack_gan.build_conditioner(4, 2), encoder, None, prompts=prompts).save(path)
+    return str(path)
+
+
+def test_sample_shows_what_prompts_say(painter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = kg.zoo.load_file(painter)
+    call("sample", painter, "--prompt", "Red hat!", "-n", "4", "--seed", "3", "-o", "one.png")
+    made = model.generate(4, seed=3, prompts="red hat")
+    np.testing.assert_array_equal(pixels("one.png"), kg.images.grid(made))
+    call("sample", painter, "--prompt", "red hat", "--prompt", "blue", "-n", "3", "--seed", "3", "--folder", "out")
+    made = model.generate(3, seed=3, prompts=["red hat", "blue", "red hat"])
+    for i, image in enumerate(made):
+        np.testing.assert_array_equal(pixels(f"out/image_000{i}.png"), image)
+
+
+def test_sample_names_words_that_it_does_not_know(painter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="'purple'"):
+        call("sample", painter, "--prompt", "purple hat", "-n", "1")
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ((), click.UsageError, 'which needs prompts. Use: keras-gans sample .* --prompt "..."'),
+        (("--prompt", ""), kg.errors.DataError, "a word or more"),
+        (("--prompt", "purple"), kg.errors.DataError, "words that the model knows"),
+        (("--prompt", "red", "--prompt", "blue", "-n", "1"), click.UsageError, "Received: 2, and -n 1"),
+        (("--prompt", "red", "--labels", "3"), kg.errors.ConfigurationError, "takes no others. Received: labels"),
+    ],
+)
+def test_sample_refuses_prompts_that_cannot_be(painter, arguments, error, message):
+    with pytest.raises(error, match=message):
+        call("sample", painter, *arguments)
+
+
+def test_sample_refuses_a_prompt_for_another_model():
+    with pytest.raises(click.UsageError, match="a model of sentences, such as a StackGAN"):
+        call("sample", "gan_mnist", "--prompt", "a three")
+
+
 @pytest.fixture(scope="module")
 def enlarger(tmp_path_factory):
     """The file of a model that doubles images in colour: each pixel becomes four."""

@@ -16,7 +16,7 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.evaluation import Settings, capabilities, measure
 from keras_gans.evaluation import settings as evaluation_settings
 from keras_gans.evaluation.measure import Samples
-from keras_gans.fields import Tokens
+from keras_gans.fields import Prompts, Tokens
 from keras_gans.models.pix2pix import build_generator as build_translator
 from keras_gans_core import cards
 
@@ -970,3 +970,28 @@ def test_a_conditional_model_needs_data_with_labels(tmp_path):
         ConfigurationError, match="data set with labels.*images.npy, which has none.*an .npz of images and"
     ):
         evaluation.evaluate(digits_by_label(0), settings)
+
+
+def test_what_sentences_say_is_looked_for_in_the_images():
+    """Real faces show it, as often as the classifiers are right; faces of other sentences show it by chance."""
+    settings = Settings("avatars", "test", samples=300)
+    captions = kg.data.load_captions("avatars", split="test", batch_size=1, augment=False)
+    prompts = Prompts(captions.about["vocabulary"], captions.about["length"])
+    model = SimpleNamespace(input_fields={"prompts": prompts}, label_space=None)
+    examples = evaluation_settings.drawn_from(captions, settings.samples)
+    real = Samples({"prompts": examples.arrays["prompts"]}, {"images": examples.images}, examples)
+    found = capabilities.prompts_shown(settings, model, real)
+    whats = ["beard", "glasses", "hat", "long_hair", "smiling", "sunglasses", "hair_color"]
+    assert {*found} >= {f"shows_{what}{ending}" for what in whats for ending in ("", "_by_chance")}
+    assert all(found[f"shows_{what}"].value > 0.97 for what in whats[:6]) and found["shows_hair_color"].value > 0.8
+    assert all(found[f"shows_{what}"].value > found[f"shows_{what}_by_chance"].value + 0.1 for what in whats)
+    texts = prompts.text(real.inputs["prompts"])
+    share = np.mean([("hat" in a) == ("hat" in b) for a, b in zip(texts, np.roll(texts, 1))])
+    assert found["shows_hat_by_chance"].value == pytest.approx(share, abs=0.02)
+    assert found["shows_hat"].protocol.fake_count == 300 and "the hat of" in found["shows_hat"].protocol.metric
+    swapped = Samples(real.inputs, {"images": np.roll(examples.images, 1, axis=0)}, examples)
+    others = capabilities.prompts_shown(settings, model, swapped)
+    assert others["shows_hair_color"].value < 0.5
+    assert capabilities.prompts_shown(settings, SimpleNamespace(input_fields={}), real) == {}
+    alone = Samples(real.inputs, real.outputs, None)
+    assert capabilities.prompts_shown(settings, model, alone) == {}

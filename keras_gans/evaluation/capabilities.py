@@ -132,6 +132,8 @@ def prompts_shown(settings, model, samples):
         judge = judge_of(replace(settings, features=name))
         feature = judge.card["dataset"].get("labels", True)
         real = data.load(settings.source, split=settings.split, labels=feature, batch_size=1)
+        if real.labels is None:  # an older card does not say which labels the classifier knows
+            continue
         labels = drawn_from(real, settings.samples).labels[: len(images)]
         answers, names = judge(images), real.about.get("classes")
         if labels.ndim == 1:

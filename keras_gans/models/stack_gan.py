@@ -20,7 +20,7 @@ discriminators. m is a constant for the discriminators; the generator's loss rea
 With `discriminator_steps=k` the batch is split among k discriminator updates.
 
 The text encoder is trained before (`pretraining=True`), and is fixed in the game. For images i and sentences j of a
-batch, with encodings v_i and t_j, it minimises over all pairs with other sentences (margin = 1)
+batch, with encodings v_i and t_j of length 1, it minimises over all pairs with other sentences (margin = 0.2)
     E[max(0, margin + v_i t_j - v_i t_i)] + E[max(0, margin + v_j t_i - v_i t_i)]
 This is the joint embedding of Reed, Akata, Schiele and Lee, 2016, https://arxiv.org/abs/1605.05395
 
@@ -29,6 +29,8 @@ Departures from the papers:
 - one optimizer updates all discriminators. Adam treats each number apart, so that this is an optimizer for each;
 - real images are made smaller by the mean of 2x2 pixels. The image with another sentence is the next one in the batch
   that has one; where a batch has none, these errors are left out. The papers take an image of another class;
+- encodings have the length 1 in the joint embedding, which Reed's have not: long encodings of images would keep those
+  of different sentences close together. The margin is 0.2 instead of 1 for this reason;
 - text is encoded by word convolutions and their maximum over the sentence, images by convolutions that are trained at
   the same time; Reed's have characters, a recurrent network on top, and the features of a trained GoogLeNet;
 - the form without sentences (c = z) is left out; other variants generate without.
@@ -290,7 +292,7 @@ class StackGAN(AdversarialModel):
         pretraining: whether `fit` trains the text encoder instead. The constructor sets the encoders' `trainable` to
             this.
         kl_weight, unconditional_weight, color_weight: see above, numbers of 0 or more.
-        margin: of the joint embedding, above 0.
+        margin: of the joint embedding, above 0 and below 2.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -329,7 +331,7 @@ class StackGAN(AdversarialModel):
         kl_weight=2.0,
         unconditional_weight=1.0,
         color_weight=0.0,
-        margin=1.0,
+        margin=0.2,
         **kwargs,
     ):
         if not isinstance(prompts, Prompts):
@@ -338,8 +340,8 @@ class StackGAN(AdversarialModel):
         for name, weight in weights.items():
             if not is_number(weight, 0.0):
                 raise ConfigurationError(f"Expected {name} of 0 or more. Received: {weight!r}.")
-        if not (is_number(margin, 0.0) and margin > 0):
-            raise ConfigurationError(f"Expected a margin above 0. Received: {margin!r}.")
+        if not (is_number(margin, 0.0) and 0 < margin < 2):
+            raise ConfigurationError(f"Expected a margin above 0 and below 2. Received: {margin!r}.")
         if all(part is None for part in (generator, conditioner, text_encoder, discriminators, image_encoder)):
             generator = build_generator(image_shape, stages=stages, latent_dim=latent_dim, condition_dim=condition_dim)
             conditioner = build_conditioner(text_dim, condition_dim)
@@ -477,8 +479,8 @@ class StackGAN(AdversarialModel):
 
     def joint_loss(self, images, prompts, training=True):
         """The loss of the joint embedding; and the share of images whose own sentence matches best of the batch's."""
-        seen = ops.cast(self.image_encoder(images, training=training), "float32")
-        read = ops.cast(self.text_encoder(prompts, training=training), "float32")
+        seen = ops.normalize(ops.cast(self.image_encoder(images, training=training), "float32"))
+        read = ops.normalize(ops.cast(self.text_encoder(prompts, training=training), "float32"))
         scores, same = ops.matmul(seen, ops.transpose(read)), _same(prompts)
         own = ops.sum(seen * read, axis=1)
         errors = ops.relu(self.margin + scores - own[:, None]) + ops.relu(
