@@ -124,8 +124,7 @@ def prompts_shown(settings, model, samples):
     """For a model of sentences, and each classifier of a TFDS data set: how often it sees in the images what the labels
     of the sentences' own examples say. {"shows_hair_color": ...}, of attributes one number each, {"shows_hat": ...};
     and the same by chance, beside the labels of other examples."""
-    prompted = any(isinstance(field, Prompts) for field in model.input_fields.values())
-    if not prompted or samples.examples is None or samples.examples.about.get("source") != "TFDS":
+    if not _takes_sentences(model) or samples.examples is None or samples.examples.about.get("source") != "TFDS":
         return {}
     found, images = {}, samples.first
     for name in classifiers_of(settings.source):
@@ -147,6 +146,10 @@ def prompts_shown(settings, model, samples):
                 right = answers[:, column] == others[:, column]
                 found |= judge.measured(f"shows_{what}{ending}", metric, right, *about)
     return found
+
+
+def _takes_sentences(model):
+    return any(isinstance(field, Prompts) for field in model.input_fields.values())
 
 
 def agreement(settings, model, samples):
@@ -189,7 +192,7 @@ def partners(settings, model, samples):
     end with the output: "l1_b".
     """
     examples, found = samples.examples, {}
-    if examples is None or not _are_pairs(examples):
+    if examples is None or not _are_pairs(examples) or _takes_sentences(model):  # a sentence has many true images
         return {}
     for name, ending in measured_outputs(model).items():
         if not isinstance(model.output_fields[name], Images):

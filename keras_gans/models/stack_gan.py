@@ -419,7 +419,7 @@ class StackGAN(AdversarialModel):
         """Images at all scales, the smallest first."""
         scales = [ops.cast(images, "float32")]
         for _ in range(self.stages - 1):
-            scales.insert(0, ops.average_pool(scales[0], 2))
+            scales.insert(0, ops.average_pool(scales[0], 2, strides=2))
         return scales
 
     def wrong_rows(self, prompts):
