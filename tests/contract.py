@@ -129,7 +129,6 @@ def damages(field, values):
         ]
         if field.shape[1] is not None:
             wrong.append(("size", values[:, :, :6], "shape"))
-    elif isinstance(field, (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.Tokens)):
     elif isinstance(field, (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.Prompts, fields.Tokens)):
         wrong.append(("rank", np.stack([values, values], axis=-1)[..., None], "shape|from 0 to"))
     if isinstance(field, (fields.Classes, fields.Index, fields.LabelMaps, fields.Prompts, fields.Tokens)):
