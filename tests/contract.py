@@ -79,6 +79,8 @@ def examples(field, count, seed=0):
         return rng.integers(0, 256, shape).astype("uint8")
     if isinstance(field, fields.LabelMaps):
         return rng.integers(0, field.classes, shape).astype("uint8")
+    if isinstance(field, fields.InstanceMaps):
+        return rng.integers(0, field.most, shape).astype("int32")
     if isinstance(field, fields.Tokens):
         return rng.integers(0, len(field.alphabet), shape).astype("uint8")
     if isinstance(field, fields.Prompts):
@@ -129,13 +131,23 @@ def damages(field, values):
         ]
         if field.shape[1] is not None:
             wrong.append(("size", values[:, :, :6], "shape"))
-    elif isinstance(field, (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.Prompts, fields.Tokens)):
+    elif isinstance(
+        field,
+        (fields.LabelSpace, fields.Index, fields.LabelMaps, fields.InstanceMaps, fields.Prompts, fields.Tokens),
+    ):
         wrong.append(("rank", np.stack([values, values], axis=-1)[..., None], "shape|from 0 to"))
     if isinstance(field, (fields.Classes, fields.Index, fields.LabelMaps, fields.Prompts, fields.Tokens)):
         wrong += [
             ("range", values.astype("int64") + 300, "to 3|from 0 to"),
             ("negative", values.astype("int64") - 300, "from -|-300|from 0 to"),
             ("dtype", values.astype("float64"), "float64|from 0 to"),
+        ]
+    if isinstance(field, fields.InstanceMaps):
+        many = np.arange(values[0].size).reshape(values[0].shape)
+        wrong += [
+            ("count", np.broadcast_to(many, values.shape), "at most"),
+            ("range", values.astype("int64") + 2**31, "32 bits"),
+            ("dtype", values.astype("float64"), "float64"),
         ]
     return wrong
 
@@ -684,7 +696,7 @@ class VariantContract:
             return next(iter(batch.values())) if len(batch) == 1 else tuple(batch.values())
 
         def tuple_of(batch):
-            return (*batch.values(), ignored[: len(batch[first])])
+            return (*batch.values(), ignored[: len(batch[first])])[:3]  # as many as Keras takes of a PyDataset
 
         def dict_of(batch):
             return {**{name.removesuffix("s"): values for name, values in batch.items()}, "id": ignored[:size]}
@@ -701,7 +713,7 @@ class VariantContract:
             "list": lambda: (self.arguments(lists), rows),
             "dict": of(arrays, **rows),
             "singular": of(singular, **rows),
-            "ignored": lambda: ({**self.arguments(arrays), **({"y": ignored} if len(arrays) != 2 else {})}, rows),
+            "ignored": lambda: ({**self.arguments(arrays), **({"y": ignored} if len(arrays) == 1 else {})}, rows),
             "pydataset": of(lambda: Rows(others, size, values_of)),
             "tuples": of(lambda: Rows(arrays, size, tuple_of)),
             "dicts": of(lambda: Rows(arrays, size, dict_of)),
@@ -842,7 +854,9 @@ class VariantContract:
                 for use in (
                     lambda: one.fit(**self.arguments(wrong), verbose=0),
                     lambda: one.evaluate(**self.arguments(wrong), verbose=0),
-                    lambda: one.fit(**self.arguments(rows), validation_data=tuple(wrong.values()), verbose=0),
+                    lambda: one.fit(
+                        **self.arguments(rows), validation_data=tuple(self.arguments(wrong).values()), verbose=0
+                    ),
                 ):
                     with pytest.raises(DataError, match=message):
                         use()

@@ -17,9 +17,9 @@ VARIANTS = {
     "tensorflow": [
         "TestACGAN", "TestAdversarialFlow", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN",
         "TestDCGAN", "TestDeePSiM", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN",
-        "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestProjectionGAN",
-        "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN", "TestStackGAN", "TestUnrolledGAN", "TestVEEGAN",
-        "TestVideoPredictionGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestPix2PixHD",
+        "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN", "TestStackGAN",
+        "TestUnrolledGAN", "TestVEEGAN", "TestVideoPredictionGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],

@@ -19,6 +19,7 @@ LEVELS = {
     "keras_gans.errors": 0,
     "keras_gans.engine": 0,
     "keras_gans.augment": 1,
+    "keras_gans.clustering": 1,
     "keras_gans.fields": 1,
     "keras_gans.files": 1,
     "keras_gans.images": 1,

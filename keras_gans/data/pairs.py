@@ -7,6 +7,7 @@ The two sides are called A and B, as in the papers' data sets. These folder layo
     train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs only
 """
 
+import copy
 import os
 import warnings
 from pathlib import Path
@@ -58,6 +59,7 @@ class PairedBatches(Batches):
     Args:
         sources: array (N, H, W, channels), or (N, H, W) of label maps.
         targets: likewise.
+        instances: maps of instances (N, H, W), ids of the objects that the sources show; None for none.
         crop: (height, width) of the images in a batch; None for H and W.
         flip: whether to mirror pairs from left to right, each with probability 1/2.
         classes, target_classes: number of classes if the sources or the targets are label maps; None if they are
@@ -81,6 +83,7 @@ class PairedBatches(Batches):
         sources,
         targets,
         *,
+        instances=None,
         crop=None,
         flip=False,
         classes=None,
@@ -91,9 +94,10 @@ class PairedBatches(Batches):
         seed=0,
         about=None,
     ):
-        super().__init__(
-            sources=sources, targets=targets, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about
-        )
+        sides = {"sources": sources, "targets": targets}
+        if instances is not None:
+            sides["instances"] = instances
+        super().__init__(**sides, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
         sizes = {name: array.shape[1:3] for name, array in self.arrays.items()}
         if len(set(sizes.values())) > 1:
             raise DataError(f"Expected both sides of a pair to have one size. Received: {sizes}. Resize one of them.")
@@ -114,6 +118,36 @@ class PairedBatches(Batches):
     def at(self, step):
         batch = super().at(step)
         return _cropped_and_flipped(batch, self.crop, self.flip, [self.seed, step, 1])
+
+    def halved(self):
+        """The pairs at half the size: the mean of four pixels of an image, one of four pixels of a map.
+
+        Raises:
+            DataError: a height or width that is odd.
+
+        Example:
+
+        >>> maps = np.array([[[0, 1, 2, 2], [1, 1, 2, 2]]], "uint8")
+        >>> half = PairedBatches(maps, maps[..., None], classes=3).halved()
+        >>> half.arrays["sources"].tolist(), half.arrays["targets"].ravel().tolist()
+        ([[[0, 2]]], [1, 2])
+        """
+        if any(side % 2 for side in self.crop):
+            raise DataError(f"Expected a height and a width that can be halved. Received: {self.crop}. Resize them.")
+        half = copy.copy(self)
+        half.crop = tuple(side // 2 for side in self.crop)
+        half.arrays = {name: _halved(array) for name, array in self.arrays.items()}
+        half.about = {**self.about, "image_shape": [*half.crop, *self.image_shape[2:]]}
+        return half
+
+
+def _halved(array):
+    """Images, or maps (N, H, W), of half the size; the last row or column of an odd one is left out."""
+    array = array[:, : array.shape[1] // 2 * 2, : array.shape[2] // 2 * 2]
+    if array.ndim == 3:
+        return array[:, ::2, ::2]
+    sums = sum(array[:, i::2, j::2].astype("float32") for i in (0, 1) for j in (0, 1)) / 4.0
+    return np.round(sums).astype(array.dtype) if array.dtype == "uint8" else sums.astype(array.dtype)
 
 
 class CroppedDomains(UnpairedBatches):

@@ -22,6 +22,7 @@ from keras_gans.fields.labels import (
 )
 from keras_gans.fields.noise import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, uniform_of
 from keras_gans.fields.prompts import Prompts, words_of
+from keras_gans.fields.regions import InstanceMaps, Styles
 from keras_gans.fields.sets import noise_to_images
 from keras_gans.fields.text import ALPHABET, Tokens, check_alphabet, decode_text, encode_text
 
@@ -33,11 +34,13 @@ __all__ = [
     "Field",
     "Images",
     "Index",
+    "InstanceMaps",
     "LabelMaps",
     "LabelSpace",
     "Noise",
     "Prompts",
     "Seeds",
+    "Styles",
     "TEN_CLASSES",
     "Tokens",
     "Values",

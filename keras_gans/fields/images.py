@@ -106,19 +106,7 @@ class LabelMaps(Field):
         return f"label maps {_written(self.shape)} of whole numbers from 0 to {self.classes - 1}"
 
     def check(self, values):
-        maps = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
-        if maps.ndim == 4 and maps.shape[-1] == 1:
-            maps = maps[..., 0]
-        expected = _written(self.shape)
-        if not _fits(maps.shape[1:], self.shape):
-            raise DataError(
-                f"Expected label maps of shape {expected}, a class number for each pixel. Received: "
-                f"{np.shape(values)}. Resize them without interpolation."
-            )
-        if len(maps) == 0:
-            raise DataError(f"Expected at least one label map in a batch {expected}. Received: an empty batch.")
-        if maps.dtype.kind not in "iu":
-            raise DataError(f"Expected label maps of whole numbers. Received: dtype {maps.dtype}. Convert them.")
+        maps = checked_maps(values, self.shape, "label map", "a class number")
         if maps.min() < 0 or maps.max() >= self.classes:
             wrong = np.flatnonzero((maps < 0).any((1, 2)) | (maps >= self.classes).any((1, 2)))
             raise DataError(
@@ -154,6 +142,33 @@ class LabelMaps(Field):
         turns = np.arange(self.classes - 1)[:, None] * 0.61803399 + np.array([0.0, 1 / 3, 2 / 3])
         hues = np.round(127.5 * (1.0 + np.cos(2.0 * np.pi * turns)))
         return np.vstack([np.zeros((1, 3)), hues]).astype("uint8")
+
+
+def checked_maps(values, size, kind, number):
+    """Maps of whole numbers as an array (N, height, width).
+
+    Args:
+        values: array or tensor, with or without an axis of one channel.
+        size: (height, width) of a map; None for any.
+        kind, number: what a map and what a pixel's number are called, for errors.
+
+    Raises:
+        DataError: another shape, no map, or numbers that are not whole.
+    """
+    maps = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
+    if maps.ndim == 4 and maps.shape[-1] == 1:
+        maps = maps[..., 0]
+    expected = _written(size)
+    if not _fits(maps.shape[1:], size):
+        raise DataError(
+            f"Expected {kind}s of shape {expected}, {number} for each pixel. Received: "
+            f"{np.shape(values)}. Resize them without interpolation."
+        )
+    if len(maps) == 0:
+        raise DataError(f"Expected at least one {kind} in a batch {expected}. Received: an empty batch.")
+    if maps.dtype.kind not in "iu":
+        raise DataError(f"Expected {kind}s of whole numbers. Received: dtype {maps.dtype}. Convert them.")
+    return maps
 
 
 def check_images(images, image_shape):

@@ -21,6 +21,7 @@ from keras_gans.models.lapgan import LAPGAN
 from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.pix2pix import Pix2Pix
+from keras_gans.models.pix2pix_hd import Pix2PixHD
 from keras_gans.models.projection_gan import ProjectionGAN
 from keras_gans.models.r3gan import R3GAN
 from keras_gans.models.relativistic_gan import RelativisticGAN
@@ -56,6 +57,7 @@ __all__ = [
     "LSGAN",
     "PacGAN",
     "Pix2Pix",
+    "Pix2PixHD",
     "ProjectionGAN",
     "R3GAN",
     "RelativisticGAN",

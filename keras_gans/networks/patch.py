@@ -85,13 +85,33 @@ def build_patch_discriminator(image_shape, source_shape=None, *, filters=64, num
             )
         sources = keras.Input(source_shape, name="sources")
         inputs, x = [sources, images], layers.Concatenate(name="both")([sources, images])
+    return keras.Model(inputs, patch_maps(x, filters, num_layers, affine)[-1], name="discriminator")
 
+
+def patch_maps(x, filters, num_layers, affine=False, border=1, prefix=""):
+    """The layers of `build_patch_discriminator`.
+
+    Args:
+        x: symbolic maps (N, height, width, channels).
+        filters, num_layers, affine: see there.
+        border: zero pixels around the maps before each convolution.
+        prefix: of the layers' names.
+
+    Returns:
+        A list of symbolic maps: after each activation, then the logits.
+
+    Example:
+
+    >>> [x.shape[1] for x in patch_maps(keras.Input((32, 32, 3)), 2, num_layers=2, border=2)]
+    [17, 9, 10, 11]
+    """
     pixels = num_layers == 0
     strides = [1, 1, 1] if pixels else [2] * num_layers + [1, 1]
+    maps = []
     for i, stride in enumerate(strides):
         first, last = i == 0, i == len(strides) - 1
         if not pixels:
-            x = layers.ZeroPadding2D(1, name=f"border{i}")(x)
+            x = layers.ZeroPadding2D(border, name=f"{prefix}border{i}")(x)
         x = layers.Conv2D(
             1 if last else filters * min(2**i, 8),
             1 if pixels else 4,
@@ -99,11 +119,12 @@ def build_patch_discriminator(image_shape, source_shape=None, *, filters=64, num
             use_bias=first or last,
             kernel_initializer=initializers.RandomNormal(0.0, 0.02),
             dtype="float32" if last else None,
-            name="logits" if last else f"conv{i}",
+            name=f"{prefix}logits" if last else f"{prefix}conv{i}",
         )(x)
         if not first and not last:
             gamma = initializers.RandomNormal(1.0, 0.02)
-            x = InstanceNormalization(affine, gamma_initializer=gamma, name=f"norm{i}")(x)
+            x = InstanceNormalization(affine, gamma_initializer=gamma, name=f"{prefix}norm{i}")(x)
         if not last:
-            x = layers.LeakyReLU(0.2, name=f"act{i}")(x)
-    return keras.Model(inputs, x, name="discriminator")
+            x = layers.LeakyReLU(0.2, name=f"{prefix}act{i}")(x)
+        maps.append(x)
+    return maps
