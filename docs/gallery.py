@@ -66,6 +66,7 @@ TOPICS = [
     ("InfoGAN: codes that the images tell", "InfoGAN", "info_gan_mnist"),
     ("Image to image, from pairs: pix2pix", "Pix2Pix", "pix2pix_avatars"),
     ("the same, from images to label maps", "Pix2Pix", "pix2pix_avatars_maps"),
+    ("Image to image, coarse to fine and in several styles: pix2pixHD", "Pix2PixHD", "pix2pix_hd_avatars"),
     ("Image to image, without pairs", "CycleGAN", "cycle_gan_emoji"),
     ("Inverting the features of a classifier", "DeePSiM", "deepsim_mnist"),
     ("Super-resolution, by the squared error", "SRGAN", "srresnet_photos"),
@@ -258,6 +259,7 @@ VERBS = {
     "SRGAN": "upscale",
     "DeePSiM": "reconstruct",
     "VideoPredictionGAN": "predict-frames",
+    "Pix2PixHD": "translate",
 }
 
 

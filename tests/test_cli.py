@@ -603,6 +603,26 @@ def test_pix2pix_is_trained_on_a_folder_of_pairs_and_translates(tmp_path, monkey
     assert pixels("out/a.png").shape == (16, 16) and (tmp_path / "done" / "samples.png").is_file()
 
 
+def test_pix2pix_hd_is_trained_coarse_to_fine_on_a_folder_of_maps_and_images_and_translates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras_gans.models.pix2pix_hd.COARSE", 16)
+    images = pictures(tmp_path / "trainB", 2)
+    (tmp_path / "trainA").mkdir()
+    for name, image in zip("ca", images):
+        Image.fromarray(image // 86).save(tmp_path / "trainA" / f"{name}.png")
+    options = ("--epochs", "1", "--batch-size", "2", "--classes", "3", "-o", "done")
+    call("train", "pix2pix_hd", "--data", ".", *options)
+    model = kg.load("done")
+    assert (model.source_classes, model.image_shape) == (3, (16, 16, 1))
+    assert "global" in [layer.name for layer in model.generator.layers] and not model.fixed_global
+    titles = [phase["title"] for phase in cards.read_card(tmp_path / "done")["phases"]]
+    assert titles == ["global generator, half the size", "local enhancer", "both together"]
+    assert_golden(tmp_path / "done")
+    call("translate", "done", "trainA", "-o", "out")
+    for name, image in zip("ca", images):
+        np.testing.assert_array_equal(pixels(f"out/{name}.png"), model.translate(image // 86)[0, ..., 0])
+
+
 def test_pix2pix_is_trained_on_a_folder_of_images_and_maps_and_writes_maps(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images = pictures(tmp_path / "trainA", 2)

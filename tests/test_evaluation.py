@@ -727,6 +727,16 @@ def test_maps_are_read_back_from_what_was_made_of_them(faces):
     assert alone["mean_iou"] == found["mean_iou"] and none is None
 
 
+def test_a_pix2pix_hd_is_measured_as_a_pix2pix_is(faces, monkeypatch):
+    """What it paints is the same image of the same maps, with boundaries that it does not look at."""
+    faces.write(reader())
+    seen, paint = keras.Input((12, 12, 4)), keras.layers.Conv2D(1, 1, use_bias=False)
+    model = kg.Pix2PixHD(keras.Model(seen, paint(seen)), None, source_classes=3)
+    paint.set_weights([np.append(LEVELS / 127.5 - 1.0, 0.0).reshape(1, 1, 4, 1)])
+    monkeypatch.setattr(kg.Pix2PixHD, "load_data", kg.Pix2Pix.load_data)
+    assert evaluation.evaluate(model, FACES) == evaluation.evaluate(painter(), FACES)
+
+
 @pytest.mark.parametrize("source", ["faces", "faces:1.0.0", "faces/small", "faces/small:1.0.0"])
 def test_maps_are_read_back_by_the_network_of_their_data_set(source, faces):
     pairs = kg.Pix2Pix.load_data(source, split="test", take=5, classes=3)

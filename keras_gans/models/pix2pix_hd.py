@@ -215,8 +215,8 @@ def build_discriminator(image_shape, source_shape, *, scales=None, filters=64, n
 
     Example:
 
-    >>> maps = build_discriminator((32, 32, 3), (32, 32, 9), filters=2).output_shape
-    >>> [[one[1] for one in scale] for scale in maps]
+    >>> scales = build_discriminator((32, 32, 3), (32, 32, 9), filters=2).output
+    >>> [[maps.shape[1] for maps in scale] for scale in scales]
     [[17, 9, 10, 11], [9, 5, 6, 7]]
     """
     check_image_shape(image_shape)
