@@ -615,7 +615,7 @@ def test_pix2pix_hd_is_trained_coarse_to_fine_on_a_folder_of_maps_and_images_and
     model = kg.load("done")
     assert (model.source_classes, model.image_shape) == (3, (16, 16, 1))
     assert "global" in [layer.name for layer in model.generator.layers] and not model.fixed_global
-    titles = [phase["title"] for phase in cards.read_card(tmp_path / "done")["phases"]]
+    titles = [phase["title"] for phase in cards.read_card(tmp_path / "done")["training"]["phases"]]
     assert titles == ["global generator, half the size", "local enhancer", "both together"]
     assert_golden(tmp_path / "done")
     call("translate", "done", "trainA", "-o", "out")
