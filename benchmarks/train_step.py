@@ -1,7 +1,7 @@
 """Times one training step of ours against the tutorials', side by side in one run.
 
-    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan] [--rounds 7]
-                                    [--torch-python PYTHON]
+    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan pix2pix_hd srgan]
+                                    [--rounds 7] [--torch-python PYTHON]
 
 Competitors, all with the same networks, losses, optimizers and batch:
 
@@ -14,7 +14,7 @@ Competitors, all with the same networks, losses, optimizers and batch:
   PyTorch's DCGAN tutorial.
 
 For pix2pix and CycleGAN, (a) and (b) are in translation.py; they have no batch normalization, hence no "keras fused",
-and their share of peak is not counted.
+and their share of peak is not counted. Of pix2pixHD and SRGAN there is (b) alone, in systems.py.
 
 Each competitor is a process of its own, warmed and then waiting. A round lets each run alone, one after the other, so
 that all see the same machine; a ratio is the median over rounds of the ratios inside a round. The share of peak is the
@@ -29,6 +29,7 @@ import subprocess
 import sys
 import time
 
+import systems
 import translation
 
 WORKLOADS = {
@@ -37,6 +38,8 @@ WORKLOADS = {
     "mlp": {"image_shape": (28, 28, 1), "batch": 64, "steps": 192},
     "pix2pix": {"image_shape": (64, 64, 3), "batch": 16, "steps": 6},
     "cyclegan": {"image_shape": (64, 64, 3), "batch": 4, "steps": 4},
+    "pix2pix_hd": {"image_shape": (64, 64, 3), "batch": 4, "steps": 4},
+    "srgan": {"image_shape": (96, 96, 3), "batch": 16, "steps": 2},
 }
 LATENTS = 100
 RATE = {"learning_rate": 2e-4, "beta_1": 0.5}
@@ -48,6 +51,8 @@ def networks(workload):
     shape = WORKLOADS[workload]["image_shape"]
     if workload in translation.SIDES:
         return translation.networks(workload, shape)
+    if workload in systems.SIDES:
+        return systems.networks(workload, shape)
     module = gan if workload == "mlp" else dcgan
     return module.build_generator(shape, LATENTS), module.build_discriminator(shape)
 
@@ -68,6 +73,8 @@ def data(workload):
     import numpy as np
 
     about, random = WORKLOADS[workload], np.random.default_rng(0)
+    if workload in systems.SIDES:
+        return systems.data(workload, about["batch"] * about["steps"], about["image_shape"])
     shape = (about["batch"] * about["steps"], *about["image_shape"])
     sides = {side: random.uniform(-1, 1, shape).astype("float32") for side in translation.SIDES.get(workload, ["all"])}
     return sides.get("all", sides)
@@ -93,12 +100,13 @@ def ours(workload, policy="float32"):
 
     keras.config.set_dtype_policy(policy)
     variants = {"mlp": kg.GAN, "pix2pix": kg.Pix2Pix, "cyclegan": kg.CycleGAN}
+    variants |= {"pix2pix_hd": kg.Pix2PixHD, "srgan": kg.SRGAN}
     model = variants.get(workload, kg.DCGAN)(*networks(workload))
     options = {"jit_compile": True, "steps_per_execution": 32} if workload == "mlp" else {}
     adam = kg.optimizers.FusedAdam
     model.compile(adam(**RATE), adam(**RATE), **options)
     dataset = keras_data(workload)
-    if workload in translation.SIDES:
+    if workload in (*translation.SIDES, *systems.SIDES):
         return lambda: model.fit(dataset, verbose=0), None
     # 3 forward passes of G (forward, and twice that backward), 8 of D (real and fake 3 each, the generator's step 2).
     work = 3 * multiply_adds(model.generator) + 8 * multiply_adds(model.discriminator)
@@ -178,6 +186,9 @@ def torch_tutorial(workload):
     (height, width, channels), batch = WORKLOADS[workload]["image_shape"], WORKLOADS[workload]["batch"]
     if workload in translation.SIDES:
         return translation.torch_tutorial(workload, list(data(workload).values()), batch, RATE), None
+
+    if workload in systems.SIDES:
+        return systems.torch_tutorial(workload, data(workload), batch, RATE), None
 
     class Maxout(nn.Module):
         def __init__(self, inputs, units, pieces):
@@ -298,6 +309,8 @@ def compare(workload, rounds, torch_python):
     names = [name for name in COMPETITORS if name != "torch" or torch_python]
     if not workload.startswith("dcgan"):
         names.remove("keras fused")  # there is no batch normalization
+    if workload in systems.SIDES:
+        names.remove("keras")  # there is no tutorial with these networks
     children = {name: Competitor(name, workload, torch_python if name == "torch" else sys.executable) for name in names}
     times = {name: [] for name in names}
     for _ in range(rounds):

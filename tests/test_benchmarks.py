@@ -31,7 +31,7 @@ COMMANDS = {
     "what_helps.py": (["--steps", "2", "--rows", "base", "labels"], "labels  "),
     "train_step.py": (["--workloads", "mlp", "pix2pix", "cyclegan", "--rounds", "1"], "cyclegan  peak"),
 }
-IMPORTED = {"translation.py"}  # by train_step.py
+IMPORTED = {"systems.py", "translation.py"}  # by train_step.py
 # The others: pytest -m slow
 QUICK = ["battle.py", "latent.py", "metrics.py", "pix2pix_losses.py", "semi_supervised.py", "what_helps.py"]
 
@@ -60,8 +60,9 @@ def train_step(monkeypatch):
     """The script as a module, its translations one step of one small image."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     script = importlib.import_module("train_step")
-    for workload in script.translation.SIDES:
-        monkeypatch.setitem(script.WORKLOADS, workload, {"image_shape": (16, 16, 3), "batch": 1, "steps": 1})
+    for workload in (*script.translation.SIDES, *script.systems.SIDES):
+        side = 32 if workload == "srgan" else 16
+        monkeypatch.setitem(script.WORKLOADS, workload, {"image_shape": (side, side, 3), "batch": 1, "steps": 1})
     return script
 
 
@@ -90,6 +91,17 @@ def test_competitors_of_a_translation_have_networks_of_one_size(train_step, work
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
+@pytest.mark.parametrize(("workload", "side"), [("pix2pix_hd", 64), ("srgan", 96)])
+def test_competitors_of_a_system_have_networks_of_one_size(train_step, workload, side):
+    pytest.importorskip("torch")
+    ours, theirs = (
+        networks(workload, (side, side, 3))
+        for networks in (train_step.systems.networks, train_step.systems.torch_networks)
+    )
+    assert numbers(theirs) == numbers(ours)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
 @pytest.mark.parametrize(
     ("workload", "competitor"),
     [
@@ -99,6 +111,10 @@ def test_competitors_of_a_translation_have_networks_of_one_size(train_step, work
         ("cyclegan", "ours"),
         pytest.param("cyclegan", "keras", marks=pytest.mark.slow),  # 20 seconds of tracing
         ("cyclegan", "torch"),
+        ("pix2pix_hd", "torch"),
+        ("srgan", "torch"),
+        pytest.param("pix2pix_hd", "ours", marks=pytest.mark.slow),
+        pytest.param("srgan", "ours", marks=pytest.mark.slow),
     ],
 )
 def test_a_competitor_of_a_translation_takes_its_steps(train_step, workload, competitor):
