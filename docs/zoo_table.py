@@ -41,6 +41,8 @@ def quality(card):
         return f"{metrics['accuracy']['value']:.1%} right"
     if "classes" in metrics:
         return f"{metrics['classes']['value']:.0f} of 1000 classes"
+    if "code_error" in metrics:
+        return f"distance of codes {metrics['code_error']['value']:.3g}, to another image's 1"
     parts = []
     if "frechet_distance" in metrics:
         found = metrics["frechet_distance"]
