@@ -15,6 +15,8 @@ block is zero at first, so that each network begins as its resampling and its en
 
 Departures from the paper:
 - the generator's update uses the real images of the discriminator's last update; the code draws others;
+- the default networks have a twelfth of the paper's channels and no groups; `widths=(768,) * 4, cardinality=96` are the
+  paper's at 32x32;
 - beta_2 is 0.99, where the paper's schedule ends; it begins at 0.9;
 - the moving average is the base's, with one decay;
 - no augmentation, no labels, and float32 instead of bfloat16 in the larger maps;
@@ -62,21 +64,21 @@ def _sides(image_shape):
 
 
 def _widths(sides, widths, cardinality):
-    """Channels and groups of each map. The paper's: 768 channels up to 32x32, half as many whenever the side doubles,
-    in groups of 16 within a block."""
+    """Channels and groups of each map; by default 64 channels up to 32x32, half as many whenever the side doubles."""
     if widths is None:
-        widths = [768 * 32 // max(32, *side) for side in sides]
-    if len(widths) != len(sides) or not all(is_whole(width, 1) for width in widths):
-        names = ", ".join(f"{height}x{width}" for height, width in sides)
-        raise ConfigurationError(
-            f"Expected widths with a number of channels for each of the {len(sides)} maps {names}. "
-            f"Received: {widths!r}."
-        )
-    groups = [max(1, width // 8) for width in widths] if cardinality is None else [cardinality] * len(widths)
-    for width, count in zip(widths, groups):
-        if not is_whole(count, 1) or 2 * width % count:
+        widths = [max(8, 64 * 32 // max(32, *side)) for side in sides]
+    groups = cardinality if isinstance(cardinality, (list, tuple)) else [cardinality] * len(sides)
+    names = ", ".join(f"{height}x{width}" for height, width in sides)
+    for name, counts in (("widths", widths), ("cardinality", groups)):
+        if len(counts) != len(sides) or not all(is_whole(count, 1) for count in counts):
             raise ConfigurationError(
-                f"Expected a cardinality that divides twice the width of every map. Received: {count!r} and the width "
+                f"Expected {name} with a number of 1 or more for each of the {len(sides)} maps {names}. "
+                f"Received: {counts!r}."
+            )
+    for width, count in zip(widths, groups):
+        if 2 * width % count:
+            raise ConfigurationError(
+                f"Expected a cardinality that divides twice the width of its map. Received: {count}, and the width "
                 f"{width}."
             )
     return list(zip(widths, groups))
@@ -104,15 +106,16 @@ def _block(x, groups, blocks, name):
     return layers.Add(name=name)([x, y])
 
 
-def build_generator(image_shape, latent_dim=64, *, widths=None, cardinality=None, blocks=2):
+def build_generator(image_shape, latent_dim=64, *, widths=None, cardinality=1, blocks=2):
     """The generator: a learned map, scaled by the latents channel by channel, and residual blocks at each size.
 
     Args:
         image_shape: (height, width, channels), both sizes even and 8 or more; 32x32 begins at 4x4, 28x28 at 7x7.
         latent_dim: size of the latents.
-        widths: channels at each size, the smallest first; None for the paper's, 768 up to 32x32.
-        cardinality: groups of the 3x3 convolutions; None for the paper's, a group for 8 of a block's channels. On a
-            CPU 1 is faster.
+        widths: channels at each size, the smallest first; None for 64 up to 32x32 and half as many at each larger one.
+            The paper has 768.
+        cardinality: groups of the 3x3 convolutions, one number or one for each size. The paper has an eighth of the
+            width; on a CPU one group is faster.
         blocks: residual blocks at each size.
 
     Returns:
@@ -142,7 +145,7 @@ def build_generator(image_shape, latent_dim=64, *, widths=None, cardinality=None
     return keras.Model(latents, images, name="generator")
 
 
-def build_discriminator(image_shape, *, widths=None, cardinality=None, blocks=2):
+def build_discriminator(image_shape, *, widths=None, cardinality=1, blocks=2):
     """The discriminator: the generator's blocks from the largest map to the smallest, and one logit.
 
     Args:
@@ -183,8 +186,8 @@ class R3GAN(AdversarialModel):
     penalties in it, without their weight.
 
     Args:
-        generator, discriminator: networks without batch normalization; with neither, the paper's for `image_shape`,
-            which are large: 14 million weights each at 32x32.
+        generator, discriminator: networks without batch normalization; with neither, a twelfth of the paper's channels
+            for `image_shape`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         gamma: weight of the penalties, above 0, at the first step. It depends on the data: the paper has 0.05 for
