@@ -136,6 +136,12 @@ THEORY = [
         "docs/theory/mode_averaging.png",
     ),
     (
+        "optimal transport: of all maps from noise to data the shortest",
+        ["examples/theory/shortest_map.py", "kg.AdversarialFlow"],
+        ["tests/examples/test_theory.py::test_the_transport_term_keeps_the_order_of_the_latents"],
+        "docs/theory/shortest_map.png",
+    ),
+    (
         "rock-paper-scissors",
         ["examples/theory/games.py"],
         ["tests/examples/test_theory.py::test_rock_paper_scissors_is_played_in_circles_around_its_average"],
