@@ -9,7 +9,7 @@ Objective, for images x_i, sentences t, images w_i with other sentences, and gen
     discriminators: sum_i  E[softplus(-d_i(x_i, m))] + E[softplus(d_i(w_i, m))] + E[softplus(d_i(f_i, m))]
                       + u (E[softplus(-d_i(x_i))] + E[softplus(-d_i(w_i))] + E[softplus(d_i(f_i))])
     generator:      sum_i  E[softplus(-d_i(f_i, m))] + u E[softplus(-d_i(f_i))]
-                    + kl_weight KL + color_weight sum_(i > 1) E[(M_i - M_(i-1))^2] + 5 E[(C_i - C_(i-1))^2]
+                    + kl_weight KL + color_weight sum_(i > 1) (E[(M_i - M_(i-1))^2] + 5 E[(C_i - C_(i-1))^2])
 u = `unconditional_weight` = 1. KL = -E[1 + s - m^2 - exp(s)] / 2, a mean over all elements; kl_weight = 2. M_i and C_i
 are the mean and the covariance of an image's colours. Those of the smaller image are constants. color_weight is 0 for
 sentences, as in the code. With u = 0 there is no d_i(x), and the errors on wrong and generated images are halved.
@@ -27,8 +27,9 @@ This is the joint embedding of Reed, Akata, Schiele and Lee, 2016, https://arxiv
 Departures from the papers:
 - logits instead of probabilities, and so no saturated cross-entropy;
 - one optimizer updates all discriminators. Adam treats each number apart, so that this is an optimizer for each;
-- real images are made smaller by the mean of 2x2 pixels. The image with another sentence is the next one in the batch
-  that has one; where a batch has none, these errors are left out. The papers take an image of another class;
+- real images are made smaller by the mean of 2x2 pixels, and are mirrored, but not cropped, at random;
+- the image with another sentence is the next one in the batch that has one; where a batch has none, these errors are
+  left out. The papers take an image of another class;
 - encodings have the length 1 in the joint embedding, which Reed's have not: long encodings of images would keep those
   of different sentences close together. The margin is 0.2 instead of 1 for this reason;
 - text is encoded by word convolutions and their maximum over the sentence, images by convolutions that are trained at
@@ -448,7 +449,8 @@ class StackGAN(AdversarialModel):
         if not self.unconditional_weight:
             return self.stages * (loss + 0.5 * deceived)
         alone = cross_entropy(real[..., 1], self.real_target) + cross_entropy(fake[..., 1], 0.0)
-        alone += _mean_where(ops.softplus(-wrong[..., 1]), exists)
+        wrong, target = wrong[..., 1], self.real_target  # without their sentences they are real images
+        alone += _mean_where(target * ops.softplus(-wrong) + (1.0 - target) * ops.softplus(wrong), exists)
         return self.stages * (loss + deceived + self.unconditional_weight * alone)
 
     def kl_loss(self, mean, log_variance):

@@ -141,7 +141,7 @@ def softplus(x):
 
 
 def test_the_maps_are_the_papers():
-    """The page's table, for 64, 128 and 256 pixels, without building the weights of the largest layers."""
+    """The paper's table, for 64, 128 and 256 pixels, without building the weights of the largest layers."""
     assert sizes_of((256, 256, 3), 3) == ([(64, 64), (128, 128), (256, 256)], 4)
     generator = build_generator((256, 256, 3), filters=8)  # an eighth of the paper's channels
     maps = {layer.name: layer.output.shape[1:] for layer in generator.layers if hasattr(layer, "output")}
@@ -179,7 +179,7 @@ def test_discriminators_of_larger_scales_become_narrow_again():
     ],
 )
 def test_sizes_and_numbers_of_stages_can_be_chosen(shape, stages, sizes, start):
-    """Page 07, test 8."""
+    """Every scale's judge takes images of its own size alone."""
     generator = build_generator(shape, stages=stages, latent_dim=2, condition_dim=2, filters=2, blocks=1)
     assert [part.shape[1:3] for part in generator.outputs] == sizes
     assert generator.get_layer("start").output.shape[1:3] == start
@@ -198,7 +198,7 @@ def test_sizes_that_cannot_be_halved_are_refused():
 
 
 def test_gated_units_halve_the_channels():
-    """Page 07, test 2: a sigmoid(b), a / 2 at b = 0."""
+    """The output is a sigmoid(b): a / 2 at b = 0."""
     x = floats(2, 3, 3, 6)
     made = ops.convert_to_numpy(GatedLinearUnit()(x))
     np.testing.assert_allclose(made, x[..., :3] / (1 + np.exp(-x[..., 3:])), rtol=1e-5)
@@ -212,7 +212,7 @@ def test_gated_units_halve_the_channels():
 
 
 def test_the_divergence_is_a_mean():
-    """Page 07, test 1: 0 for N(0, 1), 0.5 for the mean 1, whatever the size; and by hand for other numbers."""
+    """0 for N(0, 1), 0.5 for the mean 1, whatever the size; and by hand for other numbers."""
     gan = model()
     for size in (2, 128):
         zeros, ones = ops.zeros((3, size)), ops.ones((3, size))
@@ -225,7 +225,7 @@ def test_the_divergence_is_a_mean():
 
 
 def with_fixed_logits(monkeypatch, gan, table):
-    """Makes `score` return rows of `table`, {kind: (conditional, unconditional)}, in the order of the calls."""
+    """Makes `score` return the pairs of `table`, (conditional, unconditional) logits, one for each call."""
     calls = iter(table)
 
     def score(images, mean, training=True):
@@ -237,13 +237,23 @@ def with_fixed_logits(monkeypatch, gan, table):
 
 @pytest.mark.parametrize("weight", [1.0, 0.5])
 def test_wrong_pairs_are_real_images_with_another_sentence(weight, monkeypatch):
-    """Page 07, test 3: real, wrong, fake; conditional targets 1, 0, 0; unconditional ones 1, 1, 0."""
+    """Real, wrong, fake; conditional targets 1, 0, 0; unconditional ones 1, 1, 0."""
     gan, images = model(unconditional_weight=weight), [tensors(2, 4, 4, 3), tensors(2, 8, 8, 3)]
     with_fixed_logits(monkeypatch, gan, [(0.3, -0.7), (1.1, 0.2), (-0.4, 0.9)])
     found = number(gan.discriminator_loss(images, images, ids("red hat", "blue hat"), ops.zeros((2, 2))))
     expected = softplus(-0.3) + softplus(1.1) + softplus(-0.4)
     expected += weight * (softplus(0.7) + softplus(-0.2) + softplus(0.9))
     assert found == pytest.approx(2 * expected, rel=1e-5)  # two scales
+
+
+def test_smoothed_labels_are_those_of_all_real_images(monkeypatch):
+    """Without its sentence a wrong image is as real as the others: its target is theirs."""
+    gan, images = model(), [tensors(2, 4, 4, 3), tensors(2, 8, 8, 3)]
+    gan.real_target.assign(0.9)
+    with_fixed_logits(monkeypatch, gan, [(0.3, -0.7), (1.1, 0.2), (-0.4, 0.9)])
+    found = number(gan.discriminator_loss(images, images, ids("red hat", "blue hat"), ops.zeros((2, 2))))
+    smooth = [0.9 * softplus(-logit) + 0.1 * softplus(logit) for logit in (0.3, -0.7, 0.2)]
+    assert found == pytest.approx(2 * (sum(smooth) + softplus(1.1) + softplus(-0.4) + softplus(0.9)), rel=1e-5)
 
 
 def test_without_the_unconditional_head_wrong_and_generated_count_half(monkeypatch):
@@ -282,7 +292,7 @@ def test_a_batch_of_one_sentence_has_no_wrong_pairs(monkeypatch):
 
 def test_wrong_images_are_judged_with_the_sentence_that_is_not_theirs(monkeypatch):
     """What the discriminators are shown, in three batches: real, wrong and generated images, with the same m."""
-    gan, seen, score = model(), [], None
+    gan, seen = model(), []
     score = gan.score
 
     def watched(images, mean, training=True):
@@ -312,7 +322,7 @@ def test_real_images_are_made_smaller_by_means():
 
 
 def test_the_adversary_reaches_the_conditioner_through_its_means_alone():
-    """Page 07, test 4: with a generator that ignores c, and no KL, the conditioner still learns, by d_i(., m)."""
+    """With a generator that ignores c, and no KL, the conditioner still learns, by d_i(., m)."""
     gan = model(kl_weight=0.0)
     images = [tensors(2, 4, 4, 3), tensors(2, 8, 8, 3)]
     prompts, variables = ids("red hat", "blue hat"), gan.conditioner.trainable_variables
@@ -325,7 +335,7 @@ def test_the_adversary_reaches_the_conditioner_through_its_means_alone():
 
 
 def test_a_discriminators_update_leaves_the_conditioner(monkeypatch):
-    """Page 07, test 4: it gets no gradient there. And the generator is judged by the updated discriminators."""
+    """The conditioner gets no gradient there. And the generator is judged by the updated discriminators."""
     gan, order = model(), []
     gan.compile(run_eagerly=True)
     minimize = gan.minimize
@@ -357,7 +367,6 @@ def rows(count):
 
 
 def test_colours_of_an_enlarged_image_are_the_same_and_the_smaller_one_gets_no_gradient():
-    """Page 07, test 5."""
     gan, small = model(), tensors(2, 4, 4, 3)
     large = ops.repeat(ops.repeat(small, 2, axis=1), 2, axis=2)
     assert number(gan.color_loss([small, large])) == pytest.approx(0.0, abs=1e-10)
@@ -369,7 +378,7 @@ def test_colours_of_an_enlarged_image_are_the_same_and_the_smaller_one_gets_no_g
 
 
 def test_the_colours_loss_by_hand():
-    """Page 07, test 6 too: a constant image has covariance 0, equal channels have one of rank 1."""
+    """By hand; a constant image has covariance 0, equal channels have one of rank 1."""
     gan = model(color_weight=50.0)
     small, large = floats(2, 4, 4, 3), floats(2, 8, 8, 3, seed=1)
 
@@ -394,7 +403,7 @@ def test_the_colours_loss_by_hand():
 
 
 def test_all_scales_are_of_one_chain():
-    """Page 07, test 7: z changes all of them; f_1 is made of the maps that f_2 is made of."""
+    """All scales change with z; f_1 is made of the maps that f_2 is made of."""
     gan = model()
     before, after = (gan.scales(prompts="a red hat", seed=seed) for seed in (0, 1))
     assert [images.shape for images in before] == [(1, 4, 4, 3), (1, 8, 8, 3)]
@@ -409,7 +418,7 @@ def test_all_scales_are_of_one_chain():
 
 
 def test_swapped_sentences_swap_their_codes():
-    """Page 07, test 10: the prompt changes c and so the image, of its own row alone."""
+    """The prompt changes c and so the image, of its own row alone."""
     gan = model()
     gan.conditioner.get_layer("dense").kernel.assign(floats(6, 8, seed=4) * 3.0)
     one = gan.generate(3, seed=0, prompts=["red hat", "blue face", "a face"])
