@@ -16,7 +16,7 @@ import numpy as np
 from keras_gans.data import loading
 from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.data.drawn import checked_size
-from keras_gans.data.layouts import LABEL_FILES, metadata_rows, read_layout
+from keras_gans.data.layouts import LABEL_FILES, columns_of, metadata_rows, names_without_file, read_layout
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import Prompts, words_of
 from keras_gans_core.cards import did_you_mean
@@ -94,7 +94,8 @@ def load_captions(
         caption: the feature, or the column of the metadata, with the captions; None for "caption" or, in metadata,
             "text".
         vocabulary: the words that captions may have, such as a model's `prompts.vocabulary`. Others are left out, with
-            a warning that names some. None for all words of the captions, sorted.
+            a warning that names some. None for all words of the captions, sorted; with augment=False of each image's
+            first caption alone.
         length: the largest number of words. Longer captions are cut, with a warning that counts them. None for that of
             the longest caption.
         image_size, channels: see `kg.data.load`.
@@ -109,9 +110,9 @@ def load_captions(
 
     Raises:
         DatasetNotFoundError: nothing is found.
-        DataError: images without a caption, captions without a word, a folder with captions in two places, or what
-            `kg.data.load` refuses.
-        ConfigurationError: arguments out of range.
+        DataError: images without a caption, captions without an image in metadata, captions without a word, a folder
+            with captions in two places, or what `kg.data.load` refuses.
+        ConfigurationError: arguments out of range, or a `caption` where captions have no names.
 
     Warns:
         UserWarning: words or ends of captions that are left out; files that cannot be read.
@@ -207,6 +208,11 @@ def _from_folder(folder, split, caption, image_size, channels, take):
         captions, told = [_lines(path) if there else None for path, there in zip(layout.files, beside)], "text files"
     elif any(metadata):
         captions, told = _of_metadata(folder, layout.files, metadata, caption)
+    elif any(beside):
+        raise ConfigurationError(
+            f"Expected no caption= for {folder}, whose captions are in text files beside the images. Received: "
+            f"{caption!r}. Leave it out, or add {' or '.join(METADATA)} with this column."
+        )
     else:
         raise DataError(
             f"Expected captions in {folder}: a text file of the same name beside each image, or "
@@ -257,7 +263,7 @@ def _rows(source):
 
 def _column(source, caption):
     """The column with the captions of a metadata file, and all columns; None where it has none."""
-    columns = sorted({str(name) for row in _rows(source).values() for name in row} - {"file_name"})
+    columns = columns_of(_rows(source))
     if caption is not None:
         return caption if caption in columns else None
     return next((name for name in COLUMNS if name in columns), None)
@@ -273,13 +279,18 @@ def _of_metadata(folder, files, metadata, caption):
         if source not in known:
             rows, column = _rows(source), _column(source, caption)
             if column is None:
-                columns = sorted({str(name) for row in rows.values() for name in row} - {"file_name"})
+                columns = columns_of(rows)
                 wanted = repr(caption) if caption else " or ".join(map(repr, COLUMNS))
                 raise DataError(
                     f"Expected a column {wanted} in {source}. Received: {_listed(columns) or 'none'}. "
                     f"{did_you_mean(caption or COLUMNS[0], columns)} Name it: caption=, or --label-feature.".replace(
                         "  ", " "
                     )
+                )
+            if absent := names_without_file(source, rows):
+                raise DataError(
+                    f"Expected a file for each caption in {source}. Received: {len(absent)} names without a file, such "
+                    f"as {printable(absent[0])!r:.300}. Add these files, or remove their rows."
                 )
             known[source] = rows, column
         rows, column = known[source]

@@ -217,7 +217,7 @@ def _labels_of(source, files, label):
         return None, None, f"no labels: {rows}"
     names = [path.relative_to(source.parent).as_posix() for path in files]
     missing = [name for name in names if name not in rows]
-    absent = [name for name in rows if not os.path.isfile(source.parent / name)]
+    absent = names_without_file(source, rows)
     for wrong, what in ((missing, "images that it does not name"), (absent, "names without a file")):
         if wrong:
             raise DataError(
@@ -269,7 +269,7 @@ def _unique(pairs):
 
 def _metadata(source, label):
     rows = metadata_rows(source)
-    columns = sorted({str(name) for row in rows.values() for name in row} - {"file_name"})
+    columns = columns_of(rows)
     if label is None and "label" not in columns:
         return f"{source.name} has the columns {', '.join(['file_name', *columns])}"
     if (label or "label") not in columns:
@@ -282,3 +282,13 @@ def metadata_rows(source):
     with open(source, encoding="utf-8-sig", newline="") as file:
         lines = csv.DictReader(file) if source.suffix == ".csv" else (json.loads(line) for line in file if line.strip())
         return _unique((row["file_name"], row) for row in lines)
+
+
+def columns_of(rows):
+    """The names of the columns besides file_name of what `metadata_rows` returned, sorted."""
+    return sorted({str(name) for row in rows.values() for name in row} - {"file_name"})
+
+
+def names_without_file(source, rows):
+    """The names in a file of labels or captions, the keys of `rows`, that are no files beside or below it."""
+    return [name for name in rows if not os.path.isfile(source.parent / name)]

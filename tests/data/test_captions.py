@@ -204,6 +204,18 @@ def test_captions_in_two_places_are_refused(tmp_path):
     assert texts(load(folder, caption="text")) == ["red"] * 3
 
 
+def test_metadata_that_name_images_that_are_not_there_are_refused(tmp_path):
+    rows = [json.dumps({"file_name": f"{name}.png", "text": "red"}) for name in "abcd"]
+    (folder_of(tmp_path) / "metadata.jsonl").write_text("\n".join(rows))
+    with pytest.raises(DataError, match="file for each caption in .*1 names without a file, such as 'd.png'"):
+        load(tmp_path)
+
+
+def test_a_column_of_text_files_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="no caption= for .*text files beside the images. Received: 'text'"):
+        load(folder_of(tmp_path, CAPTIONS), caption="text")
+
+
 def test_files_that_are_no_text_are_refused(tmp_path):
     folder = folder_of(tmp_path, CAPTIONS)
     (folder / "b.txt").write_bytes(b"\xff\xfe\x00r")
