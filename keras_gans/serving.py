@@ -53,10 +53,10 @@ def export(model, folder):
     removed and older versions stay as they are. Several exports into one folder at the same time each become a version.
 
     The version's `assets.extra/tf_serving_warmup_requests` holds one request to each signature, for one example drawn
-    from the seed 0. An input that cannot be drawn is the first example that `fit` was given, or zeros, of prompts the
-    first word. TensorFlow
-    Serving answers the requests before it serves the version, so that no client waits for the setup of the first run.
-    The requests use the name of `folder` as the model's name; the server ignores it.
+    from the seed 0. An input that cannot be drawn is the first example that `fit` was given. Without one it is zeros;
+    for prompts, the vocabulary's first word, repeated. TensorFlow Serving answers the requests before it serves the
+    version, so that no client waits for the setup of the first run. The requests use the name of `folder` as the
+    model's name; the server ignores it.
 
     Args:
         model: an `AdversarialModel`, compiled or not.
@@ -218,12 +218,17 @@ class _Words:
     def __call__(self, texts):
         import tensorflow as tf
 
-        spaced = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), r"[^\p{L}\p{N}]+", " ")
+        spaced = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), r"[^\p{L}\p{M}\p{N}]+", " ")
         ids = tf.ragged.map_flat_values(self.table.lookup, tf.strings.split(spaced))
         return tf.ragged.boolean_mask(ids, ids > 0).to_tensor(shape=(None, self.field.length))
 
 
 READERS = {Prompts: _Words}  # {class of an input's field: what reads its text}
+
+
+def _is_text(field):
+    """Whether clients give an input as text."""
+    return isinstance(field, tuple(READERS))
 
 
 def _readers(model):
@@ -305,7 +310,7 @@ def _example(model):
     """{name: values} of one example of the model's inputs."""
     blank = {
         name: np.full(
-            (1, *(ANY_SIZE if side is None else side for side in field.shape)), type(field) in READERS, field.dtype
+            (1, *(ANY_SIZE if side is None else side for side in field.shape)), 1 if _is_text(field) else 0, field.dtype
         )
         for name, field in model.input_fields.items()
     }
@@ -313,7 +318,7 @@ def _example(model):
         model, 1, 0, sampling.given_inputs(model, 1, {**blank, **(model.shown_examples or {})})
     )
     return {
-        name: np.array(model.input_fields[name].text(values)) if type(model.input_fields[name]) in READERS else values
+        name: np.array(model.input_fields[name].text(values)) if _is_text(model.input_fields[name]) else values
         for name, values in made.items()
     }
 

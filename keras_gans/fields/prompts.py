@@ -1,6 +1,6 @@
 """Prompts: sentences as a field, rows of word ids for networks."""
 
-import re
+import unicodedata
 import warnings
 
 import keras
@@ -12,17 +12,19 @@ from keras_gans_core.cards import did_you_mean
 from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import ConfigurationError, DataError, printable
 
-WORD = re.compile(r"[^\W_]+")  # a run of letters and digits; whatever is between two runs only separates them
+OF_WORDS = "LMN"  # Unicode's letters, marks, which are vowels and accents of many scripts, and numbers
 SHOWN = 10  # words that a message names
 
 
 def words_of(text):
-    """The words of a sentence: its runs of letters and digits, in lower case.
+    """The words of a sentence: its runs of letters, with their accents and vowel signs, and digits, in lower case.
+    Whatever is between two runs only separates them.
 
     >>> words_of("A face, with LONG red-brown hair!")
     ['a', 'face', 'with', 'long', 'red', 'brown', 'hair']
     """
-    return WORD.findall(text.lower())
+    kept = (letter if unicodedata.category(letter)[0] in OF_WORDS else " " for letter in text.lower())
+    return "".join(kept).split()
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")

@@ -21,6 +21,7 @@ FIELD = Prompts(WORDS, length=5)
         ("  red-brown\thair\n", ["red", "brown", "hair"]),
         ("snake_case and a man's hat", ["snake", "case", "and", "a", "man", "s", "hat"]),
         ("GRÖSSE Größe Ελλάδα 2½", ["grösse", "größe", "ελλάδα", "2½"]),
+        ("लाल टोपी, Gro\u0308ße", ["लाल", "टोपी", "gro\u0308ße"]),
         ("...", []),
         ("", []),
     ],

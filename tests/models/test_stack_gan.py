@@ -10,7 +10,7 @@ import keras_gans as kg
 from keras_gans import engine, phases
 from keras_gans.batch_statistics import judged_by_batch, standing_statistics
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.fields import Prompts
+from keras_gans.fields import Prompts, words_of
 from keras_gans.files import read_model
 from keras_gans.layers import GatedLinearUnit
 from keras_gans.models.stack_gan import (
@@ -23,6 +23,7 @@ from keras_gans.models.stack_gan import (
     sizes_of,
     stages_for,
 )
+from keras_gans.serving import _Words
 
 PROMPTS = Prompts(["a", "blue", "face", "hat", "red", "with"], length=5)
 SHAPE = (8, 8, 3)  # PyTorch 2.13's CPU kernel fails at one image of one channel: "grad_weight must be contiguous"
@@ -112,6 +113,26 @@ class TestStackGAN(VariantContract):
             expected = one.generate(seed=seeds, prompts=texts)
         np.testing.assert_array_equal(made, expected)
         np.testing.assert_array_equal(tf.io.decode_png(files[0]), expected[0])
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ΟΔΟΣ, Größe; GRO\u0308SSE",
+        "लाल टोपी!",
+        "red_hat and a man's 2½",
+        "İstanbul",
+        "ファイル-赤い",
+        "\u200bred\tx",
+    ],
+)
+def test_an_export_reads_words_as_prompts_do(text):
+    import tensorflow as tf
+
+    field = Prompts(sorted(set(words_of(text))), 8)
+    texts = [text, words_of(text)[-1]]
+    np.testing.assert_array_equal(_Words(field)(tf.constant(texts)), field.ids(texts))
 
 
 def floats(*shape, seed=0):
