@@ -121,13 +121,20 @@ def label_accuracy(settings, model, samples):
 
 
 def prompts_shown(settings, model, samples):
-    """For a model of sentences, and each classifier of a TFDS data set: how often it sees in the images what the labels
-    of the sentences' own examples say. {"shows_hair_color": ...}, of attributes one number each, {"shows_hat": ...};
-    and the same by chance, beside the labels of other examples."""
+    """For a model of sentences: how often each classifier of the TFDS data set sees in an image what the labels of the
+    sentence's own example say.
+
+    {"shows_hair_color": ...} for classes; for attributes one number each, such as {"shows_hat": ...}. Each has a second
+    number beside it, "shows_hat_by_chance", with the labels of another example.
+    """
     if not _takes_sentences(model) or samples.examples is None or samples.examples.about.get("source") != "TFDS":
         return {}
+    try:
+        classifiers = classifiers_of(settings.source)
+    except ConfigurationError:  # the data set has none: other features measure the images
+        return {}
     found, images = {}, samples.first
-    for name in classifiers_of(settings.source):
+    for name in classifiers:
         judge = judge_of(replace(settings, features=name))
         feature = judge.card["dataset"].get("labels", True)
         real = data.load(settings.source, split=settings.split, labels=feature, batch_size=1)

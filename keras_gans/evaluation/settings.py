@@ -206,7 +206,11 @@ def names_of(source):
 
 
 def classifiers_of(source):
-    """The zoo's classifiers of a data set, one or more."""
+    """The zoo's classifiers of a data set, one or more.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
     found = {name: cards.read_card(cards.find(name)) for name in zoo.classifiers()}
     found = {name: card for name, card in found.items() if "num_pixel_classes" not in card}  # these have no features
     names = [name for name, card in found.items() if card.get("dataset", {}).get("name") in names_of(source)]
