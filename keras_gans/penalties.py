@@ -348,23 +348,23 @@ def consistency_penalty(logits, augmented_logits):
     return ops.mean(ops.square(float32(logits) - float32(augmented_logits)))
 
 
-def refuse_batch_norm(critic):
-    """Refuses a critic with batch normalization, which couples images that a penalty treats independently.
+def refuse_batch_norm(discriminator):
+    """Refuses a discriminator with batch normalization, which couples images that a penalty treats independently.
 
-    The paper replaces it by a layer normalization that takes mean and variance over all values of one image and has one
-    gain and one bias per channel. In Keras that is group normalization with one group; Keras's layer normalization is
-    over the last axis only.
+    The paper of WGAN-GP replaces it by a layer normalization that takes mean and variance over all values of one image
+    and has one gain and one bias per channel. In Keras that is group normalization with one group; Keras's layer
+    normalization is over the last axis only.
 
     Raises:
         ConfigurationError: a batch normalization layer, at any depth.
 
     Reference: Gulrajani et al., 2017, section 4, "No critic batch normalization", https://arxiv.org/abs/1704.00028
     """
-    for layer in inner_layers(critic):
+    for layer in inner_layers(discriminator):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ConfigurationError(
-                f"Expected a critic without batch normalization. Received: the layer {layer.name!r}. Use "
-                "keras.layers.GroupNormalization(groups=1, epsilon=1e-5), the paper's layer normalization, or none."
+                f"Expected a discriminator without batch normalization. Received: the layer {layer.name!r}. Use no "
+                "normalization, or keras.layers.GroupNormalization(groups=1, epsilon=1e-5), as the paper of WGAN-GP."
             )
 
 

@@ -39,7 +39,7 @@ from keras_gans.losses.adversarial import float32
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
 from keras_gans.networks.dcgan import build_discriminator
-from keras_gans.penalties import finite_difference_penalty
+from keras_gans.penalties import finite_difference_penalty, refuse_batch_norm
 from keras_gans_core.checks import is_number, is_whole
 
 LAST = 1 / 40  # of the transport's weight at first: the paper's falls from 0.2 to 0.005
@@ -108,11 +108,13 @@ class AdversarialFlow(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: numbers out of range, sizes that cannot be halved, or networks that do not fit each other.
+        ConfigurationError: numbers out of range, sizes that cannot be halved, a discriminator with batch normalization,
+            or networks that do not fit each other.
 
     Example:
 
-    >>> gan = kg.AdversarialFlow(build_generator((8, 8, 1), base_filters=8), build_discriminator((8, 8, 1)))
+    >>> discriminator = build_discriminator((8, 8, 1), batch_norm=False)
+    >>> gan = kg.AdversarialFlow(build_generator((8, 8, 1), base_filters=8), discriminator)
     >>> noise = gan.noise(2, seed=0)
     >>> bool(ops.all(gan.generator(noise) == np.reshape(noise, (2, 8, 8, 1))))      # not trained: the identity
     True
@@ -149,6 +151,8 @@ class AdversarialFlow(AdversarialModel):
                 f"Expected a generator of as many latents as its images have numbers, {made}. Received: one of {taken}."
             )
         super().__init__(generator=generator, discriminator=discriminator, **noise_to_images(generator), **kwargs)
+        if discriminator is not None:
+            refuse_batch_norm(discriminator)
         self.transport_weight, self.decay_steps = transport_weight, decay_steps
         self.gp_weight, self.centring_weight = gp_weight, centring_weight
         self.slope_mean, self.slope_total = (  # replicas see different images: their means are averaged

@@ -40,7 +40,7 @@ from keras_gans.losses import (
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
 from keras_gans.optimizers import FusedAdam
-from keras_gans.penalties import finite_difference_penalty, r1_penalty, r2_penalty
+from keras_gans.penalties import finite_difference_penalty, r1_penalty, r2_penalty, refuse_batch_norm
 from keras_gans_core.checks import is_number, is_whole
 
 GAIN = math.sqrt(2.0 / (1.0 + 0.2**2))  # of a leaky ReLU with slope 0.2: it keeps the variance of normal numbers
@@ -186,8 +186,8 @@ class R3GAN(AdversarialModel):
     penalties in it, without their weight.
 
     Args:
-        generator, discriminator: networks without batch normalization; with neither, a twelfth of the paper's channels
-            for `image_shape`.
+        generator, discriminator: networks, a discriminator without batch normalization. With neither, a twelfth of the
+            paper's channels for `image_shape`.
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         gamma: weight of the penalties, above 0, at the first step. It depends on the data: the paper has 0.05 for
@@ -199,7 +199,8 @@ class R3GAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: numbers out of range, sizes that cannot be halved, or networks that do not fit each other.
+        ConfigurationError: numbers out of range, sizes that cannot be halved, a discriminator with batch normalization,
+            or networks that do not fit each other.
 
     Example:
 
@@ -240,6 +241,8 @@ class R3GAN(AdversarialModel):
             generator, discriminator = build_generator(image_shape, latent_dim), build_discriminator(image_shape)
         check_networks(generator, discriminator)
         super().__init__(generator=generator, discriminator=discriminator, **noise_to_images(generator), **kwargs)
+        if discriminator is not None:
+            refuse_batch_norm(discriminator)
         self.gamma, self.decay_steps, self.finite_differences = gamma, decay_steps, finite_differences
 
     def current_gamma(self):

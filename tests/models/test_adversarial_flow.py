@@ -86,7 +86,7 @@ class TestAdversarialFlow(VariantContract):
     def test_a_step_of_plain_descent_is_the_formula(self, steep):
         """One weight w, G(z) = w z: dw = sum g z + 2 weight (w - 1) mean z^2, with the normalized g of a linear d.
 
-        All values of g are the same, -c, so normalized they are -1 / m; d's factor does not matter.
+        Within an image all values of g are the same. A factor of d cancels, but for where the softplus is saturated.
         """
         gan = AdversarialFlow(scaling(1.5), flat(np.full(64, steep)), transport_weight=0.3, seed=0)
         real = np.full((8, 8, 8, 1), 0.5, "float32")
@@ -140,6 +140,13 @@ class TestAdversarialFlow(VariantContract):
         for weight in (-1.0, float("nan"), True):
             with pytest.raises(ConfigurationError, match=name):
                 self.make(**{name: weight})
+
+    def test_batch_normalization_in_the_discriminator_is_refused(self):
+        network = keras.Sequential(
+            [keras.Input((8, 8, 1)), layers.BatchNormalization(), layers.Flatten(), layers.Dense(1)]
+        )
+        with pytest.raises(ConfigurationError, match="without batch normalization"):
+            AdversarialFlow(scaling(), network)
 
     def test_latents_of_another_size_and_sides_that_cannot_be_halved_are_refused(self):
         latents = keras.Input((10,))

@@ -86,6 +86,13 @@ class TestR3GAN(VariantContract):
         config = constant.g_optimizer.get_config()
         assert [config[key] for key in ("learning_rate", "beta_1", "beta_2")] == pytest.approx([2e-4, 0.0, 0.99])
 
+    def test_batch_normalization_in_the_discriminator_is_refused(self):
+        network = keras.Sequential(
+            [keras.Input(self.shape), layers.BatchNormalization(), layers.Flatten(), layers.Dense(1)]
+        )
+        with pytest.raises(ConfigurationError, match="without batch normalization"):
+            R3GAN(self.make().generator, network)
+
     def test_arguments_survive_a_save(self, tmp_path):
         gan = self.make(gamma=0.3, decay_steps=7, finite_differences=0.5)
         gan.save(tmp_path / "x.keras")
