@@ -140,7 +140,7 @@ def load_captions(
         )
     elif os.path.isdir(path := Path(os.path.expanduser(source))) and source != "":
         images, captions, names, about = _from_folder(path, split, caption, image_size, channels, take)
-    elif isinstance(source, os.PathLike) or path.exists() or not re.fullmatch(loading.TFDS_NAME, source):
+    elif isinstance(source, os.PathLike) or os.path.exists(path) or not re.fullmatch(loading.TFDS_NAME, source):
         raise DatasetNotFoundError(
             f"Expected a folder of images with captions, or the name of a data set. Received: {str(source)!r}. Looked "
             f"in: {path.absolute().parent}."

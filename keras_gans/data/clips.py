@@ -1,5 +1,6 @@
 """Clips from animations, folders of frames and arrays, as batches of a few frames and the next one."""
 
+import os
 import re
 import warnings
 from pathlib import Path
@@ -97,17 +98,17 @@ def read_clip(path, image_size=None, channels=None):
         DataError: files that cannot be read, an animation with one frame, an empty folder, frames of several sizes,
             colour where grey is asked for; or a clip that does not fit into memory.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if image_size is not None:
         image_size = checked_size(image_size)
-    if path.is_dir():
+    if os.path.isdir(path):
         found = image_files(path, below=False)
         if note := found.left_out(path):
             warnings.warn(note, stacklevel=2)
         if not found.images:
             raise DataError(f"Expected frames ({', '.join(endings())}) in {path}. Received: none.")
         pictures, count = (_still(file) for file in sorted(found.images, key=_natural)), len(found.images)
-    elif path.is_file():
+    elif os.path.isfile(path):
         count = frame_count(path)
         if count < 2:
             raise DataError(
@@ -251,11 +252,11 @@ def load_clips(
         raise ConfigurationError(f"Expected 1 or 3 channels, or None. Received: channels={channels!r}.")
     if image_size is not None:
         image_size = checked_size(image_size)
-    path = Path(source).expanduser() if isinstance(source, (str, Path)) and str(source) else None
+    path = Path(os.path.expanduser(source)) if isinstance(source, (str, Path)) and str(source) else None
     about = {"source": "array", "name": "array"}
     if path is None:
         clips = _of_arrays(source, split, image_size, channels)
-    elif not path.exists() and str(source) in MADE:
+    elif not os.path.exists(path) and str(source) in MADE:
         if split not in MADE_SEEDS:
             raise DataError(f"Expected split 'train' or 'test' of {source}. Received: {split!r}.")
         if data_dir is not None:
@@ -265,7 +266,7 @@ def load_clips(
         clips = MADE[str(source)](**options, **({} if take is None else {"count": take}))
         clips, take = _in_channels([clips], channels)[0], None
         about = {"source": "made", "name": str(source), "license": MADE_OF[str(source)]}
-    elif path.is_file() and path.suffix.lower() in (".npy", ".npz"):
+    elif os.path.isfile(path) and path.suffix.lower() in (".npy", ".npz"):
         clips = _of_arrays(_from_numpy(path), split, image_size, channels)
         about = {"source": "file", "name": printable(path.name)}
     else:
@@ -342,7 +343,7 @@ def _from_numpy(path):
 
 def _from_files(path, split, image_size, channels):
     """A list of clips from an animation or a folder."""
-    if not path.exists():
+    if not os.path.exists(path):
         raise DatasetNotFoundError(
             f"Expected an animation, a folder of clips, or the name of clips: {', '.join(MADE)}. Received: "
             f"{printable(str(path))!r}, which is not there."
