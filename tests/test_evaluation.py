@@ -480,6 +480,12 @@ def test_clips_without_motion_are_left_out_of_the_numbers():
     assert found["psnr_moving_1_of_copying"].value == pytest.approx(20 * np.log10(255 / 40))
     assert found["psnr_moving_1_to_2"].value == 100.0
     assert predicted(np.zeros((2, 4, 12, 12, 1), "uint8")) == {}
+    clips[1, :3] = 0  # the first predicted frame is like the one before it
+    later = predicted(clips)
+    assert {name.removesuffix("_of_copying") for name in later} == {
+        f"{name}_1_to_2" for name in ("psnr_moving", "ssim_moving", "sharpness_moving")
+    }
+    assert later["psnr_moving_1_to_2_of_copying"].value == pytest.approx(20 * np.log10(255 / 120))
 
 
 def test_data_without_later_frames_have_numbers_of_the_first():

@@ -27,9 +27,10 @@ def predictions(settings, model, samples):
     found = {}
     for ending, frames in made.items():
         numbers = [_numbers(real, frames, clips, frame) for frame in range(count)]
-        for key in [key for key in SAID if key in numbers[0]]:
+        for key in [key for key in SAID if any(key in number for number in numbers)]:
             values = [number[key] for number in numbers if number]
-            means = {"1": values[0]} | ({f"1_to_{count}": np.mean(values)} if count > 1 else {})
+            means = {"1": values[0]} if numbers[0] else {}  # the clips may begin to move later
+            means |= {f"1_to_{count}": np.mean(values)} if count > 1 else {}
             for which, value in means.items():
                 name, about = f"{key}_{which}{ending}", f"{settings.source} {settings.split}, true next frames"
                 metric = f"{SAID[key]}, frames {which.replace('_', ' ')}, mean over frames in which something moves"
