@@ -29,7 +29,7 @@ from keras_gans_core.errors import printable
 @click.option(
     "--prompt",
     multiple=True,
-    help='For a model of sentences: what to show, such as "a face with red hair"; may be repeated, and takes turns.',
+    help='For a model of sentences: what to show, such as "a face with red hair"; several take turns.',
 )
 @labels_option
 @model_options

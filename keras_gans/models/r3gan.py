@@ -4,7 +4,7 @@ https://arxiv.org/abs/2501.05441; code: https://github.com/brownvc/R3GAN
 Objective, for logits d, and real images x_i and generated images f_i paired by their place in the batch:
     discriminator: E[softplus(-(d(x) - d(f)))] + gamma / 2 (E[|grad d(x)|^2] + E[|grad d(f)|^2])
     generator:     E[softplus(d(x) - d(f))]
-The penalties R1 and R2 are taken at every update. With one of them alone the game diverges.
+The penalties R1 and R2 are taken at every update. With R1 alone the paper's runs diverged.
 
 Schedule: the discriminator is updated, then the generator, each on fresh noise. With `discriminator_steps=k` the batch
 is split among k discriminator updates. Over `decay_steps` steps gamma and the learning rates fall along half a cosine.
