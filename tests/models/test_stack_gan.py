@@ -362,14 +362,15 @@ def test_a_discriminators_update_leaves_the_conditioner(monkeypatch):
     minimize = gan.minimize
 
     def watched(player, loss_fn, *inputs):
-        before = values(gan.conditioner.weights)
+        before = values(gan.conditioner.weights), values(gan.player_variables("discriminator"))
         result = minimize(player, loss_fn, *inputs)
-        order.append((player, equal(before, values(gan.conditioner.weights))))
+        after = values(gan.conditioner.weights), values(gan.player_variables("discriminator"))
+        order.append((player, *map(equal, before, after)))
         return result
 
     monkeypatch.setattr(gan, "minimize", watched)
     gan.fit({"images": floats(4, 8, 8, 3), "prompts": rows(4)}, batch_size=4, verbose=0)
-    assert order == [("discriminator", True), ("generator", False)]
+    assert order == [("discriminator", True, False), ("generator", False, True)]
 
 
 def test_the_text_encoder_is_fixed_in_the_game():
