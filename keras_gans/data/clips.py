@@ -6,13 +6,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageOps
 
 from keras_gans.data.arrays import is_npz, read_npy, read_npz
 from keras_gans.data.batches import Batches, drawn_rows
 from keras_gans.data.decoding import allocated, fitted, plain_alone
 from keras_gans.data.drawn import checked_size
-from keras_gans.data.folders import endings, formats, image_files, is_hidden
+from keras_gans.data.folders import endings, formats, image_files, is_hidden, named_images
 from keras_gans.data.moving import moving_digits, moving_photos
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
@@ -85,7 +85,7 @@ def read_clip(path, image_size=None, channels=None):
 
     Args:
         path: an animation (GIF, WebP or animated PNG), or a folder of images, which are its frames, sorted by name with
-            2 before 10.
+            2 before 10. A still image that a PNG has beside its animation is no frame.
         image_size: (height, width) to which frames are center-cropped and resized; None keeps their own.
         channels: 1 or 3; None for grey if all frames are grey, else colour. Grey frames become coloured, not the other
             way round.
@@ -95,19 +95,19 @@ def read_clip(path, image_size=None, channels=None):
 
     Raises:
         DatasetNotFoundError: nothing is there.
-        DataError: files that cannot be read, an animation with one frame, an empty folder, frames of several sizes,
-            colour where grey is asked for; or a clip that does not fit into memory.
+        DataError: files that cannot be read, an animation with one frame, an empty folder, frames of several sizes or
+            two of one name, colour where grey is asked for; or a clip that does not fit into memory.
     """
     path = Path(os.path.expanduser(path))
     if image_size is not None:
         image_size = checked_size(image_size)
     if os.path.isdir(path):
-        found = image_files(path, below=False)
-        if note := found.left_out(path):
+        files, note = named_images(path)
+        if note:
             warnings.warn(note, stacklevel=2)
-        if not found.images:
+        if not files:
             raise DataError(f"Expected frames ({', '.join(endings())}) in {path}. Received: none.")
-        pictures, count = (_still(file) for file in sorted(found.images, key=_natural)), len(found.images)
+        pictures, count = (_still(file) for file in sorted(files.values(), key=_natural)), len(files)
     elif os.path.isfile(path):
         count = frame_count(path)
         if count < 2:
@@ -124,12 +124,21 @@ def read_clip(path, image_size=None, channels=None):
 
 
 def frame_count(path):
-    """How many frames an image file has.
+    """How many frames an image file has: 1 for a still image.
 
     Raises:
         DataError: a file that is not an image.
     """
-    return _reading(path, lambda picture: getattr(picture, "n_frames", 1))
+    return _reading(path, lambda picture: len(_numbers(picture)))
+
+
+def _numbers(picture):
+    """The numbers of an opened file's frames, as Pillow counts its images."""
+    if picture.format == "MPO":  # a camera's JPEG, with previews or depth after the photograph
+        return range(1)
+    count = getattr(picture, "n_frames", 1)
+    beside = getattr(picture, "default_image", False)  # image 0 of a PNG is what programs without animations show
+    return range(1 if beside and count > 1 else 0, count)
 
 
 def _reading(path, read):
@@ -160,8 +169,9 @@ def _still(path):
 
 def _frames(picture):
     """Yields (name, picture) of an animation's frames."""
-    for i, frame in enumerate(ImageSequence.Iterator(picture)):
-        yield f"frame {i}", plain_alone(frame.copy())
+    for i in _numbers(picture):
+        picture.seek(i)
+        yield f"frame {i}", plain_alone(picture.copy())
 
 
 def _stacked(path, pictures, count, image_size, channels):
@@ -323,8 +333,8 @@ def _in_channels(clips, channels):
         return clips
     if clips[0].shape[-1] != 1:
         raise DataError(
-            f"Expected grey clips for channels=1. Received: {clips[0].shape[-1]} channels. Convert them, or leave "
-            "channels out."
+            f"Expected grey clips for channels={channels}. Received: {clips[0].shape[-1]} channels. Convert them, or "
+            "leave channels out."
         )
     return [np.repeat(clip, channels, axis=-1) for clip in clips]
 
@@ -382,7 +392,7 @@ def _clips_in(folder):
 
 def _natural(path):
     """A key that sorts 2 before 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _check_alike(names, clips):

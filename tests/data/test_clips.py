@@ -233,6 +233,76 @@ def test_what_is_no_clip_is_refused(tmp_path):
         kg.data.read_clip(tmp_path / "mixed")
 
 
+def test_the_still_image_of_an_animated_png_is_no_frame(tmp_path):
+    """Programs that do not know animated PNGs show it; it may look like none of the frames."""
+    clip = levels(5, 8, 8, 1)
+    still, *others = map(pillow, np.concatenate([255 - clip[:1], clip]))
+    still.save(tmp_path / "a.png", save_all=True, append_images=others, default_image=True)
+    np.testing.assert_array_equal(kg.data.read_clip(tmp_path / "a.png"), clip)
+    still.save(tmp_path / "one.png", save_all=True, append_images=others[:1], default_image=True)
+    with pytest.raises(DataError, match="one.png, which has one"):
+        kg.data.read_clip(tmp_path / "one.png")
+
+
+@pytest.mark.parametrize("ending", ["gif", "png", "webp"])
+def test_frames_that_hold_the_changed_part_alone_are_whole(ending, tmp_path):
+    clip = np.full((6, 16, 16, 3), 40, "uint8")
+    for i in range(1, 6):
+        clip[i] = clip[i - 1]
+        clip[i, 2 * i : 2 * i + 3, i : i + 4] = (250, 40 * i, 10)
+    first, *others = map(pillow, clip)
+    options = {"lossless": True} if ending == "webp" else {}
+    first.save(tmp_path / f"a.{ending}", save_all=True, append_images=others, **options)
+    np.testing.assert_array_equal(kg.data.read_clip(tmp_path / f"a.{ending}"), clip)
+
+
+def test_transparent_areas_of_an_animation_become_white(tmp_path):
+    frames = np.zeros((4, 8, 8, 4), "uint8")
+    for i in range(4):
+        frames[i, i : i + 3, 2:5] = (200, 0, 0, 255)
+    first, *others = map(Image.fromarray, frames)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, disposal=2)
+    expected = np.where(frames[..., 3:] > 0, frames[..., :3], 255)
+    np.testing.assert_array_equal(kg.data.read_clip(tmp_path / "a.gif"), expected)
+
+
+def test_a_cameras_jpeg_with_a_preview_is_one_frame(tmp_path):
+    for i, level in enumerate((20, 120, 220)):
+        photo = Image.fromarray(np.full((16, 16), level, "uint8"))
+        photo.save(tmp_path / f"{i}.jpg", "MPO", save_all=True, append_images=[photo.resize((8, 8))])
+    read = kg.data.read_clip(tmp_path)
+    assert read.shape == (3, 16, 16, 1)
+    assert np.abs(read[:, 0, 0, 0].astype(int) - (20, 120, 220)).max() <= 2
+    assert kg.data.load_clips(tmp_path, context=2, batch_size=1).count == 1
+    with pytest.raises(DataError, match="0.jpg, which has one"):
+        kg.data.read_clip(tmp_path / "0.jpg")
+
+
+def test_two_frames_of_one_name_are_refused(tmp_path):
+    write_frames(tmp_path, levels(6, 8, 8, 1))
+    pillow(levels(8, 8, 1)).save(tmp_path / "3.bmp")
+    for read in (kg.data.read_clip, kg.data.load_clips):
+        with pytest.raises(DataError, match="one image of each name in .* Received: 3.bmp and 3.png. Rename"):
+            read(tmp_path)
+
+
+def test_names_may_have_digits_that_are_no_numbers(tmp_path):
+    clip = levels(3, 8, 8, 1)
+    for name, frame in zip(("²2", "²3", "²10"), clip):
+        pillow(frame).save(tmp_path / f"{name}.png")
+    np.testing.assert_array_equal(kg.data.read_clip(tmp_path), clip)
+
+
+@pytest.mark.parametrize("ending", ["gif", "png", "webp"])
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_an_animation_that_was_cut_off_is_refused(share, ending, tmp_path):
+    write_animation(tmp_path / f"a.{ending}", levels(6, 32, 32, 1))
+    content = (tmp_path / f"a.{ending}").read_bytes()
+    (tmp_path / f"a.{ending}").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match=f"a.{ending} to be an image or an animation"):
+        kg.data.read_clip(tmp_path / f"a.{ending}")
+
+
 def test_a_short_animation_is_refused(tmp_path):
     write_animation(tmp_path / "a.gif", levels(3, 8, 8, 1))
     with pytest.raises(DataError, match="5 frames or more"):
