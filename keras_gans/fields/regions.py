@@ -9,6 +9,7 @@ from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import ConfigurationError, DataError
 
 BITS = 16  # of a drawn style, before it becomes one of a few
+MOST = 2 ** (31 - BITS)  # styles, so that their product with these bits is an int32
 
 
 class InstanceMaps(Field):
@@ -81,8 +82,11 @@ class Styles(Field):
     rounding.
 
     Args:
-        regions: how many regions an image may have.
-        count: how many styles there are.
+        regions: how many regions an image may have, 1 or more.
+        count: how many styles there are, 1 to 32768.
+
+    Raises:
+        ConfigurationError: another number of regions or styles.
 
     Example:
 
@@ -94,6 +98,10 @@ class Styles(Field):
     is_noise = True
 
     def __init__(self, regions, count):
+        if not (is_whole(regions, 1) and is_whole(count, 1) and count <= MOST):
+            raise ConfigurationError(
+                f"Expected 1 region or more, and 1 to {MOST} styles. Received: {regions!r} and {count!r}."
+            )
         self.shape, self.count, self.num_normals = (regions,), count, BITS * regions
 
     def __str__(self):

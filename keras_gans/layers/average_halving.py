@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gans.errors import ConfigurationError
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class AverageHalving(keras.layers.Layer):
@@ -11,9 +13,15 @@ class AverageHalving(keras.layers.Layer):
 
     An average with zeros beyond the border would darken the border at each halving. Here a constant stays constant.
 
+    Args:
+        inputs: (N, height, width, channels) of a known height and width.
+
     Returns:
         (N, height / 2, width / 2, channels), odd sizes rounded up. Each is the mean around a pixel: the first, the
         third and so on.
+
+    Raises:
+        ConfigurationError: maps of an unknown height or width.
 
     Example:
 
@@ -21,6 +29,13 @@ class AverageHalving(keras.layers.Layer):
     >>> ops.convert_to_numpy(AverageHalving()(row)).ravel().tolist()
     [1.0, 5.0]
     """
+
+    def build(self, input_shape):
+        if None in input_shape[1:3]:
+            raise ConfigurationError(
+                f"Expected maps of a known height and width. Received: {tuple(input_shape)}. Give keras.Input both."
+            )
+        self.built = True
 
     def call(self, inputs):
         sides = [_counts(side) for side in inputs.shape[1:3]]

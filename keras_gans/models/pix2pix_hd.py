@@ -40,7 +40,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from keras_gans import engine
+from keras_gans import engine, sampling
 from keras_gans.clustering import k_means
 from keras_gans.data.pairs import DIRECTIONS, check_direction, load_pairs
 from keras_gans.errors import ConfigurationError, DataError
@@ -95,7 +95,7 @@ def build_generator(source_shape, channels=3, *, filters=64, halvings=None, bloc
         A Keras model, (N, *source_shape) to images (N, height, width, channels) in [-1, 1].
 
     Raises:
-        ConfigurationError: sides that cannot be halved so often, or are below 8.
+        ConfigurationError: sides that cannot be halved so often, with two pixels left, or are below 8.
 
     Example:
 
@@ -283,10 +283,11 @@ def _image(x, channels):
 
 
 def _check_sides(shape, step):
-    if any(side % step or side < 8 for side in shape[:2]):
-        near = sorted({max(side // step + up, -(-8 // step)) * step for side in shape[:2] for up in (0, 1)})
+    least = max(8, 2 * step)  # the smallest map has two pixels a side, of which one is reflected
+    if any(side % step or side < least for side in shape[:2]):
+        near = sorted({max(side // step + up, -(-least // step)) * step for side in shape[:2] for up in (0, 1)})
         raise ConfigurationError(
-            f"Expected a height and a width that are multiples of {step}, 8 or more, such as "
+            f"Expected a height and a width that are multiples of {step}, {least} or more, such as "
             f"{' and '.join(map(str, near))}. Received: {tuple(shape[:2])}. Resize the images, or pass fewer halvings."
         )
 
@@ -306,7 +307,8 @@ class Pix2PixHD(AdversarialModel):
         image_shape: (height, width, channels) of the images.
         source_classes: how many classes the label maps have; it may be left out where networks are given.
         style_channels: how many numbers a style has; for the default networks. 0 builds no encoder.
-        num_styles: how many styles each class has.
+        num_styles: how many styles each class has. They are random until `find_styles` is called, as training coarse to
+            fine does; after a training in one phase call it yourself.
         instances: how many objects a map may have, if maps of their ids are given: boundaries and styles are then those
             of the objects. None: of the classes.
         matching_weight, perceptual_weight: weights of the generator's losses, 0 or more.
@@ -558,6 +560,8 @@ class Pix2PixHD(AdversarialModel):
         """Coarse to fine for data of twice the model's size, else one phase; the rates are the paper's."""
         size, large = tuple(self.image_shape[:2]), tuple(dataset.image_shape[:2])
         coarse = large == tuple(2 * side for side in size)
+        if coarse:  # the second phase's size, checked before the first one is trained
+            _check_beside(self.encoder, self.features, (*large, self.image_shape[2]))
         data = dataset.halved() if coarse else dataset
         self.compile(*_falling(self, data, epochs - epochs // 2, epochs // 2))
         if not coarse:
@@ -591,7 +595,8 @@ class Pix2PixHD(AdversarialModel):
         A class of which there is no region keeps the numbers that it had.
 
         Args:
-            data: what `load_data` returned, of the model's size.
+            data: what `load_data` returned, of the model's size. One epoch of it is read; as in training, examples that
+                do not fill a batch are left out.
             seed: of k-means; see `keras_gans.clustering.k_means`.
 
         Raises:
@@ -639,17 +644,16 @@ class Pix2PixHD(AdversarialModel):
         given = {"sources": maps} if self.instances is None else {"sources": maps, "instances": instances}
         if any(values is None for values in given.values()):
             raise ConfigurationError(_without_instances(self))
-        given = {name: self.input_fields[name].asked(values) for name, values in given.items()}
-        if len({len(images), *map(len, given.values())}) > 1:
-            raise DataError(f"Expected a map for each image. Received: {len(images)} images, {len(maps)} maps.")
+        inputs = {"targets": images} | {name: self.input_fields[name].asked(values) for name, values in given.items()}
+        counts = {name: len(values) for name, values in inputs.items()}
+        if len(set(counts.values())) > 1:
+            received = ", ".join(f"{count} {name}" for name, count in counts.items())
+            raise DataError(f"Expected a map for each image. Received: {received}. Pass as many of each.")
+        sampling.settle_averages(self)
         if getattr(self, "_compiled_regions", None) is None:
             self._compiled_regions = engine.function(self._region_means)
-        inputs = {"targets": images, **given}
-        parts = []
-        for i in range(0, len(images), 64):
-            part = {name: np.asarray(values[i : i + 64]) for name, values in inputs.items()}
-            parts.append(self._compiled_regions(part))
-        return (np.concatenate([part[name] for part in parts]) for name in ("means", "pixels", "classes"))
+        found = sampling.gathered(self._compiled_regions, inputs, sampling.batch_size(self, inputs))
+        return (found[name] for name in ("means", "pixels", "classes"))
 
     def _region_means(self, inputs):
         encoded = {name: self.batch_fields[name].encode(values) for name, values in inputs.items()}
@@ -675,9 +679,9 @@ class Pix2PixHD(AdversarialModel):
             images: label maps (N, height, width), or a single one.
             direction: the model's own or None.
             style: for a model with an encoder: the number of the style of every region; numbers (regions,) or
-                (N, regions); or {region: number}, which changes these of the drawn styles. A region is a class or, for
-                a model with instances, an object in the order of the ids of its map; a key of the dict is its id.
-                None draws them.
+                (N, regions); or {region: number}, which changes these of the drawn styles. None draws them. A region is
+                a class, and its place among the numbers and its key in the dict are the class. For a model with
+                instances it is an object: its place is that of its id among the ids of its map, its key is its id.
             instances: maps of instances (N, height, width), for a model that has them.
             seed: draws the styles; None for different ones at each call.
 
@@ -710,27 +714,34 @@ class Pix2PixHD(AdversarialModel):
     def _numbers(self, style, maps, instances, seed):
         """The numbers of styles that `translate` is given, int32 (N, regions)."""
         field = self.input_fields["styles"]
+        ids = maps if self.instances is None else self.input_fields["instances"].asked(instances)
+        count = len(seed) if np.ndim(seed) else max(len(maps), len(ids))
         if isinstance(style, dict):
-            styles = np.array(self.draw("styles", len(maps), seed))
+            ids = np.repeat(ids, count, axis=0) if len(ids) == 1 else ids
+            styles = np.array(self.draw("styles", count, seed), "int64")
             for region, number in style.items():
-                for row, column in self._places(region, maps, instances):
+                if not (is_whole(region, -np.inf) and is_whole(number, -np.inf)):
+                    raise ConfigurationError(
+                        "Expected style={region: number}, a whole number for a class or an id. Received: "
+                        f"{region!r}: {number!r}."
+                    )
+                for row, column in self._places(region, ids):
                     styles[row, column] = number
             return field.check(styles)
         if np.ndim(style) == 0:
             style = np.full((1, *field.shape), style)
         styles = field.asked(style)
-        return np.repeat(styles, len(maps), axis=0) if len(styles) == 1 else styles
+        return np.repeat(styles, count, axis=0) if len(styles) == 1 else styles
 
-    def _places(self, region, maps, instances):
+    def _places(self, region, ids):
         """(row, column) of a region in the numbers of styles, for each map that has it."""
-        values = maps if instances is None else self.input_fields["instances"].asked(instances)
-        rows = [i for i, one in enumerate(values) if (one == region).any()]
+        rows = [i for i, one in enumerate(ids) if (one == region).any()]
         if not rows:
-            kind = "a class" if instances is None else "an id"
+            kind = "a class" if self.instances is None else "an id"
             raise DataError(f"Expected a region of the maps, {kind}. Received: {region!r}, which no map has.")
-        if instances is None:
+        if self.instances is None:
             return [(row, region) for row in rows]
-        return [(row, int(np.searchsorted(np.unique(values[row]), region))) for row in rows]
+        return [(row, int(np.searchsorted(np.unique(ids[row]), region))) for row in rows]
 
     # Data
 
@@ -791,7 +802,22 @@ def _checked_networks(generator, discriminator, encoder, features, classes):
             f"one from {taken} to {made}."
         )
     check_image_range("generator", generator)
-    shape, channels = made[1:], 0
+    shape = made[1:]
+    _check_beside(encoder, features, shape)
+    channels = 0 if encoder is None else encoder.output_shape[-1]
+    seen = taken[-1] - channels
+    if classes not in (None, seen - 1) or seen < 3:
+        raise ConfigurationError(
+            f"Expected a generator of sources with {classes or 'two or more'} classes, their boundaries and "
+            f"{channels} channels of a style. Received: {taken}."
+        )
+    if discriminator is not None:
+        _check_discriminator(discriminator, [(*shape[:2], seen), shape])
+    return shape, seen - 1, channels
+
+
+def _check_beside(encoder, features, shape):
+    """Refuses an encoder and features that do not take images of a shape."""
     if encoder is not None:
         check_built("encoder", encoder)
         taken_whole = all(b in (None, a) for a, b in zip((None, *shape), encoder.input_shape))
@@ -800,13 +826,6 @@ def _checked_networks(generator, discriminator, encoder, features, classes):
                 f"Expected an encoder of images {shape} to maps of their size. Received: one from "
                 f"{encoder.input_shape} to {encoder.output_shape}."
             )
-        channels = encoder.output_shape[-1]
-    seen = taken[-1] - channels
-    if classes not in (None, seen - 1) or seen < 3:
-        raise ConfigurationError(
-            f"Expected a generator of sources with {classes or 'two or more'} classes, their boundaries and "
-            f"{channels} channels of a style. Received: {taken}."
-        )
     if features is not None:
         check_built("features", features)
         if any(b not in (None, a) for a, b in zip(shape, features.input_shape[1:])):
@@ -814,9 +833,6 @@ def _checked_networks(generator, discriminator, encoder, features, classes):
                 f"Expected features to take what the generator makes, images {shape}. Received: one for "
                 f"{features.input_shape}."
             )
-    if discriminator is not None:
-        _check_discriminator(discriminator, [(*shape[:2], seen), shape])
-    return shape, seen - 1, channels
 
 
 def _by_scale(outputs):

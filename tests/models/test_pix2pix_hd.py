@@ -504,6 +504,19 @@ def test_an_edit_changes_one_regions_style():
     np.testing.assert_array_equal(gan.translate(maps, style=2), gan.translate(maps, style=[2, 2, 2]))
 
 
+def test_an_edit_of_one_map_shows_it_once_for_each_seed_and_once_for_each_map_of_instances():
+    gan, maps = styled()
+    edited = gan.translate(maps[:1], style={0: 1}, seed=[3, 4, 5])
+    for seed, image in zip((3, 4, 5), edited, strict=True):
+        np.testing.assert_array_equal(image, gan.translate(maps[:1], style={0: 1}, seed=[seed])[0])
+    told, _ = styled(instances=3)
+    ids = np.stack([np.tile(np.where(np.arange(8) < split, 5, 9), (8, 1)) for split in (2, 4, 6)])
+    for one, several in ((maps[:1], ids), (maps, ids[:1])):
+        drawn = told.draw("styles", 3, 0)
+        np.testing.assert_array_equal(told._numbers({9: 3}, one, several, 0), [[a, 3, c] for a, _, c in drawn])
+        assert told.translate(one, style={9: 3}, instances=several, seed=0).shape == (3, 8, 8, 1)
+
+
 def test_several_outputs_of_one_map():
     gan, maps = styled()
     made = [gan.translate(maps[:1], seed=seed) for seed in range(6)]
@@ -561,6 +574,17 @@ def test_found_styles_are_the_means_that_regions_have():
     assert (numbers[0, [0, 2]] != numbers[1, [0, 2]]).all() and not numbers[:, 1].any()
 
 
+def test_styles_are_those_of_weights_that_were_set_by_hand():
+    gan = model(style_channels=2, ema_decay=0.9)
+    images, maps = levels(4, 8, 8, 1), label_maps()
+    gan.encoder.set_weights([3.0 * weight for weight in gan.encoder.get_weights()])
+    means, pixels, _ = gan._regions(images, maps, None)
+    encoded = ops.convert_to_numpy(gan.encoder(gan.batch_fields["targets"].encode(images)))
+    for row, column in zip(*np.nonzero(pixels)):
+        expected = encoded[row][maps[row] == column].mean(0)
+        np.testing.assert_allclose(means[row, column], expected, atol=1e-5)
+
+
 # What is refused
 
 
@@ -603,6 +627,20 @@ def test_networks_that_do_not_fit_are_refused():
         build_enhancer(smaller)
     with pytest.raises(ConfigurationError, match="Expected 1 filters"):
         build_enhancer(tiny(), filters=3)
+    with pytest.raises(ConfigurationError, match="multiples of 8, 16 or more, such as 16. Received: .8, 8."):
+        build_generator((8, 8, CLASSES + 1), halvings=3)
+    with pytest.raises(ConfigurationError, match="a known height and width"):
+        AverageHalving()(keras.Input((None, 8, 1)))
+
+
+@pytest.mark.parametrize("which", ["encoder", "features"])
+def test_networks_of_one_size_are_refused_before_a_training_coarse_to_fine(which):
+    images = keras.Input((8, 8, 1))
+    beside = keras.Model(images, keras.layers.Conv2D(2, 1, activation="tanh")(images))
+    options = {"encoder": None, "features": None, which: beside}
+    gan = kg.Pix2PixHD(tiny(style_channels=2 * (which == "encoder")), tiny_discriminator(), **options)
+    with pytest.raises(ConfigurationError, match=r"images \(16, 16, 1\)"):
+        gan.phases(pairs(), 2)
 
 
 def test_styles_are_refused_where_there_are_none():
@@ -621,11 +659,26 @@ def test_styles_out_of_range_and_regions_that_are_not_there_are_refused():
     for style in (4, -1, [0, 0, 4], {0: 4}):
         with pytest.raises(ConfigurationError, match="styles from 0 to 3"):
             gan.translate(maps, style=style)
+    for style in ({0: 1.7}, {0: "1"}, {0: True}, {2.0: 1}, {"0": 1}):
+        with pytest.raises(ConfigurationError, match="a whole number for a class or an id"):
+            gan.translate(maps, style=style)
+    with pytest.raises(ConfigurationError, match="styles from 0 to 3. Received: .* to 1099511627776"):
+        gan.translate(maps, style={0: 2**40})
+    for style in ({0: 1}, 1):
+        with pytest.raises(ConfigurationError, match="takes no others. Received: instances"):
+            gan.translate(maps, style=style, instances=maps)
     for style in ([0, 1], [[0, 0]], 0.5):
         with pytest.raises(ConfigurationError, match="a whole number for each region"):
             gan.translate(maps, style=style)
     with pytest.raises(DataError, match="a class. Received: 1, which no map has"):
         gan.translate(maps, style={1: 0})
+    for images, given in ((levels(2, 8, 8, 1), maps), (levels(3, 8, 8, 1), maps[0])):
+        with pytest.raises(DataError, match=f"Received: {len(images)} targets, {1 if given.ndim == 2 else 3} sources"):
+            gan.styles_of(images, given)
+    for arguments in ((0, 2), (2, 0), (2, 2**15 + 1), (2.0, 2)):
+        with pytest.raises(ConfigurationError, match="1 to 32768 styles"):
+            kg.fields.Styles(*arguments)
+    assert kg.fields.Styles(1, 2**15).from_normals(np.ones((1, 16), "float32")).tolist() == [[2**15 - 1]]
 
 
 def test_missing_instances_are_refused():
