@@ -193,7 +193,8 @@ class VideoPredictionGAN(AdversarialModel):
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: weights out of range, or networks that do not fit each other.
+        ConfigurationError: weights out of range, networks that do not fit each other, or updates of discriminators that
+            are not trained.
 
     Example:
 
@@ -235,6 +236,11 @@ class VideoPredictionGAN(AdversarialModel):
         trained = shape if discriminators is None else _checked_discriminators(discriminators, context, shape, scales)
         multiple = 2 ** (scales - 1)
         if not adversarial_weight:
+            if kwargs.get("discriminator_steps", 1) != 1:
+                raise ConfigurationError(
+                    "Expected discriminator_steps=1 with adversarial_weight=0, where no discriminator is updated. "
+                    f"Received: {kwargs['discriminator_steps']!r}. Leave it out."
+                )
             self.players, self.log_names = {"generator": ("generator",), "discriminator": ()}, self.log_names[1:]
         super().__init__(
             generator=generator,

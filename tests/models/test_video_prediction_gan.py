@@ -307,6 +307,7 @@ def test_without_an_adversarial_loss_the_generator_is_trained_alone():
         ({"p": 0.5}, "p of 1 or more"),
         ({"alpha": 0}, "alpha of 1 or more"),
         ({"adversarial_weight": 0, "lp_weight": 0, "gdl_weight": 0.0}, "a weight above 0"),
+        ({"adversarial_weight": 0, "discriminator_steps": 2}, "discriminator_steps=1 with adversarial_weight=0"),
     ],
 )
 def test_weights_out_of_range_are_refused(options, message):
