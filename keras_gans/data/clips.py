@@ -10,9 +10,10 @@ from PIL import Image, ImageOps
 
 from keras_gans.data.arrays import is_npz, read_npy, read_npz
 from keras_gans.data.batches import Batches, drawn_rows
-from keras_gans.data.decoding import allocated, fitted, plain_alone
+from keras_gans.data.decoding import MODES, allocated, fitted, plain_alone
 from keras_gans.data.drawn import checked_size
 from keras_gans.data.folders import endings, formats, image_files, is_hidden, named_images
+from keras_gans.data.layouts import SPLITS
 from keras_gans.data.moving import moving_digits, moving_photos
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
@@ -102,11 +103,15 @@ def read_clip(path, image_size=None, channels=None):
     if image_size is not None:
         image_size = checked_size(image_size)
     if os.path.isdir(path):
-        files, note = named_images(path)
+        (files, note), folders = named_images(path), _folders_in(path)
         if note:
             warnings.warn(note, stacklevel=2)
         if not files:
-            raise DataError(f"Expected frames ({', '.join(endings())}) in {path}. Received: none.")
+            below = " Give one of its folders, which may hold some." if folders else ""
+            raise DataError(f"Expected frames ({', '.join(endings())}) in {path}. Received: none.{below}")
+        if folders:
+            named = printable(", ".join(folder.name for folder in folders[:NAMED]))
+            warnings.warn(f"Left out folders in {printable(str(path))}, beside a clip's frames: {named}.", stacklevel=2)
         pictures, count = (_still(file) for file in sorted(files.values(), key=_natural)), len(files)
     elif os.path.isfile(path):
         count = frame_count(path)
@@ -246,7 +251,7 @@ def load_clips(
     Raises:
         DatasetNotFoundError: nothing was found.
         DataError: clips that are too short, of several sizes or with other channels; an animation with one frame;
-            files that cannot be read; arrays of another shape; an unknown split.
+            files that cannot be read; arrays of another shape; an unknown split, or clips beside folders of splits.
         ConfigurationError: numbers out of range.
 
     Example:
@@ -322,6 +327,8 @@ def _of_arrays(clips, split, image_size, channels):
         if kinds != {"uint8"}:
             raise DataError(f"Expected uint8 clips to resize. Received: {kinds.pop()}. Use kg.images.to_uint8(clips).")
         kept = clips[0].shape[3]
+        if kept not in MODES:
+            raise DataError(f"Expected clips of 1, 3 or 4 channels to resize. Received: {kept}. Resize them before.")
         pictures = [[Image.fromarray(frame.squeeze(-1) if kept == 1 else frame) for frame in clip] for clip in clips]
         clips = [np.stack([fitted(picture, image_size, kept) for picture in clip]) for clip in pictures]
     return _in_channels(clips, channels)
@@ -361,6 +368,14 @@ def _from_files(path, split, image_size, channels):
     if path.is_dir() and any((path / name).is_dir() for name in ("train", "test")):
         if not (path / split).is_dir():
             raise DataError(f"Expected a folder {split} in {path}. Received: none.")
+        known = {split, *(name for names in SPLITS for name in names)}
+        beside = [one.name for one in _folders_in(path) if one.name.lower() not in known]
+        beside += [file.name for file in image_files(path, below=False).images]
+        if beside:
+            raise DataError(
+                f"Expected folders of splits alone in {path}. Received: {printable(', '.join(beside[:NAMED]))} beside "
+                "train or test. Move the others away, or give the folder of one split."
+            )
         path = path / split
     elif split != "train":
         raise DataError(f"Expected folders train and test in {path}, for the split {split!r}. Received: none.")
@@ -377,7 +392,7 @@ def _clips_in(folder):
     found = image_files(folder, below=False)
     if note := found.left_out(folder):
         warnings.warn(note, stacklevel=4)
-    folders = sorted((one for one in folder.iterdir() if one.is_dir() and not is_hidden(one.name)), key=_natural)
+    folders = _folders_in(folder)
     if not folders and found.images and not any(frame_count(file) > 1 for file in found.images):
         if all(file.suffix.lower() == ".gif" for file in found.images):
             return found.images  # each is refused as an animation of one frame
@@ -390,6 +405,10 @@ def _clips_in(folder):
     return clips
 
 
+def _folders_in(folder):
+    return sorted((one for one in folder.iterdir() if one.is_dir() and not is_hidden(one.name)), key=_natural)
+
+
 def _natural(path):
     """A key that sorts 2 before 10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
@@ -399,6 +418,8 @@ def _check_alike(names, clips):
     """Refuses clips whose frames differ in size or channels."""
     if not clips:
         raise DataError("Expected at least one clip. Received: none.")
+    if 0 in clips[0].shape[1:]:
+        raise DataError(f"Expected frames with pixels. Received: {names[0]}, {clips[0].shape}. Leave such clips out.")
     for name, clip in zip(names, clips):
         if clip.shape[1:] != clips[0].shape[1:]:
             raise DataError(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.losses.adversarial import float32
 from keras_gans.losses.relativistic import check_paired
 from keras_gans_core.checks import is_number
@@ -29,7 +29,7 @@ def gradient_difference_loss(images, others, alpha=1.0):
 
     Raises:
         ConfigurationError: an alpha below 1, whose gradient is infinite where the images agree.
-        DataError: shapes that differ.
+        DataError: shapes that differ, or have no four axes.
 
     Example:
 
@@ -44,6 +44,11 @@ def gradient_difference_loss(images, others, alpha=1.0):
         raise ConfigurationError(f"Expected an alpha of 1 or more. Received: {alpha!r}.")
     images, others = float32(images), float32(others)
     check_paired(images, others)
+    if len(images.shape) != 4:
+        raise DataError(
+            f"Expected images (N, height, width, channels). Received: {tuple(images.shape)}. Give a single image as "
+            "image[None], and grey images without channels as images[..., None]."
+        )
     loss = ops.zeros(())
     for steps in (lambda x: x[:, 1:] - x[:, :-1], lambda x: x[:, :, 1:] - x[:, :, :-1]):
         first, second = ops.abs(steps(images)), ops.abs(steps(others))

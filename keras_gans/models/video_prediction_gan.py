@@ -383,6 +383,7 @@ def _checked_generator(generator):
     taken = generator.input_shape
     made = [tuple(output.shape[1:]) for output in generator.outputs]
     fits = isinstance(taken, tuple) and len(taken) == 4 and all(len(shape) == 3 for shape in made)
+    fits = fits and None not in (taken[3], *(shape[2] for shape in made))
     if fits:
         scales, channels = len(made), made[-1][2]
         sides = [side or 2 ** (scales + 2) for side in taken[1:3]]

@@ -115,6 +115,8 @@ def test_floats_stay_and_bytes_are_resized():
         (levels(9, 4, 4, 1), {}, DataError, r"clips\[None\]"),
         ([levels(4, 4, 1)], {}, DataError, "a list of clips"),
         ([], {}, DataError, "at least one clip"),
+        (levels(2, 9, 0, 4, 1), {}, DataError, r"with pixels. Received: clip 0, \(9, 0, 4, 1\)"),
+        (levels(2, 9, 4, 4, 2), {"image_size": (2, 2)}, DataError, "1, 3 or 4 channels to resize. Received: 2"),
         (levels(2, 9, 4, 4, 1).astype("int32"), {}, DataError, "int32"),
         (levels(2, 9, 4, 4, 3), {"channels": 1}, DataError, "grey clips"),
         (levels(2, 9, 4, 4, 1), {"split": "test"}, DataError, "split='train'"),
@@ -301,6 +303,26 @@ def test_an_animation_that_was_cut_off_is_refused(share, ending, tmp_path):
     (tmp_path / f"a.{ending}").write_bytes(content[: int(share * len(content))])
     with pytest.raises(DataError, match=f"a.{ending} to be an image or an animation"):
         kg.data.read_clip(tmp_path / f"a.{ending}")
+
+
+def test_clips_beside_splits_are_refused(tmp_path):
+    for name in ("train/a", "val/a", "test/a"):
+        write_frames(tmp_path / name, levels(6, 8, 8, 1))
+    assert kg.data.load_clips(tmp_path, split="val", batch_size=1).count == 1
+    write_frames(tmp_path / "more", levels(6, 8, 8, 1))
+    write_animation(tmp_path / "b.gif", levels(6, 8, 8, 1))
+    with pytest.raises(DataError, match="splits alone in .* Received: more, b.gif beside train or test"):
+        kg.data.load_clips(tmp_path, batch_size=1)
+
+
+def test_folders_beside_a_clips_frames_are_left_out_with_a_warning(tmp_path):
+    clip = levels(6, 8, 8, 1)
+    write_frames(tmp_path / "a", clip)
+    write_frames(tmp_path / "a" / "masks", 255 - clip)
+    with pytest.warns(UserWarning, match="Left out folders in .*a, beside a clip's frames: masks"):
+        np.testing.assert_array_equal(kg.data.read_clip(tmp_path / "a"), clip)
+    with pytest.raises(DataError, match="Received: none. Give one of its folders"):
+        kg.data.read_clip(tmp_path)
 
 
 def test_a_short_animation_is_refused(tmp_path):

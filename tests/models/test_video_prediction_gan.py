@@ -80,7 +80,8 @@ class TestVideoPredictionGAN(VariantContract):
         channels = keras.Model(images, layers.Conv2D(2, 1)(images))
         flat = keras.Model(images, layers.Flatten()(images))
         bright = keras.Model(images, layers.Conv2D(1, 1, activation="sigmoid")(images))
-        for generator in (None, coarse, wider, half, channels, flat):
+        unknown = keras.Sequential([keras.Input((8, 8, None)), layers.Activation("tanh")])
+        for generator in (None, coarse, wider, half, channels, flat, unknown):
             with pytest.raises(ConfigurationError, match="generator"):
                 self.rebuilt(one, generator=generator)
         with pytest.raises(ConfigurationError, match="sigmoid"):
@@ -348,6 +349,9 @@ def test_one_pixel_has_no_gradients():
 def test_it_refuses_what_cannot_be_compared():
     with pytest.raises(DataError, match="one shape"):
         gradient_difference_loss(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 4, 3)))
+    for shape in ((4, 4, 1), (4, 4)):
+        with pytest.raises(DataError, match=r"images \(N, height, width, channels\)"):
+            gradient_difference_loss(np.zeros(shape), np.zeros(shape))
     with pytest.raises(ConfigurationError, match="alpha of 1 or more"):
         gradient_difference_loss(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 4, 1)), alpha=0.5)
 
