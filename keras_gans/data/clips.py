@@ -17,6 +17,7 @@ from keras_gans.data.layouts import SPLITS
 from keras_gans.data.moving import moving_digits, moving_photos
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans_core import memory
 from keras_gans_core.checks import is_whole
 from keras_gans_core.errors import format_error, printable
 
@@ -250,8 +251,9 @@ def load_clips(
 
     Raises:
         DatasetNotFoundError: nothing was found.
-        DataError: clips that are too short, of several sizes or with other channels; an animation with one frame;
-            files that cannot be read; arrays of another shape; an unknown split, or clips beside folders of splits.
+        DataError: clips that are too short, of several sizes, with other channels or too many for the memory; an
+            animation with one frame; files that cannot be read; arrays of another shape; an unknown split, or clips
+            beside folders of splits.
         ConfigurationError: numbers out of range.
 
     Example:
@@ -442,4 +444,12 @@ def _cut(clips, context, length):
         )
     length = min(shortest, context + LATER) if length is None else length
     parts = [clip[: len(clip) // length * length].reshape(-1, length, *clip.shape[1:]) for clip in clips]
+    if len(parts) == 1:
+        return parts[0]
+    if reason := memory.does_not_fit(sum(part.nbytes for part in parts)):
+        raise DataError(
+            f"Expected examples that fit into memory beside the clips. Received: {sum(map(len, parts)):,} of "
+            f"{'x'.join(map(str, parts[0].shape[1:]))}, which take {reason}. Pass a smaller image_size, or "
+            "--image-size; or give fewer clips."
+        )
     return np.concatenate(parts)

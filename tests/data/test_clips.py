@@ -6,6 +6,7 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans_core import memory
 
 
 def levels(*shape, seed=0):
@@ -323,6 +324,16 @@ def test_folders_beside_a_clips_frames_are_left_out_with_a_warning(tmp_path):
         np.testing.assert_array_equal(kg.data.read_clip(tmp_path / "a"), clip)
     with pytest.raises(DataError, match="Received: none. Give one of its folders"):
         kg.data.read_clip(tmp_path)
+
+
+def test_examples_that_do_not_fit_into_memory_beside_the_clips_are_refused(monkeypatch):
+    clips = levels(4, 6, 8, 8, 1)
+    monkeypatch.setattr(memory, "free_memory", lambda: clips.nbytes)
+    assert kg.data.load_clips(clips, batch_size=1).count == 4
+    monkeypatch.setattr(memory, "free_memory", lambda: clips.nbytes - 1)
+    with pytest.raises(DataError, match="fit into memory beside the clips. Received: 4 of 6x8x8x1, which take"):
+        kg.data.load_clips(clips, batch_size=1)
+    assert kg.data.load_clips(clips[:1], batch_size=1).count == 1  # cut without a copy
 
 
 def test_a_short_animation_is_refused(tmp_path):
