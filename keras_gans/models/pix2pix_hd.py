@@ -30,7 +30,8 @@ Departures from the paper:
 - convolutions with stride 2 put their border pixel below and to the right; PyTorch's do so above and to the left;
 - small images have fewer halvings in generator and encoder, fewer layers of stride 2 in the discriminators, and below
   64x64 fewer scales: our choice;
-- the discriminators of the second phase are new;
+- the discriminators of the second phase are new. Every phase has new optimizers; in the authors' code the third
+  phase's discriminators keep theirs;
 - as in the authors' script for large images, E is fixed from the second phase on. Its styles are found there;
 - a style of a region is a number. The authors' tool also takes the style of a region of another image as it is;
   `styles_of` gives the number that is nearest to it.
@@ -679,9 +680,9 @@ class Pix2PixHD(AdversarialModel):
             images: label maps (N, height, width), or a single one.
             direction: the model's own or None.
             style: for a model with an encoder: the number of the style of every region; numbers (regions,) or
-                (N, regions); or {region: number}, which changes these of the drawn styles. None draws them. A region is
-                a class, and its place among the numbers and its key in the dict are the class. For a model with
-                instances it is an object: its place is that of its id among the ids of its map, its key is its id.
+                (N, regions); or {region: number}, which changes these of the drawn styles. None draws them. Regions
+                are the classes in their order; for a model with instances, the objects of a map in the order of their
+                ids. A key of the dict is a class or an id.
             instances: maps of instances (N, height, width), for a model that has them.
             seed: draws the styles; None for different ones at each call.
 
