@@ -247,7 +247,7 @@ def test_maps_of_the_same_image_match():
 
 
 def test_matching_reaches_the_made_image_and_not_the_true_one():
-    """Page 04, test 1 and issue 237: only the maps of the true image are constants."""
+    """Page 04, test 1: only the maps of the true image are constants."""
     gan = model()
     seen = tensors(2, 8, 8, CLASSES + 1)
 
