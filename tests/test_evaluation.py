@@ -900,7 +900,7 @@ def test_edits_are_seen_by_a_classifier_of_attributes(monkeypatch):
     monkeypatch.setattr(kg.zoo, "load_classifier", lambda name: reader)
     read = cards.read_card
     monkeypatch.setattr(cards, "read_card", lambda folder: {**read(folder), "num_attributes": 2})
-    settings = Settings("avatars", "test", "classifier_avatars", samples=4)
+    settings = Settings("avatars", "test", "classifier_avatars", samples=4, labels="attributes")
     found = capabilities.edits(settings, Editor(), None)
     assert found["edited"].value == 0.5  # four of eight
     assert found["stayed"].value == 0.75  # four of four, and where the left pixel was white already

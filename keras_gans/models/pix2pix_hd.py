@@ -179,11 +179,16 @@ def build_encoder(image_shape=(None, None, 3), channels=3, *, filters=16, halvin
     Returns:
         A Keras model, images to (N, height, width, channels) in [-1, 1].
 
+    Raises:
+        ConfigurationError: another shape, or no channel or halving.
+
     Example:
 
     >>> build_encoder(filters=2, halvings=2).compute_output_shape((1, 16, 32, 3))
     (1, 16, 32, 3)
     """
+    any_size = isinstance(image_shape, (tuple, list)) and None in image_shape[:2]
+    check_image_shape((32, 32, *image_shape[2:]) if any_size else image_shape)
     if not (is_whole(channels, 1) and is_whole(halvings, 1)):
         raise ConfigurationError(
             f"Expected 1 channel and 1 halving, or more. Received: channels={channels!r}, halvings={halvings!r}."

@@ -31,4 +31,5 @@ def test_invalid_image_shapes_are_refused(builder):
         with pytest.raises(ConfigurationError, match="height, width, channels"):
             taken = inspect.signature(builder).parameters
             first = {"code_shape": (4,), "image_shape": shape} if "code_shape" in taken else {next(iter(taken)): shape}
-            builder(**first, **({"outputs": 2} if "outputs" in taken else {}))
+            others = {"outputs": 2, "source_shape": (28, 28, 1)}
+            builder(**first, **{name: value for name, value in others.items() if name in taken})
