@@ -32,4 +32,4 @@ def test_invalid_image_shapes_are_refused(builder):
             taken = inspect.signature(builder).parameters
             first = {"code_shape": (4,), "image_shape": shape} if "code_shape" in taken else {next(iter(taken)): shape}
             others = {"outputs": 2, "source_shape": (28, 28, 1)}
-            builder(**first, **{name: value for name, value in others.items() if name in taken})
+            builder(**first, **{name: value for name, value in others.items() if name in taken and name not in first})
