@@ -4,6 +4,7 @@ import gc
 import json
 import subprocess
 import sys
+import weakref
 
 import keras
 import numpy as np
@@ -84,3 +85,15 @@ def test_five_hundred_calls_keep_little():
     found = growth(500)
     print(found)
     assert all(mib < 5.0 for mib in found.values())
+
+
+def test_a_model_that_was_trained_is_freed_with_its_data():
+    """TensorFlow keeps each generator function of a dataset: not what it reads."""
+    model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+    model.compile()
+    data = kg.data.Batches(np.zeros((16, 8, 8, 1), "uint8"), batch_size=8)
+    model.fit(data, verbose=0)
+    held = weakref.ref(model), weakref.ref(data)
+    del model, data
+    gc.collect()
+    assert [ref() for ref in held] == [None, None]

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import weakref
 
 import keras
 import numpy as np
@@ -134,7 +135,12 @@ def readable(x, y=None, options=None):
 
 
 def _from_batches(batches):
+    # TensorFlow keeps a generator function for ever, in its global graph: through it, what the batches hold, and the
+    # model that checks them. So the function has a weak reference, and the dataset the strong one.
+    held = weakref.ref(batches)
+
     def epoch():
+        batches = held()
         for index in range(batches.num_batches):
             yield batches[index]
 
@@ -142,6 +148,7 @@ def _from_batches(batches):
         lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches.batch_signature()
     )
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
+    dataset.batches = batches
     return dataset.apply(tf.data.experimental.assert_cardinality(batches.num_batches)).prefetch(2)
 
 

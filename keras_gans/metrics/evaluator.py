@@ -203,7 +203,7 @@ SETTINGS = {
     "swd": "sliced Wasserstein distance x 1000, mean over levels, as many images of each",
     "ms_ssim": "MS-SSIM of pairs",
 }
-HIGHER_IS_BETTER = {  # and names that go on with an underscore, such as psnr_b of a model with two outputs
+HIGHER_IS_BETTER = {  # and names that go on with an underscore, such as psnr_b, or shows_hat of a model of sentences
     "agreement",
     "class_accuracy",
     "classes",
@@ -221,6 +221,7 @@ HIGHER_IS_BETTER = {  # and names that go on with an underscore, such as psnr_b 
     "pixel_accuracy",
     "psnr",
     "sharpness_moving",
+    "shows",
     "ssim",
 }
 
