@@ -82,7 +82,7 @@ def test_the_transport_term_keeps_the_order_of_the_latents():
     shortest = demo("shortest_map")
     z = np.random.default_rng(1).normal(size=1000)
     for seed in (0, 1):
-        made = shortest.mapped(shortest.flow(0.05, seed, 40), z)
+        made = shortest.mapped(shortest.flow(0.05, seed, 80), z)
         assert shortest.order_kept(z, made) > 0.95 and shortest.peaks_found(made) == 4
 
 
