@@ -17,6 +17,8 @@ Keras's callbacks for the learning rate act on both optimizers, each from its ow
 Both need a number as learning rate: if an optimizer has a schedule, Keras raises a TypeError.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -116,6 +118,16 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         names = ("learning_rate", "steps_per_epoch", "constant_epochs", "decay_epochs")
         return {name: getattr(self, name) for name in names}
+
+
+def cosine_fall(first, last, step, steps):
+    """A number that falls from `first` to `last` over `steps` steps along half a cosine, and then stays.
+
+    >>> [round(float(cosine_fall(2.0, 0.0, step, 10)), 4) for step in (0, 5, 10, 20)]
+    [2.0, 1.0, 0.0, 0.0]
+    """
+    fallen = ops.minimum(ops.cast(step, "float32") / steps, 1.0)
+    return last + (first - last) * 0.5 * (1.0 + ops.cos(math.pi * fallen))
 
 
 class OptimizerGroup:

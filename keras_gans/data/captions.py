@@ -86,8 +86,8 @@ def load_captions(
     Args:
         source: one of
             - a TFDS name with features "image" and "caption";
-            - a folder of images with captions: a text file of the same name beside each image, each of whose lines is
-              a caption, or `metadata.jsonl` or `metadata.csv`. See `kg.data.load` for splits and for what is done
+            - a folder of images with captions: for each image a text file of its name, with one caption on each line;
+              or `metadata.jsonl` or `metadata.csv`. See `kg.data.load` for splits and for what is done
               about unusual images;
             - (images, captions): an array, and for each image a text or a list of them.
         split: as in `kg.data.load`.

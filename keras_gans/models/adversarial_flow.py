@@ -39,6 +39,7 @@ from keras_gans.losses.adversarial import float32
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
 from keras_gans.networks.dcgan import build_discriminator
+from keras_gans.optimizers import cosine_fall
 from keras_gans.penalties import finite_difference_penalty, refuse_batch_norm
 from keras_gans_core.checks import is_number, is_whole
 
@@ -164,9 +165,7 @@ class AdversarialFlow(AdversarialModel):
         """The transport's weight at this step: it falls along half a cosine to a fortieth."""
         if self.decay_steps is None:
             return self.transport_weight
-        fallen = ops.minimum(ops.cast(self.step, "float32") / self.decay_steps, 1.0)
-        last = self.transport_weight * LAST
-        return last + (self.transport_weight - last) * 0.5 * (1.0 + ops.cos(math.pi * fallen))
+        return cosine_fall(self.transport_weight, self.transport_weight * LAST, self.step, self.decay_steps)
 
     def penalty(self, images, training=True):
         """R1 or R2 to first order, on the first quarter of the images."""

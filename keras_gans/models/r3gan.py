@@ -39,7 +39,7 @@ from keras_gans.losses import (
 )
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
-from keras_gans.optimizers import FusedAdam
+from keras_gans.optimizers import FusedAdam, cosine_fall
 from keras_gans.penalties import finite_difference_penalty, r1_penalty, r2_penalty, refuse_batch_norm
 from keras_gans_core.checks import is_number, is_whole
 
@@ -249,9 +249,7 @@ class R3GAN(AdversarialModel):
         """gamma at this step: it falls along half a cosine to a tenth."""
         if self.decay_steps is None:
             return self.gamma
-        fallen = ops.minimum(ops.cast(self.step, "float32") / self.decay_steps, 1.0)
-        last = self.gamma / FALL
-        return last + (self.gamma - last) * 0.5 * (1.0 + ops.cos(math.pi * fallen))
+        return cosine_fall(self.gamma, self.gamma / FALL, self.step, self.decay_steps)
 
     def penalty(self, exact, images, training=True):
         """R1 or R2 at the images: exact, or estimated on a share of them."""
