@@ -1,4 +1,4 @@
-"""The commands that explore a model's latents: interpolate, arithmetic, invert and traverse."""
+"""The commands that explore a model's latents: interpolate, arithmetic, invert, inpaint and traverse."""
 
 from pathlib import Path
 
@@ -26,6 +26,17 @@ def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
     else:
         kg.images.save(sampling.picture(model, made, steps), output)
     click.echo(f"wrote {printable(str(output))}")
+
+
+def _model_and_pictures(name, pictures, resize):
+    """(keras_gans, a model that makes images from noise, uint8 images of its shape)."""
+    kg, model = sampler_of_noise(name)
+    made, *others = model.output_fields.values()
+    if others or not isinstance(made, kg.fields.Images):
+        raise click.UsageError(
+            f"Expected a model of images. Received: {name}, which makes {', '.join(model.output_fields)}."
+        )
+    return kg, model, kg.data.read_pictures(pictures, model.image_shape, resize)
 
 
 def _is_animation(output):
@@ -88,13 +99,7 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
 
     A conditional model needs --labels: what the images show; a model that reads labels, such as IcGAN, needs none.
     """
-    kg, model = sampler_of_noise(name)
-    made, *others = model.output_fields.values()
-    if others or not isinstance(made, kg.fields.Images):
-        raise click.UsageError(
-            f"Expected a model of images. Received: {name}, which makes {', '.join(model.output_fields)}."
-        )
-    images = kg.data.read_pictures(pictures, model.image_shape, resize)
+    kg, model, images = _model_and_pictures(name, pictures, resize)
     labels = labels_for(labels, len(pictures), model)
     if labels is None and hasattr(model, "read_labels") and len(model.networks(*model.kept)) == len(model.kept):
         labels = model.read_labels(images)
@@ -110,6 +115,62 @@ def invert(name, pictures, steps, seeds, encoder, labels, resize, output):
     kg.images.save(kg.images.grid(rows, 3), output)
     for picture, first, last in zip(pictures, found.first_loss, found.loss):
         click.echo(f"{printable(str(picture))}: mean squared difference {first:.4g} at the start, {last:.4g} found")
+    click.echo(f"wrote {printable(str(output))}")
+
+
+def box_of(context, parameter, text):
+    """(left, top, right, bottom) of an option."""
+    try:
+        left, top, right, bottom = map(int, text.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"Expected four whole numbers, left,top,right,bottom, such as 8,8,20,20. Received: {text!r}."
+        ) from None
+    if not (0 <= left < right and 0 <= top < bottom):
+        raise click.BadParameter(f"Expected 0 <= left < right and 0 <= top < bottom. Received: {text!r}.")
+    return left, top, right, bottom
+
+
+@click.command()
+@click.argument("name")
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--box",
+    required=True,
+    callback=box_of,
+    metavar="LEFT,TOP,RIGHT,BOTTOM",
+    help="The missing pixels, from the top left corner; RIGHT and BOTTOM are not in the box.",
+)
+@click.option("--steps", default=300, show_default=True, type=click.IntRange(1), help="Steps of the optimisation.")
+@click.option(
+    "--seeds", default=1000, show_default=True, type=click.IntRange(1), help="How many seeds to choose the start from."
+)
+@labels_option
+@model_options
+@click.option("--resize", is_flag=True, help="Center-crop the images and resize them to the model's shape.")
+@picture_option("inpainting.png", "One row per image: the known pixels, the filled image, the image as it was.")
+def inpaint(name, pictures, box, steps, seeds, labels, resize, output):
+    """Fill a rectangle of PICTURES with what the model NAME, or a .keras file, makes beside the known pixels."""
+    import numpy as np
+
+    kg, model, images = _model_and_pictures(name, pictures, resize)
+    height, width = images.shape[1:3]
+    left, top, right, bottom = box
+    if right > width or bottom > height:
+        raise click.UsageError(
+            f"Expected a box inside the images of {name}, {width} pixels wide and {height} high. Received: --box "
+            f"{left},{top},{right},{bottom}."
+        )
+    known = np.ones((height, width), bool)
+    known[top:bottom, left:right] = False
+    labels = labels_for(labels, len(pictures), model)
+    filled, _ = kg.latent.inpaint(model, images, known, labels=labels, seeds=seeds, steps=steps)
+    holes = np.where(known[..., None], images, 128).astype("uint8")
+    rows = [column[i] for i in range(len(images)) for column in (holes, filled, images)]
+    kg.images.save(kg.images.grid(rows, 3), output)
+    differences = np.square((filled.astype("float32") - images) / 127.5)[:, ~known].mean(axis=(1, 2))
+    for picture, difference in zip(pictures, differences):
+        click.echo(f"{printable(str(picture))}: mean squared difference {difference:.4g} in the box")
     click.echo(f"wrote {printable(str(output))}")
 
 

@@ -153,6 +153,9 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("sample", "."), "with a card.json"),
         (("info", "mine.keras"), "Use kg.zoo.load_file"),
         (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
+        (("inpaint", "gan_mnist", sys.executable, "--box", "1,2,3"), "left,top,right,bottom"),
+        (("inpaint", "gan_mnist", sys.executable, "--box", "5,5,5,9"), "left < right"),
+        (("inpaint", "gan_mnist", sys.executable, "--box", "0,0,9,9"), "to be an image"),
         (("invert", "gan_mnist", sys.executable), "to be an image"),
         (("invert", "wgan_gp_text_kjv", sys.executable), "Expected a model of images"),
         (("frobnicate",), "No such command"),
@@ -259,7 +262,24 @@ def test_a_picture_of_another_size_is_resized_when_asked(tmp_path):
     run("invert", "gan_mnist", "photo.png", "--resize", "--steps", "2", "--seeds", "2", cwd=tmp_path)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
+def test_a_box_of_a_picture_is_filled(tmp_path):
+    kg.images.save(kg.load("gan_mnist").generate(1, seed=30)[0], tmp_path / "digit.png")
+    short = ("--steps", "2", "--seeds", "5")
+    done = run("inpaint", "gan_mnist", "digit.png", "--box", "8,4,20,16", *short, cwd=tmp_path)
+    assert "digit.png: mean squared difference" in done.stdout
+    shown = pixels(tmp_path / "inpainting.png")
+    assert shown.shape == (28, 3 * 28)
+    missing, filled, original = np.split(shown.astype(int), 3, axis=1)
+    for made in (missing, filled):
+        differs = made != original
+        assert differs[4:16, 8:20].any()
+        differs[4:16, 8:20] = False
+        assert not differs.any()
+    assert (missing[4:16, 8:20] == 128).all() and len(np.unique(filled[4:16, 8:20])) > 10
+    done = run("inpaint", "gan_mnist", "digit.png", "--box", "8,4,29,16", cwd=tmp_path, code=2)
+    assert "28 pixels wide" in done.stderr
+
+
 def test_export_counts_versions(tmp_path):
     for version in "12":
         assert f"serving{os.sep}{version}" in run("export", "gan_mnist", "serving", cwd=tmp_path).stdout

@@ -14,7 +14,7 @@ from keras_gans.latent.directions import (
     orthogonalize,
     traverse,
 )
-from keras_gans.latent.inversion import Inversion, encode, invert, nearest
+from keras_gans.latent.inversion import Inversion, encode, inpaint, invert, nearest
 from keras_gans.latent.paths import animate, lerp, loop, slerp, strips
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "encode",
     "evaluate",
     "first_layer_directions",
+    "inpaint",
     "invert",
     "lerp",
     "loop",

@@ -1,4 +1,4 @@
-"""The latents of given images: by optimisation, by the model's encoder, or the nearest of many seeds."""
+"""The latents of given images, whole or in part: by optimisation, an encoder, or the nearest of many seeds."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ import numpy as np
 from keras import ops
 
 from keras_gans import engine, sampling
-from keras_gans.errors import ConfigurationError, UnsupportedError
+from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
 from keras_gans.fields import normal
-from keras_gans.images import to_float
+from keras_gans.images import to_float, to_uint8
 from keras_gans.latent.checks import as_latents, images_of
 from keras_gans.latent.priors import elementwise_places, latents_of
 from keras_gans_core.checks import is_number, is_whole
@@ -38,6 +38,7 @@ def invert(
     images,
     *,
     labels=None,
+    mask=None,
     start=None,
     steps=300,
     learning_rate=0.1,
@@ -47,9 +48,10 @@ def invert(
 ):
     """The noise whose images come closest to given ones, found by Adam on the noise. The model does not change.
 
-    The loss of an image is mean (G(z) - x)^2 over its pixels in [-1, 1], plus, with `features`, feature_weight times
-    mean (f(G(z)) - f(x))^2 over features. The model samples in inference mode, with the averages of its weights where
-    it keeps them. So each image is inverted separately, and no weight and no statistic of batch normalization changes.
+    The loss of an image is mean (G(z) - x)^2 over its pixels in [-1, 1], or over those that `mask` keeps, plus, with
+    `features`, feature_weight times mean (f(G(z)) - f(x))^2 over features. The model samples in inference mode, with
+    the averages of its weights where it keeps them. So each image is inverted separately, and no weight and no
+    statistic of batch normalization changes.
     The learning rate rises from 0 in the first twentieth of the steps and falls to 0 as a cosine in the last quarter,
     as in StyleGAN2's projector; unlike there, no noise is added to the latents.
 
@@ -61,6 +63,8 @@ def invert(
         model: an `AdversarialModel` that makes images from noise.
         images: uint8, or floats in [-1, 1], (N, height, width, channels) of the model's image_shape.
         labels: what the images of a conditional model show, one label for all or one for each image.
+        mask: True for the pixels that count, (N, height, width), or (height, width) for all images; None for all
+            pixels. An image needs one or more. Features cannot be compared in part.
         start: noise (N, latent_dim) to start from, such as `nearest` or `encode` finds; None for that of `seed`. The
             loss has many minima: a start from `nearest` ends lower than a random one.
         steps: steps of Adam, 1 or more.
@@ -73,9 +77,10 @@ def invert(
         An `Inversion`, no worse than the start for any image. The same arguments give the same result.
 
     Raises:
-        DataError: images of another shape than the model's, or a start of rows of several lengths.
-        ConfigurationError: numbers out of range, features for images of another shape, or not one label for each image
-            of a conditional model.
+        DataError: images of another shape than the model's, a mask that does not fit them, or a start of rows of
+            several lengths.
+        ConfigurationError: numbers out of range, features for images of another shape or beside a mask, or not one
+            label for each image of a conditional model.
         UnsupportedError: a model that does not make single images from noise.
 
     Example:
@@ -89,6 +94,7 @@ def invert(
     https://arxiv.org/abs/1912.04958
     """
     target, labels = _target(model, images), _labels_of(model, images, labels)
+    weights = _weights(mask, target)
     numbers = is_number(learning_rate) and learning_rate > 0.0 and is_number(feature_weight, 0.0)
     if not is_whole(steps, 1) or not numbers:
         raise ConfigurationError(
@@ -99,6 +105,8 @@ def invert(
         raise ConfigurationError(
             f"Expected features for images {model.image_shape}. Received: {features.name}, of {features.image_shape}."
         )
+    if features is not None and mask is not None:
+        raise ConfigurationError("Expected features or a mask, not both. Received both. Leave one of them out.")
     noise = model.noise(len(target), seed) if start is None else as_latents(start).astype("float32")
     if noise.shape != (len(target), model.latent_dim):
         raise ConfigurationError(f"Expected a start {(len(target), model.latent_dim)}. Received: {noise.shape}.")
@@ -110,7 +118,7 @@ def invert(
 
     def losses(noise):
         made = ops.cast(model({"noise": model.prior(noise), **conditions}, training=False), "float32")
-        loss = ops.mean(ops.square(ops.subtract(made, target)), axis=(1, 2, 3))
+        loss = ops.mean(ops.square(ops.subtract(made, target)) * weights, axis=(1, 2, 3))
         if network is not None:
             found = network(made, training=False)
             found = found[0] if isinstance(found, (list, tuple)) else found
@@ -193,7 +201,46 @@ def encode(model, images):
     return np.interp(model.encode(images), made, table).astype("float32")
 
 
-def nearest(model, images, seeds=1000, labels=None):
+def inpaint(model, images, mask, *, labels=None, seeds=1000, steps=300):
+    """Images whose missing pixels are filled by the model, and the inversion that found them.
+
+    Of many seeds' images the nearest in the known pixels is the start of `invert`, which compares these pixels alone.
+    The known pixels of the result are those given; there may be a seam where they end.
+
+    Args:
+        model: an `AdversarialModel` that makes images from noise.
+        images: uint8, or floats in [-1, 1], (N, height, width, channels). What missing pixels show does not matter.
+        mask: True for the known pixels, False for the missing ones, (N, height, width), or (height, width) for all.
+        labels: what the images of a conditional model show, one label for all or one for each image.
+        seeds: how many seeds to try for the start, or which.
+        steps: steps of the optimisation, 1 or more.
+
+    Returns:
+        uint8 images (N, height, width, channels), and an `Inversion`.
+
+    Raises:
+        As `invert` and `nearest` do.
+
+    Example:
+
+    >>> gan = kg.GAN(image_shape=(8, 8, 1), latent_dim=4, seed=0)
+    >>> images, known = gan.generate(2, seed=1), np.ones((8, 8), bool)
+    >>> known[2:5, 2:5] = False
+    >>> filled, found = inpaint(gan, images, known, seeds=[0, 1], steps=5)
+    >>> filled.shape, bool((filled[:, known] == images[:, known]).all())
+    ((2, 8, 8, 1), True)
+
+    Reference: Yeh et al., 2017, "Semantic image inpainting with deep generative models",
+    https://arxiv.org/abs/1607.07539, without its loss by the discriminator and its Poisson blending.
+    """
+    start = model.noise(seed=nearest(model, images, seeds, labels, mask=mask)[0])
+    found = invert(model, images, labels=labels, mask=mask, start=start, steps=steps)
+    known = ops.convert_to_numpy(to_uint8(_target(model, images)))
+    made = model.generate(noise=found.noise, labels=labels)
+    return np.where(np.broadcast_to(np.asarray(mask, bool), known.shape[:3])[..., None], known, made), found
+
+
+def nearest(model, images, seeds=1000, labels=None, *, mask=None):
     """Finds the seeds, among many, whose images come closest to given ones in pixels.
 
     Args:
@@ -201,13 +248,15 @@ def nearest(model, images, seeds=1000, labels=None):
         images: uint8, or floats in [-1, 1], (N, height, width, channels).
         seeds: how many to try, from 0 on, 1 or more; or a list of seeds.
         labels: what the images of a conditional model show, one label for all or one for each image.
+        mask: True for the pixels that count, (N, height, width), or (height, width) for all images; None for all
+            pixels. An image needs one or more.
 
     Returns:
         int64 (N,): seeds, for `generate(seed=[...], labels=labels)`; and the mean squared distances in [-1, 1], float32
         (N,).
 
     Raises:
-        DataError: images of another shape than the model's.
+        DataError: images of another shape than the model's, or a mask that does not fit them.
         ConfigurationError: no seeds, or not one label for each image of a conditional model.
         UnsupportedError: a model that does not make single images from noise.
 
@@ -218,6 +267,7 @@ def nearest(model, images, seeds=1000, labels=None):
     [7, 3]
     """
     target, labels = _target(model, images), _labels_of(model, images, labels)
+    weights = _weights(mask, target)
     if np.ndim(seeds) == 0 and not is_whole(seeds, 1):
         raise ConfigurationError(f"Expected seeds, how many or which, 1 or more. Received: {seeds!r}.")
     seeds = list(range(seeds)) if np.ndim(seeds) == 0 else list(seeds)
@@ -234,7 +284,7 @@ def nearest(model, images, seeds=1000, labels=None):
         for label, rows in kinds:
             made = ops.convert_to_numpy(to_float(model.generate(noise=noise, labels=label)))
             for row in rows:
-                distances = np.mean(np.square(made - target[row]), axis=(1, 2, 3))
+                distances = np.mean(np.square(made - target[row]) * weights[row], axis=(1, 2, 3))
                 if distances.min() < least[row]:
                     least[row], best[row] = distances.min(), chosen[int(distances.argmin())]
     return best, least
@@ -254,3 +304,24 @@ def _target(model, images):
     """Images of the model's shape as float32 in [-1, 1]."""
     field = images_of(model)
     return ops.convert_to_numpy(field.encode(field.check(np.asarray(images))))
+
+
+def _weights(mask, target):
+    """float32 (N, height, width, 1): 0 for pixels that do not count, and for the others what makes a mean of theirs."""
+    if mask is None:
+        return np.ones((len(target), 1, 1, 1), "float32")
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all() or mask.shape not in (
+        target.shape[1:3], target.shape[:3]
+    ):  # fmt: skip
+        raise DataError(
+            f"Expected a mask of booleans, {target.shape[1:3]} or {target.shape[:3]}, True for the pixels that are "
+            f"known. Received: {mask.dtype} {mask.shape}."
+        )
+    counted = np.broadcast_to(mask != 0, target.shape[:3])[..., None].astype("float32")
+    share = counted.mean(axis=(1, 2, 3), keepdims=True)
+    if not share.all():
+        raise DataError(
+            f"Expected a mask that keeps pixels of each image. Received: none kept of image {int(share.argmin())}."
+        )
+    return counted / share

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_gans as kg
-from keras_gans.latent import encode, invert, nearest
+from keras_gans.latent import encode, inpaint, invert, nearest
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,68 @@ def test_features_are_compared_as_well(gan):
     np.testing.assert_allclose(both.first_loss - plain.first_loss, extra, rtol=1e-3)
     with pytest.raises(kg.errors.ConfigurationError, match="features for images"):
         invert(gan, images, features=kg.metrics.pixels((16, 16, 1)))
+
+
+def with_a_hole():
+    known = np.ones((8, 8), bool)
+    known[2:6, 1:5] = False
+    return known
+
+
+def test_pixels_that_are_missing_have_no_influence(gan):
+    images, known = gan.generate(2, seed=5), with_a_hole()
+    spoiled = np.where(known[..., None], images, 255 - images)
+    losses = []
+    for given in (images, spoiled):
+        seeds, distances = nearest(gan, given, seeds=20, mask=known)
+        found = invert(gan, given, mask=known, steps=20)
+        losses.append((seeds, distances, found.noise, found.loss))
+    for one, other in zip(*losses):
+        np.testing.assert_array_equal(one, other)
+    assert (invert(gan, spoiled, steps=20).first_loss != found.first_loss).all()
+
+
+def test_the_loss_is_the_mean_over_the_known_pixels(gan):
+    images, known = gan.generate(3, seed=5), np.stack([with_a_hole(), ~with_a_hole(), np.ones((8, 8), bool)])
+    start = gan.noise(3, 0)
+    first = invert(gan, images, mask=known, start=start, steps=1).first_loss
+    made = keras.ops.convert_to_numpy(gan.generator(start, training=False))
+    squares = np.square(made - (images / 127.5 - 1.0))[..., 0]
+    np.testing.assert_allclose(first, [squares[i][known[i]].mean() for i in range(3)], rtol=1e-4)
+    np.testing.assert_array_equal(first[2:], invert(gan, images, start=start, steps=1).first_loss[2:])
+
+
+def test_a_hole_is_filled_as_the_model_made_it(gan):
+    images, known = gan.generate(3, seed=5), with_a_hole()
+    filled, found = inpaint(gan, np.where(known[..., None], images, 0), known, seeds=300, steps=300)
+    np.testing.assert_array_equal(filled[:, known], images[:, known])
+    made = gan.generate(noise=found.noise)
+    np.testing.assert_array_equal(filled[:, ~known], made[:, ~known])
+    error = np.square((filled.astype("float32") - images) / 127.5)[:, ~known].mean()
+    plain = np.square((images.mean(axis=0) - images) / 127.5)[:, ~known].mean()
+    assert error < 0.2 * plain
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.ones((8, 9), bool), r"\(8, 8\) or \(2, 8, 8\).*Received: bool \(8, 9\)"),
+        (np.ones((3, 8, 8), bool), r"Received: bool \(3, 8, 8\)"),
+        (np.full((8, 8), 0.5), "Received: float64"),
+        (np.full((8, 8), 255, "uint8"), "Received: uint8"),
+        (np.stack([np.ones((8, 8), bool), np.zeros((8, 8), bool)]), "none kept of image 1"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(gan, mask, message):
+    images = gan.generate(2, seed=0)
+    for function in (invert, inpaint):
+        with pytest.raises(kg.errors.DataError, match=message):
+            function(gan, images, mask=mask)
+
+
+def test_features_and_a_mask_exclude_each_other(gan):
+    with pytest.raises(kg.errors.ConfigurationError, match="features or a mask, not both"):
+        invert(gan, gan.generate(1, seed=0), mask=with_a_hole(), features=kg.metrics.pixels((8, 8, 1)))
 
 
 def test_the_nearest_seed_of_an_image_is_its_own(gan):
