@@ -1,6 +1,7 @@
 """Times one training step of ours against the tutorials', side by side in one run.
 
-    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan pix2pix_hd srgan]
+    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan pix2pix_hd srgan
+                                    stack_gan]
                                     [--rounds 7] [--torch-python PYTHON]
 
 Competitors, all with the same networks, losses, optimizers and batch:
@@ -14,7 +15,8 @@ Competitors, all with the same networks, losses, optimizers and batch:
   PyTorch's DCGAN tutorial.
 
 For pix2pix and CycleGAN, (a) and (b) are in translation.py; they have no batch normalization, hence no "keras fused",
-and their share of peak is not counted. Of pix2pixHD and SRGAN there is (b) alone, in systems.py.
+and their share of peak is not counted. Of pix2pixHD, SRGAN and StackGAN++ there is (b) alone,
+in systems.py.
 
 Each competitor is a process of its own, warmed and then waiting. A round lets each run alone, one after the other, so
 that all see the same machine; a ratio is the median over rounds of the ratios inside a round. The share of peak is the
@@ -40,6 +42,7 @@ WORKLOADS = {
     "cyclegan": {"image_shape": (64, 64, 3), "batch": 4, "steps": 4},
     "pix2pix_hd": {"image_shape": (64, 64, 3), "batch": 4, "steps": 4},
     "srgan": {"image_shape": (96, 96, 3), "batch": 16, "steps": 2},
+    "stack_gan": {"image_shape": (64, 64, 3), "batch": 24, "steps": 2},
 }
 LATENTS = 100
 RATE = {"learning_rate": 2e-4, "beta_1": 0.5}
@@ -51,8 +54,6 @@ def networks(workload):
     shape = WORKLOADS[workload]["image_shape"]
     if workload in translation.SIDES:
         return translation.networks(workload, shape)
-    if workload in systems.SIDES:
-        return systems.networks(workload, shape)
     module = gan if workload == "mlp" else dcgan
     return module.build_generator(shape, LATENTS), module.build_discriminator(shape)
 
@@ -99,9 +100,11 @@ def ours(workload, policy="float32"):
     import keras_gans as kg
 
     keras.config.set_dtype_policy(policy)
-    variants = {"mlp": kg.GAN, "pix2pix": kg.Pix2Pix, "cyclegan": kg.CycleGAN}
-    variants |= {"pix2pix_hd": kg.Pix2PixHD, "srgan": kg.SRGAN}
-    model = variants.get(workload, kg.DCGAN)(*networks(workload))
+    if workload in systems.SIDES:
+        model = systems.model(workload, WORKLOADS[workload]["image_shape"])
+    else:
+        variants = {"mlp": kg.GAN, "pix2pix": kg.Pix2Pix, "cyclegan": kg.CycleGAN}
+        model = variants.get(workload, kg.DCGAN)(*networks(workload))
     options = {"jit_compile": True, "steps_per_execution": 32} if workload == "mlp" else {}
     adam = kg.optimizers.FusedAdam
     model.compile(adam(**RATE), adam(**RATE), **options)

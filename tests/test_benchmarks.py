@@ -62,7 +62,7 @@ def train_step(monkeypatch):
     script = importlib.import_module("train_step")
     for workload in (*script.translation.SIDES, *script.systems.SIDES):
         side = 32 if workload == "srgan" else 16
-        monkeypatch.setitem(script.WORKLOADS, workload, {"image_shape": (side, side, 3), "batch": 1, "steps": 1})
+        monkeypatch.setitem(script.WORKLOADS, workload, {"image_shape": (side, side, 3), "batch": 2, "steps": 1})
     return script
 
 
@@ -91,7 +91,7 @@ def test_competitors_of_a_translation_have_networks_of_one_size(train_step, work
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
-@pytest.mark.parametrize(("workload", "side"), [("pix2pix_hd", 64), ("srgan", 96)])
+@pytest.mark.parametrize(("workload", "side"), [("pix2pix_hd", 64), ("srgan", 96), ("stack_gan", 64)])
 def test_competitors_of_a_system_have_networks_of_one_size(train_step, workload, side):
     pytest.importorskip("torch")
     ours, theirs = (
@@ -113,8 +113,10 @@ def test_competitors_of_a_system_have_networks_of_one_size(train_step, workload,
         ("cyclegan", "torch"),
         ("pix2pix_hd", "torch"),
         ("srgan", "torch"),
+        ("stack_gan", "torch"),
         pytest.param("pix2pix_hd", "ours", marks=pytest.mark.slow),
         pytest.param("srgan", "ours", marks=pytest.mark.slow),
+        pytest.param("stack_gan", "ours", marks=pytest.mark.slow),
     ],
 )
 def test_a_competitor_of_a_translation_takes_its_steps(train_step, workload, competitor):
