@@ -226,6 +226,27 @@ THEORY = [
         "docs/gallery/sum.png",
     ),
     (
+        "inpainting: missing pixels from the image that fits the others",
+        ["examples/inversion.py", "kg.latent.inpaint"],
+        [
+            "tests/latent/test_inversion.py::test_a_hole_is_filled_as_the_model_made_it",
+            "tests/latent/test_inversion.py::test_pixels_that_are_missing_have_no_influence",
+        ],
+        "docs/gallery/inversion.png",
+    ),
+    (
+        "anomalies: what a generator cannot make",
+        ["examples/inversion.py", "kg.latent.invert"],
+        ["tests/examples/test_inversion.py::test_the_area_under_the_curve"],
+        "docs/gallery/inversion.png",
+    ),
+    (
+        "generated images as more training data for a classifier",
+        ["examples/augmentation.py"],
+        ["tests/examples/test_augmentation.py::test_four_classifiers_are_compared"],
+        "docs/gallery/augmentation.png",
+    ),
+    (
         "structured latents: a mixture as the prior, and discrete codes",
         ["examples/theory/structured_prior.py"],
         ["tests/examples/test_theory.py::test_the_mixtures_prior_is_one_of_eight_codes"],

@@ -228,8 +228,8 @@ def sampler(model, examples=None):
     copy = type(model).from_config(_in_float32(config))
     sampling.settle_averages(model)
     with model.averages_in_use():
-        weights = [ops.convert_to_numpy(variable.value) for variable in _kept_weights(model)]
-    for variable, value in zip(_kept_weights(copy), weights, strict=True):
+        weights = [ops.convert_to_numpy(variable.value) for variable in _kept_variables(model)]
+    for variable, value in zip(_kept_variables(copy), weights, strict=True):
         variable.assign(value)
     if model.ema_decay is not None:
         for variable, value in standing_values(copy, model.shown_examples if examples is None else examples):
@@ -241,8 +241,9 @@ def _is_network(value):
     return isinstance(value, keras.Model)
 
 
-def _kept_weights(model):
-    return [variable for network in model.networks(*model.kept) for variable in network.weights]
+def _kept_variables(model):
+    """The variables of the networks that a sampler keeps. Seeds of dropout are copied too: files are the same each time."""
+    return [variable for network in model.networks(*model.kept) for variable in network.variables]
 
 
 def _in_float32(config):

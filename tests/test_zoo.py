@@ -17,7 +17,8 @@ from keras_gans import evaluation, sampling
 from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, CorruptPresetError, UnknownPresetError
 from keras_gans.fields import LabelMaps
-from keras_gans.models import dcgan
+from keras_gans.models import dcgan, deepsim
+from keras_gans.networks.classifier import build_classifier
 from keras_gans.training import WORDS
 from keras_gans_core import cards
 
@@ -203,6 +204,16 @@ def test_write_preset_stores_half_and_samples_from_the_moving_average(tmp_path):
     assert np.abs(loaded.generate(8, seed=3).astype(int) - kg.zoo.sampler(gan).generate(8, seed=3)).max() <= 1
     with zipfile.ZipFile(tmp_path / "tiny" / "model.keras") as file:
         assert file.testzip() is None
+
+
+def test_two_samplers_of_a_model_are_the_same_to_the_seeds_of_dropout():
+    comparator = build_classifier((8, 8, 1), 3, base_filters=2)  # its dropout has a seed
+    model = kg.DeePSiM(deepsim.build_generator((8,), (8, 8, 1), filters=4, units=4), None, comparator)
+    one, other = kg.zoo.sampler(model), kg.zoo.sampler(model)
+    for sampler in (one, other):
+        assert len(sampler.comparator.variables) == len(sampler.comparator.weights) + 1
+        for wanted, found in zip(comparator.variables, sampler.comparator.variables, strict=True):
+            np.testing.assert_array_equal(keras.ops.convert_to_numpy(wanted), keras.ops.convert_to_numpy(found))
 
 
 def test_a_sampler_of_several_networks_keeps_those_of_the_preset_with_their_averages():
