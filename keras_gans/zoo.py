@@ -242,7 +242,7 @@ def _is_network(value):
 
 
 def _kept_variables(model):
-    """The variables of the networks that a sampler keeps. Seeds of dropout are copied too: files are the same each time."""
+    """The variables of the networks that a sampler keeps, with the seeds of dropout, so that files are reproducible."""
     return [variable for network in model.networks(*model.kept) for variable in network.variables]
 
 
