@@ -4,6 +4,8 @@ from keras_gans.layers.average_halving import AverageHalving
 from keras_gans.layers.averages import Averages
 from keras_gans.layers.bicubic_enlargement import BicubicEnlargement
 from keras_gans.layers.conditional_batch_normalization import ConditionalBatchNormalization
+from keras_gans.layers.equalized import EqualizedConv2D, EqualizedDense
+from keras_gans.layers.fade_in import FadeIn
 from keras_gans.layers.fir_resampling import FIRDownsampling2D, FIRUpsampling2D
 from keras_gans.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_gans.layers.gated_linear_unit import GatedLinearUnit
@@ -14,6 +16,7 @@ from keras_gans.layers.instance_normalization import InstanceNormalization
 from keras_gans.layers.maxout import Maxout
 from keras_gans.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gans.layers.minibatch_standard_deviation import MinibatchStandardDeviation
+from keras_gans.layers.pixel_normalization import PixelNormalization
 from keras_gans.layers.pixel_shuffle import PixelShuffle
 from keras_gans.layers.reflection_padding import ReflectionPadding2D
 from keras_gans.layers.seeded_dropout import seeded_dropout
@@ -33,8 +36,11 @@ __all__ = [
     "Averages",
     "BicubicEnlargement",
     "ConditionalBatchNormalization",
+    "EqualizedConv2D",
+    "EqualizedDense",
     "FIRDownsampling2D",
     "FIRUpsampling2D",
+    "FadeIn",
     "FusedBatchNormalization",
     "GatedLinearUnit",
     "HashedDropout",
@@ -44,6 +50,7 @@ __all__ = [
     "Maxout",
     "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
+    "PixelNormalization",
     "PixelShuffle",
     "ReferenceBatch",
     "ReflectionPadding2D",

@@ -25,8 +25,24 @@ LAYERS = {
             "expected_num_non_trainable_weights": 2,
         },
     ),
+    "EqualizedConv2D": (
+        {"filters": 3, "kernel_size": 3},
+        {**MAPS, "expected_output_shape": (4, 6, 6, 3), "expected_num_trainable_weights": 2},
+    ),
+    "EqualizedDense": (
+        {"units": 3, "learning_rate_multiplier": 0.1},
+        {**ROWS, "expected_output_shape": (4, 3), "expected_num_trainable_weights": 2},
+    ),
     "FIRDownsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 3, 3, 2)}),
     "FIRUpsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 12, 12, 2)}),
+    "FadeIn": (
+        {},
+        {
+            "input_shape": ((4, 6, 6, 2), (4, 6, 6, 2)),
+            "expected_output_shape": (4, 6, 6, 2),
+            "expected_num_non_trainable_weights": 1,
+        },
+    ),
     "FusedBatchNormalization": ({}, {**MAPS, "expected_num_trainable_weights": 2}),
     "GatedLinearUnit": ({}, {**MAPS, "expected_output_shape": (4, 6, 6, 1)}),
     "HashedDropout": (
@@ -38,6 +54,7 @@ LAYERS = {
     "Maxout": ({"units": 3, "pieces": 2}, {**ROWS, "expected_output_shape": (4, 3)}),
     "MinibatchDiscrimination": ({"kernels": 3, "dims": 2}, {**ROWS, "expected_output_shape": (4, 9)}),
     "MinibatchStandardDeviation": ({"group_size": 2}, {**MAPS, "expected_output_shape": (4, 6, 6, 3)}),
+    "PixelNormalization": ({}, MAPS),
     "PixelShuffle": (
         {"factor": 2},
         {"input_shape": (4, 6, 5, 8), "expected_output_shape": (4, 12, 10, 2)},
