@@ -68,6 +68,35 @@ class FusedAdam(ADAM):
         )
 
 
+def lazy_adam(interval, learning_rate=2.5e-3, beta_1=0.0, beta_2=0.99, epsilon=1e-8):
+    """Adam for a player with lazy regularization, a further update every `interval` steps.
+
+    With c = interval / (interval + 1), the learning rate is multiplied by c, and the betas become beta^c, so that k + 1
+    updates in k steps move and forget as much as k updates would.
+
+    Args:
+        interval: steps from one regularization to the next, 1 or more.
+        learning_rate, beta_1, beta_2: as they would be without regularization; the defaults are StyleGAN2-ADA's.
+        epsilon: as in `keras.optimizers.Adam`.
+
+    Raises:
+        ConfigurationError: an interval below 1.
+
+    Example:
+
+    >>> adam = lazy_adam(16)
+    >>> round(float(adam.learning_rate.numpy()), 7), round(adam.beta_2, 5)    # doctest: +SKIP
+    (0.0023529, 0.99058)
+
+    Reference: Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN", appendix B,
+    https://arxiv.org/abs/1912.04958
+    """
+    if not is_whole(interval, 1):
+        raise ConfigurationError(f"Expected an interval of 1 or more. Received: {interval!r}.")
+    c = interval / (interval + 1)
+    return FusedAdam(learning_rate * c, beta_1=beta_1**c, beta_2=beta_2**c, epsilon=epsilon)
+
+
 @keras.saving.register_keras_serializable(package="keras_gans")
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that is constant for some epochs and then falls to zero in equal steps, one per epoch.

@@ -9,6 +9,8 @@ couple the images. Random numbers come in as tensors, drawn in the step from the
 Images are treated as constants: no gradient reaches the generator that made them.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -222,6 +224,42 @@ def finite_difference_penalty(score_fn, images, noise, epsilon=0.01):
     images, noise = ops.stop_gradient(float32(images)), float32(noise)
     differences = float32(score_fn(images)) - float32(score_fn(images + epsilon * noise))
     return ops.mean(ops.square(differences / epsilon))
+
+
+# Penalties on the generator
+
+
+@register
+def path_lengths(generator_fn, styles, noise):
+    """|J^T y| at each style, where J is the Jacobian of the images and y = noise / sqrt(height width).
+
+    J^T y is the gradient of the sum of G(w) y for w. StyleGAN2's penalty is E[(|J^T y| - a)^2] with a moving average a
+    of the mean length, and the weight 2: a step in w shall change an image equally, whatever its direction.
+
+    Args:
+        generator_fn: function from styles to images (N, height, width, channels).
+        styles: (N, style_dim); or (N, layers, style_dim): |J^T y|^2 is then the mean over the layers of the sums over
+            style_dim.
+        noise: standard normal numbers in the images' shape.
+
+    Returns:
+        float32 (N,).
+
+    Example: images that are 3 w have J^T y = 3 y.
+
+    >>> noise = np.full((2, 1, 1, 1), 2.0, "float32")
+    >>> lengths = path_lengths(lambda w: 3.0 * w[:, None, None, :], np.ones((2, 1), "float32"), noise)
+    >>> ops.convert_to_numpy(lengths).round(4).tolist()
+    [6.0, 6.0]
+
+    Reference: Karras et al., 2020, section 3.2, https://arxiv.org/abs/1912.04958
+    """
+    noise = float32(noise)
+    noise = noise / math.sqrt(noise.shape[1] * noise.shape[2])
+    slopes = float32(engine.input_gradient(lambda styles: float32(generator_fn(styles)) * noise, float32(styles)))
+    squares = ops.sum(ops.square(slopes), axis=-1)
+    squares = squares if len(squares.shape) == 1 else ops.mean(squares, axis=1)
+    return ops.sqrt(squares + 1e-12)  # the square root has an infinite slope at zero
 
 
 # Penalties on the logits

@@ -93,9 +93,11 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
     given = {name: value for name, value in (inputs or {}).items() if value is not None}
     for name in given:
         if name not in fields:
+            takers = _takers(model, name)
+            remedy = f"{' and '.join(takers)} take it." if takers else f"Leave {name} out."
             raise ConfigurationError(
                 f"Expected inputs among {', '.join(fields)}: {type(model).__name__} takes no others. Received: "
-                f"{name}. Leave {name} out."
+                f"{name}. {remedy}"
             )
     given = {name: fields[name].asked(value) for name, value in given.items()}
     n = _count(n, seed, given, fields)
@@ -122,6 +124,18 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
         shown = " and ".join(f"{count} {name}" for name, count in counts.items())
         raise ConfigurationError(f"Expected one value per image under each name. Received: {shown}, n={n!r}.")
     return complete
+
+
+def _takers(model, name):
+    """The names of the variants with an optional input of this name."""
+    base = [cls for cls in type(model).__mro__ if hasattr(cls, "optional_inputs")][-1]
+    known, found = base.__subclasses__(), []
+    while known:
+        cls = known.pop()
+        known += cls.__subclasses__()
+        if name in cls.optional_inputs and not cls.__subclasses__():
+            found.append(cls.__name__)
+    return sorted(found)
 
 
 def _count(n, seed, given, fields):
@@ -338,7 +352,11 @@ def sheet(model, rows, columns, seed=None, given=None):
             shown += [(model.output_fields[name], values) for name, values in sample(model, chosen).items()]
         return _side_by_side(shown, columns)
     parts = [(model.output_fields[name], values) for name, values in sample(model, inputs).items()]
-    before = [(field, inputs[name]) for name, field in model.input_fields.items() if field.num_normals is None]
+    before = [
+        (field, inputs[name])
+        for name, field in model.input_fields.items()
+        if field.num_normals is None and name not in model.optional_inputs
+    ]
     if not before:
         return _side_by_side(parts, columns)
     others = {name: values for name, values in given.items() if name in model.batch_fields and name not in inputs}

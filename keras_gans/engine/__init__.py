@@ -7,7 +7,9 @@ Each backend's module defines the same names, and models use the backend only th
   on it to the variables;
 - `input_gradients(fn, inputs)`: the gradients for a list of inputs, themselves differentiable (for penalties, and for
   unrolled updates);
-- `apply_gradients(optimizer, gradients, variables)`: one step of a Keras optimizer;
+- `when(condition, fn, otherwise)`: the tensors of one of two functions;
+- `apply_gradients(optimizer, gradients, variables, condition)`: one step of a Keras optimizer, always or if a condition
+  is true;
 - `fused_batch_norm(inputs, scale, offset, epsilon)`: batch normalization in one kernel, or None if there is none;
 - `fused_adam(variable, momentum, velocity, gradient, ...)`: one update of Adam in one kernel, or None if there is none;
 - `normal(shape, seed_generator)`: fresh noise inside a training step, this replica's share of the batch's noise;
@@ -45,6 +47,7 @@ else:
 value_and_grad = _backend.value_and_grad
 forward = _backend.forward
 input_gradients = _backend.input_gradients
+when = _backend.when
 apply_gradients = _backend.apply_gradients
 fused_batch_norm = _backend.fused_batch_norm
 fused_adam = _backend.fused_adam

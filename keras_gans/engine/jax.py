@@ -109,8 +109,44 @@ def input_gradients(fn, inputs):
     return _loss_and_gradients(lambda inputs: fn(*inputs).sum(), None, [], [], inputs)[1]
 
 
-def apply_gradients(optimizer, gradients, variables):
+def when(condition, fn, otherwise):
+    """`fn()` or `otherwise()`; see `engine.tensorflow`."""
+    assigned = []
+
+    def read(variables):
+        return [keras.ops.convert_to_tensor(variable) for variable in variables]
+
+    def branch(fn):
+        def run(variables, values):
+            with _Scope() as scope:
+                outputs = fn()
+                new = {id(variable): value for variable, value in scope.updates.values()}
+            assigned.extend(variable for variable, _ in scope.updates.values())
+            return outputs, [new.get(id(variable), value) for variable, value in zip(variables, values)]
+
+        return run
+
+    for one in (fn, otherwise):  # which variables do they assign?
+        jax.eval_shape(lambda one=one: branch(one)([], [])[0])
+    variables = list({id(variable): variable for variable in assigned}.values())
+    values = read(variables)
+    outputs, values = jax.lax.cond(
+        condition, lambda: branch(fn)(variables, values), lambda: branch(otherwise)(variables, values)
+    )
+    _assign(variables, values)
+    return outputs
+
+
+def apply_gradients(optimizer, gradients, variables, condition=None):
     """One step of a Keras optimizer; see `engine.tensorflow`."""
+    if condition is not None:
+
+        def step():
+            apply_gradients(optimizer, gradients, variables)
+            return []
+
+        when(condition, step, list)
+        return
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.apply(gradients, variables)
         return

@@ -60,8 +60,17 @@ def input_gradients(fn, inputs):
     return tape.gradient(total, inputs, unconnected_gradients="zero")
 
 
-def apply_gradients(optimizer, gradients, variables):
-    """One step of a Keras optimizer on the gradients of a scaled loss."""
+def when(condition, fn, otherwise):
+    """`fn()` if a scalar tensor is true, else `otherwise()`: lists of tensors of the same shapes. What the one of them
+    assigns is assigned."""
+    return tf.cond(condition, fn, otherwise)
+
+
+def apply_gradients(optimizer, gradients, variables, condition=None):
+    """One step of a Keras optimizer on the gradients of a scaled loss; with a condition, only if that is true."""
+    if condition is not None:
+        _apply_when(condition, optimizer, gradients, variables)
+        return
     if tf.distribute.has_strategy() or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.apply(gradients, variables)
         return
@@ -69,6 +78,21 @@ def apply_gradients(optimizer, gradients, variables):
     # drops the edge from a read of a weight to its update where a path through that node makes it superfluous, and then
     # removes the node, and the path: the weight may be read while it is updated.
     tf.distribute.get_replica_context().merge_call(lambda strategy: optimizer.apply(gradients, variables))
+
+
+def _apply_when(condition, optimizer, gradients, variables):
+    if not tf.distribute.has_strategy():
+        tf.cond(condition, lambda: apply_gradients(optimizer, gradients, variables), lambda: None)
+        return
+
+    def across(strategy, condition, gradients):
+        def step():
+            strategy.extended.call_for_each_replica(optimizer.apply, args=(gradients, variables))
+
+        tf.cond(strategy.experimental_local_results(condition)[0], step, lambda: None)
+
+    # Replicas meet in an update, and cannot do so inside a branch of their own.
+    tf.distribute.get_replica_context().merge_call(across, args=(condition, gradients))
 
 
 def fused_batch_norm(inputs, scale, offset, epsilon):

@@ -53,9 +53,15 @@ def _gradients(outputs, tensors, slopes=None):
     return list(torch.autograd.grad(outputs, tensors, slopes, allow_unused=True))
 
 
-def apply_gradients(optimizer, gradients, variables):
+def when(condition, fn, otherwise):
+    """`fn()` or `otherwise()`; see `engine.tensorflow`."""
+    return fn() if condition else otherwise()
+
+
+def apply_gradients(optimizer, gradients, variables, condition=None):
     """One step of a Keras optimizer; see `engine.tensorflow`."""
-    optimizer.apply(gradients, variables)
+    if condition is None or condition:
+        optimizer.apply(gradients, variables)
 
 
 fused_batch_norm = fused_adam = None  # Keras's own code runs

@@ -21,6 +21,7 @@ from keras_gans.fields.labels import (
     label_space_of,
 )
 from keras_gans.fields.noise import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, uniform_of
+from keras_gans.fields.numbers import Numbers
 from keras_gans.fields.prompts import Prompts, words_of
 from keras_gans.fields.regions import InstanceMaps, Styles
 from keras_gans.fields.sets import noise_to_images
@@ -38,6 +39,7 @@ __all__ = [
     "LabelMaps",
     "LabelSpace",
     "Noise",
+    "Numbers",
     "Prompts",
     "Seeds",
     "Styles",

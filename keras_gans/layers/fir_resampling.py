@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_gans.errors import ConfigurationError
+from keras_gans_core.checks import is_whole
 
 
 class _Resampling(keras.layers.Layer):
@@ -23,6 +24,57 @@ def _shifted(x, axis, by):
     if by > 0:
         return ops.concatenate([zeros, x[(*rows, slice(None, -1))]], axis=axis)
     return ops.concatenate([x[(*rows, slice(1, None))], zeros], axis=axis)
+
+
+def blurred(x, padding, gain=1.0):
+    """Maps (N, height, width, channels) with `padding` zeros on each side, under the filter [1, 3, 3, 1] / 8 along each
+    axis, times `gain`: sides become longer by 2 padding - 3."""
+    x = ops.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    for _ in range(3):  # [1, 1] three times is [1, 3, 3, 1]
+        x = ops.average_pool(x, 2, strides=1, padding="valid", data_format="channels_last")
+    return x if gain == 1.0 else gain * x
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class FIRBlur2D(keras.layers.Layer):
+    """The filter [1, 3, 3, 1] / 8 along each axis, with zeros beyond the border.
+
+    Before a convolution of stride 2 it keeps what the stride would alias. StyleGAN2's discriminator has it with
+    padding=2 before its 3x3 convolutions of stride 2 without padding, which halve a map together.
+
+    Args:
+        padding: zeros on each side, 0 or more; the filter is four long, so each side becomes longer by 2 padding - 3.
+
+    Returns:
+        (N, height + 2 padding - 3, width + 2 padding - 3, channels), in the layer's compute dtype.
+
+    Raises:
+        ConfigurationError: a padding below 0.
+
+    Example:
+
+    >>> FIRBlur2D(padding=2)(np.ones((1, 8, 6, 3), "float32")).shape[1:] == (9, 7, 3)
+    True
+
+    Reference: see `FIRUpsampling2D`.
+    """
+
+    def __init__(self, padding=2, **kwargs):
+        super().__init__(**kwargs)
+        if not is_whole(padding, 0):
+            raise ConfigurationError(f"Expected a padding of 0 or more. Received: {padding!r}.")
+        self.padding = padding
+
+    def call(self, inputs):
+        return blurred(inputs, self.padding)
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, channels = input_shape
+        more = 2 * self.padding - 3
+        return (count, height and height + more, width and width + more, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")

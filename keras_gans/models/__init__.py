@@ -28,6 +28,7 @@ from keras_gans.models.relativistic_gan import RelativisticGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.srgan import SRGAN
 from keras_gans.models.stack_gan import StackGAN
+from keras_gans.models.style_gan2 import StyleGAN2
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
 from keras_gans.models.video_prediction_gan import VideoPredictionGAN
@@ -64,6 +65,7 @@ __all__ = [
     "SNGAN",
     "SRGAN",
     "StackGAN",
+    "StyleGAN2",
     "UnrolledGAN",
     "VEEGAN",
     "VideoPredictionGAN",

@@ -291,3 +291,40 @@ def test_values_stand_in_the_place_of_variables():
 
 def test_one_device_is_one_replica():
     assert engine.replica_count() == 1
+
+
+def test_one_of_two_functions_runs_with_what_it_assigns():
+    weight, count, step = variable(3.0), variable(0.0), variable(0.0)
+
+    def fn():
+        count.assign(count + 1.0)
+        loss, (slope,) = engine.value_and_grad(lambda: ops.sum(weight * weight), [weight])
+        return [loss, slope]
+
+    def otherwise():
+        step.assign(step - 1.0)
+        return [ops.zeros(()), ops.zeros((1,))]
+
+    found = [engine.when(ops.convert_to_tensor(chosen), fn, otherwise) for chosen in (True, False, True)]
+    assert [(float(loss), numpy(slope).tolist()) for loss, slope in found] == [(9.0, [6.0]), (0.0, [0.0]), (9.0, [6.0])]
+    assert (float(count.value[0]), float(step.value[0]), float(weight.value[0])) == (2.0, -1.0, 3.0)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_an_update_under_a_condition_is_the_update_or_none(scaled):
+    def optimizer(weight):
+        made = keras.optimizers.Adam(0.1)
+        made = keras.optimizers.LossScaleOptimizer(made, initial_scale=1.0) if scaled else made
+        made.build([weight])
+        return made
+
+    always, sometimes = variable(1.0, 2.0), variable(1.0, 2.0)
+    first, second = optimizer(always), optimizer(sometimes)
+    for chosen in (True, False, True):
+        gradients = [ops.convert_to_tensor(np.array([0.5, -2.0], "float32"))]
+        if chosen:
+            engine.apply_gradients(first, gradients, [always])
+        engine.apply_gradients(second, gradients, [sometimes], ops.convert_to_tensor(chosen))
+    np.testing.assert_array_equal(numpy(always), numpy(sometimes))
+    for one, other in zip(first.variables, second.variables, strict=True):
+        np.testing.assert_array_equal(numpy(one), numpy(other))

@@ -33,6 +33,7 @@ LAYERS = {
         {"units": 3, "learning_rate_multiplier": 0.1},
         {**ROWS, "expected_output_shape": (4, 3), "expected_num_trainable_weights": 2},
     ),
+    "FIRBlur2D": ({"padding": 2}, {**MAPS, "expected_output_shape": (4, 7, 7, 2)}),
     "FIRDownsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 3, 3, 2)}),
     "FIRUpsampling2D": ({}, {**MAPS, "expected_output_shape": (4, 12, 12, 2)}),
     "FadeIn": (
@@ -51,10 +52,30 @@ LAYERS = {
     ),
     "InstanceNoise": ({"stddev": 0.1, "seed": 1}, {**MAPS, "expected_num_seed_generators": 1}),
     "InstanceNormalization": ({"affine": True}, {**MAPS, "expected_num_trainable_weights": 2}),
+    "LearnedConstant": (
+        {"shape": (3, 2)},
+        {**ROWS, "expected_output_shape": (4, 3, 2), "expected_num_trainable_weights": 1},
+    ),
     "Maxout": ({"units": 3, "pieces": 2}, {**ROWS, "expected_output_shape": (4, 3)}),
     "MinibatchDiscrimination": ({"kernels": 3, "dims": 2}, {**ROWS, "expected_output_shape": (4, 9)}),
     "MinibatchStandardDeviation": ({"group_size": 2}, {**MAPS, "expected_output_shape": (4, 6, 6, 3)}),
     "PixelNormalization": ({}, MAPS),
+    "ModulatedConv2D": (
+        {"filters": 3, "upsample": True, "use_bias": True},
+        {
+            "input_shape": ((4, 6, 6, 2), (4, 2)),
+            "expected_output_shape": (4, 12, 12, 3),
+            "expected_num_trainable_weights": 2,
+        },
+    ),
+    "NoiseInjection": (
+        {},
+        {
+            "input_shape": ((4, 6, 6, 2), (4, 6, 6, 1)),
+            "expected_output_shape": (4, 6, 6, 2),
+            "expected_num_trainable_weights": 1,
+        },
+    ),
     "PixelShuffle": (
         {"factor": 2},
         {"input_shape": (4, 6, 5, 8), "expected_output_shape": (4, 12, 10, 2)},
@@ -77,7 +98,7 @@ LAYERS = {
     ),
     "WithoutReferenceBatch": ({"reference_size": 2}, {**ROWS, "expected_output_shape": (2, 6)}),
 }
-STATES = {"Averages", "ImagePool", "Slots"}  # they hold variables, and no network calls them
+STATES = {"Averages", "ImagePool", "Slots", "StyleAverage"}  # they hold variables, and no network calls them
 
 
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # by Keras's test itself

@@ -1,0 +1,48 @@
+"""One number per example: settings that a model samples with."""
+
+import numpy as np
+from keras import ops
+
+from keras_gans.fields.field import Field
+from keras_gans_core.errors import DataError
+
+
+class Numbers(Field):
+    """One number per example, such as how far to truncate.
+
+    Args:
+        name: what the number is, for errors.
+        low, high: bounds that are allowed themselves; None for any finite number.
+        whole: whether it is a whole number.
+
+    Example:
+
+    >>> Numbers("psi").asked(0.7).tolist()
+    [0.699...]
+    """
+
+    def __init__(self, name, low=None, high=None, whole=False):
+        self.name, self.low, self.high, self.whole = name, low, high, whole
+        self.dtype = "int32" if whole else "float32"
+
+    def __str__(self):
+        kind = "whole numbers" if self.whole else "numbers"
+        bounds = "" if self.low is None else f" from {self.low} to {self.high}"
+        return f"{self.name} (N,), {kind}{bounds}"
+
+    def check(self, values):
+        try:
+            numbers = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
+            kinds = "iu" if self.whole else "iuf"
+            fits = numbers.ndim == 1 and len(numbers) > 0 and numbers.dtype.kind in kinds and np.isfinite(numbers).all()
+        except (TypeError, ValueError):
+            fits = False
+        if not fits or (self.low is not None and not ((numbers >= self.low) & (numbers <= self.high)).all()):
+            raise DataError(f"Expected {self}, one for all examples or one for each. Received: {values!r}.")
+        return numbers.astype(self.dtype)
+
+    def asked(self, values):
+        return self.check([values] if np.ndim(values) == 0 else values)
+
+    def encode(self, values):
+        return ops.cast(values, self.dtype)

@@ -1,0 +1,223 @@
+"""Models whose latents are mapped to styles before images are made: z -> w -> image."""
+
+import numpy as np
+from keras import ops
+
+from keras_gans import engine, sampling
+from keras_gans.errors import ConfigurationError
+from keras_gans.fields import Images, Noise, Numbers
+from keras_gans.layers import StyleAverage
+from keras_gans.model import AdversarialModel
+from keras_gans.networks.checks import check_built, check_discriminator, check_image_range, images_alone
+from keras_gans_core.checks import is_number
+
+
+class MappedModel(AdversarialModel):
+    """The base of variants with a mapping network: latents z become a style w, and each layer of the generator gets it.
+
+    The generator takes styles (N, layers, style_dim), one for each layer, and noise maps (N, height, width, 1). In
+    training, noise maps are drawn for each image, and with the probability `mixing` a batch's styles change to those of
+    second latents from a random layer on. Outside of training the noise maps are constant, the same for all images, so
+    an image is a function of its styles.
+
+    `generate` and `sample` take `truncation_psi`, one number for all images or one for each: styles are then
+    average + psi (w - average), where the average is `style_average`; and with it `truncation_cutoff`, how many layers,
+    the first ones, are truncated. Without them nothing is truncated.
+
+    Args:
+        generator: Keras model of [styles (N, layers, style_dim), noise maps (N, height, width, 1), ...] to images; with
+            no noise maps, of [styles].
+        mapping: Keras model, latents (N, latent_dim) to (N, style_dim).
+        discriminator: Keras model, images to logits (N, 1); None, as in the zoo.
+        mixing: how often a batch is mixed, in [0, 1].
+        style_decay: of the moving average of styles, in [0, 1).
+        kwargs: see `AdversarialModel`.
+
+    Raises:
+        ConfigurationError: networks that do not fit each other, or numbers out of range.
+    """
+
+    players = {"generator": ("generator", "mapping"), "discriminator": ("discriminator",)}
+    averaged = ("generator", "mapping")
+    kept = ("generator", "mapping", "style_average")
+    optional_inputs = ("truncation_psi", "truncation_cutoff")
+
+    def __init__(self, *, generator, mapping, discriminator, mixing=0.9, style_decay=0.995, **kwargs):
+        _check_networks(generator, mapping, discriminator)
+        if not (is_number(mixing, 0.0) and mixing <= 1.0):
+            raise ConfigurationError(f"Expected mixing in [0, 1]. Received: {mixing!r}.")
+        average = StyleAverage(mapping.output_shape[-1], style_decay, name="style_average")
+        images, layers = Images(generator.output_shape[1:]), generator.inputs[0].shape[1]
+        super().__init__(
+            generator=generator,
+            mapping=mapping,
+            discriminator=discriminator,
+            batch_fields={"images": images},
+            input_fields={
+                "noise": Noise(mapping.input_shape[-1]),
+                "truncation_psi": Numbers("truncation_psi"),
+                "truncation_cutoff": Numbers("truncation_cutoff", 0, layers, whole=True),
+            },
+            output_fields={"images": images},
+            **kwargs,
+        )
+        self.mixing, self.style_decay, self.style_average = mixing, style_decay, average
+
+    @property
+    def style_layers(self):
+        """How many styles the generator takes for an image."""
+        return self.generator.inputs[0].shape[1]
+
+    @property
+    def noise_shapes(self):
+        """The shapes (height, width, 1) of the generator's noise maps."""
+        return [tuple(tensor.shape[1:]) for tensor in self.generator.inputs[1:]]
+
+    # Training
+
+    def draws_like(self, examples):
+        """Fresh numbers that as many images are made from in training: a list of tensors for `images_from`."""
+        count = ops.shape(examples)[0]
+        maps = [engine.normal((count, *shape), self.latent_seeds) for shape in self.noise_shapes]
+        return [self.latents_like(examples), self.latents_like(examples), self.uniform((1, 2)), *maps]
+
+    def mixed_styles(self, draws):
+        """The styles (N, style_dim) of the first latents of `draws_like`, and those of all layers, mixed."""
+        latents, others, (chance, place) = draws[0], draws[1], ops.unstack(draws[2][0], 2)
+        mapped = self.mapping(latents, training=True)
+        styles = self.for_each_layer(mapped)
+        if self.mixing == 0.0:
+            return mapped, styles
+        layers = self.style_layers
+        first = 1.0 + ops.floor(place * (layers - 1))  # the first layer of the second latents, from 1 to layers - 1
+        first = ops.where(chance < self.mixing, ops.minimum(first, layers - 1.0), float(layers))
+        mixed = ops.arange(layers, dtype="float32")[None, :, None] >= first
+        return mapped, ops.where(mixed, self.for_each_layer(self.mapping(others, training=True)), styles)
+
+    def images_from(self, draws):
+        """Images of `draws_like`'s numbers, as in training; moves the average of styles by the first latents'."""
+        mapped, styles = self.mixed_styles(draws)
+        self.style_average.update(mapped)
+        return self.generator([styles, *draws[3:]], training=True)
+
+    def for_each_layer(self, styles):
+        """Styles (N, style_dim) as (N, layers, style_dim): the same for each layer."""
+        return ops.repeat(styles[:, None], self.style_layers, axis=1)
+
+    def record(self, draws):
+        """The forward pass of `images_from`, recorded; see `AdversarialModel.record`."""
+        return self.record_pass(lambda: self.images_from(draws))
+
+    # Outside of training
+
+    def made_from(self, styles):
+        """Images of styles (N, layers, style_dim), with the constant noise maps."""
+        maps = [constant_map(shape, i) for i, shape in enumerate(self.noise_shapes)]
+        count = ops.shape(styles)[0]
+        maps = [ops.tile(ops.convert_to_tensor(one), (count, 1, 1, 1)) for one in maps]
+        return self.generator([styles, *maps], training=False)
+
+    def fakes_like(self, examples):
+        """As many images as there are examples, made as outside of training, from the evaluation's seeds."""
+        return self.made_from(
+            self.for_each_layer(self.mapping(self.latents_like(examples, training=False), training=False))
+        )
+
+    def truncated(self, inputs):
+        """The styles (N, layers, style_dim) of encoded inputs, truncated if they say so."""
+        if "truncation_cutoff" in inputs and "truncation_psi" not in inputs:
+            raise ConfigurationError(
+                "Expected truncation_psi with truncation_cutoff, which says how many layers are truncated. Received: "
+                "no truncation_psi. Pass truncation_psi=0.7 too."
+            )
+        styles = self.for_each_layer(self.mapping(inputs["noise"], training=False))
+        if "truncation_psi" not in inputs:
+            return styles
+        return self.style_average.truncated(styles, inputs["truncation_psi"], inputs.get("truncation_cutoff"))
+
+    def compute_outputs(self, inputs, training=False):
+        if not isinstance(inputs, dict):
+            inputs = dict(zip(self.input_fields, sampling.in_order(inputs, self.input_fields)))
+        return self.made_from(self.truncated(inputs))
+
+    def batch_scores(self, images):
+        return self.score(images, training=False), self.score(self.fakes_like(images), training=False)
+
+    # Styles as a space of their own
+
+    def to_styles(self, **inputs):
+        """The styles of inputs, such as noise=model.noise(8): float32 (N, layers, style_dim).
+
+        Args:
+            inputs: see `sample`.
+        """
+        inputs = sampling.checked_inputs(self, inputs)
+        if getattr(self, "_compiled_styles", None) is None:
+            self._compiled_styles = engine.function(self._styles_of)
+        sampling.settle_averages(self)
+        return sampling.gathered(self._compiled_styles, inputs, sampling.BATCH)["styles"]
+
+    def _styles_of(self, inputs):
+        with self.averages_in_use():
+            return {"styles": self.truncated(sampling.encode_inputs(self, inputs))}
+
+    def from_styles(self, styles):
+        """The images of styles, with the constant noise maps, as `generate` returns them.
+
+        Args:
+            styles: (N, style_dim), or (N, layers, style_dim) with a style for each layer.
+
+        Returns:
+            uint8 (N, height, width, channels).
+
+        Raises:
+            ConfigurationError: styles of another shape.
+        """
+        styles = np.asarray(styles, "float32")
+        if styles.ndim == 2:
+            styles = np.repeat(styles[:, None], self.style_layers, axis=1)
+        wanted = (self.style_layers, self.mapping.output_shape[-1])
+        if styles.ndim != 3 or styles.shape[1:] != wanted or len(styles) == 0:
+            raise ConfigurationError(
+                f"Expected styles (N, {wanted[1]}) or (N, {wanted[0]}, {wanted[1]}). Received: {styles.shape}."
+            )
+        if getattr(self, "_compiled_synthesis", None) is None:
+            self._compiled_synthesis = engine.function(self._images_of)
+        sampling.settle_averages(self)
+        size = sampling.batch_size(self, {"styles": styles})
+        return sampling.gathered(self._compiled_synthesis, {"styles": styles}, size)["images"]
+
+    def _images_of(self, inputs):
+        with self.averages_in_use():
+            return {"images": self.output_fields["images"].decode(self.made_from(inputs["styles"]))}
+
+
+def constant_map(shape, number):
+    """The noise map of a layer outside of training, float32 (1, height, width, 1): the same in each process."""
+    # NumPy promises that the numbers of this generator stay the same.
+    return np.random.RandomState(number).standard_normal((1, *shape)).astype("float32")
+
+
+def _check_networks(generator, mapping, discriminator):
+    for name, network in (("generator", generator), ("mapping", mapping)):
+        check_built(name, network)
+    shapes = [tuple(tensor.shape) for tensor in generator.inputs]
+    if (
+        len(shapes[0]) != 3
+        or None in shapes[0][1:]
+        or any(len(shape) != 4 or shape[-1] != 1 or None in shape[1:] for shape in shapes[1:])
+        or len(generator.output_shape) != 4
+    ):
+        raise ConfigurationError(
+            "Expected a generator of [styles (N, layers, style_dim), noise maps (N, height, width, 1), ...] to images. "
+            f"Received: one from {generator.input_shape} to {generator.output_shape}."
+        )
+    if len(mapping.inputs) != 1 or len(mapping.input_shape) != 2 or mapping.output_shape != (None, shapes[0][2]):
+        raise ConfigurationError(
+            f"Expected a mapping from latents (N, latent_dim) to the generator's styles (N, {shapes[0][2]}). Received: "
+            f"one from {mapping.input_shape} to {mapping.output_shape}."
+        )
+    check_image_range("generator", generator)
+    if discriminator is not None:
+        check_built("discriminator", discriminator)
+        check_discriminator(discriminator, images_alone(generator))
