@@ -53,6 +53,7 @@ TOPICS = [
     ("Relativistic GANs: average and pairing", "RelativisticGAN", "relativistic_gan_mnist"),
     ("A modern baseline: relativistic pairs with R1 and R2", "R3GAN", "r3gan"),
     ("Adversarial flow: the shortest map from noise to images", "AdversarialFlow", "adversarial_flow"),
+    ("Styles: a mapped latent space and modulated convolutions", "StyleGAN2", "stylegan2_avatars"),
     ("DRAGAN", "DRAGAN", "dragan_mnist"),
     ("Spectral normalization", "SNGAN", "sngan_avatars"),
     ("Mode collapse: packed samples", "PacGAN", "pacgan_stacked_mnist"),

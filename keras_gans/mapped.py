@@ -1,11 +1,13 @@
 """Models whose latents are mapped to styles before images are made: z -> w -> image."""
 
+import math
+
 import numpy as np
 from keras import ops
 
 from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError
-from keras_gans.fields import Images, Noise, Numbers
+from keras_gans.fields import Images, Noise, Numbers, uniform_of
 from keras_gans.layers import StyleAverage
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_built, check_discriminator, check_image_range, images_alone
@@ -76,14 +78,18 @@ class MappedModel(AdversarialModel):
     # Training
 
     def draws_like(self, examples):
-        """Fresh numbers that as many images are made from in training: a list of tensors for `images_from`."""
+        """Fresh numbers that as many images are made from in training, for `images_from`: a list of the latents, other
+        latents, two numbers from U[0, 1] that decide about mixing, and the noise maps."""
+        sizes = [2, self.latent_dim, self.latent_dim, *(math.prod(shape) for shape in self.noise_shapes)]
         count = ops.shape(examples)[0]
-        maps = [engine.normal((count, *shape), self.latent_seeds) for shape in self.noise_shapes]
-        return [self.latents_like(examples), self.latents_like(examples), self.uniform((1, 2)), *maps]
+        numbers = engine.normal((count, sum(sizes)), self.latent_seeds)  # at once: each drawing has a dozen kernels
+        chances, latents, others, *maps = ops.split(numbers, np.cumsum(sizes)[:-1].tolist(), axis=1)
+        maps = [ops.reshape(one, (count, *shape)) for one, shape in zip(maps, self.noise_shapes)]
+        return [self.prior(latents), self.prior(others), uniform_of(chances[0]), *maps]
 
     def mixed_styles(self, draws):
         """The styles (N, style_dim) of the first latents of `draws_like`, and those of all layers, mixed."""
-        latents, others, (chance, place) = draws[0], draws[1], ops.unstack(draws[2][0], 2)
+        latents, others, (chance, place) = draws[0], draws[1], ops.unstack(draws[2], 2)
         mapped = self.mapping(latents, training=True)
         styles = self.for_each_layer(mapped)
         if self.mixing == 0.0:
@@ -112,10 +118,12 @@ class MappedModel(AdversarialModel):
 
     def made_from(self, styles):
         """Images of styles (N, layers, style_dim), with the constant noise maps."""
+        return self.generator([styles, *self.constant_maps(ops.shape(styles)[0])], training=False)
+
+    def constant_maps(self, count):
+        """The noise maps outside of training: a list of tensors (count, height, width, 1), the same for each image."""
         maps = [constant_map(shape, i) for i, shape in enumerate(self.noise_shapes)]
-        count = ops.shape(styles)[0]
-        maps = [ops.tile(ops.convert_to_tensor(one), (count, 1, 1, 1)) for one in maps]
-        return self.generator([styles, *maps], training=False)
+        return [ops.tile(ops.convert_to_tensor(one), (count, 1, 1, 1)) for one in maps]
 
     def fakes_like(self, examples):
         """As many images as there are examples, made as outside of training, from the evaluation's seeds."""
@@ -161,17 +169,18 @@ class MappedModel(AdversarialModel):
         with self.averages_in_use():
             return {"styles": self.truncated(sampling.encode_inputs(self, inputs))}
 
-    def from_styles(self, styles):
-        """The images of styles, with the constant noise maps, as `generate` returns them.
+    def from_styles(self, styles, noise_maps=None):
+        """The images of styles, as `generate` returns them.
 
         Args:
             styles: (N, style_dim), or (N, layers, style_dim) with a style for each layer.
+            noise_maps: the generator's noise maps, a list of (N, height, width, 1); None for the constant ones.
 
         Returns:
             uint8 (N, height, width, channels).
 
         Raises:
-            ConfigurationError: styles of another shape.
+            ConfigurationError: styles or noise maps of another shape.
         """
         styles = np.asarray(styles, "float32")
         if styles.ndim == 2:
@@ -184,12 +193,22 @@ class MappedModel(AdversarialModel):
         if getattr(self, "_compiled_synthesis", None) is None:
             self._compiled_synthesis = engine.function(self._images_of)
         sampling.settle_averages(self)
-        size = sampling.batch_size(self, {"styles": styles})
-        return sampling.gathered(self._compiled_synthesis, {"styles": styles}, size)["images"]
+        inputs = {"styles": styles}
+        if noise_maps is not None:
+            maps = [np.asarray(one, "float32") for one in noise_maps]
+            if [one.shape for one in maps] != [(len(styles), *shape) for shape in self.noise_shapes]:
+                raise ConfigurationError(
+                    f"Expected noise maps of shapes {', '.join(map(str, self.noise_shapes))} for each of "
+                    f"{len(styles)} images. Received: {', '.join(str(one.shape) for one in maps)}."
+                )
+            inputs |= {f"map{i}": one for i, one in enumerate(maps)}
+        return sampling.gathered(self._compiled_synthesis, inputs, sampling.batch_size(self, inputs))["images"]
 
     def _images_of(self, inputs):
         with self.averages_in_use():
-            return {"images": self.output_fields["images"].decode(self.made_from(inputs["styles"]))}
+            styles, *maps = inputs.values()
+            made = self.generator([styles, *maps], training=False) if maps else self.made_from(styles)
+            return {"images": self.output_fields["images"].decode(made)}
 
 
 def constant_map(shape, number):

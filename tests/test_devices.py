@@ -19,15 +19,18 @@ VARIANTS = {
         "TestDCGAN", "TestDeePSiM", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN",
         "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestPix2PixHD",
         "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN", "TestStackGAN",
-        "TestUnrolledGAN", "TestVEEGAN", "TestVideoPredictionGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestStyleGAN2", "TestUnrolledGAN", "TestVEEGAN", "TestVideoPredictionGAN", "TestWGAN", "TestWGANGP",
+        "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],
 }[BACKEND]  # fmt: skip
 QUICK = ["TestALI", "TestCGAN", "TestDCGAN", "TestImprovedGAN", "TestWGANGP"]  # the others: pytest -m slow
-# On TensorFlow a replica matches the features of its own share, unrolls on it, keeps a pool of the first replica's
-# images, or takes wrong images from its share, as their docstrings say.
-OF_A_SHARE = {"tensorflow": ["TestCycleGAN", "TestImprovedGAN", "TestStackGAN", "TestUnrolledGAN"]}.get(BACKEND, [])
+# On TensorFlow a replica matches the features of its own share, compares the images of it, unrolls on it, keeps a pool
+# of the first replica's images, or takes wrong images from its share, as their docstrings say.
+OF_A_SHARE = {
+    "tensorflow": ["TestCycleGAN", "TestImprovedGAN", "TestStackGAN", "TestStyleGAN2", "TestUnrolledGAN"]
+}.get(BACKEND, [])
 
 pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no data parallelism for PyTorch")
 

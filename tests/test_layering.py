@@ -36,6 +36,7 @@ LEVELS = {
     "keras_gans.checking": 4,
     "keras_gans.fitting": 4,
     "keras_gans.guards": 4,
+    "keras_gans.mapped": 4,
     "keras_gans.model": 4,
     "keras_gans.phases": 4,
     "keras_gans.sampling": 4,

@@ -5,6 +5,7 @@ import numpy as np
 from keras_gans import sampling
 from keras_gans.errors import DataError, UnsupportedError
 from keras_gans.fields import Images
+from keras_gans.mapped import MappedModel
 
 SHAPES = {None: "(..., d)", 1: "(d,)", 2: "(N, d)"}
 
@@ -28,6 +29,16 @@ def check_noise(model):
     """Raises an `UnsupportedError` unless a model has noise as an input."""
     if "noise" not in model.input_fields:
         raise UnsupportedError(f"Expected a model with noise as an input. Received: {_described(model)}.")
+
+
+def check_mapped(model):
+    """Raises an `UnsupportedError` unless a model maps its latents to styles; it names the variants that do."""
+    if not isinstance(model, MappedModel):
+        known = " or ".join(sorted(cls.__name__ for cls in MappedModel.__subclasses__()))
+        raise UnsupportedError(
+            f"Expected a model with a mapped latent space, {known}. Received: {type(model).__name__}. Use the tools "
+            "for noise instead."
+        )
 
 
 def images_of(model):

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
-from keras_gans.latent.checks import as_latents, check_noise, generator_of, images_of
+from keras_gans.latent.checks import as_latents, check_mapped, check_noise, generator_of, images_of
 from keras_gans.latent.priors import affine_kernel, elementwise_places
 from keras_gans.metrics.classes import predict_attributes, predict_classes
 from keras_gans.metrics.features import resized
@@ -52,7 +52,9 @@ def attribute_direction(latents, labels, attribute=1):
     return _unit(difference)
 
 
-def class_directions(model, classifier, names, chosen=(), attributes=False, samples=2000, seed=0, label=None):
+def class_directions(
+    model, classifier, names, chosen=(), attributes=False, samples=2000, seed=0, label=None, mapped=False
+):
     """`attribute_direction` of classes or attributes by name, with a classifier's labels for generated images.
 
     Args:
@@ -65,27 +67,33 @@ def class_directions(model, classifier, names, chosen=(), attributes=False, samp
         seed: whole number that determines these images.
         label: the one label that all images of a conditional model show. If labels differed, they and not the latents
             would decide what an image shows.
+        mapped: whether the directions are of styles, for a model with a mapped latent space, instead of noise.
 
     Returns:
-        {name: float32 (latent_dim,)}, of norm 1.
+        {name: float32 (latent_dim,)}, or (style_dim,), of norm 1.
 
     Raises:
         ConfigurationError: an unknown name, one that no image has or that all have, or a conditional model without a
             label.
-        UnsupportedError: a model that does not make single images from noise.
+        UnsupportedError: a model that does not make single images from noise; or, with `mapped`, one without styles.
     """
     names = [str(name) for name in names]
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ConfigurationError(f"Expected attributes of {', '.join(names)}. Received: {', '.join(unknown)}.")
     images_of(model)
+    if mapped:
+        check_mapped(model)
     _check_label(model, label)
     noise = model.noise(samples, seed)
+    latents = model.to_styles(noise=noise)[:, 0] if mapped else noise
     images = resized(model.generate(noise=noise, labels=label), classifier.input_shape[1:3])
     found = predict_attributes(classifier, images) if attributes else predict_classes(classifier, images)
 
     def direction(place):
-        return attribute_direction(noise, found[:, place]) if attributes else attribute_direction(noise, found, place)
+        if attributes:
+            return attribute_direction(latents, found[:, place])
+        return attribute_direction(latents, found, place)
 
     return {name: direction(names.index(name)) for name in chosen or names}
 
@@ -178,12 +186,12 @@ def first_layer_directions(model, count=None):
                 f"that of {type(model).__name__}. Use activation_directions, which works with any prior."
             )
         kernel = kernel[places]
-    count = _checked_count(count, len(places))
+    count = checked_count(count, len(places))
     norms = np.linalg.norm(kernel, axis=0, keepdims=True)
     kernel = kernel / np.where(norms == 0.0, 1.0, norms)
     values, vectors = np.linalg.eigh(kernel @ kernel.T)  # ascending
     directions = np.zeros((count, model.latent_dim), "float32")
-    directions[:, places] = _signed(vectors[:, ::-1].T[:count])
+    directions[:, places] = signed(vectors[:, ::-1].T[:count])
     return directions, np.sqrt(np.maximum(values[::-1][:count], 0.0)).astype("float32")
 
 
@@ -248,7 +256,7 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0, label=No
         raise ConfigurationError(f"Expected layer to be one of {', '.join(names)}. Received: {layer!r}.")
     if not is_whole(samples, 2):
         raise ConfigurationError(f"Expected samples to be a whole number, 2 or more. Received: {samples!r}.")
-    count = _checked_count(count, samples - 1)
+    count = checked_count(count, samples - 1)
     _check_label(model, label)
     early = keras.Model(generator.inputs, generator.get_layer(layer).output)
 
@@ -280,7 +288,7 @@ def activation_directions(model, layer, count=10, samples=2000, seed=0, label=No
     coordinates = left[:, :count]  # orthonormal columns, so that least squares is a product
     directions = coordinates.T @ (noise - noise.mean(axis=0))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return _signed(directions).astype("float32"), (values[:count] / samples).astype("float32")
+    return signed(directions).astype("float32"), (values[:count] / samples).astype("float32")
 
 
 def traverse(latents, direction, reach=3.0, steps=7):
@@ -321,7 +329,12 @@ def _check_label(model, label):
         )
 
 
-def _checked_count(count, most):
+def checked_count(count, most):
+    """A count of directions, `most` for None.
+
+    Raises:
+        ConfigurationError: not a whole number from 1 to `most`.
+    """
     if count is not None and (not is_whole(count, 1) or count > most):
         raise ConfigurationError(f"Expected count to be a whole number from 1 to {most}. Received: {count!r}.")
     return most if count is None else count
@@ -331,7 +344,7 @@ def _unit(vector):
     return (vector / np.linalg.norm(vector)).astype("float32")
 
 
-def _signed(rows):
+def signed(rows):
     """Rows with the sign that makes the largest entry positive, so that every machine finds the same signs."""
     largest = np.take_along_axis(rows, np.argmax(np.abs(rows), axis=1)[:, None], axis=1)
     return rows * np.sign(largest)

@@ -93,7 +93,7 @@ def invert(
     Reference: Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN", appendix D,
     https://arxiv.org/abs/1912.04958
     """
-    target, labels = _target(model, images), _labels_of(model, images, labels)
+    target, labels = target_of(model, images), _labels_of(model, images, labels)
     weights = _weights(mask, target)
     numbers = is_number(learning_rate) and learning_rate > 0.0 and is_number(feature_weight, 0.0)
     if not is_whole(steps, 1) or not numbers:
@@ -188,7 +188,7 @@ def encode(model, images):
             f"Expected a model with an encoder. Received: {type(model).__name__}. Find its latents by optimisation: "
             "kg.latent.invert, or the command without --encoder."
         )
-    _target(model, images)
+    target_of(model, images)
     if model.input_fields["noise"].distribution is normal:
         return np.asarray(model.encode(images), "float32")
     if len(elementwise_places(model)) < model.latent_dim:
@@ -235,7 +235,7 @@ def inpaint(model, images, mask, *, labels=None, seeds=1000, steps=300):
     """
     start = model.noise(seed=nearest(model, images, seeds, labels, mask=mask)[0])
     found = invert(model, images, labels=labels, mask=mask, start=start, steps=steps)
-    known = ops.convert_to_numpy(to_uint8(_target(model, images)))
+    known = ops.convert_to_numpy(to_uint8(target_of(model, images)))
     made = model.generate(noise=found.noise, labels=labels)
     return np.where(np.broadcast_to(np.asarray(mask, bool), known.shape[:3])[..., None], known, made), found
 
@@ -266,7 +266,7 @@ def nearest(model, images, seeds=1000, labels=None, *, mask=None):
     >>> nearest(gan, gan.generate(seed=[7, 3]), seeds=20)[0].tolist()
     [7, 3]
     """
-    target, labels = _target(model, images), _labels_of(model, images, labels)
+    target, labels = target_of(model, images), _labels_of(model, images, labels)
     weights = _weights(mask, target)
     if np.ndim(seeds) == 0 and not is_whole(seeds, 1):
         raise ConfigurationError(f"Expected seeds, how many or which, 1 or more. Received: {seeds!r}.")
@@ -300,7 +300,7 @@ def _labels_of(model, images, labels):
     return sampling.complete_inputs(model, len(images), 0, {"labels": labels}).get("labels")
 
 
-def _target(model, images):
+def target_of(model, images):
     """Images of the model's shape as float32 in [-1, 1]."""
     field = images_of(model)
     return ops.convert_to_numpy(field.encode(field.check(np.asarray(images))))
