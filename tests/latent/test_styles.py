@@ -35,7 +35,9 @@ def gan():
     model = tiny()
     for layer in model.generator.layers:
         if isinstance(layer, kg.layers.NoiseInjection):
-            layer.strength.assign(0.1)
+            layer.strength.assign(0.02)
+        elif layer.name in ("image0", "image1"):
+            layer.kernel.assign(0.2 * layer.kernel)  # images within [-1, 1], which uint8 does not clip
     return model
 
 
@@ -68,7 +70,8 @@ def test_a_style_moves_in_its_layers_alone():
     moved = traverse_styles(styles, direction, reach=2.0, steps=5, layers=[0, 2])
     assert moved.shape == (2, 5, 3, 4)
     for step, alpha in enumerate([-2.0, -1.0, 0.0, 1.0, 2.0]):
-        np.testing.assert_allclose(moved[:, step] - styles, alpha * np.outer([1, 0, 1], direction)[None], atol=1e-6)
+        expected = alpha * np.outer([1, 0, 1], direction)
+        np.testing.assert_allclose(moved[:, step] - styles, np.stack([expected] * 2), atol=1e-6)
     everywhere = traverse_styles(styles, direction, reach=2.0, steps=2)
     np.testing.assert_allclose(everywhere[:, 1] - styles, np.tile(2.0 * direction, (2, 3, 1)), atol=1e-6)
 
@@ -180,7 +183,7 @@ def test_impossible_directions_are_refused(gan):
 def test_an_image_of_the_model_is_found_again_and_nothing_else_changes(gan):
     images = gan.from_styles(gan.to_styles(noise=gan.noise(2, seed=3)))
     before = [ops.convert_to_numpy(variable) for variable in gan.variables]
-    found = project(gan, images, steps=150, samples=200, seed=1)
+    found = project(gan, images, steps=400, samples=200, seed=1)
     assert (found.loss < 0.1 * found.first_loss).all(), (found.first_loss, found.loss)
     for old, variable in zip(before, gan.variables):
         np.testing.assert_array_equal(old, ops.convert_to_numpy(variable))
