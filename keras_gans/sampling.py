@@ -221,9 +221,9 @@ def sample(model, inputs, batch=None):
     return gathered(_compiled(model), inputs, batch or batch_size(model, inputs))
 
 
-def sampled(model, inputs):
-    """Yields what `sample` returns a few examples at a time, which are all that is in memory."""
-    return (made for _, made in in_batches(_compiled(model), inputs, batch_size(model, inputs)))
+def sampled(model, inputs, batch=None):
+    """Yields what `sample` returns, `batch` examples at a time, which are all that is in memory."""
+    return (made for _, made in in_batches(_compiled(model), inputs, batch or batch_size(model, inputs)))
 
 
 def _compiled(model):

@@ -37,8 +37,9 @@ def export(model, folder):
     In general `serving_default` takes all of the model's inputs by name and returns all of its outputs. `from_seed`
     takes seeds instead of noise, and the other inputs: labels as int64 (float32 for `Values`), images as uint8, and
     prompts as text, string (N,) in UTF-8. The server does not check their values: it passes over unknown words of
-    prompts, and words beyond the model's length. A model without noise has no `from_seed`. If inputs may be left out,
-    each of the model's `ways` has a signature as well.
+    prompts, and words beyond the model's length. A model without noise has no `from_seed`. Settings that may be left
+    out, such as `truncation_psi`, float32 (N,), are inputs of `with_settings` alone, which is `from_seed` with them. If
+    all inputs may be left out, each of the model's `ways` has a signature as well.
 
     `png` exists if the only output is images with 1 to 4 channels, as PNG can hold. If the only output is tokens, there
     is instead:
@@ -160,7 +161,9 @@ def _traced(function, inputs):
 
 def _signatures(model):
     """{name: (function from {name: tensor} to {name: tensor}, {input: (shape, dtype) of one example})}."""
-    fields = {name: (field.shape, field.dtype) for name, field in model.input_fields.items()}
+    known = {name: (field.shape, field.dtype) for name, field in model.input_fields.items()}
+    settings = model.optional_inputs if len(known) > len(model.optional_inputs) else ()
+    fields = {name: about for name, about in known.items() if name not in settings}
     noise = [name for name, field in model.input_fields.items() if field.is_noise]
 
     def sample(inputs):
@@ -173,6 +176,9 @@ def _signatures(model):
     if noise:
         others = {name: about for name, about in fields.items() if name not in noise}
         by_hand = signatures["from_seed"] = partial(_from_seed, model), {"seeds": ((), "int64"), **others}
+        if settings:
+            given = {name: known[name] for name in settings}
+            signatures["with_settings"] = partial(_from_seed, model), {"seeds": ((), "int64"), **others, **given}
     if len(model.output_fields) == 1:
         ((output, field),) = model.output_fields.items()
         for kind, (signature, name, file_of) in FILES.items():

@@ -20,7 +20,7 @@ def app():
     keras-gans upscale runs/large photos/ -o large/
     keras-gans predict-frames runs/clips clip.gif -o next.gif
     keras-gans reconstruct ali_mnist digits/ -o copies/
-    keras-gans interpolate dcgan_mnist       from image to image; also: arithmetic, invert, inpaint, traverse
+    keras-gans interpolate dcgan_mnist       from image to image; also: mix, arithmetic, invert, inpaint, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
     keras-gans evaluate dcgan_mnist          how good it is, and by which protocol
@@ -42,6 +42,7 @@ for command in (
     measure.compare,
     measure.verify,
     latent.interpolate,
+    latent.mix,
     latent.arithmetic,
     latent.invert,
     latent.inpaint,

@@ -1,16 +1,23 @@
-"""The commands that explore a model's latents: interpolate, arithmetic, invert, inpaint and traverse."""
+"""The commands that explore a model's latents: interpolate, mix, arithmetic, invert, inpaint and traverse."""
 
 from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import model_options, sampler_of_noise
-from keras_gans_cli.options import labels_for, labels_option, picture_option, seeds_of
+from keras_gans_cli.models import model_options, sampler_of_noise, sampler_of_styles
+from keras_gans_cli.options import (
+    labels_for,
+    labels_option,
+    numbers_of,
+    picture_option,
+    truncated,
+    truncation_for,
+)
 from keras_gans_core import cards
 from keras_gans_core.errors import printable
 
 
-def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
+def _draw(kg, model, rows, output, labels, seeds, truncation=None):
     """Writes the images of rows of noise, as a grid or as an animation with a frame for each column. With a conditional
     model a row has one label: its own from the option, or that of its seed."""
     from keras_gans import sampling
@@ -18,11 +25,11 @@ def _draw(kg, model, rows, output, labels, seeds, milliseconds=80):
     count, steps = len(rows), len(rows[0])
     labels = model.draw("labels", seed=seeds) if labels is None else labels_for(labels, count, model)
     labels = None if labels is None else [label for label in labels for _ in range(steps)]
-    inputs = {"noise": [noise for row in rows for noise in row], "labels": labels}
+    inputs = {"noise": [noise for row in rows for noise in row], "labels": labels, **(truncation or {})}
     made = model.sample(**sampling.complete_inputs(model, inputs=inputs))
     if _is_animation(output):
         columns = [{key: values[i::steps] for key, values in made.items()} for i in range(steps)]
-        kg.latent.animate([sampling.picture(model, column) for column in columns], output, milliseconds)
+        kg.latent.animate([sampling.picture(model, column) for column in columns], output)
     else:
         kg.images.save(sampling.picture(model, made, steps), output)
     click.echo(f"wrote {printable(str(output))}")
@@ -45,23 +52,89 @@ def _is_animation(output):
 
 @click.command()
 @click.argument("name")
-@click.option("--seeds", default="0,1,2,3,4", show_default=True, callback=seeds_of, help="The images to pass through.")
+@click.option(
+    "--seeds", default="0,1,2,3,4", show_default=True, callback=numbers_of, help="The images to pass through."
+)
 @click.option("--steps", default=9, show_default=True, type=click.IntRange(2), help="Images from one seed to the next.")
 @click.option("--linear", is_flag=True, help="Walk along lines instead of arcs.")
+@click.option(
+    "--space",
+    default="z",
+    show_default=True,
+    type=click.Choice(["z", "w"]),
+    help="Walk through the noise, or along lines through the styles of a model with a mapped latent space.",
+)
+@truncated
 @labels_option
 @model_options
 @picture_option("interpolation.png", "One row per pair of seeds; a .gif or .apng goes round them for ever.")
-def interpolate(name, seeds, steps, linear, labels, output):
+def interpolate(name, seeds, steps, linear, space, truncation, cutoff, labels, output):
     """Walk between images of the model NAME, or of a .keras file."""
     if len(seeds) < 2:
         raise click.UsageError(f"Expected two seeds or more. Received: --seeds {seeds[0]}.")
-    kg, model = sampler_of_noise(name)
-    points, between = model.noise(seed=seeds), kg.latent.lerp if linear else kg.latent.slerp
+    truncation = truncation_for(truncation, cutoff)
+    if space == "w" and labels is not None:
+        raise click.UsageError("Expected no --labels with --space w: styles have none. Leave one of them out.")
+    kg, model = sampler_of_styles(name) if space == "w" else sampler_of_noise(name)
+    points, between = model.noise(seed=seeds), kg.latent.lerp if linear or space == "w" else kg.latent.slerp
+    shape = points.shape[1:]
+    if space == "w":
+        styles = _styles(model, seeds, truncation)
+        points, shape = styles.reshape(len(seeds), -1), styles.shape[1:]
     if _is_animation(output):
-        rows = [kg.latent.loop(points, steps, between)]
+        rows = kg.latent.loop(points, steps, between)[None]
     else:
         rows = kg.latent.strips(points[:-1], points[1:], steps, between)
-    _draw(kg, model, rows, output, labels, seeds[: len(rows)])
+    if space == "w":
+        _draw_styles(kg, model, rows.reshape(*rows.shape[:2], *shape), output)
+    else:
+        _draw(kg, model, rows, output, labels, seeds[: len(rows)], truncation)
+
+
+def _styles(model, seeds, truncation):
+    """The styles of seeds, (N, layers, style_dim)."""
+    from keras_gans import sampling
+
+    return model.to_styles(**sampling.complete_inputs(model, seed=seeds, inputs=truncation))
+
+
+def _draw_styles(kg, model, rows, output):
+    """Writes the images of rows of styles, as a grid or as an animation with a frame for each column."""
+    images = model.from_styles(rows.reshape(-1, *rows.shape[2:])).reshape(*rows.shape[:2], *model.image_shape)
+    if _is_animation(output):
+        kg.latent.animate([kg.images.grid(column, 1) for column in images.swapaxes(0, 1)], output)
+    else:
+        kg.images.save(kg.images.grid(images.reshape(-1, *model.image_shape), rows.shape[1]), output)
+    click.echo(f"wrote {printable(str(output))}")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--rows", default="0-2", show_default=True, callback=numbers_of, help="Seeds of the rows.")
+@click.option("--columns", default="10-14", show_default=True, callback=numbers_of, help="Seeds of the columns.")
+@click.option(
+    "--layers",
+    callback=numbers_of,
+    help="The layers that come from the columns, from 0 on, such as 0-3. The first are the coarse ones. [default: the "
+    "first half]",
+)
+@truncated
+@model_options
+@picture_option("mixing.png", "The images of the columns stand above, those of the rows on the left.")
+def mix(name, rows, columns, layers, truncation, cutoff, output):
+    """Mix the styles of images of the model NAME, or of a .keras file: some layers of one, the others of another."""
+    truncation = truncation_for(truncation, cutoff)
+    kg, model = sampler_of_styles(name)
+    import numpy as np
+
+    first, second = (_styles(model, seeds, truncation) for seeds in (rows, columns))
+    mixed = kg.latent.mix(first, second, range(model.style_layers // 2) if layers is None else layers)
+    images = model.from_styles(mixed.reshape(-1, *mixed.shape[2:])).reshape(len(rows), len(columns), *model.image_shape)
+    left, above = model.from_styles(first), model.from_styles(second)
+    corner = np.full_like(above[:1], 255)
+    cells = [corner, *above[:, None]] + [cell[None] for i, row in enumerate(images) for cell in (left[i], *row)]
+    kg.images.save(kg.images.grid(np.concatenate(cells), 1 + len(columns)), output)
+    click.echo(f"wrote {printable(str(output))}")
 
 
 @click.command()

@@ -84,6 +84,15 @@ def sampler_of_noise(name):
     return kg, model
 
 
+def sampler_of_styles(name):
+    """`sampler`, for a model with a mapped latent space; any other is an `UnsupportedError`."""
+    kg, model = sampler(name)
+    from keras_gans.latent.checks import check_mapped
+
+    check_mapped(model)
+    return kg, model
+
+
 def verb_of(model):
     """The command for a model that needs images from files; None for others."""
     from keras_gans.sampling import needed_inputs

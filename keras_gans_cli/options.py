@@ -56,9 +56,48 @@ def ending_of(context, parameter, value):
     return ending
 
 
-def seeds_of(context, parameter, value):
-    """The callback of an option that takes several seeds."""
+MOST = 100_000  # numbers in the text of one option
+
+
+def numbers_of(context, parameter, value):
+    """The callback of an option that takes several whole numbers, such as seeds: 0,1,5 or 0-31, or both."""
+    numbers = []
     try:
-        return [int(seed) for seed in value.split(",")]
+        for part in () if value is None else value.split(","):
+            first, dash, last = part.strip().rpartition("-")
+            if dash and first:
+                numbers += range(int(first), min(int(last), int(first) + MOST) + 1)
+            else:
+                numbers.append(int(part))
+            if len(numbers) > MOST or (dash and first and int(last) < int(first)):
+                raise ValueError
     except ValueError:
-        raise click.BadParameter(f"Expected whole numbers separated by commas. Received: {value!r}.") from None
+        raise click.BadParameter(
+            f"Expected whole numbers separated by commas, or from-to, such as 0,1,5 or 0-31. Received: {value!r}."
+        ) from None
+    return None if value is None else numbers
+
+
+truncation_options = (
+    click.option(
+        "--truncation",
+        type=float,
+        help="For a model with a mapped latent space, such as a StyleGAN2: how far styles are from their average, "
+        "between 0 (all are the average) and 1 (as they are). Below 1 images are better, and more alike.",
+    ),
+    click.option("--cutoff", type=click.IntRange(0), help="With --truncation: how many layers, the first ones."),
+)
+
+
+def truncated(command):
+    """The options --truncation and --cutoff of a command."""
+    for option in reversed(truncation_options):
+        command = option(command)
+    return command
+
+
+def truncation_for(truncation, cutoff):
+    """{name: value} of the inputs that --truncation and --cutoff give."""
+    if cutoff is not None and truncation is None:
+        raise click.UsageError("Expected --truncation with --cutoff. Received: --cutoff alone. Give both, or neither.")
+    return {"truncation_psi": truncation, "truncation_cutoff": cutoff}

@@ -6,17 +6,30 @@ from pathlib import Path
 import click
 
 from keras_gans_cli.models import model_options, remedy_for_given, sampler, takes_prompts
-from keras_gans_cli.options import labels_for, labels_option, picture_option
+from keras_gans_cli.options import (
+    labels_for,
+    labels_option,
+    numbers_of,
+    picture_option,
+    truncated,
+    truncation_for,
+)
 from keras_gans_core import cards
 from keras_gans_core.errors import printable
 
 
 @click.command()
 @click.argument("name")
-@click.option("-n", "--count", default=64, show_default=True, type=click.IntRange(1), help="How many images.")
+@click.option("-n", "--count", type=click.IntRange(1), help="How many images.  [default: 64]")
 @click.option(
     "--seed", type=int, help="Determines the images: the same seed, the same images. [default: new ones each time]"
 )
+@click.option(
+    "--seeds",
+    callback=numbers_of,
+    help="Instead of -n and --seed: a seed for each image, such as 0-31 or 1,5,8. Each image is the same in any list.",
+)
+@truncated
 @picture_option("grid.png", "One picture of all images.")
 @click.option("--folder", type=click.Path(), help="Write one PNG per image into this folder instead.")
 @click.option(
@@ -33,8 +46,12 @@ from keras_gans_core.errors import printable
 )
 @labels_option
 @model_options
-def sample(name, count, seed, output, folder, enlarge, prompt, labels):
+def sample(name, count, seed, seeds, truncation, cutoff, output, folder, enlarge, prompt, labels):
     """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
+    if seeds is not None and (count is not None or seed is not None):
+        raise click.UsageError("Expected --seeds, or -n and --seed. Received: both. Leave one of them out.")
+    count = len(seeds) if seeds is not None else count or 64
+    truncation = truncation_for(truncation, cutoff)
     _, model = sampler(name)
     from keras_gans import sampling
     from keras_gans.images import enlarged, save
@@ -52,25 +69,27 @@ def sample(name, count, seed, output, folder, enlarge, prompt, labels):
             f"Expected a model that samples from a seed alone. Received: {name}, which needs {', '.join(needed)}. "
             f"{remedy_for_given(name, model)}"
         )
-    given = {"labels": labels_for(labels, count, model), "prompts": prompts}
-    inputs = sampling.complete_inputs(model, count, seed, given)
+    given = {"labels": labels_for(labels, count, model), "prompts": prompts, **truncation}
+    inputs = sampling.complete_inputs(model, count, seed if seeds is None else seeds, given)
+    batch = None if seeds is None else 1  # as `generate` does for a list of seeds
     if folder is None:
         sampling.check_picture(model, count)
-        made = model.sample(**inputs)
+        made = sampling.sample(model, inputs, batch)
         save(enlarged(sampling.picture(model, made), enlarge), output)
         click.echo(f"wrote {printable(str(output))}")
         for key, field in model.output_fields.items():
             if hasattr(field, "text"):
                 click.echo("\n".join(field.text(made[key])))
         return
-    digits = max(4, len(str(count - 1)))
+    digits = max(4, *(len(str(number)) for number in ([count - 1] if seeds is None else seeds)))
     prefix = Path(folder) / (name if name in cards.presets() else "image")
     with click.progressbar(length=count, label=f"writing {count} images", file=sys.stderr) as bar:
         written = 0
-        for made in sampling.sampled(model, inputs):
+        for made in sampling.sampled(model, inputs, batch):
             for i in range(len(next(iter(made.values())))):
                 picture = sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()})
-                save(enlarged(picture, enlarge), f"{prefix}_{written:0{digits}}.png")
+                number = written if seeds is None else seeds[written]
+                save(enlarged(picture, enlarge), f"{prefix}_{number:0{digits}}.png")
                 written += 1
                 bar.update(1)
     click.echo(f"wrote {count} images to {printable(str(folder))}")

@@ -16,7 +16,8 @@ import keras_gans as kg
 from keras_gans import serving
 from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
-from keras_gans.models import dcgan, gan
+from keras_gans.models import dcgan, gan, style_gan2
+from keras_gans.networks.mapping import build_mapping
 
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's")
 
@@ -303,6 +304,25 @@ def test_a_model_that_translates_exports_what_it_takes_and_gives(tmp_path):
     asked = {name: tf.constant(values) for name, values in drawn.items()}
     served = signatures["serving_default"](**asked)["targets"]
     np.testing.assert_array_equal(served, model.sample(**drawn)["targets"])
+
+
+@needs_tensorflow
+def test_settings_that_may_be_left_out_have_a_signature_of_their_own(tmp_path):
+    import tensorflow as tf
+
+    networks = style_gan2.build_generator((8, 8, 3), 4, widths=(4, 4)), None, build_mapping(4, 4, depth=1)
+    model = kg.StyleGAN2(*networks)
+    model.style_average.average.assign([1.0, 0.0, -1.0, 0.5])
+    signatures, seeds = signatures_of(kg.export(model, tmp_path)), [5, 0, -1]
+    assert sorted(signatures) == ["from_seed", "png", "serving_default", "with_settings"]
+    served = signatures["from_seed"](seeds=tf.constant(seeds, "int64"))["images"]
+    np.testing.assert_array_equal(served, model.generate(seed=seeds))
+    settings = {"truncation_psi": np.float32([0.5, 0.0, 1.0]), "truncation_cutoff": np.int32([4, 2, 1])}
+    asked = {name: tf.constant(values) for name, values in settings.items()}
+    served = signatures["with_settings"](seeds=tf.constant(seeds, "int64"), **asked)["images"]
+    np.testing.assert_array_equal(served, model.generate(seed=seeds, **settings))
+    served = signatures["serving_default"](noise=tf.constant(model.noise(2, seed=0)))["images"]
+    np.testing.assert_array_equal(served, model.generate(2, seed=0))
 
 
 @needs_tensorflow
