@@ -94,7 +94,7 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
     for name in given:
         if name not in fields:
             takers = _takers(model, name)
-            remedy = f"{' and '.join(takers)} take it." if takers else f"Leave {name} out."
+            remedy = f"It is an input of {' and '.join(takers)}." if takers else f"Leave {name} out."
             raise ConfigurationError(
                 f"Expected inputs among {', '.join(fields)}: {type(model).__name__} takes no others. Received: "
                 f"{name}. {remedy}"

@@ -83,7 +83,7 @@ def test_a_sheet_of_mixed_styles(run, model):
 @pytest.mark.parametrize(
     "arguments, file, error, match",
     [
-        (["sample", "--truncation", "0.7"], "plain.keras", ConfigurationError, "StyleGAN2.*take it"),
+        (["sample", "--truncation", "0.7"], "plain.keras", ConfigurationError, "input of .*StyleGAN2"),
         (["mix"], "plain.keras", UnsupportedError, "mapped latent space, .*StyleGAN2"),
         (["interpolate", "--space", "w"], "plain.keras", UnsupportedError, "mapped latent space"),
         (["interpolate", "--space", "w", "--labels", "3"], "mapped.keras", click.UsageError, "no --labels"),

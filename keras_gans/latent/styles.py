@@ -295,9 +295,9 @@ def project(
         styles = styles if each_layer else ops.repeat(styles, model.style_layers, axis=1)
         with model.averages_in_use():
             made = ops.cast(model.generator([styles, *maps], training=False), "float32")
-        loss = pixel_weight * ops.mean(ops.square(made - target), axis=(1, 2, 3))
+        loss = pixel_weight * ops.mean(ops.square(ops.subtract(made, target)), axis=(1, 2, 3))
         if network is not None:
-            difference = ops.cast(network(made, training=False), "float32") - wanted
+            difference = ops.subtract(ops.cast(network(made, training=False), "float32"), wanted)
             loss = loss + feature_weight * ops.mean(ops.square(difference), axis=1)
         return loss
 

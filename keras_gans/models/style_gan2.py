@@ -271,7 +271,7 @@ class StyleGAN2(MappedModel):
             some = shares[0][: (ops.shape(shares[0])[0] + 1) // 2]
             inputs = self.draws_like(some), engine.normal((ops.shape(some)[0], *self.image_shape), self.latent_seeds)
             due, (_, path, mean) = self.regularize("generator", self.path_interval, lambda: self.path_loss(*inputs), 3)
-            self.path_mean.assign(ops.where(due, mean, self.path_mean))
+            self.path_mean.assign(ops.where(due, mean, ops.convert_to_tensor(self.path_mean)))
             self.trackers["path_penalty"].update_state(path, sample_weight=ops.cast(due, "float32"))
         for real in shares:
             fake = self.images_from(self.draws_like(real))
