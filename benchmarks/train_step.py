@@ -1,7 +1,7 @@
 """Times one training step of ours against the tutorials', side by side in one run.
 
-    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan pix2pix_hd srgan
-                                    stack_gan]
+    python benchmarks/train_step.py [--workloads dcgan28 dcgan64 mlp pix2pix cyclegan pix2pix_hd srgan stack_gan
+                                    style_gan2]
                                     [--rounds 7] [--torch-python PYTHON]
 
 Competitors, all with the same networks, losses, optimizers and batch:
@@ -15,8 +15,8 @@ Competitors, all with the same networks, losses, optimizers and batch:
   PyTorch's DCGAN tutorial.
 
 For pix2pix and CycleGAN, (a) and (b) are in translation.py; they have no batch normalization, hence no "keras fused",
-and their share of peak is not counted. Of pix2pixHD, SRGAN and StackGAN++ there is (b) alone,
-in systems.py.
+and their share of peak is not counted. Of pix2pixHD, SRGAN, StackGAN++ and StyleGAN2 there is (b) alone, in systems.py
+and style_based.py.
 
 Each competitor is a process of its own, warmed and then waiting. A round lets each run alone, one after the other, so
 that all see the same machine; a ratio is the median over rounds of the ratios inside a round. The share of peak is the
@@ -31,6 +31,7 @@ import subprocess
 import sys
 import time
 
+import style_based
 import systems
 import translation
 
@@ -43,7 +44,9 @@ WORKLOADS = {
     "pix2pix_hd": {"image_shape": (64, 64, 3), "batch": 4, "steps": 4},
     "srgan": {"image_shape": (96, 96, 3), "batch": 16, "steps": 2},
     "stack_gan": {"image_shape": (64, 64, 3), "batch": 24, "steps": 2},
+    "style_gan2": {"image_shape": (32, 32, 3), "batch": 32, "steps": 16},  # one interval of its regularization
 }
+ALONE = {workload: module for module in (systems, style_based) for workload in module.SIDES}  # against PyTorch alone
 LATENTS = 100
 RATE = {"learning_rate": 2e-4, "beta_1": 0.5}
 
@@ -74,8 +77,8 @@ def data(workload):
     import numpy as np
 
     about, random = WORKLOADS[workload], np.random.default_rng(0)
-    if workload in systems.SIDES:
-        return systems.data(workload, about["batch"] * about["steps"], about["image_shape"])
+    if workload in ALONE:
+        return ALONE[workload].data(workload, about["batch"] * about["steps"], about["image_shape"])
     shape = (about["batch"] * about["steps"], *about["image_shape"])
     sides = {side: random.uniform(-1, 1, shape).astype("float32") for side in translation.SIDES.get(workload, ["all"])}
     return sides.get("all", sides)
@@ -100,8 +103,8 @@ def ours(workload, policy="float32"):
     import keras_gans as kg
 
     keras.config.set_dtype_policy(policy)
-    if workload in systems.SIDES:
-        model = systems.model(workload, WORKLOADS[workload]["image_shape"])
+    if workload in ALONE:
+        model = ALONE[workload].model(workload, WORKLOADS[workload]["image_shape"])
     else:
         variants = {"mlp": kg.GAN, "pix2pix": kg.Pix2Pix, "cyclegan": kg.CycleGAN}
         model = variants.get(workload, kg.DCGAN)(*networks(workload))
@@ -109,7 +112,7 @@ def ours(workload, policy="float32"):
     adam = kg.optimizers.FusedAdam
     model.compile(adam(**RATE), adam(**RATE), **options)
     dataset = keras_data(workload)
-    if workload in (*translation.SIDES, *systems.SIDES):
+    if workload in (*translation.SIDES, *ALONE):
         return lambda: model.fit(dataset, verbose=0), None
     # 3 forward passes of G (forward, and twice that backward), 8 of D (real and fake 3 each, the generator's step 2).
     work = 3 * multiply_adds(model.generator) + 8 * multiply_adds(model.discriminator)
@@ -190,8 +193,8 @@ def torch_tutorial(workload):
     if workload in translation.SIDES:
         return translation.torch_tutorial(workload, list(data(workload).values()), batch, RATE), None
 
-    if workload in systems.SIDES:
-        return systems.torch_tutorial(workload, data(workload), batch, RATE), None
+    if workload in ALONE:
+        return ALONE[workload].torch_tutorial(workload, data(workload), batch, RATE), None
 
     class Maxout(nn.Module):
         def __init__(self, inputs, units, pieces):
@@ -312,7 +315,7 @@ def compare(workload, rounds, torch_python):
     names = [name for name in COMPETITORS if name != "torch" or torch_python]
     if not workload.startswith("dcgan"):
         names.remove("keras fused")  # there is no batch normalization
-    if workload in systems.SIDES:
+    if workload in ALONE:
         names.remove("keras")  # there is no tutorial with these networks
     children = {name: Competitor(name, workload, torch_python if name == "torch" else sys.executable) for name in names}
     times = {name: [] for name in names}

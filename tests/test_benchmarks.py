@@ -31,7 +31,7 @@ COMMANDS = {
     "what_helps.py": (["--steps", "2", "--rows", "base", "labels"], "labels  "),
     "train_step.py": (["--workloads", "mlp", "pix2pix", "cyclegan", "--rounds", "1"], "cyclegan  peak"),
 }
-IMPORTED = {"systems.py", "translation.py"}  # by train_step.py
+IMPORTED = {"style_based.py", "systems.py", "translation.py"}  # by train_step.py
 # The others: pytest -m slow
 QUICK = ["battle.py", "latent.py", "metrics.py", "pix2pix_losses.py", "semi_supervised.py", "what_helps.py"]
 
@@ -60,7 +60,7 @@ def train_step(monkeypatch):
     """The script as a module, its translations one step of one small image."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     script = importlib.import_module("train_step")
-    for workload in (*script.translation.SIDES, *script.systems.SIDES):
+    for workload in (*script.translation.SIDES, *script.ALONE):
         side = 32 if workload == "srgan" else 16
         monkeypatch.setitem(script.WORKLOADS, workload, {"image_shape": (side, side, 3), "batch": 2, "steps": 1})
     return script
@@ -91,12 +91,14 @@ def test_competitors_of_a_translation_have_networks_of_one_size(train_step, work
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="measured on TensorFlow")
-@pytest.mark.parametrize(("workload", "side"), [("pix2pix_hd", 64), ("srgan", 96), ("stack_gan", 64)])
+@pytest.mark.parametrize(
+    ("workload", "side"), [("pix2pix_hd", 64), ("srgan", 96), ("stack_gan", 64), ("style_gan2", 32)]
+)
 def test_competitors_of_a_system_have_networks_of_one_size(train_step, workload, side):
     pytest.importorskip("torch")
     ours, theirs = (
         networks(workload, (side, side, 3))
-        for networks in (train_step.systems.networks, train_step.systems.torch_networks)
+        for networks in (train_step.ALONE[workload].networks, train_step.ALONE[workload].torch_networks)
     )
     assert numbers(theirs) == numbers(ours)
 
@@ -114,9 +116,11 @@ def test_competitors_of_a_system_have_networks_of_one_size(train_step, workload,
         ("pix2pix_hd", "torch"),
         ("srgan", "torch"),
         ("stack_gan", "torch"),
+        ("style_gan2", "torch"),
         pytest.param("pix2pix_hd", "ours", marks=pytest.mark.slow),
         pytest.param("srgan", "ours", marks=pytest.mark.slow),
         pytest.param("stack_gan", "ours", marks=pytest.mark.slow),
+        pytest.param("style_gan2", "ours", marks=pytest.mark.slow),
     ],
 )
 def test_a_competitor_of_a_translation_takes_its_steps(train_step, workload, competitor):
