@@ -23,7 +23,7 @@ class NoiseInjection(keras.layers.Layer):
     >>> x, noise = np.ones((2, 4, 4, 3), "float32"), np.full((2, 4, 4, 1), 3.0, "float32")
     >>> float(ops.convert_to_numpy(layer([x, noise])).max())
     1.0
-    >>> layer.strength.assign(0.5)
+    >>> _ = layer.strength.assign(0.5)
     >>> float(ops.convert_to_numpy(layer([x, noise])).max())
     2.5
 
