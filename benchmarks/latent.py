@@ -9,6 +9,9 @@ An attribute classifier judges generated images. For each attribute, images with
   standard deviations.
 "Changed" is the share of images that then show the attribute, "stayed" the share of their other attributes that are as
 they were. The column of chance has other images at random.
+
+A model with a mapped latent space has two columns more: the same two directions of styles, by as many standard
+deviations of styles along them.
 """
 
 import argparse
@@ -30,23 +33,31 @@ def main():
     model, classifier = kg.load(options.model), kg.zoo.load_classifier(options.classifier)
     names = cards.read_card(cards.find(options.classifier))["dataset"]["classes"]
 
+    mapped = hasattr(model, "to_styles")
+
+    def seen_in(images):
+        return kg.metrics.predict_attributes(classifier, resized(images, classifier.input_shape[1:3]))
+
     def seen(noise):
-        images = resized(model.generate(noise=noise), classifier.input_shape[1:3])
-        return kg.metrics.predict_attributes(classifier, images)
+        return seen_in(model.generate(noise=noise))
 
     known = model.noise(2000, seed=0)
     labels = seen(known)
     directions = kg.latent.class_directions(model, classifier, names, attributes=True)
+    if mapped:
+        in_w = kg.latent.class_directions(model, classifier, names, attributes=True, mapped=True)
+        styles = kg.latent.mapped_styles(model, 2000)
     noise = model.noise(8 * options.images, seed=1)
     before, rng = seen(noise), np.random.Generator(np.random.PCG64(2))
 
-    print(f"{'changed / stayed':16} {'chance':>14} {'arithmetic':>14} {'direction':>14} {'orthogonal':>14}")
+    columns = ["chance", "arithmetic", "direction", "orthogonal", *(["in w", "w orthogonal"] * mapped)]
+    print(f"{'changed / stayed':16} " + " ".join(f"{column:>14}" for column in columns))
     for place, name in enumerate(names):
         without = np.flatnonzero(before[:, place] == 0)[: options.images]
         start, was = noise[without], before[without]
         others = np.arange(len(names)) != place
 
-        def cell(ended):
+        def cell(ended, seen=seen):
             now = seen(ended.astype("float32"))
             return f"{now[:, place].mean():6.1%} /{(now == was)[:, others].mean():6.1%}"
 
@@ -62,6 +73,13 @@ def main():
             cell(start + options.reach * direction),
             cell(start + options.reach * apart),
         )
+        if mapped:
+            begun = model.to_styles(noise=start)[:, 0]
+            apart = kg.latent.orthogonalize(in_w[name], [in_w[other] for other in names if other != name])
+            steps = [np.std(styles @ direction) * direction for direction in (in_w[name], apart)]
+            cells += tuple(
+                cell(begun + options.reach * step, lambda ended: seen_in(model.from_styles(ended))) for step in steps
+            )
         print(f"{name:16} " + " ".join(f"{text:>14}" for text in cells), flush=True)
 
 

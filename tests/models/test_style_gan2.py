@@ -162,8 +162,8 @@ class TestStyleGAN2(VariantContract):
     # Mixing, the average, truncation
 
     def test_mixed_styles_change_from_one_layer_on_for_the_whole_batch(self):
-        gan, seen = self.make(mixing=0.9), []
-        for _ in range(60):
+        gan, seen = self.make(mixing=0.5, seed=1), []
+        for _ in range(40):
             draws = gan.draws_like(random(3, *self.shape))
             mapped, styles = map(numpy, gan.mixed_styles(draws))
             second = numpy(gan.mapping(draws[1]))
@@ -173,7 +173,7 @@ class TestStyleGAN2(VariantContract):
             assert (own[0] == (np.arange(4) < first)).all()
             np.testing.assert_array_equal(styles[:, first:], np.repeat(second[:, None], 4 - first, axis=1))
             seen.append(first)
-        assert set(seen) == {1, 2, 3, 4}  # 4: not mixed, with the probability 0.1
+        assert set(seen) == {1, 2, 3, 4} and 10 < seen.count(4) < 30  # 4: not mixed
 
     def test_without_mixing_all_layers_have_one_style(self):
         gan = self.make(mixing=0.0)
