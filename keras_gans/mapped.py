@@ -153,13 +153,13 @@ class MappedModel(AdversarialModel):
 
     # Styles as a space of their own
 
-    def to_styles(self, **inputs):
-        """The styles of inputs, such as noise=model.noise(8): float32 (N, layers, style_dim).
+    def to_styles(self, n=None, seed=None, **inputs):
+        """The styles of the images that `generate` makes of the same arguments: float32 (N, layers, style_dim).
 
         Args:
-            inputs: see `sample`.
+            n, seed, inputs: see `generate`, such as seed=[3, 1], or noise=..., and truncation_psi=0.7.
         """
-        inputs = sampling.checked_inputs(self, inputs)
+        inputs = sampling.complete_inputs(self, n, seed, inputs)
         if getattr(self, "_compiled_styles", None) is None:
             self._compiled_styles = engine.function(self._styles_of)
         sampling.settle_averages(self)

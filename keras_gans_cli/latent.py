@@ -79,7 +79,7 @@ def interpolate(name, seeds, steps, linear, space, truncation, cutoff, labels, o
     points, between = model.noise(seed=seeds), kg.latent.lerp if linear or space == "w" else kg.latent.slerp
     shape = points.shape[1:]
     if space == "w":
-        styles = _styles(model, seeds, truncation)
+        styles = model.to_styles(seed=seeds, **truncation)
         points, shape = styles.reshape(len(seeds), -1), styles.shape[1:]
     if _is_animation(output):
         rows = kg.latent.loop(points, steps, between)[None]
@@ -89,13 +89,6 @@ def interpolate(name, seeds, steps, linear, space, truncation, cutoff, labels, o
         _draw_styles(kg, model, rows.reshape(*rows.shape[:2], *shape), output)
     else:
         _draw(kg, model, rows, output, labels, seeds[: len(rows)], truncation)
-
-
-def _styles(model, seeds, truncation):
-    """The styles of seeds, (N, layers, style_dim)."""
-    from keras_gans import sampling
-
-    return model.to_styles(**sampling.complete_inputs(model, seed=seeds, inputs=truncation))
 
 
 def _draw_styles(kg, model, rows, output):
@@ -127,7 +120,7 @@ def mix(name, rows, columns, layers, truncation, cutoff, output):
     kg, model = sampler_of_styles(name)
     import numpy as np
 
-    first, second = (_styles(model, seeds, truncation) for seeds in (rows, columns))
+    first, second = (model.to_styles(seed=seeds, **truncation) for seeds in (rows, columns))
     mixed = kg.latent.mix(first, second, range(model.style_layers // 2) if layers is None else layers)
     images = model.from_styles(mixed.reshape(-1, *mixed.shape[2:])).reshape(len(rows), len(columns), *model.image_shape)
     left, above = model.from_styles(first), model.from_styles(second)

@@ -1,6 +1,6 @@
 """Tools for models whose latents are mapped to styles: mixing, directions of styles, and the styles of given images.
 
-Styles are float32 (N, layers, style_dim), a style for each layer of the generator: `model.to_styles(noise=...)` makes
+Styles are float32 (N, layers, style_dim), a style for each layer of the generator: `model.to_styles(8, seed=0)` makes
 them, and `model.from_styles(styles)` makes images of them.
 """
 
@@ -161,7 +161,7 @@ def style_components(model, count=10, samples=5000, seed=0):
 def mapped_styles(model, samples, seed=0):
     """The styles, float32 (samples, style_dim), of the noise of `model.generate(samples, seed)`, without truncation."""
     check_mapped(model)
-    return model.to_styles(noise=model.noise(samples, seed))[:, 0]
+    return model.to_styles(samples, seed)[:, 0]
 
 
 def traverse_styles(styles, direction, reach=3.0, steps=7, layers=None):
@@ -356,7 +356,7 @@ def _as_styles(styles):
     styles = as_latents(styles)
     if styles.ndim != 3:
         raise DataError(
-            f"Expected styles (N, layers, style_dim). Received: {styles.shape}. model.to_styles(noise=...) makes them."
+            f"Expected styles (N, layers, style_dim). Received: {styles.shape}. model.to_styles(8, seed=0) makes them."
         )
     return styles.astype("float32")
 

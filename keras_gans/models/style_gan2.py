@@ -165,8 +165,10 @@ class StyleGAN2(MappedModel):
     """StyleGAN2: a mapped latent space, modulated convolutions, lazy regularization, truncation.
 
     In the logs, `r1` and `path_penalty` are the penalties without their weights, means over the steps that took them;
-    0 where an epoch took none. On several devices the minibatch standard deviation, style mixing and the mean path
-    length are those of a device's share of the batch.
+    0 where an epoch took none. `compile()` has the code's rate of 0.0025; `kg.optimizers.lazy_adam` corrects others.
+
+    On several devices the minibatch standard deviation, style mixing and the mean path length are those of a device's
+    share of the batch.
 
     Args:
         generator, discriminator, mapping: networks, see `MappedModel`, a discriminator without batch normalization.
@@ -174,7 +176,8 @@ class StyleGAN2(MappedModel):
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default mapping, and the size of its styles.
         gamma: weight of R1, 0 or more; None for 0.0002 height width / 32, the published rule at batches of 32. It
-            depends on the data: larger is more stable and less diverse. 0 takes no such steps.
+            depends on the data: larger is more stable and less diverse. 0 takes no such steps; the optimizer's
+            constants remain those for r1_interval, as in the code.
         r1_interval: steps from one regularization of the discriminator to the next, 1 or more.
         path_weight: weight of the path length penalty, 0 or more; 0 takes no such steps, as for CIFAR-10 in the code.
         path_interval: steps from one regularization of the generator to the next, 1 or more.
