@@ -72,11 +72,11 @@ def test_a_sheet_of_mixed_styles(run, model):
     assert picture.shape == (3 * 8, 4 * 8, 3) and (picture[:8, :8] == 255).all()
     styles = model.to_styles(noise=model.noise(seed=[0, 1, 5, 6, 7]))
     images = model.from_styles(styles)
-    np.testing.assert_array_equal(picture[:8, 8:], np.concatenate(images[2:], axis=1))
-    np.testing.assert_array_equal(picture[8:, :8], np.concatenate(images[:2]))
+    assert np.abs(picture[:8, 8:].astype(int) - np.concatenate(images[2:], axis=1)).max() <= 1  # by rounding
+    assert np.abs(picture[8:, :8].astype(int) - np.concatenate(images[:2])).max() <= 1
     mixed = styles[[1]].copy()
     mixed[:, :2] = styles[4, :2]
-    np.testing.assert_array_equal(picture[16:, 24:], model.from_styles(mixed)[0])
+    assert np.abs(picture[16:, 24:].astype(int) - model.from_styles(mixed)[0]).max() <= 1
     np.testing.assert_array_equal(run("mix", "--rows", "0,1", "--columns", "5-7"), picture)  # the first half
 
 

@@ -62,7 +62,7 @@ def test_mixed_styles_have_the_columns_layers_and_the_rows_others(gan):
             np.testing.assert_array_equal(sheet[a, b, [0, 2]], styles[2 + b, [0, 2]])
             np.testing.assert_array_equal(sheet[a, b, [1, 3]], styles[a, [1, 3]])
     images = gan.from_styles(mix(styles[:2], styles[2:], range(4)).reshape(6, 4, 6))
-    np.testing.assert_array_equal(images[:3], gan.from_styles(styles[2:]))
+    assert np.abs(images[:3].astype(int) - gan.from_styles(styles[2:])).max() <= 1  # a grey level, by rounding
 
 
 def test_a_style_moves_in_its_layers_alone():

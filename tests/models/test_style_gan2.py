@@ -191,24 +191,25 @@ class TestStyleGAN2(VariantContract):
         np.testing.assert_allclose(numpy(gan.style_average.value), expected, rtol=1e-5)
         assert number(ops.max(ops.abs(one.style_average.value))) > 0.0
 
-    def test_truncation_pulls_to_the_average(self, one):
-        styles = one.to_styles(noise=one.noise(4, seed=0))
-        average = numpy(one.style_average.value)
-        assert styles.shape == (4, 4, 6)
-        np.testing.assert_array_equal(one.from_styles(styles), one.generate(4, seed=0))
-        half = one.from_styles(average + 0.5 * (styles - average))
-        found = one.generate(4, seed=0, truncation_psi=0.5)
-        assert np.abs(found.astype(int) - half).max() <= 1
-        same = one.generate(4, seed=0, truncation_psi=0.0)
-        assert (same == same[0]).all()
-        np.testing.assert_array_equal(same, one.from_styles(np.repeat(average[None], 4, axis=0)))
-        first = one.generate(4, seed=0, truncation_psi=0.0, truncation_cutoff=1)
+    def test_truncation_pulls_to_the_average(self):
+        """Functions that are compiled apart may round a grey level apart."""
+        gan, average = self.make(seed=0), np.linspace(-1.0, 1.0, 6).astype("float32")
+        gan.style_average.average.assign(average)
+        styles, whole = gan.to_styles(4, seed=0), gan.generate(4, seed=0)
+
+        def close(images, others):
+            return np.abs(images.astype(int) - others).max() <= 1
+
+        assert styles.shape == (4, 4, 6) and close(gan.from_styles(styles), whole)
+        half = gan.generate(4, seed=0, truncation_psi=0.5)
+        assert close(half, gan.from_styles(average + 0.5 * (styles - average))) and not close(half, whole)
+        same = gan.generate(4, seed=0, truncation_psi=0.0)
+        assert (same == same[0]).all() and close(same, gan.from_styles(np.repeat(average[None], 4, axis=0)))
+        first = gan.generate(4, seed=0, truncation_psi=0.0, truncation_cutoff=1)
         styles[:, :1] = average
-        np.testing.assert_array_equal(first, one.from_styles(styles))
-        each = one.generate(4, seed=0, truncation_psi=[0.0, 0.5, 1.0, 1.0], truncation_cutoff=[4, 4, 0, 2])
-        np.testing.assert_array_equal(each[0], same[0])
-        assert np.abs(each[1].astype(int) - found[1]).max() <= 1
-        np.testing.assert_array_equal(each[2], one.generate(4, seed=0)[2])
+        assert close(first, gan.from_styles(styles)) and not close(first, same)
+        each = gan.generate(4, seed=0, truncation_psi=[0.0, 0.5, 1.0, 1.0], truncation_cutoff=[4, 4, 0, 2])
+        assert close(each, np.stack([same[0], half[1], whole[2], whole[3]]))
 
     @pytest.mark.parametrize(
         "options, match",
