@@ -163,7 +163,7 @@ class MappedModel(AdversarialModel):
         if getattr(self, "_compiled_styles", None) is None:
             self._compiled_styles = engine.function(self._styles_of)
         sampling.settle_averages(self)
-        return sampling.gathered(self._compiled_styles, inputs, sampling.BATCH)["styles"]
+        return np.array(sampling.gathered(self._compiled_styles, inputs, sampling.BATCH)["styles"])  # one to edit
 
     def _styles_of(self, inputs):
         with self.averages_in_use():
@@ -206,8 +206,10 @@ class MappedModel(AdversarialModel):
 
     def _images_of(self, inputs):
         with self.averages_in_use():
-            styles, *maps = inputs.values()
-            made = self.generator([styles, *maps], training=False) if maps else self.made_from(styles)
+            # By name: JAX sorts the names.
+            styles, names = inputs["styles"], [f"map{i}" for i in range(len(inputs) - 1)]
+            maps = [inputs[name] for name in names] or self.constant_maps(ops.shape(styles)[0])
+            made = self.generator([styles, *maps], training=False)
             return {"images": self.output_fields["images"].decode(made)}
 
 

@@ -305,8 +305,12 @@ def project(
         return distances(styles, *maps) + noise_weight * sum(map(noise_regularization, maps))
 
     names = [f"input{i}" for i in range(len(moving))]
-    compiled_distances = engine.function(lambda given: {"losses": distances(*given.values())})
-    compiled_slopes = engine.function(lambda given: dict(zip(names, engine.input_gradients(losses, given.values()))))
+
+    def in_order(given):  # JAX sorts the names
+        return [given[name] for name in names]
+
+    compiled_distances = engine.function(lambda given: {"losses": distances(*in_order(given))})
+    compiled_slopes = engine.function(lambda given: dict(zip(names, engine.input_gradients(losses, in_order(given)))))
 
     first = compiled_distances(dict(zip(names, moving)))["losses"]
     means, squares = ([np.zeros_like(array) for array in moving] for _ in range(2))
