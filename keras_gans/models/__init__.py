@@ -22,6 +22,7 @@ from keras_gans.models.lsgan import LSGAN
 from keras_gans.models.pacgan import PacGAN
 from keras_gans.models.pix2pix import Pix2Pix
 from keras_gans.models.pix2pix_hd import Pix2PixHD
+from keras_gans.models.progan import ProGAN
 from keras_gans.models.projection_gan import ProjectionGAN
 from keras_gans.models.r3gan import R3GAN
 from keras_gans.models.relativistic_gan import RelativisticGAN
@@ -59,6 +60,7 @@ __all__ = [
     "PacGAN",
     "Pix2Pix",
     "Pix2PixHD",
+    "ProGAN",
     "ProjectionGAN",
     "R3GAN",
     "RelativisticGAN",
