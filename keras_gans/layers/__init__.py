@@ -1,5 +1,6 @@
 """Layers that Keras does not have, one per file."""
 
+from keras_gans.layers.adaptive_instance_normalization import AdaptiveInstanceNormalization
 from keras_gans.layers.average_halving import AverageHalving
 from keras_gans.layers.averages import Averages
 from keras_gans.layers.bicubic_enlargement import BicubicEnlargement
@@ -36,6 +37,7 @@ from keras_gans.layers.virtual_batch_normalization import (
 from keras_gans.layers.weight_normalization import WeightNormalization, initialize_from_data
 
 __all__ = [
+    "AdaptiveInstanceNormalization",
     "AverageHalving",
     "Averages",
     "BicubicEnlargement",

@@ -14,6 +14,10 @@ ROWS = {"input_shape": (4, 6)}
 
 # Class: (arguments, what is given to it and expected of it).
 LAYERS = {
+    "AdaptiveInstanceNormalization": (
+        {},
+        {"input_shape": ((4, 6, 6, 2), (4, 2), (4, 2)), "expected_output_shape": (4, 6, 6, 2)},
+    ),
     "AverageHalving": ({}, {"input_shape": (4, 6, 5, 2), "expected_output_shape": (4, 3, 3, 2)}),
     "BicubicEnlargement": ({"factor": 2}, {**MAPS, "expected_output_shape": (4, 12, 12, 2)}),
     "ConditionalBatchNormalization": (

@@ -33,7 +33,7 @@ def recipe(smoke=False):
     return Recipe(
         title="Drawn faces, 64x64 in colour, from networks that grew from 4x4",
         model=model,
-        phases=model.phases(dataset, [1] * 5 if smoke else [4, 8, 10, 11, 14]),
+        phases=model.phases(dataset, [1] * 5 if smoke else [4, 8, 10, 11, 16]),
         limits="An eighth of the paper's channels or fewer, and half a million images in place of its millions.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )
