@@ -6,10 +6,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class NoiseInjection(keras.layers.Layer):
-    """Adds a noise map to all channels, with one learned strength: y = x + strength * noise.
+    """Adds a noise map to all channels, with a learned strength: y = x + strength * noise.
 
     The strength is 0 at first. The noise comes in as a tensor, so that the caller decides what it is: fresh for each
     example, or the same for all.
+
+    Args:
+        per_channel: whether each channel has a strength of its own, as in StyleGAN; in StyleGAN2 there is one for all.
 
     Call arguments:
         inputs: [x (N, height, width, channels), noise (N, height, width, 1)].
@@ -28,11 +31,16 @@ class NoiseInjection(keras.layers.Layer):
     2.5
 
     Reference: Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN",
-    https://arxiv.org/abs/1912.04958. In StyleGAN each channel has a strength of its own.
+    https://arxiv.org/abs/1912.04958; for each channel: Karras et al., 2019, https://arxiv.org/abs/1812.04948
     """
 
+    def __init__(self, per_channel=False, **kwargs):
+        super().__init__(**kwargs)
+        self.per_channel = bool(per_channel)
+
     def build(self, input_shape):
-        self.strength = self.add_weight(shape=(), initializer="zeros", name="strength")
+        shape = input_shape[0][-1:] if self.per_channel else ()
+        self.strength = self.add_weight(shape=shape, initializer="zeros", name="strength")
         self.built = True
 
     def call(self, inputs):
@@ -44,3 +52,6 @@ class NoiseInjection(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs[0].shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "per_channel": self.per_channel}

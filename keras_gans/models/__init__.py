@@ -29,6 +29,7 @@ from keras_gans.models.relativistic_gan import RelativisticGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.srgan import SRGAN
 from keras_gans.models.stack_gan import StackGAN
+from keras_gans.models.style_gan import StyleGAN
 from keras_gans.models.style_gan2 import StyleGAN2
 from keras_gans.models.unrolled_gan import UnrolledGAN
 from keras_gans.models.veegan import VEEGAN
@@ -67,6 +68,7 @@ __all__ = [
     "SNGAN",
     "SRGAN",
     "StackGAN",
+    "StyleGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "VEEGAN",

@@ -40,59 +40,24 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gans.errors import CheckpointError, ConfigurationError, DataError
-from keras_gans.fields import check_image_shape, noise_to_images
+from keras_gans.fields import noise_to_images
 from keras_gans.fitting import PHASE
 from keras_gans.layers import EqualizedConv2D, EqualizedDense, FadeIn, MinibatchStandardDeviation, PixelNormalization
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
+from keras_gans.networks.doubling import checked_widths, doubled_sides
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import gradient_penalty, refuse_batch_norm
 from keras_gans.phases import Phase
 from keras_gans_core.checks import is_number, is_whole
 
-LARGEST_BASE = 7  # side of the smallest maps: 4x4 for 32x32 and 64x64, 7x7 for 28x28
-
 # Sizes
 
 
-def sizes_of(image_shape):
-    """The (height, width) of a network's maps, the smallest first; the last is that of its images.
-
-    Raises:
-        ConfigurationError: sides that are not 4, 5, 6 or 7 times one power of two.
-
-    Example:
-
-    >>> sizes_of((32, 32, 3)), sizes_of((28, 28, 1))
-    ([(4, 4), (8, 8), (16, 16), (32, 32)], [(7, 7), (14, 14), (28, 28)])
-    """
-    check_image_shape(image_shape)
-    sizes = [tuple(image_shape[:2])]
-    while max(sizes[0]) > LARGEST_BASE and all(side % 2 == 0 for side in sizes[0]):
-        sizes.insert(0, tuple(side // 2 for side in sizes[0]))
-    if max(sizes[0]) > LARGEST_BASE:
-        height, width = image_shape[:2]
-        near = sorted((base << i for base in range(4, 8) for i in range(12)), key=lambda side: abs(side - height))
-        remedy = " or ".join(f"{side}x{side}" for side in sorted(near[:2])) if height == width else "a square"
-        raise ConfigurationError(
-            "Expected a height and width that are 4, 5, 6 or 7 times one power of two, such as 4x4, 8x8, 16x16, 32x32 "
-            f"or 64x64. Received: {height}x{width}. Resize the images, to {remedy}."
-        )
-    return sizes
-
-
-def _widths(sizes, widths):
-    """Channels of the maps of each size; by default the paper's: 512 up to 32x32, then half as many at each size."""
-    if widths is None:
-        return [max(1, min(512, 512 * 32 // max(size))) for size in sizes]
-    if not isinstance(widths, (list, tuple)) or len(widths) != len(sizes) or not all(is_whole(w, 1) for w in widths):
-        names = ", ".join(f"{height}x{width}" for height, width in sizes)
-        raise ConfigurationError(
-            f"Expected widths with a number of 1 or more for each of the {len(sizes)} maps {names}. Received: "
-            f"{widths!r}."
-        )
-    return list(widths)
+def default_width(side):
+    """Channels of the paper's maps: 512 up to 32x32, half as many whenever the side doubles."""
+    return max(1, min(512, 512 * 32 // side))
 
 
 def _doubled(size, final):
@@ -150,7 +115,7 @@ def build_generator(image_shape, latent_dim=512, *, widths=None, below=None):
     """The paper's generator: a map of 4x4 to 7x7 that is doubled to the images' size, two convolutions at each.
 
     Args:
-        image_shape: (height, width, channels); both sizes 4, 5, 6 or 7 times one power of two.
+        image_shape: (height, width, channels); both sizes 4 to 7 times one power of two.
         latent_dim: size of the latents.
         widths: channels of the maps of each size, the smallest first; None for the paper's: 512 up to 32x32, half as
             many whenever the side doubles.
@@ -170,8 +135,8 @@ def build_generator(image_shape, latent_dim=512, *, widths=None, below=None):
     >>> build_generator((8, 8, 3), 8, widths=(16, 8), below=small).output_shape
     (None, 8, 8, 3)
     """
-    sizes = sizes_of(image_shape)
-    widths, layer, last = _widths(sizes, widths), _shared(below, sizes[-1]), len(sizes) - 1
+    sizes = doubled_sides(image_shape)
+    widths, layer, last = checked_widths(sizes, widths, default_width), _shared(below, sizes[-1]), len(sizes) - 1
 
     def activated(x, name):
         x = layer(f"{name}_activated", layers.LeakyReLU, 0.2)(x)
@@ -216,8 +181,8 @@ def build_discriminator(image_shape, *, widths=None, below=None):
     Raises:
         ConfigurationError: see `build_generator`.
     """
-    sizes = sizes_of(image_shape)
-    widths, layer, last = _widths(sizes, widths), _shared(below, sizes[-1]), len(sizes) - 1
+    sizes = doubled_sides(image_shape)
+    widths, layer, last = checked_widths(sizes, widths, default_width), _shared(below, sizes[-1]), len(sizes) - 1
 
     def conv(x, filters, size, name):
         x = layer(name, EqualizedConv2D, filters, size)(x)
@@ -302,9 +267,9 @@ class ProGAN(AdversarialModel):
         if not is_whole(fade_steps, 0):
             raise ConfigurationError(f"Expected fade_steps of 0 or more. Received: {fade_steps!r}.")
         if generator is None and discriminator is None:
-            sizes = sizes_of(image_shape)
+            sizes = doubled_sides(image_shape)
             final_size = _checked_final(image_shape[:2], final_size)
-            widths = _widths(sizes_of((*final_size, image_shape[-1])), widths)
+            widths = checked_widths(doubled_sides((*final_size, image_shape[-1])), widths, default_width)
             generator = build_generator(image_shape, latent_dim, widths=widths[: len(sizes)])
             discriminator = build_discriminator(image_shape, widths=widths[: len(sizes)])
         check_networks(generator, discriminator)
@@ -313,7 +278,7 @@ class ProGAN(AdversarialModel):
             refuse_batch_norm(discriminator)
         self.final_size = _checked_final(self.image_shape[:2], final_size)
         if widths is not None:
-            widths = _widths(sizes_of((*self.final_size, self.image_shape[-1])), widths)
+            widths = checked_widths(doubled_sides((*self.final_size, self.image_shape[-1])), widths, default_width)
         elif self.final_size != self.image_shape[:2]:
             raise ConfigurationError(
                 "Expected widths of the maps up to final_size, since networks are given. Received: widths=None and "
@@ -410,7 +375,7 @@ class ProGAN(AdversarialModel):
         if self.discriminator is None:
             raise ConfigurationError("Expected a model with a discriminator. Received: discriminator=None. Pass one.")
         shape = (2 * height, 2 * width, channels)
-        widths = self.widths[: len(sizes_of(shape))]
+        widths = self.widths[: len(doubled_sides(shape))]
         model = type(self)(
             build_generator(shape, self.latent_dim, widths=widths, below=self.generator),
             build_discriminator(shape, widths=widths, below=self.discriminator),
@@ -468,7 +433,7 @@ class ProGAN(AdversarialModel):
     def for_data(cls, dataset, **options):
         """The paper's networks at the smallest size, which grow to that of what `load_data` returned."""
         height, width, channels = dataset.image_shape
-        first = sizes_of(dataset.image_shape)[0]
+        first = doubled_sides(dataset.image_shape)[0]
         return cls(**{"image_shape": (*first, channels), "final_size": (height, width), **options})
 
 

@@ -15,7 +15,8 @@ from keras_gans.callbacks import resume
 from keras_gans.errors import CheckpointError, ConfigurationError, DataError
 from keras_gans.fitting import phase_of, steps_of
 from keras_gans.layers import FadeIn
-from keras_gans.models.progan import ProGAN, build_discriminator, build_generator, sizes_of
+from keras_gans.models.progan import ProGAN, build_discriminator, build_generator
+from keras_gans.networks.doubling import doubled_sides
 from keras_gans.training import Recipe, train
 
 SMALL = {"image_shape": (4, 4, 1), "final_size": (16, 16), "latent_dim": 4, "widths": (6, 4, 4)}
@@ -208,9 +209,9 @@ class TestProGAN(VariantContract):
             ({"final_size": 16}, r"final_size=\(height, width\)"),
             ({"widths": (6, 4)}, "each of the 3 maps 4x4, 8x8, 16x16"),
             ({"widths": (6, 4, 0)}, "widths with a number of 1 or more"),
-            ({"image_shape": (30, 30, 1), "final_size": None}, "30x30.*to 28x28 or 32x32"),
-            ({"image_shape": (9, 9, 1), "final_size": None}, "9x9"),
-            ({"image_shape": (64, 8, 1), "final_size": None}, "64x8"),
+            ({"image_shape": (30, 30, 1), "final_size": None}, "power of two, such as 16x16 or 32x32.*30, 30"),
+            ({"image_shape": (9, 9, 1), "final_size": None}, r"\(9, 9, 1\)"),
+            ({"image_shape": (64, 8, 1), "final_size": None}, r"\(64, 8, 1\)"),
             ({"gp_weight": -1.0}, "gp_weight"),
             ({"drift_weight": "a"}, "drift_weight"),
             ({"fade_steps": 1.5}, "fade_steps"),
@@ -400,7 +401,7 @@ def test_first_outputs_keep_their_size_through_the_networks():
 
 def test_widths_and_parameters_of_the_papers_networks():
     """512 channels up to 32x32, then half as many; 23.1 million parameters each at 1024x1024, as in its table 2."""
-    assert [len(sizes_of((side, side, 3))) for side in (4, 64, 1024)] == [1, 5, 9]
+    assert [len(doubled_sides((side, side, 3))) for side in (4, 64, 1024)] == [1, 5, 9]
     widths = [512, 512, 512, 512, 256, 128, 64, 32, 16]
     convolutions = [(512, 512)] + [pair for a, b in itertools.pairwise(widths) for pair in ((a, b), (b, b))]
     counted = sum(9 * a * b + b for a, b in convolutions)
