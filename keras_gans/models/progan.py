@@ -214,7 +214,8 @@ class ProGAN(AdversarialModel):
     growing.
 
     In the logs, `d_loss` is the discriminator's whole loss at the last of a step's updates, and `gp` is the gradient
-    penalty in it without its weight.
+    penalty in it without its weight. On several devices the minibatch standard deviation is that of a device's share of
+    the batch.
 
     Args:
         generator, discriminator: networks, without batch normalization in the discriminator. With neither, the paper's

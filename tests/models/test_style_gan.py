@@ -34,9 +34,14 @@ class TestStyleGAN(VariantContract):
         return StyleGAN(
             build_generator(self.shape, 6, widths=WIDTHS),
             build_discriminator(self.shape, widths=WIDTHS),
-            build_mapping(4, 6, depth=2, learning_rate_multiplier=1.0),  # weights near one
+            build_mapping(4, 6, depth=1, learning_rate_multiplier=1.0),  # weights near one
             **{"gamma": 1.0, **options},
         )
+
+    @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True])  # None is as many as there are numbers of truncation
+    def test_impossible_counts_are_refused(self, one, n):
+        with pytest.raises(ConfigurationError, match="images|one value per image"):
+            one.generate(n, seed=0, **self.given(one, 2))
 
     def test_losses_are_the_formula(self):
         """<a, x> with |a|^2 = 9: gamma / 2 9 is added, whatever the generated images are."""
@@ -121,22 +126,6 @@ class TestStyleGAN(VariantContract):
         assert len(np.unique(made.reshape(4, -1), axis=0)) == 1
         whole = one.generate(4, seed=0, truncation_psi=1.0)
         np.testing.assert_array_equal(whole, one.generate(4, seed=0))
-        half = one.to_styles(noise=one.noise(3, 0), truncation_psi=np.full(3, 0.5, "float32"))
-        styles = one.to_styles(noise=one.noise(3, 0))
-        np.testing.assert_allclose(half, average + 0.5 * (styles - average), rtol=0, atol=1e-5)
-
-    def test_mixing_changes_the_later_layers_of_a_whole_batch(self):
-        gan, cut = self.make(mixing=1.0, seed=4), set()
-        for _ in range(20):
-            draws = gan.draws_like(np.zeros((3, *self.shape), "float32"))
-            _, mixed = gan.mixed_styles(draws)
-            first, second = (plain(gan.for_each_layer(gan.mapping(draws[i]))) for i in (0, 1))
-            from_second = np.isclose(plain(mixed), second, atol=1e-6).all((0, 2))
-            from_first = np.isclose(plain(mixed), first, atol=1e-6).all((0, 2))
-            assert (from_first != from_second).all() and from_first[0] and from_second[-1]
-            cut.add(int(from_first.sum()))
-            assert (np.diff(from_second.astype(int)) >= 0).all()
-        assert cut == {1, 2, 3}
 
     @pytest.mark.parametrize("options", [{"gamma": -1.0}, {"gamma": "a"}, {"mixing": 1.5}, {"style_decay": 1.0}])
     def test_numbers_of_its_own_out_of_range_are_refused(self, options):
