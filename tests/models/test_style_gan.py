@@ -30,10 +30,12 @@ def maps_for(generator, count=2, seed=1):
 
 
 class TestStyleGAN(VariantContract):
+    shape = (7, 7, 1)  # one size of maps: StyleGAN2's contract has the layers between two, which compile for long
+
     def make(self, **options):
         return StyleGAN(
-            build_generator(self.shape, 6, widths=WIDTHS),
-            build_discriminator(self.shape, widths=WIDTHS),
+            build_generator(self.shape, 6, widths=(6,)),
+            build_discriminator(self.shape, widths=(6,)),
             build_mapping(4, 6, depth=1, learning_rate_multiplier=1.0),  # weights near one
             **{"gamma": 1.0, **options},
         )
@@ -45,7 +47,7 @@ class TestStyleGAN(VariantContract):
 
     def test_losses_are_the_formula(self):
         """<a, x> with |a|^2 = 9: gamma / 2 9 is added, whatever the generated images are."""
-        kernel = np.zeros((64, 1), "float32")
+        kernel = np.zeros((49, 1), "float32")
         kernel[[0, 5, 9], 0] = [2.0, -2.0, 1.0]
         flat = keras.Sequential([keras.Input(self.shape), layers.Flatten(), layers.Dense(1, use_bias=False)])
         flat.set_weights([kernel])
@@ -67,7 +69,7 @@ class TestStyleGAN(VariantContract):
 
     def test_a_style_says_mean_and_deviation_of_its_layer_alone(self):
         """Page 09: y = s (x - mean) / deviation + b; a layer before does not see a later style."""
-        generator = self.make().generator
+        generator = build_generator((8, 8, 1), 6, widths=WIDTHS)
         names = [f"styled{i}" for i in range(4)]
         seen = keras.Model(generator.inputs, [generator.get_layer(name).output for name in names])
         styles, maps = random(2, 4, 6), maps_for(generator)
@@ -86,13 +88,14 @@ class TestStyleGAN(VariantContract):
             assert not np.allclose(before[i], after[i])
 
     def test_scales_begin_around_one_and_offsets_around_zero(self):
+        generator = build_generator((8, 8, 1), 6, widths=WIDTHS)
         for i in range(4):
-            scale, offset = (self.make().generator.get_layer(f"{name}{i}") for name in ("scale", "offset"))
+            scale, offset = (generator.get_layer(f"{name}{i}") for name in ("scale", "offset"))
             assert (plain(scale.bias) == 1.0).all() and (plain(offset.bias) == 0.0).all()
             assert scale.gain == offset.gain == 1.0
 
     def test_noise_does_nothing_at_first_and_moves_each_channel_by_its_strength(self):
-        generator = self.make().generator
+        generator = build_generator((8, 8, 1), 6, widths=WIDTHS)
         styles = random(2, 4, 6)
         first, second = (plain(generator([styles, *maps_for(generator, seed=seed)])) for seed in (1, 9))
         np.testing.assert_array_equal(first, second)
