@@ -38,7 +38,7 @@ def recipe(smoke=False):
             "avatars", split="train", labels=False, image_size=SHAPE[:2], batch_size=32, take=128 if smoke else None
         ),
         model=model,
-        epochs=1 if smoke else 40,
+        epochs=1 if smoke else 30,
         limits="An eighth of the paper's channels or fewer, trained for an hour.",
         not_good_for="Photographs, or drawings in another style: it has seen one library's faces only.",
     )
