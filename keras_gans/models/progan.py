@@ -316,7 +316,7 @@ class ProGAN(AdversarialModel):
         if not self.fade_steps:
             return images
         alpha = ops.convert_to_tensor(self.fades()[0].alpha)
-        coarse = ops.average_pool(images, 2, data_format="channels_last")
+        coarse = ops.average_pool(images, 2, strides=2, data_format="channels_last")
         coarse = ops.repeat(ops.repeat(coarse, 2, axis=1), 2, axis=2)
         return (1.0 - alpha) * coarse + alpha * images
 

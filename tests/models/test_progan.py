@@ -124,19 +124,20 @@ class TestProGAN(VariantContract):
 
     def test_real_images_lose_as_much_detail_as_generated_ones(self):
         grown, images = ProGAN(**SMALL).grown(fade_steps=4), floats(3, 8, 8, 1)
+        tensor = ops.convert_to_tensor(images)
         for alpha in (0.0, 0.25, 1.0):
             fade(grown, alpha)
             expected = (1 - alpha) * twice(half(images)) + alpha * images
-            np.testing.assert_allclose(plain(grown.faded(images)), expected, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(plain(grown.faded(tensor)), expected, rtol=0, atol=1e-6)
         fade(grown, 0.0)
-        other = twice(half(images)).astype("float32")  # what of the detail is left decides
-        fake = floats(3, 8, 8, 1, seed=4)
+        other = ops.convert_to_tensor(twice(half(images)).astype("float32"))  # what of the detail is left decides
+        fake = ops.convert_to_tensor(floats(3, 8, 8, 1, seed=4))
         found = []
-        for real in (images, other):
+        for real in (tensor, other):
             grown.evaluation_seeds.state.assign(np.zeros_like(values([grown.evaluation_seeds.state])[0]))
             found.append(number(grown.discriminator_loss(real, fake, training=False)))
         assert found[0] == pytest.approx(found[1], rel=1e-4)
-        scores = [plain(grown.batch_scores(real)[0]) for real in (images, other)]
+        scores = [plain(grown.batch_scores(real)[0]) for real in (tensor, other)]
         np.testing.assert_allclose(*scores, rtol=0, atol=1e-4)
 
     def test_a_step_blends_then_updates_the_discriminator_the_generator_and_the_average(self, monkeypatch):
@@ -349,17 +350,18 @@ def test_after_the_last_phase_it_is_a_model_as_any_other(whole):
     assert loaded.discriminator is None
     made = loaded.generate(4, seed=0)
     assert made.shape == (4, 8, 8, 1)
-    np.testing.assert_array_equal(made, kg.zoo.sampler(gan).generate(4, seed=0))
+    sampled = kg.zoo.sampler(gan).generate(4, seed=0)
+    assert np.abs(made.astype("int32") - sampled).max() <= 2  # grey levels: its weights may be stored as float16
     card = json.loads((folder / "card.json").read_text())
     assert card["image_shape"] == [8, 8, 1] and [p["epochs"] for p in card["training"]["phases"]] == [1, 2]
 
 
 def test_a_run_that_was_killed_while_a_block_fades_in_ends_as_the_whole_run(whole, tmp_path):
     with pytest.raises(Killed):
-        run(growing(kill=(1, 4)), tmp_path, checkpoint_steps=1)  # the checkpoint is that of the step before
+        run(growing(kill=(1, 5)), tmp_path, checkpoint_steps=1)  # the checkpoint is that of the step before
     kept = resume(tmp_path)
     assert kept.image_shape == (8, 8, 1) and kept.generate(2, seed=0).shape == (2, 8, 8, 1)
-    assert [float(plain(f.alpha)) for f in kept.fades()] == [0.0, 0.0] and steps_of(kept) == 3
+    assert [float(plain(f.alpha)) for f in kept.fades()] == [0.5, 0.5] and steps_of(kept) == 4
     assert equal(state(run(growing(), tmp_path, resume_from=tmp_path)), state(whole[0]))
 
 
