@@ -18,9 +18,9 @@ VARIANTS = {
         "TestACGAN", "TestAdversarialFlow", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN",
         "TestDCGAN", "TestDeePSiM", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN",
         "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestPix2PixHD",
-        "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN", "TestStackGAN",
-        "TestStyleGAN2", "TestUnrolledGAN", "TestVEEGAN", "TestVideoPredictionGAN", "TestWGAN", "TestWGANGP",
-        "TestWGANGPText",
+        "TestProGAN", "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN",
+        "TestStackGAN", "TestStyleGAN", "TestStyleGAN2", "TestUnrolledGAN", "TestVEEGAN", "TestVideoPredictionGAN",
+        "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],
@@ -29,8 +29,11 @@ QUICK = ["TestALI", "TestCGAN", "TestDCGAN", "TestImprovedGAN", "TestWGANGP"]  #
 # On TensorFlow a replica matches the features of its own share, compares the images of it, unrolls on it, keeps a pool
 # of the first replica's images, or takes wrong images from its share, as their docstrings say.
 OF_A_SHARE = {
-    "tensorflow": ["TestCycleGAN", "TestImprovedGAN", "TestStackGAN", "TestStyleGAN2", "TestUnrolledGAN"]
-}.get(BACKEND, [])
+    "tensorflow": [
+        "TestCycleGAN", "TestImprovedGAN", "TestProGAN", "TestStackGAN", "TestStyleGAN", "TestStyleGAN2",
+        "TestUnrolledGAN",
+    ]
+}.get(BACKEND, [])  # fmt: skip
 
 pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no data parallelism for PyTorch")
 
