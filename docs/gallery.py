@@ -58,6 +58,8 @@ TOPICS = [
     ("Styles: a mapped latent space and modulated convolutions", "StyleGAN2", "stylegan2_avatars"),
     ("DRAGAN", "DRAGAN", "dragan_mnist"),
     ("Spectral normalization", "SNGAN", "sngan_avatars"),
+    ("Self-attention", "SAGAN", "sagan_avatars"),
+    ("Large batches, truncated noise, orthogonal regularization", "BigGAN", "biggan_avatars"),
     ("Mode collapse: packed samples", "PacGAN", "pacgan_stacked_mnist"),
     ("Mode collapse: unrolled discriminator", "UnrolledGAN", "unrolled_gan"),
     ("Mode collapse: a reconstructor of latents", "VEEGAN", "veegan"),
@@ -301,7 +303,9 @@ LABELS = {
     "cgan_mnist": range(10),
     "cc_lapgan_avatars": range(5),
     "acgan_avatars": ATTRIBUTES,
+    "biggan_avatars": ATTRIBUTES,
     "icgan_avatars": ATTRIBUTES,
+    "sagan_avatars": ATTRIBUTES,
 }
 
 # Of the presets that take sentences: each has a column of the picture.

@@ -427,6 +427,49 @@ def l2_penalty(weights):
     return 0.5 * sum(ops.sum(ops.square(ops.cast(weight, "float32"))) for weight in weights)
 
 
+@register
+def orthogonal_penalty(kernels):
+    """BigGAN's orthogonal regularization: the sum over kernels of |W^T W (1 - I)|^2, with zeros on the diagonal.
+
+    Each kernel is a matrix W with one column for each output. The penalty is zero where the columns are orthogonal to
+    each other; their norms are free. With W as rows of outputs, as in the paper, it is |W W^T (1 - I)|^2. Its gradient
+    is 4 W (W^T W (1 - I)). The authors' PyTorch code adds 2 W (W^T W (1 - I)) times the same weight, which is the
+    gradient of half the penalty. The paper's weight is 1e-4.
+
+    Args:
+        kernels: tensors or variables of rank 2 or more whose last axis is the outputs', such as those of Dense and
+            Conv2D.
+
+    Returns:
+        A float32 scalar, 0 or more.
+
+    Raises:
+        DataError: a kernel of rank below 2.
+
+    Example:
+
+    >>> orthogonal, alike = np.array([[2.0, 0.0], [0.0, 3.0]], "float32"), np.array([[1.0, 2.0]], "float32")
+    >>> [float(ops.convert_to_numpy(orthogonal_penalty([kernel]))) for kernel in (orthogonal, alike)]     # 2 (1 * 2)^2
+    [0.0, 8.0]
+
+    Reference: Brock et al., 2018, eq. 3, https://arxiv.org/abs/1809.11096
+    """
+    total = 0.0
+    for kernel in kernels:
+        if len(kernel.shape) < 2:
+            raise DataError(f"Expected kernels of rank 2 or more. Received: one of shape {tuple(kernel.shape)}.")
+        matrix = ops.reshape(ops.cast(kernel, "float32"), (-1, kernel.shape[-1]))
+        rows, columns = matrix.shape
+        if rows >= columns:
+            gram = ops.matmul(ops.transpose(matrix), matrix)
+            total += ops.sum(ops.square(gram * (1.0 - ops.eye(columns))))
+        else:  # |W^T W| = |W W^T|, which is smaller
+            diagonal = ops.sum(ops.square(matrix), axis=0)
+            gram = ops.matmul(matrix, ops.transpose(matrix))
+            total += ops.sum(ops.square(gram)) - ops.sum(ops.square(diagonal))
+    return ops.cast(total, "float32")
+
+
 def clip_weights(variables, limit=0.01):
     """Clips all values of the variables to [-limit, limit], in place.
 

@@ -15,12 +15,12 @@ from contract import BACKEND, largest_difference, values
 FOLDER = Path(__file__).parent
 VARIANTS = {
     "tensorflow": [
-        "TestACGAN", "TestAdversarialFlow", "TestALI", "TestBiGAN", "TestCGAN", "TestCoGAN", "TestCycleGAN",
-        "TestDCGAN", "TestDeePSiM", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN", "TestIcGAN",
-        "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix", "TestPix2PixHD",
-        "TestProGAN", "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN", "TestSNGAN", "TestSRGAN",
-        "TestStackGAN", "TestStyleGAN", "TestStyleGAN2", "TestUnrolledGAN", "TestVEEGAN", "TestVideoPredictionGAN",
-        "TestWGAN", "TestWGANGP", "TestWGANGPText",
+        "TestACGAN", "TestAdversarialFlow", "TestALI", "TestBiGAN", "TestBigGAN", "TestCGAN", "TestCoGAN",
+        "TestCycleGAN", "TestDCGAN", "TestDeePSiM", "TestDRAGAN", "TestFGAN", "TestGAN", "TestGLO", "TestGRAN",
+        "TestIcGAN", "TestImprovedGAN", "TestInfoGAN", "TestLAPGAN", "TestLSGAN", "TestPacGAN", "TestPix2Pix",
+        "TestPix2PixHD", "TestProGAN", "TestProjectionGAN", "TestR3GAN", "TestRelativisticGAN", "TestSAGAN",
+        "TestSNGAN", "TestSRGAN", "TestStackGAN", "TestStyleGAN", "TestStyleGAN2", "TestUnrolledGAN", "TestVEEGAN",
+        "TestVideoPredictionGAN", "TestWGAN", "TestWGANGP", "TestWGANGPText",
     ],
     "jax": ["TestDCGAN", "TestWGANGP", "TestImprovedGAN"],
     "torch": [],

@@ -420,6 +420,29 @@ def test_the_gradient_of_the_l2_penalty_is_the_weights():
         np.testing.assert_allclose(numpy(slope), weight, rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (3, 3, 2, 4), (1, 1, 3, 7)])
+def test_the_orthogonal_penalty_and_its_gradient_by_hand(shape):
+    """|W^T W (1 - I)|^2 and 4 W (W^T W (1 - I)), also where it is computed of the smaller product."""
+    kernel = keras.Variable(draw(*shape))
+    loss, (slope,) = value_and_grad(lambda: penalties.orthogonal_penalty([ops.convert_to_tensor(kernel)]), [kernel])
+    matrix = numpy(kernel).reshape(-1, shape[-1])
+    gram = matrix.T @ matrix
+    gram -= np.diag(np.diag(gram))
+    assert number(loss) == pytest.approx(np.square(gram).sum(), rel=1e-4)
+    np.testing.assert_allclose(numpy(slope).reshape(matrix.shape), 4 * matrix @ gram, rtol=1e-3, atol=1e-3)
+
+
+def test_orthogonal_outputs_of_any_norm_cost_nothing():
+    """2 I, and columns of different norms; two kernels cost their sum, in any dtype."""
+    columns = np.linalg.qr(draw(8, 3))[0].astype("float32") * array(1.0, 5.0, 0.1)
+    assert number(penalties.orthogonal_penalty([2.0 * np.eye(4, dtype="float32")])) == 0.0
+    assert number(penalties.orthogonal_penalty([columns])) == pytest.approx(0.0, abs=1e-9)
+    both = [array(1.0, 2.0)[None], ops.cast(array(1.0, 3.0)[None], "float16")]
+    assert number(penalties.orthogonal_penalty(both)) == 2 * 2.0**2 + 2 * 3.0**2
+    with pytest.raises(DataError, match="rank 2"):
+        penalties.orthogonal_penalty([array(1.0, 2.0)])
+
+
 # Names
 
 

@@ -20,7 +20,16 @@ from keras_gans.fields.labels import (
     check_label_space,
     label_space_of,
 )
-from keras_gans.fields.noise import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, uniform_of
+from keras_gans.fields.noise import (
+    Index,
+    Noise,
+    Seeds,
+    check_indices,
+    normal,
+    symmetric_uniform,
+    truncated,
+    uniform_of,
+)
 from keras_gans.fields.numbers import Numbers
 from keras_gans.fields.prompts import Prompts, words_of
 from keras_gans.fields.regions import InstanceMaps, Styles
@@ -60,6 +69,7 @@ __all__ = [
     "noise_to_images",
     "normal",
     "symmetric_uniform",
+    "truncated",
     "uniform_of",
     "words_of",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_gans.fields.field import Field
+from keras_gans_core.checks import is_number
 from keras_gans_core.errors import ConfigurationError, DataError
 
 
@@ -28,6 +29,36 @@ def symmetric_uniform(noise):
     [-1.0, 0.0, 1.0]
     """
     return ops.erf(noise * 0.5**0.5)  # a product: TensorFlow divides by reciprocals in graphs, but not elsewhere
+
+
+def truncated(noise, again, limit):
+    """Standard normal numbers of which those outside [-limit, limit] are drawn again until they are inside.
+
+    A number that is drawn until it is inside has the normal distribution between -limit and limit. One more normal
+    number is enough to draw from it: its place in its own distribution becomes the place in the truncated one.
+
+    Args:
+        noise: standard normal numbers, an array.
+        again: as many others, for the numbers that are drawn again.
+        limit: above 0.
+
+    Returns:
+        A float32 array.
+
+    Raises:
+        ConfigurationError: a limit that is not above 0.
+
+    Example:
+
+    >>> truncated(np.array([0.3, -7.0, 7.0]), np.array([1.0, 0.0, -9.0]), 0.5).round(3).tolist()
+    [0.3, 0.0, -0.5]
+    """
+    if not is_number(limit, 0.0) or limit == 0.0:
+        raise ConfigurationError(f"Expected truncation above 0, the largest size of a number. Received: {limit!r}.")
+    noise = np.asarray(noise, "float32")
+    inside = ops.erfinv(ops.erf(limit * 0.5**0.5) * ops.erf(np.asarray(again, "float32") * 0.5**0.5))
+    redrawn = np.clip(ops.convert_to_numpy(inside) * 2.0**0.5, -limit, limit)
+    return np.where(np.abs(noise) > limit, redrawn, noise).astype("float32")
 
 
 class Noise(Field):

@@ -24,6 +24,7 @@ from keras_gans.layers.pixel_normalization import PixelNormalization
 from keras_gans.layers.pixel_shuffle import PixelShuffle
 from keras_gans.layers.reflection_padding import ReflectionPadding2D
 from keras_gans.layers.seeded_dropout import seeded_dropout
+from keras_gans.layers.self_attention import SelfAttention2D
 from keras_gans.layers.slots import Slots
 from keras_gans.layers.spectral_normalization import SpectralNormalization
 from keras_gans.layers.step_batch_normalization import StepBatchNormalization
@@ -64,6 +65,7 @@ __all__ = [
     "PixelShuffle",
     "ReferenceBatch",
     "ReflectionPadding2D",
+    "SelfAttention2D",
     "Slots",
     "SpectralNormalization",
     "StepBatchNormalization",

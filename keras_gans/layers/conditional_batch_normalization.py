@@ -3,16 +3,21 @@
 import keras
 from keras import ops
 
+from keras_gans.layers.spectral_normalization import SpectralNormalization
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ConditionalBatchNormalization(keras.layers.Layer):
     """Batch normalization without affine weights, then x (1 + W y) + V y for an encoded label y.
 
     W and V start at zero, so that every label begins with a gain of one. For a one-hot y they are a table of gains and
-    offsets, one row per class.
+    offsets, one row per class. BigGAN's start orthogonal and are spectrally normalized; there y is a label's embedding
+    beside a part of the noise.
 
     Args:
         momentum, epsilon: as for `keras.layers.BatchNormalization`.
+        kernel_initializer: of W and V.
+        spectral_normalization: whether W and V are divided by their largest singular values.
 
     Returns:
         Maps of the first input's shape, for inputs [maps (N, height, width, C), labels (N, size)].
@@ -24,12 +29,14 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     (2, 4, 4, 3)
 
     Reference: Dumoulin et al., 2016, https://arxiv.org/abs/1610.07629; in a generator: Miyato and Koyama, 2018,
-    https://arxiv.org/abs/1802.05637
+    https://arxiv.org/abs/1802.05637; on embeddings and noise: Brock et al., 2018, https://arxiv.org/abs/1809.11096
     """
 
-    def __init__(self, momentum=0.9, epsilon=2e-5, **kwargs):
+    def __init__(self, momentum=0.9, epsilon=2e-5, kernel_initializer="zeros", spectral_normalization=False, **kwargs):
         super().__init__(**kwargs)
         self.momentum, self.epsilon = momentum, epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.spectral_normalization = spectral_normalization
 
     def build(self, input_shape):
         (*_, channels), labels = input_shape
@@ -38,19 +45,31 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         self.norm.build(input_shape[0])
         for name in ("gain", "offset"):
             table = keras.layers.Dense(
-                channels, use_bias=False, kernel_initializer="zeros", dtype=self.dtype_policy, name=name
+                channels,
+                use_bias=False,
+                kernel_initializer=self.kernel_initializer.clone(),  # the same object would give both the same numbers
+                dtype=self.dtype_policy,
+                name=name,
             )
+            table = SpectralNormalization(table) if self.spectral_normalization else table
             table.build(labels)
             setattr(self, name, table)
         self.built = True
 
     def call(self, inputs, training=None):
         maps, labels = inputs
-        gain, offset = (ops.expand_dims(table(labels), (1, 2)) for table in (self.gain, self.offset))
+        options = {"training": training} if self.spectral_normalization else {}
+        gain, offset = (ops.expand_dims(table(labels, **options), (1, 2)) for table in (self.gain, self.offset))
         return self.norm(maps, training=training) * (1.0 + gain) + offset
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
 
     def get_config(self):
-        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "spectral_normalization": self.spectral_normalization,
+        }

@@ -4,6 +4,7 @@ from keras_gans.models.acgan import ACGAN
 from keras_gans.models.adversarial_flow import AdversarialFlow
 from keras_gans.models.ali import ALI
 from keras_gans.models.bi_gan import BiGAN
+from keras_gans.models.biggan import BigGAN
 from keras_gans.models.cgan import CGAN
 from keras_gans.models.cogan import CoGAN
 from keras_gans.models.cycle_gan import CycleGAN
@@ -26,6 +27,7 @@ from keras_gans.models.progan import ProGAN
 from keras_gans.models.projection_gan import ProjectionGAN
 from keras_gans.models.r3gan import R3GAN
 from keras_gans.models.relativistic_gan import RelativisticGAN
+from keras_gans.models.sagan import SAGAN
 from keras_gans.models.sngan import SNGAN
 from keras_gans.models.srgan import SRGAN
 from keras_gans.models.stack_gan import StackGAN
@@ -43,6 +45,7 @@ __all__ = [
     "ALI",
     "AdversarialFlow",
     "BiGAN",
+    "BigGAN",
     "CGAN",
     "CoGAN",
     "CycleGAN",
@@ -65,6 +68,7 @@ __all__ = [
     "ProjectionGAN",
     "R3GAN",
     "RelativisticGAN",
+    "SAGAN",
     "SNGAN",
     "SRGAN",
     "StackGAN",

@@ -1,11 +1,13 @@
 """Noise, seeds and indices: what is drawn, how networks see it, what is refused."""
 
+import math
+
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.fields import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, uniform_of
+from keras_gans.fields import Index, Noise, Seeds, check_indices, normal, symmetric_uniform, truncated, uniform_of
 
 
 def array(tensor):
@@ -26,6 +28,29 @@ def test_uniform_distributions(distribution, low, high, quartile):
     assert ((counts - 2000) ** 2 / 2000).sum() < 33.7  # chi-squared with 9 degrees of freedom, p = 1e-4
     ends = array(distribution(np.array([-9.0, 0.0, 0.6744898, 9.0], "float32")))
     np.testing.assert_allclose(ends, [low, (low + high) / 2, quartile, high], atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.5, 2.0])
+def test_truncated_numbers_are_normal_within_the_limit(limit):
+    """Those inside stay; all together have the distribution (Phi(x) - Phi(-t)) / (Phi(t) - Phi(-t))."""
+    noise, again = normals(20_000, 2).reshape(2, -1)
+    made = truncated(noise, again, limit)
+    inside = np.abs(noise) <= limit
+    np.testing.assert_array_equal(made[inside], noise[inside])
+    assert np.abs(made).max() <= limit and made.dtype == np.float32
+    share = math.erf(limit / 2**0.5)
+    places = np.sort([0.5 + 0.5 * math.erf(x / 2**0.5) / share for x in made.tolist()])
+    assert np.abs(places - np.linspace(0, 1, len(made))).max() < 1.95 / len(made) ** 0.5  # Kolmogorov, p = 1e-3
+    density = 2 * limit * math.exp(-(limit**2) / 2) / (2 * math.pi) ** 0.5
+    assert made.var() == pytest.approx(1 - density / share, rel=0.05) and made.var() < 1
+    redrawn = made[~inside]
+    assert np.abs(np.corrcoef(redrawn, noise[~inside])[0, 1]) < 4 / len(redrawn) ** 0.5
+
+
+def test_a_large_limit_and_extreme_numbers():
+    noise = np.array([[-8.0, 0.5, 3.0]], "float32")
+    np.testing.assert_array_equal(truncated(noise, noise, 9.0), noise)
+    np.testing.assert_allclose(truncated(noise, np.array([[40.0, 0.0, -40.0]]), 2.0), [[2.0, 0.5, -2.0]], rtol=1e-5)
 
 
 def test_noise_is_standard_normal_for_the_user_and_latents_for_networks():

@@ -86,6 +86,15 @@ LAYERS = {
     ),
     "ReferenceBatch": ({"reference_size": 2}, {**ROWS, "expected_output_shape": (6, 6)}),
     "ReflectionPadding2D": ({"padding": 2}, {**MAPS, "expected_output_shape": (4, 10, 10, 2)}),
+    "SelfAttention2D": (
+        {},
+        {
+            "input_shape": (4, 6, 6, 8),
+            "expected_output_shape": (4, 6, 6, 8),
+            "expected_num_trainable_weights": 5,
+            "expected_num_non_trainable_weights": 4,
+        },
+    ),
     "SpectralNormalization": (
         {"layer": keras.layers.Dense(3)},
         {**ROWS, "expected_output_shape": (4, 3), "expected_num_non_trainable_weights": 1},
