@@ -216,6 +216,15 @@ THEORY = [
         "docs/theory/generalization.png",
     ),
     (
+        "few images: augmentation whose probability follows the discriminator's overfitting",
+        ["kg.augment.AdaptiveAugment", "kg.callbacks.AdaptAugmentation"],
+        [
+            "tests/callbacks/test_adapt_augmentation.py::test_p_rises_above_the_target_and_falls_below_it",
+            "tests/test_adaptive_augment.py::test_p_is_the_share_of_images_that_change",
+        ],
+        "",
+    ),
+    (
         "importance and rejection sampling by the discriminator's density ratio",
         ["examples/theory/importance_sampling.py"],
         [

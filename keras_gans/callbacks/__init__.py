@@ -1,5 +1,6 @@
 """Training aids for any variant, one per file."""
 
+from keras_gans.callbacks.adapt_augmentation import AdaptAugmentation
 from keras_gans.callbacks.checkpoint import Checkpoint, resume
 from keras_gans.callbacks.doctor import GANDoctor, Sickness, Verdict
 from keras_gans.callbacks.evaluate_generator import EvaluateGenerator
@@ -12,6 +13,7 @@ from keras_gans.callbacks.tensorboard import TensorBoard
 GANMonitor = SampleGrid  # the name that Keras's examples made known
 
 __all__ = [
+    "AdaptAugmentation",
     "Checkpoint",
     "EvaluateGenerator",
     "GANDoctor",

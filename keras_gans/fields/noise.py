@@ -50,8 +50,8 @@ def truncated(noise, again, limit):
 
     Example:
 
-    >>> truncated(np.array([0.3, -7.0, 7.0]), np.array([1.0, 0.0, -9.0]), 0.5).round(3).tolist()
-    [0.3, 0.0, -0.5]
+    >>> truncated(np.array([0.25, -7.0, 7.0]), np.array([1.0, 0.0, -9.0]), 0.5).round(3).tolist()
+    [0.25, 0.0, -0.5]
     """
     if not is_number(limit, 0.0) or limit == 0.0:
         raise ConfigurationError(f"Expected truncation above 0, the largest size of a number. Received: {limit!r}.")

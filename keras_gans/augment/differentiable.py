@@ -179,7 +179,7 @@ class DiffAugment(keras.layers.Layer):
         self.built = True  # Keras would rebuild a model that has an unbuilt layer
 
     def call(self, images):
-        _check_floats(images)
+        check_floats(images)
         for augmentation in self.policy:
             images = augmentation(images, self.seeds)
         return images
@@ -197,7 +197,8 @@ class DiffAugment(keras.layers.Layer):
         return cls(**{**config, "policy": policy})
 
 
-def _check_floats(images):
+def check_floats(images):
+    """Raises a `ConfigurationError` unless `images` is one float tensor (N, height, width, channels)."""
     shape = getattr(images, "shape", None)  # a list has no shape
     if shape is None or len(shape) != 4 or not keras.backend.is_float_dtype(images.dtype):
         dtype = None if shape is None else keras.backend.standardize_dtype(images.dtype)
