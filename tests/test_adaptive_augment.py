@@ -318,7 +318,7 @@ def test_the_gradient_reaches_the_images(transformation):
     numbers = ops.convert_to_tensor(normal(3, count(transformation, (8, 8, 3)), seed=2))
 
     def value(x):
-        return ops.sum(transformation(x, numbers, 0.9) * weights)
+        return ops.sum(ops.multiply(transformation(x, numbers, 0.9), weights))
 
     _, (slope,) = value_and_grad(lambda: value(ops.convert_to_tensor(images)), [images])
     start, direction = numpy(images.value), normal(3, 8, 8, 3, seed=4)

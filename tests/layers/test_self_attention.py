@@ -71,7 +71,7 @@ def test_it_begins_as_the_identity_and_learns_its_scale_first():
     layer, x = built((4, 4, 8), scale=0.0), maps(2, 4, 4, 8)
     np.testing.assert_array_equal(array(layer(x)), x)
     target = maps(2, 4, 4, 8, seed=3)
-    _, slopes = value_and_grad(lambda: ops.sum(layer(x) * target), layer.trainable_variables)
+    _, slopes = value_and_grad(lambda: ops.sum(ops.multiply(layer(x), target)), layer.trainable_variables)
     moved = {v.path.split("/")[-1] if "scale" in v.path else v.path for v, s in zip(layer.trainable_variables, slopes)
              if np.abs(array(s)).max() > 0.0}  # fmt: skip
     assert moved == {"scale"}
