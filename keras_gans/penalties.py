@@ -361,8 +361,8 @@ def consistency_penalty(logits, augmented_logits):
 
     CR applies it to real images with weight 10. Balanced consistency (bCR) adds the same term for generated images,
     also with weight 10, and uses untransformed images in the adversarial loss. zCR's discriminator term compares G(z)
-    with G(z + noise). Its generator term, which pushes these two apart, is not implemented here. Neither are CR's flips
-    and shifts with reflected borders: `kg.augment.translate` fills with zeros.
+    with G(z + noise); `diversity_penalty` is its generator's term. `kg.augment.flip_and_shift` makes CR's flips and
+    shifts.
 
     Args:
         logits: the discriminator's logits for images.
@@ -384,6 +384,35 @@ def consistency_penalty(logits, augmented_logits):
     """
     check_paired(logits, augmented_logits)
     return ops.mean(ops.square(float32(logits) - float32(augmented_logits)))
+
+
+@register
+def diversity_penalty(images, moved_images):
+    """zCR's term of the generator: -E[(G(z) - G(z + n))^2], which pushes the images of near latents apart.
+
+    The mean is over all values of the images. The authors' weight is 0.5, with n ~ N(0, s^2) and s of 0.05 or more.
+    It has no lower bound, so it needs the discriminator's term: `consistency_penalty` of D(G(z)) and D(G(z + n)), with
+    weight 20. No gradient is stopped: both images are the generator's.
+
+    Args:
+        images: generated images (N, ...).
+        moved_images: those of the same latents with noise added, in the same order and shape.
+
+    Returns:
+        A float32 scalar, 0 or less.
+
+    Raises:
+        DataError: shapes that differ.
+
+    Example:
+
+    >>> float(diversity_penalty(np.array([[1.0, 2.0]]), np.array([[3.0, 2.0]])))     # -(4 + 0) / 2
+    -2.0
+
+    Reference: Zhao et al., 2020, https://arxiv.org/abs/2002.04724
+    """
+    check_paired(images, moved_images)
+    return -ops.mean(ops.square(float32(images) - float32(moved_images)))
 
 
 def refuse_batch_norm(discriminator):

@@ -15,6 +15,8 @@ from keras_gans.augment import (
     contrast,
     cut_out,
     cutout,
+    flip_and_shift,
+    mirror_and_move,
     saturation,
     translate,
     translation,
@@ -63,6 +65,29 @@ def test_gradient_of_a_translation_is_the_translation_back():
     )
     expected = [moved(weight, -down, -right) for weight, (down, right) in zip(weights, SHIFTS)]
     np.testing.assert_array_equal(numpy(slope), expected)
+
+
+def test_mirrored_and_moved_images_reflect_at_their_borders():
+    images, shifts = normal(6, 5, 7, 2), [(0, 0), (2, -1), (-3, 3), (1, 0), (0, -5), (-4, 6)]
+    flips, expected = np.array([False, True, True, False, True, False]), []
+    for image, flip, (down, right) in zip(images, flips, shifts):
+        image = image[:, ::-1] if flip else image
+        padded = np.pad(image, ((4, 4), (6, 6), (0, 0)), mode="reflect")
+        expected.append(padded[4 - down : 9 - down, 6 - right : 13 - right])
+    np.testing.assert_array_equal(numpy(mirror_and_move(images, flips, np.array(shifts))), expected)
+
+
+def test_half_of_the_images_are_flipped_and_all_shifts_are_alike():
+    images = np.zeros((4000, 16, 24, 1), "float32")  # int(16 / 8 + .5) = 2 down, int(24 / 8 + .5) = 3 to the right
+    images[:, 8, 11], images[:, 8, 12] = 1.0, 2.0
+    made = numpy(flip_and_shift(ops.convert_to_tensor(images), seeds()))[..., 0]
+    rows, columns = np.nonzero(made == 1.0)[1:]
+    flipped = np.nonzero(made == 2.0)[2] < columns
+    assert flipped.mean() == pytest.approx(0.5, abs=0.035)
+    for found, most in ((rows - 8, 2), (columns - np.where(flipped, 12, 11), 3)):
+        values, counts = np.unique(found, return_counts=True)
+        assert values.tolist() == list(range(-most, most + 1))
+        np.testing.assert_allclose(counts, 4000 / len(values), rtol=0.2)
 
 
 @pytest.mark.parametrize("sides", [(2, 4), (3, 3), (1, 7)])

@@ -285,6 +285,20 @@ def test_consistency_by_hand():
         penalties.consistency_penalty(draw(3, 1), draw(3))
 
 
+def test_diversity_by_hand_and_its_gradient_to_both_images():
+    first, second = keras.Variable(draw(3, 2, 2, 1)), keras.Variable(draw(3, 2, 2, 1, seed=1))
+    loss, slopes = value_and_grad(
+        lambda: penalties.diversity_penalty(ops.convert_to_tensor(first), ops.convert_to_tensor(second)),
+        [first, second],
+    )
+    apart = numpy(first.value) - numpy(second.value)
+    assert number(loss) == pytest.approx(-np.mean(apart**2), rel=1e-5)
+    for slope, sign in zip(slopes, (-1.0, 1.0)):
+        np.testing.assert_allclose(numpy(slope), sign * 2.0 * apart / apart.size, rtol=1e-4, atol=1e-7)
+    with pytest.raises(DataError):
+        penalties.diversity_penalty(draw(3, 2), draw(2, 2))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("logit", [-1e4, 0.0, 1e4])
 def test_penalties_on_logits_are_finite(logit, dtype):

@@ -39,6 +39,31 @@ def translate(images, shifts):
     return images
 
 
+def mirror_and_move(images, flips, shifts):
+    """Mirrors chosen images, then moves each by whole pixels and fills with its reflection at the border's pixels.
+
+    Args:
+        images: (N, height, width, channels).
+        flips: booleans (N,), which images are mirrored left to right.
+        shifts: int32 (N, 2), how many pixels each image moves down and to the right; less than its sides.
+
+    Example:
+
+    >>> row = np.reshape([1.0, 2.0, 3.0], (1, 1, 3, 1))
+    >>> ops.convert_to_numpy(mirror_and_move(row, np.array([True]), np.array([[0, 1]]))).ravel().tolist()
+    [2.0, 3.0, 2.0]
+    """
+    flips = ops.convert_to_tensor(flips)[:, None]
+    for axis in (1, 2):
+        last = images.shape[axis] - 1
+        sources = ops.arange(last + 1)[None] - ops.cast(shifts[:, axis - 1 : axis], "int32")
+        sources = last - ops.absolute(last - ops.absolute(sources))
+        sources = ops.where(flips, last - sources, sources) if axis == 2 else sources
+        shape = (-1, last + 1, 1, 1) if axis == 1 else (-1, 1, last + 1, 1)
+        images = ops.take_along_axis(images, ops.reshape(sources, shape), axis=axis)
+    return images
+
+
 def cut_out(images, centers, sides):
     """Sets a rectangle of each image to zero: `side` rows or columns from center - side // 2 on, clipped to the image.
 
@@ -101,6 +126,19 @@ def translation(images, seeds, ratio=0.125):
         most = int(size * ratio + 0.5)
         shifts.append(keras.random.randint((ops.shape(images)[0], 1), -most, most + 1, seed=seeds))
     return translate(images, ops.concatenate(shifts, axis=1))
+
+
+@_register
+def flip_and_shift(images, seeds, ratio=0.125):
+    """A mirror image or not, alike, and a shift by whole pixels, uniform in [-s, s] with s = int(size * ratio + 0.5),
+    with reflected borders: the transformation of consistency regularization; see `mirror_and_move` and
+    `kg.penalties.consistency_penalty`."""
+    count, shifts = ops.shape(images)[0], []
+    for size in images.shape[1:3]:
+        most = int(size * ratio + 0.5)
+        shifts.append(keras.random.randint((count, 1), -most, most + 1, seed=seeds))
+    flips = keras.random.randint((count,), 0, 2, seed=seeds) == 1
+    return mirror_and_move(images, flips, ops.concatenate(shifts, axis=1))
 
 
 @_register
