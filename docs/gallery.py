@@ -258,7 +258,7 @@ THEORY = [
         "generated images as more training data for a classifier",
         ["examples/augmentation.py"],
         ["tests/examples/test_augmentation.py::test_four_classifiers_are_compared"],
-        "docs/gallery/augmentation.png",
+        "",
     ),
     (
         "structured latents: a mixture as the prior, and discrete codes",
