@@ -35,7 +35,7 @@ def trained(data, steps, filters, options, seed=0):
     generator = build_generator(shape[-1], scales=scales_of(shape), filters=filters)
     discriminators = build_discriminators(shape, filters=filters, units=(8 * filters,))
     model = kg.VideoPredictionGAN(generator, discriminators, ema_decay=0.99, seed=seed, **options)
-    falling = keras.optimizers.schedules.CosineDecay(1e-3, steps, alpha=0.05)
+    falling = keras.optimizers.schedules.CosineDecay(4e-4, steps, alpha=0.05)
     model.compile(kg.optimizers.FusedAdam(falling, beta_1=0.9), kg.optimizers.FusedAdam(1e-4, beta_1=0.9))
     epochs, rest = divmod(steps, len(data))
     if epochs:

@@ -170,8 +170,23 @@ def test_sizes_that_cannot_be_are_refused():
             build_generator(**options)
 
 
+def test_black_and_white_are_where_the_tanh_has_a_slope():
+    """At -1 and 1 the slope of tanh(x) / 0.9 is (1 - 0.81) / 0.9; that of a bare tanh is 0."""
+    network = build_generator(1, scales=1, filters=2)
+    change = network.layers[-3]
+    frame = keras.Model(change.output, network.output)
+    for value in (-1.0, 1.0):
+        x = np.arctanh(0.9 * value)
+        low, high = (
+            np.asarray(ops.convert_to_numpy(keras.tree.flatten(frame(np.full((1, 4, 4, 1), x + d, "float32")))[0]))
+            for d in (-0.01, 0.01)
+        )
+        np.testing.assert_allclose((low + high) / 2, value, atol=1e-3)
+        np.testing.assert_allclose((high - low) / 0.02, 0.19 / 0.9, rtol=1e-2)
+
+
 def test_a_guess_is_added_before_the_tanh():
-    """Page 01, test 4: with the coarsest bias alone, y_1 = tanh(b), y_2 = tanh(tanh(b)), ..."""
+    """Page 01, test 4: with the coarsest bias alone, y_1 = tanh(b) / 0.9, y_2 = tanh(y_1) / 0.9, ..."""
     generator = build_generator(1, 4, 4, filters=2)
     for weight in generator.trainable_variables:
         weight.assign(np.zeros(weight.shape, "float32"))
@@ -180,7 +195,7 @@ def test_a_guess_is_added_before_the_tanh():
     generator.get_layer("scale0_change").bias.assign([0.8])
     expected = 0.8
     for frame in arrays(generator(clips)):
-        expected = np.tanh(expected)
+        expected = np.tanh(expected) / 0.9
         np.testing.assert_allclose(frame, expected, atol=1e-6)
 
 

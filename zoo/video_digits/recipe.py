@@ -25,7 +25,7 @@ def recipe(smoke=False):
         build_discriminators(SHAPE, filters=2 if smoke else 8, units=(8,) if smoke else (128, 64)),
         ema_decay=0.999,
     )
-    falling = keras.optimizers.schedules.CosineDecay(1e-3, epochs * len(dataset), alpha=0.05)
+    falling = keras.optimizers.schedules.CosineDecay(4e-4, epochs * len(dataset), alpha=0.05)
     model.compile(kg.optimizers.FusedAdam(falling, beta_1=0.9), kg.optimizers.FusedAdam(1e-4, beta_1=0.9))
     return Recipe(
         title="The next frames of two moving digits",
