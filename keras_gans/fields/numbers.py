@@ -42,7 +42,8 @@ class Numbers(Field):
         return numbers.astype(self.dtype)
 
     def asked(self, values):
-        return self.check([values] if np.ndim(values) == 0 else values)
+        alone = not isinstance(values, (list, tuple)) and np.ndim(values) == 0
+        return self.check([values] if alone else values)
 
     def encode(self, values):
         return ops.cast(values, self.dtype)
