@@ -29,7 +29,7 @@ Departures from the paper:
 - the average is the base's, whose decay grows in the first steps;
 - the generator's first layer has a bias for each position and channel; the code's has one for each channel;
 - images are not mirrored at random, as the code's reader does for faces;
-- the fade runs over the steps of a phase. The first step has a = 0, as in the code;
+- the fade moves on at each step; the code's does so at every fourth;
 - no labels.
 """
 
