@@ -4,9 +4,9 @@
 
 Of MNIST a few labelled digits of each class are kept, drawn anew for each seed. A small classifier learns from them
 alone, with classical augmentation (shifts, turns and sizes, drawn anew for each batch), with images that a conditional
-GAN generated, or with both. The GAN is trained on the same few digits; its discriminator sees them shifted at random
-(DiffAugment), without which it learns them by heart. All classifiers have the same networks, steps and batches; with
-generated images a batch is half real, half generated.
+GAN generated, or with both. The GAN is trained on the same few digits; its discriminator sees them shifted and with a
+square cut out at random (DiffAugment), without which it learns them by heart. All classifiers have the same networks,
+steps and batches; with generated images a batch is half real, half generated.
 
 Printed is the accuracy on the test digits, the mean over the seeds with its 95 % interval, and the same of the
 differences to the classifier without augmentation. `--generator cgan_mnist` (or another conditional preset) takes a
@@ -51,7 +51,7 @@ def few(images, labels, per_class, seed):
 
 
 def trained_generator(images, labels, steps, seed):
-    """A conditional GAN, trained on these images alone."""
+    """A conditional GAN, trained on these images alone, as a preset would keep it."""
     keras.utils.set_random_seed(seed)
     shape, classes = images.shape[1:], int(labels.max()) + 1
     gan = ShiftedProjectionGAN(
@@ -65,7 +65,7 @@ def trained_generator(images, labels, steps, seed):
     gan.compile(*(kg.optimizers.FusedAdam(2e-4, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     repeated = np.resize(np.arange(len(images)), steps * BATCH)
     gan.fit(kg.data.Batches(images[repeated], labels[repeated], batch_size=BATCH, seed=seed), epochs=1, verbose=0)
-    return gan
+    return kg.zoo.sampler(gan)
 
 
 def classical():
@@ -97,7 +97,7 @@ def trained_classifier(images, labels, generated, augmented, steps, seed):
 
 
 def accuracy(classifier, images, labels):
-    """The share of images in [0, 1] whose class is found."""
+    """The share of images whose class is found, from 0 to 1."""
     blocks = range(0, len(images), 500)
     logits = [classifier(kg.images.to_float(images[i : i + 500]), training=False) for i in blocks]
     found = np.concatenate([keras.ops.convert_to_numpy(block).argmax(axis=1) for block in logits])
@@ -105,11 +105,11 @@ def accuracy(classifier, images, labels):
 
 
 def interval(values):
-    """(mean, half the width of its 95 % interval) of a few numbers; infinite for one."""
+    """(mean, half the width of its 95 % interval) of a few numbers; infinite for one, a little wide for over ten."""
     values = np.asarray(values, float)
     if len(values) < 2:
         return values.mean(), np.inf
-    return values.mean(), T.get(len(values), 1.96) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean(), T.get(len(values), T[10]) * values.std(ddof=1) / np.sqrt(len(values))
 
 
 def main():

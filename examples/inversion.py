@@ -65,13 +65,15 @@ def main():
     parser.add_argument("--side", type=int, default=10, help="of the square, in pixels")
     parser.add_argument("--steps", type=int, default=300, help="steps of each inversion")
     parser.add_argument("--seeds", type=int, default=1000, help="seeds that the start is chosen from")
-    parser.add_argument("--train", type=int, default=10000, help="training images for the mean and the nearest")
+    parser.add_argument("--train", type=int, help="training images for the mean and the nearest; all by default")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     model = kg.load(options.model)
     sizes = {"image_size": model.image_shape[:2], "channels": model.image_shape[2], "batch_size": 1}
     train = kg.data.load(options.data, take=options.train, **sizes).images
     test = kg.data.load(options.data, split="test", take=options.count, **sizes).images
+    if not 1 <= options.side <= min(model.image_shape[:2]) // 2:
+        parser.error(f"--side: expected 1 to half of the images' smaller side. Received: {options.side}.")
     inside = squares(len(test), options.side, model.image_shape, seed=0)
     mean = np.broadcast_to(train.mean(axis=0).round().astype("uint8"), test.shape)
 

@@ -148,6 +148,13 @@ class MappedModel(AdversarialModel):
             inputs = dict(zip(self.input_fields, sampling.in_order(inputs, self.input_fields)))
         return self.made_from(self.truncated(inputs))
 
+    def batch_losses(self, images):
+        fake = self.fakes_like(images)
+        return {
+            "d_loss": self.discriminator_loss(images, fake, training=False),
+            "g_loss": self.generator_loss(fake, training=False),
+        }
+
     def batch_scores(self, images):
         return self.score(images, training=False), self.score(self.fakes_like(images), training=False)
 
@@ -180,9 +187,9 @@ class MappedModel(AdversarialModel):
             uint8 (N, height, width, channels).
 
         Raises:
-            ConfigurationError: styles or noise maps of another shape.
+            ConfigurationError: styles or noise maps of another shape, or not finite numbers.
         """
-        styles = np.asarray(styles, "float32")
+        styles = _finite(styles, "styles")
         if styles.ndim == 2:
             styles = np.repeat(styles[:, None], self.style_layers, axis=1)
         wanted = (self.style_layers, self.mapping.output_shape[-1])
@@ -195,7 +202,7 @@ class MappedModel(AdversarialModel):
         sampling.settle_averages(self)
         inputs = {"styles": styles}
         if noise_maps is not None:
-            maps = [np.asarray(one, "float32") for one in noise_maps]
+            maps = [_finite(one, "noise maps") for one in noise_maps]
             if [one.shape for one in maps] != [(len(styles), *shape) for shape in self.noise_shapes]:
                 raise ConfigurationError(
                     f"Expected noise maps of shapes {', '.join(map(str, self.noise_shapes))} for each of "
@@ -211,6 +218,17 @@ class MappedModel(AdversarialModel):
             maps = [inputs[name] for name in names] or self.constant_maps(ops.shape(styles)[0])
             made = self.generator([styles, *maps], training=False)
             return {"images": self.output_fields["images"].decode(made)}
+
+
+def _finite(values, what):
+    """Values as a float32 array."""
+    try:
+        array = np.asarray(values, "float32")
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"Expected {what}, numbers. Received: {error}.") from error
+    if not np.isfinite(array).all():
+        raise ConfigurationError(f"Expected finite {what}. Received: NaN or infinite numbers.")
+    return array
 
 
 def constant_map(shape, number):

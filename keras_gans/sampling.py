@@ -133,7 +133,7 @@ def _takers(model, name):
     while known:
         cls = known.pop()
         known += cls.__subclasses__()
-        if name in cls.optional_inputs and not cls.__subclasses__():
+        if name in cls.optional_inputs and cls.__module__.startswith("keras_gans.models."):
             found.append(cls.__name__)
     return sorted(found)
 
@@ -164,7 +164,7 @@ def checked_inputs(model, inputs):
     """The inputs of `AdversarialModel.sample`, {name: values}, checked by their fields.
 
     Raises:
-        ConfigurationError: unknown names, or a missing input.
+        ConfigurationError: unknown names, a missing input, or not as many values under each name.
         DataError: values that their field refuses.
     """
     fields = model.input_fields
@@ -174,7 +174,12 @@ def checked_inputs(model, inputs):
             f"Expected values of {', '.join(fields)}, arrays (N, ...) by name. Received: "
             f"{', '.join(inputs) or 'none'}. Use generate, which draws what can be drawn."
         )
-    return {name: fields[name].check(values) for name, values in inputs.items()}
+    checked = {name: fields[name].check(values) for name, values in inputs.items()}
+    counts = {name: len(values) for name, values in checked.items()}
+    if len(set(counts.values())) > 1:
+        shown = " and ".join(f"{count} {name}" for name, count in counts.items())
+        raise ConfigurationError(f"Expected one value per example under each name. Received: {shown}.")
+    return checked
 
 
 def encode_inputs(model, inputs):

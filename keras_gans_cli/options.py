@@ -83,7 +83,7 @@ truncation_options = (
         "--truncation",
         type=float,
         help="For a model with a mapped latent space, such as a StyleGAN2: how far styles are from their average, "
-        "between 0 (all are the average) and 1 (as they are). Below 1 images are better, and more alike.",
+        "between 0 (all are the average) and 1 (as they are). Below 1 images are more alike, and often better.",
     ),
     click.option("--cutoff", type=click.IntRange(0), help="With --truncation: how many layers, the first ones."),
 )

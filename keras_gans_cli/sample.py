@@ -50,6 +50,8 @@ def sample(name, count, seed, seeds, truncation, cutoff, output, folder, enlarge
     """Generate images with the model NAME (or a run's folder, or a .keras file); a text model also prints its lines."""
     if seeds is not None and (count is not None or seed is not None):
         raise click.UsageError("Expected --seeds, or -n and --seed. Received: both. Leave one of them out.")
+    if folder and seeds is not None and len(set(seeds)) < len(seeds):
+        raise click.UsageError("Expected different --seeds, which name the files in --folder. Received: one twice.")
     count = len(seeds) if seeds is not None else count or 64
     truncation = truncation_for(truncation, cutoff)
     _, model = sampler(name)

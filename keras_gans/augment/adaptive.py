@@ -384,10 +384,11 @@ class AdaptiveAugment(keras.layers.Layer):
     Up to about 0.8 the generator does not learn the augmentation: the unchanged images stay the most frequent ones.
     Above 1, p acts as 1.
 
-    Put the layer in front of a discriminator with `with_augmentation`: then every variant whose discriminator judges
-    images, or images beside something else, augments real and generated images in both players' updates, and no
-    samples. Every call draws new numbers for every image, so R3GAN's `finite_differences`, which compare two calls, do
-    not fit it.
+    Put the layer in front of a discriminator with `with_augmentation`: then every variant with one discriminator of
+    images, or of images beside something else, augments real and generated images in both players' updates, and no
+    samples. Beside other images, such as Pix2Pix's sources, which stay as they are, use colours and noise alone. LAPGAN
+    and CoGAN judge several images of an example, which would change differently. Every call draws new numbers for every
+    image, so R3GAN's `finite_differences`, which compare two calls, do not fit it.
 
     The authors' policies: (ada_blit, ada_geometry, ada_color), which is the default; all six add ada_filter, ada_noise
     and ada_cutout.
@@ -507,19 +508,20 @@ def with_augmentation(discriminator, augment):
     Raises:
         ConfigurationError: a model whose last input is not images.
     """
-    inputs = [keras.Input(one.shape[1:], dtype=one.dtype) for one in discriminator.inputs]
-    if len(inputs[-1].shape) != 4:
+    symbolic = isinstance(discriminator, keras.Model) and discriminator.built and getattr(discriminator, "inputs", None)
+    if not symbolic or len(discriminator.inputs[-1].shape) != 4:
         raise ConfigurationError(
-            "Expected a discriminator whose last input is images (N, height, width, channels). Received: "
-            f"{discriminator.input_shape}."
+            "Expected a built discriminator with symbolic inputs, whose last input is images (N, height, width, "
+            f"channels). Received: {str(discriminator.input_shape if symbolic else discriminator):.200}."
         )
+    inputs = [keras.Input(one.shape[1:], dtype=one.dtype) for one in discriminator.inputs]
     seen = [*inputs[:-1], augment(inputs[-1])]
     logits = discriminator(seen if len(seen) > 1 else seen[0])
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], logits, name=f"augmented_{discriminator.name}")
 
 
 def adapted_probability(probability, sign, *, target=0.6, count, images_to_one=500_000):
-    """p after an adjustment: a step up if the mean sign of the logits of real images is above the target, else down.
+    """p after an adjustment: up if the mean sign of the logits of real images is above the target, down if below.
 
     Args:
         probability: p before it.

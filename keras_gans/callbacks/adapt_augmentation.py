@@ -27,9 +27,9 @@ class AdaptAugmentation(keras.callbacks.Callback):
     below it p falls by as much, to 0 at least.
 
     The authors' code reads the logits of the training itself, one after each of the discriminator's updates. Here the
-    images are judged once more, so that any variant's training stays as it is; it costs one forward pass of the
-    discriminator a step. The numbers that the augmentation is drawn from follow from the step, and p is saved with the
-    model, so a resumed run goes on exactly.
+    images are judged once more, so that any variant's training stays as it is. It costs up to one forward pass of the
+    generator and two of the discriminator a step. The numbers that the augmentation is drawn from follow from the step,
+    and p is saved with the model, so a resumed run goes on exactly.
 
     The logs of an epoch have the last r_t, `real_sign`, and p, `augment_probability`.
 
@@ -81,7 +81,13 @@ class AdaptAugmentation(keras.callbacks.Callback):
                 f"{type(model).__name__}. Build it with discriminator=kg.augment.with_augmentation(discriminator, "
                 "kg.augment.AdaptiveAugment())."
             )
+        if model.packing != 1:
+            raise ConfigurationError(
+                "Expected a model whose discriminator judges single images. Received: "
+                f"{type(model).__name__}, of packs of {model.packing}."
+            )
         self.augment = found[0]
+        self._shape = tuple(self.augment.input.shape[1:])  # of what the discriminator sees
         with engine.scope_of(model):
             self._sign = model.slots.get(f"{KEY}/sign")
 
@@ -116,12 +122,11 @@ class AdaptAugmentation(keras.callbacks.Callback):
         """The mean sign of the batch of a training step, counted from 0."""
         model = self.model  # on JAX, Keras now gives the variables their values of this step
         batch = checking.named(self.batches.at(max(0, step - self._start)), model.batch_fields)
-        images = next(iter(batch.values()))
-        width = self.augment.count(tuple(np.shape(images)[1:]))
-        numbers = engine.seeded_normal([step], len(images) * width)
+        count, width = len(next(iter(batch.values()))), self.augment.count(self._shape)
+        numbers = engine.seeded_normal([step], count * width)
         seeds = model.evaluation_seeds.state
         before = np.array(ops.convert_to_numpy(seeds), copy=True)
-        sign = self._judge({**batch, KEY: np.reshape(numbers, (len(images), width))})["sign"]
+        sign = self._judge({**batch, KEY: np.reshape(numbers, (count, width))})["sign"]
         seeds.assign(before)  # validation goes on as without this
         return float(sign)
 

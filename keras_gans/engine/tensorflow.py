@@ -61,8 +61,8 @@ def input_gradients(fn, inputs):
 
 
 def when(condition, fn, otherwise):
-    """`fn()` if a scalar tensor is true, else `otherwise()`: lists of tensors of the same shapes. What the one of them
-    assigns is assigned."""
+    """`fn()` if a scalar tensor is true, else `otherwise()`: lists of tensors of the same shapes. Only the chosen
+    function assigns variables."""
     return tf.cond(condition, fn, otherwise)
 
 

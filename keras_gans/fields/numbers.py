@@ -34,7 +34,9 @@ class Numbers(Field):
         try:
             numbers = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
             kinds = "iu" if self.whole else "iuf"
-            fits = numbers.ndim == 1 and len(numbers) > 0 and numbers.dtype.kind in kinds and np.isfinite(numbers).all()
+            fits = numbers.ndim == 1 and len(numbers) > 0 and numbers.dtype.kind in kinds
+            with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite
+                fits = fits and np.isfinite(numbers.astype("float32")).all()
         except (TypeError, ValueError):
             fits = False
         if not fits or (self.low is not None and not ((numbers >= self.low) & (numbers <= self.high)).all()):

@@ -66,8 +66,13 @@ def generator_of(model):
     """The one network that makes a model's images.
 
     Raises:
-        UnsupportedError: a model of several generators.
+        UnsupportedError: a model of several generators, or one whose generator takes styles.
     """
+    if isinstance(model, MappedModel):
+        raise UnsupportedError(
+            f"Expected a model whose generator takes noise. Received: {type(model).__name__}, whose generator takes "
+            "styles. Use kg.latent.style_directions or style_components."
+        )
     networks = sampling.generators(model)
     if len(networks) != 1:
         raise UnsupportedError(

@@ -118,7 +118,7 @@ def invert(
 
     def losses(noise):
         made = ops.cast(model({"noise": model.prior(noise), **conditions}, training=False), "float32")
-        loss = ops.mean(ops.square(ops.subtract(made, target)) * weights, axis=(1, 2, 3))
+        loss = ops.mean(ops.multiply(ops.square(ops.subtract(made, target)), weights), axis=(1, 2, 3))
         if network is not None:
             found = network(made, training=False)
             found = found[0] if isinstance(found, (list, tuple)) else found
@@ -233,6 +233,8 @@ def inpaint(model, images, mask, *, labels=None, seeds=1000, steps=300):
     Reference: Yeh et al., 2017, "Semantic image inpainting with deep generative models",
     https://arxiv.org/abs/1607.07539, without its loss by the discriminator and its Poisson blending.
     """
+    if mask is None:
+        raise DataError("Expected a mask, True for the known pixels. Received: None. `invert` compares all pixels.")
     start = model.noise(seed=nearest(model, images, seeds, labels, mask=mask)[0])
     found = invert(model, images, labels=labels, mask=mask, start=start, steps=steps)
     known = ops.convert_to_numpy(to_uint8(target_of(model, images)))

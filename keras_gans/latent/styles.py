@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gans import engine
+from keras_gans import engine, sampling
 from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
 from keras_gans.latent.checks import as_latents, check_mapped
 from keras_gans.latent.directions import checked_count, signed
@@ -268,7 +268,7 @@ def project(
     https://github.com/NVlabs/stylegan2-ada-pytorch (projector.py)
     """
     check_mapped(model)
-    target = target_of(model, images)
+    target, seed = target_of(model, images), sampling.checked_seed(seed)
     numbers = [feature_weight, pixel_weight, noise_weight]
     if not is_whole(steps, 1) or not is_whole(samples, 2) or not (is_number(learning_rate, 0.0) and learning_rate > 0):
         raise ConfigurationError(
@@ -284,7 +284,7 @@ def project(
     known = mapped_styles(model, samples, seed).astype("float64")
     mean = known.mean(axis=0)
     deviation = np.sqrt(np.mean(np.sum(np.square(known - mean), axis=1)))
-    count, rng = len(target), np.random.Generator(np.random.PCG64(seed))
+    count, rng = len(target), np.random.Generator(np.random.PCG64(seed % 2**64))
     layers = model.style_layers if each_layer else 1
     moving = [np.tile(mean.astype("float32"), (count, layers, 1))]
     moving += [rng.standard_normal((count, *shape)).astype("float32") for shape in model.noise_shapes]
@@ -297,7 +297,9 @@ def project(
             made = ops.cast(model.generator([styles, *maps], training=False), "float32")
         loss = pixel_weight * ops.mean(ops.square(ops.subtract(made, target)), axis=(1, 2, 3))
         if network is not None:
-            difference = ops.subtract(ops.cast(network(made, training=False), "float32"), wanted)
+            found = network(made, training=False)
+            found = found[0] if isinstance(found, (list, tuple)) else found
+            difference = ops.subtract(ops.cast(found, "float32"), wanted)
             loss = loss + feature_weight * ops.mean(ops.square(difference), axis=1)
         return loss
 

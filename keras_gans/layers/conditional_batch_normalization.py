@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_gans.layers.inner import fresh
 from keras_gans.layers.spectral_normalization import SpectralNormalization
 
 
@@ -40,18 +41,20 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     def build(self, input_shape):
         (*_, channels), labels = input_shape
-        options = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}
+        # Keras passes `trainable` on only to layers that exist when it is set.
+        shared = {"dtype": self.dtype_policy, "trainable": self.trainable}
+        options = {"momentum": self.momentum, "epsilon": self.epsilon, **shared}
         self.norm = keras.layers.BatchNormalization(center=False, scale=False, name="norm", **options)
         self.norm.build(input_shape[0])
         for name in ("gain", "offset"):
             table = keras.layers.Dense(
                 channels,
                 use_bias=False,
-                kernel_initializer=self.kernel_initializer.clone(),  # the same object would give both the same numbers
-                dtype=self.dtype_policy,
+                kernel_initializer=fresh(self.kernel_initializer),
                 name=name,
+                **shared,
             )
-            table = SpectralNormalization(table) if self.spectral_normalization else table
+            table = SpectralNormalization(table, trainable=self.trainable) if self.spectral_normalization else table
             table.build(labels)
             setattr(self, name, table)
         self.built = True

@@ -3,6 +3,11 @@
 import keras
 
 
+def fresh(initializer):
+    """An initializer for another weight: one object gives each weight the same random numbers."""
+    return initializer.clone() if hasattr(initializer, "clone") else initializer
+
+
 def inner_layers(network):
     """The layers of a network at any depth: those of nested networks, of wrappers and of layers in layers.
 

@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from keras_gans.errors import ConfigurationError
+from keras_gans.layers.inner import fresh
 from keras_gans.layers.spectral_normalization import SpectralNormalization
 
 
@@ -71,8 +72,7 @@ class SelfAttention2D(keras.layers.Layer):
     def _point(self, name, filters, input_shape):
         # Keras passes `trainable` on only to layers that exist when it is set.
         options = {"name": name, "dtype": self.dtype_policy, "trainable": self.trainable}
-        initializer = self.kernel_initializer.clone()  # the same object would give each kernel the same numbers
-        layer = layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=initializer, **options)
+        layer = layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=fresh(self.kernel_initializer), **options)
         if self.spectral_normalization:
             layer = SpectralNormalization(layer, trainable=self.trainable)
         layer.build(input_shape)

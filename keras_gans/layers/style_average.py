@@ -40,7 +40,12 @@ class StyleAverage(keras.layers.Layer):
         self.style_dim, self.decay = style_dim, decay
         # Replicas see different latents: their means are averaged.
         self.average = self.add_weight(
-            shape=(style_dim,), initializer="zeros", trainable=False, aggregation="mean", name="average"
+            shape=(style_dim,),
+            initializer="zeros",
+            trainable=False,
+            autocast=False,  # styles stay float32 under mixed precision
+            aggregation="mean",
+            name="average",
         )
         self.built = True
 
@@ -55,7 +60,7 @@ class StyleAverage(keras.layers.Layer):
         self.average.assign(self.average + (1.0 - self.decay) * (now - self.average))
 
     def truncated(self, styles, psi, cutoff=None):
-        """Styles pulled to the average: average + psi (w - average). It makes images more alike, and better.
+        """Styles pulled to the average: average + psi (w - average). It makes images more alike, and often better.
 
         Args:
             styles: (N, layers, style_dim), a style for each layer.

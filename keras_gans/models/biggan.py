@@ -15,9 +15,9 @@ Networks: residual blocks. The generator's latents are cut into equal chunks. Th
 the others, beside one embedding of the label that all blocks share, makes the gains and offsets of one block. Maps of a
 middle size attend to themselves. Kernels start orthogonal.
 
-Sampling: `generate(truncation=t)` draws each number of the noise above t in size again. A small t makes more typical
-and less diverse images. In the paper the moving average of the generator samples (`ema_decay=0.9999`, from step
-20 000), with statistics of batch normalization computed anew for it ("standing statistics"): presets, exports,
+Sampling: `generate(truncation=t)`, in Python only, draws each number of the noise above t in size again. A small t
+makes images more typical and less diverse. In the paper the moving average of the generator samples (`ema_decay=0.9999`, from
+step 20 000), with statistics of batch normalization computed anew for it ("standing statistics"): presets, exports,
 `kg.callbacks.SampleGrid` and `kg.zoo.sampler(model)` compute them.
 
 Departures from the paper:
@@ -45,6 +45,7 @@ from keras_gans.layers import (
     SelfAttention2D,
     SpectralNormalization,
 )
+from keras_gans.layers.inner import inner_layers
 from keras_gans.losses import hinge_discriminator_loss, hinge_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks, labels_and_images
@@ -230,7 +231,9 @@ class BigGAN(AdversarialModel):
 
     def regularized(self):
         """The generator's kernels, a list of variables; not that of the labels' embedding."""
-        embedding = {id(v) for layer in self.generator.layers if layer.name == EMBEDDING for v in layer.variables}
+        embedding = {
+            id(v) for layer in inner_layers(self.generator) if layer.name == EMBEDDING for v in layer.variables
+        }
         return [v for v in self.generator.trainable_variables if len(v.shape) >= 2 and id(v) not in embedding]
 
     def discriminator_loss(self, real, fake, labels, training=True):

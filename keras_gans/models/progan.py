@@ -28,6 +28,7 @@ Departures from the paper:
 - the code moves the average of the weights before the generator's update, here it is moved after it, as often;
 - the average is the base's, whose decay grows in the first steps;
 - the generator's first layer has a bias for each position and channel; the code's has one for each channel;
+- the minibatch standard deviation is over groups of 4, the code's default; the paper's is over the batch;
 - images are not mirrored at random, as the code's reader does for faces;
 - the fade moves on at each step; the code's does so at every fourth;
 - no labels.
@@ -419,7 +420,7 @@ class ProGAN(AdversarialModel):
         parts = _parts(epochs, len(sizes))
         phases = [Phase(_made_smaller(dataset, sizes[0]), parts[0], title=_named(sizes[0]))]
         for size, count in zip(sizes[1:], parts[1:]):
-            steps = len(dataset) * count // 2
+            steps = max(1, len(dataset) * count // 2)
             phases.append(
                 Phase(
                     lambda model, size=size: _data_for(model, dataset, size),

@@ -5,7 +5,7 @@ Objective, for the discriminator d(x, y) = psi(phi(x)) + <V y, phi(x)>, where ph
 the map:
     discriminator: E[max(0, 1 - d(x, y))] + E[max(0, 1 + d(G(z, y), y))]
     generator:     -E[d(G(z, y), y)]
-In both networks every kernel is divided by its largest singular value.
+In both networks every kernel but those of the labels' gains and offsets is divided by its largest singular value.
 
 Schedule: one update of the discriminator, then one of the generator, each on fresh noise. The discriminator learns four
 times as fast: 4e-4 and 1e-4 (two time scales). Generated images have the labels of the real images of their batch.
@@ -16,6 +16,7 @@ of a middle size attend to themselves, see `keras_gans.layers.SelfAttention2D`.
 Departures from the paper:
 - generated images have the labels of their batch; the published code draws labels uniformly for them;
 - the singular vectors move in each training pass; the published code moves the discriminator's with real images only;
+- psi has no bias;
 - labels may also be attributes, several classes at once or continuous values; V y and the gains are linear in the
   encoded label.
 """

@@ -19,14 +19,14 @@ average of styles and truncation.
 
 Departures from the paper:
 - the networks do not grow; in the paper they begin at 8x8. For growing see `ProGAN`;
-- the filter enlarges maps before the convolution, and makes them smaller after it; in the code the filter [1, 2, 1]
-  and the nearest pixel stand on both sides of it. Inside a map, which of linear maps comes first makes no difference;
+- maps are enlarged before the convolution by the filter [1, 3, 3, 1]. In the code pixels are repeated before it and the
+  filter [1, 2, 1] comes after it, which together are that filter; at borders the order makes a difference;
 - the learned map begins as N(0, 1), as StyleGAN2's. The code begins with ones, whose deviation is 0: the first
   normalization would divide by the root of 1e-8, and its gradients would be 10,000 times too large. It has no bias of
   its own, which would be a part of it;
 - noise maps are constant outside of training, as in the authors' pictures; for their metrics they draw them;
 - the moving average of the weights is the base's, with one decay;
-- the learning rate is 1e-3 at all sizes; the code raises it from 256x256 on to up to 3e-3;
+- the learning rate is 1e-3 at all sizes; the code raises it from 128x128 on to up to 3e-3;
 - the default networks are small: `widths`, `style_dim` and `depth` of the builders make those of the paper;
 - images are not mirrored at random; no labels.
 """
@@ -216,13 +216,6 @@ class StyleGAN(MappedModel):
             d_loss, r1 = ops.unstack(self.minimize("discriminator", self.loss_and_penalty, real, fake), 2)
         g_loss = self.minimize("generator", self.generator_loss, self.record(self.draws_like(real)))
         return self.log(d_loss=d_loss, g_loss=g_loss, r1=r1)
-
-    def batch_losses(self, images):
-        fake = self.fakes_like(images)
-        return {
-            "d_loss": self.discriminator_loss(images, fake, training=False),
-            "g_loss": self.generator_loss(fake, training=False),
-        }
 
     def paper_optimizers(self):
         return {player: FusedAdam(1e-3, beta_1=0.0, beta_2=0.99, epsilon=1e-8) for player in self.players}

@@ -4,9 +4,9 @@ StyleGAN", https://arxiv.org/abs/1912.04958; code: https://github.com/NVlabs/sty
 Objective, for logits d, images G(w) of styles w = f(z), and noise y ~ N(0, I) / sqrt(height width):
     discriminator: E[softplus(-d(x))] + E[softplus(d(G(w)))],    and every 16th step    gamma / 2 E[|grad d(x)|^2]
     generator:     E[softplus(-d(G(w)))],    and every 4th step    path_weight E[(|J^T y| - a)^2],    path_weight = 2
-J^T y is the gradient of the sum of G(w) y for the styles of all layers, |J^T y|^2 the sum of its squares for a layer,
-and of these the mean. a is a moving average of the mean length, a = a + 0.01 (E|J^T y| - a): the penalty reads it, with
-its gradient, after it has moved. The penalty is taken on half of the batch.
+J^T y is the gradient of the sum of G(w) y for the styles. |J^T y|^2 is the mean over the layers of its sum of squares.
+a is a moving average of the mean length, a = a + 0.01 (E|J^T y| - a): the penalty reads it, with its gradient, after it
+has moved. The penalty is taken on half of the batch.
 
 Schedule: the generator's update; its regularization, if the step is a multiple of 4; `discriminator_steps` updates of
 the discriminator, each on its share of the batch; its regularization, if the step is a multiple of 16. Each draws
@@ -72,7 +72,7 @@ def build_generator(image_shape, style_dim=64, *, widths=None):
         image_shape: (height, width, channels), both sizes 4 to 7 times one power of two; 32x32 begins at 4x4.
         style_dim: size of the styles.
         widths: channels at each size, the smallest first; None for 64 up to 16x16 and half as many at each larger one.
-            The paper has min(16384 / side, 512) below 512x512, and twice as many from there on.
+            The paper has min(16384 / side, 512) for images below 512x512, and min(32768 / side, 512) for larger ones.
 
     Returns:
         A Keras model of [styles (N, layers, style_dim), noise maps (N, height, width, 1), ...] to images. It has two
@@ -143,9 +143,8 @@ def build_discriminator(image_shape, *, widths=None, group_size=4):
         x = EqualizedConv2D(
             widths[stage - 1], 3, strides=2, padding="valid", gain=1.0, name=f"half{stage}"
         )(x)  # fmt: skip
-        x = layers.LeakyReLU(0.2, name=f"half_act{stage}")(
-            x
-        )  # sqrt(2) sqrt(1 / 2): the sum of the block has variance 1
+        # The gain sqrt(2) sqrt(1 / 2) is 1: the sum of the block has variance 1.
+        x = layers.LeakyReLU(0.2, name=f"half_act{stage}")(x)
         x = layers.Add(name=f"block{stage}")([skip, x])
     x = MinibatchStandardDeviation(group_size, name="deviation")(x)
     x = _activated(EqualizedConv2D(widths[0], 3, gain=1.0, name="conv0")(x), "act0")
@@ -165,7 +164,8 @@ class StyleGAN2(MappedModel):
     """StyleGAN2: a mapped latent space, modulated convolutions, lazy regularization, truncation.
 
     In the logs, `r1` and `path_penalty` are the penalties without their weights, means over the steps that took them;
-    0 where an epoch took none. `compile()` has the code's rate of 0.0025; `kg.optimizers.lazy_adam` corrects others.
+    0 where an epoch took none. `compile()` has the code's rate of 0.0025; for another pass
+    `kg.optimizers.lazy_adam(interval, rate)`.
 
     On several devices the minibatch standard deviation, style mixing and the mean path length are those of a device's
     share of the batch.
@@ -235,7 +235,7 @@ class StyleGAN2(MappedModel):
         self.gamma = 0.0002 * height * width / 32 if gamma is None else gamma
         self.r1_interval, self.path_weight, self.path_interval = r1_interval, path_weight, path_interval
         self.path_mean = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, aggregation="mean", name="path_mean"
+            shape=(), dtype="float32", initializer="zeros", trainable=False, aggregation="mean", name="path_mean"
         )
 
     # Losses
@@ -286,7 +286,8 @@ class StyleGAN2(MappedModel):
         return {**logs, **{name: self.trackers[name].result() for name in ("r1", "path_penalty")}}
 
     def regularize(self, player, interval, loss_fn, size):
-        """One step of a player's optimizer on `loss_fn()`, if the step is a multiple of `interval`.
+        """One step of a player's optimizer on `loss_fn()`, if the step is a multiple of `interval`. What callbacks
+        add to a player's loss, or do after its update, belongs to `minimize` alone.
 
         Args:
             player, loss_fn: see `minimize`; the loss is a vector of `size` numbers.
@@ -315,13 +316,6 @@ class StyleGAN2(MappedModel):
         loss, *gradients = engine.when(due, taken, left)
         engine.apply_gradients(optimizer, gradients, variables, due)
         return due, ops.unstack(loss, size)
-
-    def batch_losses(self, images):
-        fake = self.fakes_like(images)
-        return {
-            "d_loss": self.discriminator_loss(images, fake, training=False),
-            "g_loss": self.generator_loss(fake, training=False),
-        }
 
     def paper_optimizers(self):
         intervals = {"generator": self.path_interval, "discriminator": self.r1_interval}

@@ -98,7 +98,7 @@ def build_generator(channels=3, context=4, scales=4, *, filters=16):
 
     Returns:
         A Keras model, (N, height, width, context * channels) to a list of frames, from coarse to fine; the last is
-        (N, height, width, channels). Values are in [-1, 1] and up to 1.11 beyond, which `predict_frames` clips.
+        (N, height, width, channels). Values are in [-1.11, 1.11]; `predict_frames` clips them to [-1, 1].
 
     Raises:
         ConfigurationError: no frames, or another number of scales.

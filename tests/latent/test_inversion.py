@@ -128,6 +128,11 @@ def test_masks_that_do_not_fit_are_refused(gan, mask, message):
             function(gan, images, mask=mask)
 
 
+def test_inpainting_needs_a_mask(gan):
+    with pytest.raises(kg.errors.DataError, match="Received: None"):
+        inpaint(gan, gan.generate(2, seed=0), None)
+
+
 def test_features_and_a_mask_exclude_each_other(gan):
     with pytest.raises(kg.errors.ConfigurationError, match="features or a mask, not both"):
         invert(gan, gan.generate(1, seed=0), mask=with_a_hole(), features=kg.metrics.pixels((8, 8, 1)))

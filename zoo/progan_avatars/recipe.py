@@ -26,7 +26,7 @@ def recipe(smoke=False):
     model = kg.ProGAN.for_data(
         dataset,
         latent_dim=128,
-        widths=(8, 8, 8, 4, 4) if smoke else (96, 64, 48, 32, 16),
+        widths=(8, 8, 8, 4, 4) if smoke else (64, 64, 48, 32, 16),
         ema_decay=0.999,
     )
     model.compile()

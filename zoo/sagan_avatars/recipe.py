@@ -3,8 +3,8 @@
     keras-gans train sagan_avatars
 
 Whether a face has a beard, glasses, a hat, long hair, a smile, sunglasses: six yes/no labels. The paper's networks with
-half the filters, self-attention on maps of 16x16, and a moving average of the generator. The generator's learning rate
-is twice the paper's, half that of the discriminator.
+half the filters and latents, self-attention on maps of 16x16, and a moving average of the generator. The generator's
+learning rate is twice the paper's, half that of the discriminator.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars".

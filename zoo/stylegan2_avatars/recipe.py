@@ -2,8 +2,8 @@
 
     keras-gans train stylegan2_avatars
 
-An eighth of the paper's channels, two mapping layers, and no path length regularization, as the authors have it for
-small images. Budget: less than an hour of two CPU cores with bfloat16.
+An eighth of the paper's channels or fewer, two mapping layers, and no path length regularization, as the authors have
+it for small images. Budget: less than an hour of two CPU cores with bfloat16.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars", or pass images of your own to `keras-gans train style_gan2 --data FOLDER --image-size 64`.
