@@ -16,9 +16,9 @@ the others, beside one embedding of the label that all blocks share, makes the g
 middle size attend to themselves. Kernels start orthogonal.
 
 Sampling: `generate(truncation=t)`, in Python only, draws each number of the noise above t in size again. A small t
-makes images more typical and less diverse. In the paper the moving average of the generator samples (`ema_decay=0.9999`, from
-step 20 000), with statistics of batch normalization computed anew for it ("standing statistics"): presets, exports,
-`kg.callbacks.SampleGrid` and `kg.zoo.sampler(model)` compute them.
+makes images more typical and less diverse. In the paper the moving average of the generator samples
+(`ema_decay=0.9999`, from step 20 000), with statistics of batch normalization computed anew for it ("standing
+statistics"): presets, exports, `kg.callbacks.SampleGrid` and `kg.zoo.sampler(model)` compute them.
 
 Departures from the paper:
 - the default networks have 64 channels instead of 96, and attention in images smaller than 128x128 too, at half their

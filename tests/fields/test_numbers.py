@@ -26,7 +26,7 @@ def test_whole_numbers_have_bounds():
             field.asked(wrong)
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, "half", None, [], [[0.5]], [0.5, "a"], [[1], [1, 2]]], ids=str)
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e39, "half", None, [], [[0.5]], [0.5, "a"], [[1], [1, 2]]], ids=str)
 def test_what_is_no_number_for_each_example_is_refused(wrong):
     with pytest.raises(DataError, match="psi"):
         Numbers("psi").asked(wrong)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from keras_gans.layers import ConditionalBatchNormalization
@@ -42,3 +43,23 @@ def test_it_survives_config_and_file(tmp_path):
     for network in (model, loaded):
         network.layers[-1].norm.moving_mean.assign([1.0, 1.0])
     np.testing.assert_array_equal(loaded.predict([MAPS, LABELS], verbose=0), model.predict([MAPS, LABELS], verbose=0))
+
+
+@pytest.mark.parametrize("spectral_normalization", [False, True])
+def test_a_frozen_layer_stays_frozen_in_a_file(spectral_normalization, tmp_path):
+    maps, labels = keras.Input((3, 3, 2)), keras.Input((2,))
+    layer = ConditionalBatchNormalization(spectral_normalization=spectral_normalization)
+    model = keras.Model([maps, labels], layer([maps, labels]))
+    assert len(model.trainable_variables) == 2
+    layer.trainable = False
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").trainable_variables == []
+
+
+def test_its_initializer_may_be_a_function():
+    def three(shape, dtype=None):
+        return ops.full(shape, 3.0, dtype)
+
+    layer = ConditionalBatchNormalization(kernel_initializer=three)
+    layer.build([MAPS.shape, LABELS.shape])
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer.gain.kernel), 3.0)

@@ -226,6 +226,34 @@ class TestStyleGAN2(VariantContract):
         with pytest.raises(DataError, match=match):
             one.generate(2, seed=0, **options)
 
+    def test_truncation_works_under_mixed_precision(self):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            gan = self.gan()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        gan.style_average.average.assign(np.full(gan.style_average.average.shape, 0.1001, "float32"))
+        near, far = (gan.generate(2, seed=0, truncation_psi=psi, truncation_cutoff=1) for psi in (0.0, 1.0))
+        assert near.shape == far.shape == (2, *gan.image_shape)
+        average = gan.generate(2, seed=0, truncation_psi=0.0)
+        np.testing.assert_array_equal(average[0], average[1])
+
+    def test_counts_that_differ_are_refused(self, one):
+        noise = one.noise(3, seed=0)
+        with pytest.raises(ConfigurationError, match="3 noise and 2 truncation_psi"):
+            one.sample(noise=noise, truncation_psi=[0.5, 0.7])
+
+    @pytest.mark.parametrize("wrong", [np.nan, np.inf])
+    def test_styles_that_are_not_finite_are_refused(self, one, wrong):
+        styles = one.to_styles(2, seed=0)
+        styles[0, 0, 0] = wrong
+        with pytest.raises(ConfigurationError, match="finite styles"):
+            one.from_styles(styles)
+
+    def test_tools_for_noise_name_those_for_styles(self, one):
+        with pytest.raises(kg.errors.UnsupportedError, match="style_directions"):
+            kg.latent.first_layer_directions(one, 2)
+
     def test_a_cutoff_alone_is_refused(self, one):
         with pytest.raises(ConfigurationError, match="Expected truncation_psi with truncation_cutoff"):
             one.generate(2, seed=0, truncation_cutoff=1)
