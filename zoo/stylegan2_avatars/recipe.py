@@ -33,7 +33,7 @@ def recipe(smoke=False):
     model.compile()
     return Recipe(
         title="Drawn faces, 64x64 in colour, from styles",
-        dataset=kg.data.load("avatars", split="train", labels=False, batch_size=32, take=256 if smoke else None),
+        dataset=kg.data.load("avatars", split="train", labels=False, batch_size=32, take=64 if smoke else None),
         model=model,
         epochs=1 if smoke else 32,
         limits="A small network, trained for less than an hour.",
