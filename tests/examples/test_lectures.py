@@ -19,6 +19,7 @@ ROWS = ROWS[1:]  # below the heads of the columns
 WITHOUT_PICTURE = {
     "ethics: misuse, and what a model is not for",
     "feature matching as a game that the discriminator plays too",
+    "few images: augmentation whose probability follows the discriminator's overfitting",
     "generated images as more training data for a classifier",
     "virtual batch normalization",
 }
