@@ -2,16 +2,16 @@
 
     python examples/augmentation.py --per-class 10
 
-Of MNIST a few labelled digits of each class are kept, drawn anew for each seed. A small classifier learns from them
-alone, with classical augmentation (shifts, turns and sizes, drawn anew for each batch), with images that a conditional
-GAN generated, or with both. The GAN is trained on the same few digits; its discriminator sees them shifted and with a
-square cut out at random (DiffAugment), without which it learns them by heart. All classifiers have the same networks,
-steps and batches; with generated images a batch is half real, half generated.
+A few labelled MNIST digits of each class are kept, drawn anew for each seed. Four classifiers learn from them: from the
+digits alone; with classical augmentation (random shifts, turns and sizes in each batch); with images that a conditional
+GAN generated; and with both. The GAN is trained on the same few digits, which its discriminator sees shifted and with a
+square cut out at random (DiffAugment). All classifiers have the same networks, steps and batches. With generated images
+a batch is half real, half generated.
 
-Printed is the accuracy on the test digits, the mean over the seeds with its 95 % interval, and the same of the
-differences to the classifier without augmentation. `--generator cgan_mnist` (or another conditional preset) takes a
-model that was trained on all labels of MNIST in the place of the GAN: labels that nobody with few of them has, so the
-numbers are then those of copying its data through a generator, not of a method.
+The script prints the accuracy on the test digits, the mean over the seeds with its 95 % interval, and the same for the
+differences to the classifier without augmentation. `--generator cgan_mnist`, or another conditional preset, takes the
+place of the GAN. Such a preset was trained on all labels of MNIST, which nobody with few labels has: its numbers show
+what its data are worth, not the method.
 """
 
 import argparse

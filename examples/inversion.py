@@ -2,14 +2,13 @@
 
     python examples/inversion.py
 
-**Inpainting**: a square of test digits is hidden, the rest is inverted, and the hidden pixels are taken from the image
-that was found. Printed is the mean squared error in the square, beside that of the mean training digit and that of the
-nearest of the training digits in the known pixels.
+**Inpainting**: a square of each test digit is hidden, the rest is inverted, and the image that was found fills the
+square. The script prints the mean squared error in the square, and those of the mean training digit and of the training
+digit that is nearest in the known pixels.
 
-**Anomalies**: a square of a test digit is replaced by that of another digit. A generator of whole digits cannot make
-such an image well, so the error of its inversion is larger. Printed is the area under the ROC curve of telling damaged
-digits by this error, beside that of the distance to the mean training digit, and how often the largest error lies in
-the damaged square.
+**Anomalies**: a square of a test digit is replaced by that of another digit. The generator makes whole digits, so the
+error of the inversion should be larger. The script prints the area under the ROC curve when this error tells damaged
+digits, the same for the distance to the mean training digit, and how often the largest error lies in the square.
 
 `inversion.png` has a column for each digit: as it was, with the square missing, filled, damaged, and where the error
 of the damaged one is.

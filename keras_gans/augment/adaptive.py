@@ -71,7 +71,8 @@ def warp(images, matrices):
 
 
 def _neighbours(places, size):
-    """The two pixels beside each place along an axis, as pairs of (indices, weights); reflected, or of weight zero."""
+    """The two pixels beside each place along an axis: two pairs of (indices, weights). Places beyond the border are
+    reflected once; farther out the weight is 0."""
     below = ops.floor(places)
     above = places - below
     pairs = []

@@ -25,7 +25,7 @@ Departures from the paper and its code:
   paper's generators. Their number follows from the image size, as do the discriminators' kernels;
 - sums over scales of means, as in the code; the paper writes sums over pixels;
 - the code has no 0.9. Where most pixels are black, as around digits, black is reached only at the end of the tanh:
-  there its slope vanishes, and all frames stayed black in each of eight trials, with Adam and with SGD;
+  there its slope vanishes, and the predicted frames of digits stayed black, with Adam and with SGD;
 - the optimizers are Adam, with the rates 2e-4 and 1e-4. The code's are SGD with the rate 0.02.
 """
 

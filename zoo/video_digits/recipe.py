@@ -26,7 +26,7 @@ def recipe(smoke=False):
         ema_decay=0.999,
     )
     steps = epochs * len(dataset)
-    # A rate that starts at its full height turns the finest scales black for good.
+    # At a rate of 1e-3 from the first step on, two of the four scales stayed black.
     falling = keras.optimizers.schedules.CosineDecay(
         0.0, steps - steps // 12, alpha=0.05, warmup_target=4e-4, warmup_steps=steps // 12
     )
