@@ -27,7 +27,6 @@ from keras_gans.files import read_model
 from keras_gans.images import to_float
 
 BACKEND = keras.backend.backend()
-WATCHED = 1 if BACKEND == "jax" else 2  # eager steps, in which JAX compiles every operation
 slow_on_jax = pytest.mark.skipif(BACKEND == "jax", reason="JAX compiles it for long; the other backends run it")
 # Long, and more of the base's than of a variant's: on JAX and PyTorch one variant, with `whole_elsewhere`, is enough.
 once_elsewhere = pytest.mark.once_elsewhere
@@ -460,11 +459,11 @@ class VariantContract:
     @pytest.fixture(scope="class")
     @classmethod
     def watched(cls):
-        """Eager steps, `Watched`, of three discriminator updates each and optimizers that show any gradient."""
+        """Two eager steps, `Watched`, of three discriminator updates each and optimizers that show any gradient."""
         test, adam = cls(), keras.optimizers.Adam
         compile = {"run_eagerly": True, "g_optimizer": adam(1e-2), "d_optimizer": adam(1e-2)}
         gan = test.gan(discriminator_steps=3, compile=compile)
-        return Watched(gan, test.batches(), steps_per_epoch=WATCHED)
+        return Watched(gan, test.batches(), steps_per_epoch=2)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -507,7 +506,7 @@ class VariantContract:
         self._check_moves(watched_once, 1, steps=1)
 
     def test_updates_follow_the_schedule_and_move_their_own_player(self, watched):
-        self._check_moves(watched, 3, steps=WATCHED)
+        self._check_moves(watched, 3, steps=2)
 
     def _check_moves(self, watched, discriminator_steps, steps):
         assert [player for player, _ in watched.moves] == steps * self.schedule(discriminator_steps)
