@@ -208,7 +208,7 @@ def test_the_critic_by_hand():
 
 @pytest.mark.parametrize("theta", [-0.7, 0.4])
 def test_parallel_lines_are_theta_apart(theta):
-    """(0, Z) and (theta, Z): f(x, y) = -sign(theta) x is best among slopes of one, and W = |theta| (page 08)."""
+    """(0, Z) and (theta, Z): f(x, y) = -sign(theta) x is best among slopes of one, and W = |theta|."""
     height = ops.linspace(0.0, 1.0, 11)
     t = keras.Variable(theta)
 
@@ -251,7 +251,7 @@ def test_relativistic_average_by_hand():
 
 
 def test_pairs_matter_to_one_and_not_to_the_other():
-    """D(x) = (0, 10), D(G(z)) = (0, 10): undecided pair by pair; swapped they are 10 apart (page 11, test 10)."""
+    """D(x) = (0, 10), D(G(z)) = (0, 10): undecided pair by pair; swapped they are 10 apart."""
     logits, swapped = array(0.0, 10.0), array(10.0, 0.0)
     pairing, average = (pair[0] for pair in RELATIVISTIC[::-1])
     assert number(pairing(logits, logits)) == pytest.approx(np.log(2), rel=1e-6)

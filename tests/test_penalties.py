@@ -325,7 +325,7 @@ def test_batch_norm_is_refused_for_the_papers_layer_norm():
 
 
 def test_the_papers_layer_norm_is_one_group():
-    """Mean and variance of one image over (C, H, W), gain and bias a channel (page 09, test 6)."""
+    """Mean and variance of one image over (C, H, W), gain and bias a channel."""
     norm = keras.layers.GroupNormalization(groups=1, epsilon=1e-5)
     images = draw(3, 4, 4, 2) * array(1.0, 5.0) + 2.0
     together = numpy(norm(images))
@@ -361,7 +361,7 @@ def test_invalid_limits_are_refused(limit):
 
 
 def test_a_clipped_linear_critic_estimates_the_distance_times_the_limit():
-    """|w| <= c: the best f(x) = w x has E f(x) - E f(G(z)) = c |m_r - m_g| (page 08, parallel lines)."""
+    """|w| <= c: the best f(x) = w x has E f(x) - E f(G(z)) = c |m_r - m_g|."""
     real, fake, weight = draw(50), draw(50, seed=1) + 3.0, keras.Variable(np.float32(0.0))
     for _ in range(5):
         loss, (slope,) = value_and_grad(

@@ -151,7 +151,7 @@ def test_named_folders_are_sides(tmp_path):
 
 
 def test_both_sides_are_cropped_and_flipped_alike():
-    """Page 03, test 8: with y = x they stay equal."""
+    """With y = x they stay equal."""
     images = colours(6, 20, 20, 3)
     batches = PairedBatches(images, images, crop=(16, 16), flip=True, batch_size=3)
     seen = [batches.at(step) for step in range(40)]

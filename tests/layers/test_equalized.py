@@ -26,7 +26,7 @@ def built(layer, *shape, seed=3):
 
 @pytest.mark.parametrize("multiplier", [1.0, 0.01])
 def test_first_weights_have_the_deviation_one_over_the_multiplier(multiplier):
-    """And are used with gain / sqrt(fan-in) all the same; page 09: 100 for a multiplier of 0.01."""
+    """And are used with gain / sqrt(fan-in) all the same: 100 for a multiplier of 0.01."""
     dense = built(EqualizedDense(256, gain=1.0, learning_rate_multiplier=multiplier), 400)
     kernel, bias = dense.get_weights()
     assert np.std(kernel) == pytest.approx(1.0 / multiplier, rel=0.02) and not bias.any()

@@ -53,7 +53,7 @@ def test_it_does_what_a_loop_over_the_images_does(batch):
 
 
 def test_its_statistics_are_the_papers():
-    """Page 05, test 3: the first 50 come back; then about half are old; there are always 50."""
+    """The first 50 come back; then about half are old; there are always 50."""
     pool, generator = ImagePool(50, (1, 1, 1)), np.random.default_rng(0)
     old = []
     for step in range(125):

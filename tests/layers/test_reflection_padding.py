@@ -19,7 +19,7 @@ def test_it_is_numpys_reflection(padding):
 
 
 def test_a_convolution_of_a_constant_image_is_constant_to_the_border():
-    """With zeros it is not: page 05, test 8."""
+    """With zeros it is not."""
     image = np.ones((1, 8, 8, 2), "float32")
     convolution = keras.layers.Conv2D(4, 7)
     reflected = ops.convert_to_numpy(convolution(ReflectionPadding2D(3)(image)))

@@ -210,7 +210,7 @@ def test_one_image_has_no_diversity():
 
 
 def test_luma_is_that_of_the_standard():
-    """Page 06, test 5: white is 235, black 16; the weights are BT.601's."""
+    """White is 235, black 16; the weights are BT.601's."""
     colours = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], "uint8")
     found = luma(colours.reshape(5, 1, 1, 3)).ravel()
     np.testing.assert_allclose(found, [235.0, 16.0, 81.481, 144.553, 40.966])
@@ -221,6 +221,6 @@ def test_luma_is_that_of_the_standard():
 
 
 def test_an_error_of_the_same_size_everywhere():
-    """Page 06, test 5: 20 log10(255 / e)."""
+    """20 log10(255 / e)."""
     real = np.full((1, 8, 8, 3), 100, "uint8")
     assert psnr(real=real, fake=real + 7) == pytest.approx(20 * np.log10(255 / 7))

@@ -75,7 +75,7 @@ def made(**options):
 
 @pytest.mark.parametrize("side, paper, biases", [(256, 11_378_179, 5_248), (128, 7_837_699, 3_712)])
 def test_the_generators_parameter_counts_are_the_papers(side, paper, biases):
-    """Page 05, test 9, less the biases before an instance normalization, which takes them away:
+    """Less the biases before an instance normalization, which takes them away:
     64 + 128 + 256 + 2 * 256 for each block + 128 + 64."""
     assert biases == 640 + 512 * blocks_for((side, side, 3))
     assert build_generator((side, side, 3)).count_params() == paper - biases
@@ -88,12 +88,11 @@ def test_the_discriminators_parameter_count_is_the_papers():
 
 @pytest.mark.parametrize("side, expected", [(256, 30), (128, 14), (64, 6)])
 def test_the_map_of_scores(side, expected):
-    """Page 05, test 7."""
     assert build_patch_discriminator((side, side, 3), filters=2).output_shape == (None, expected, expected, 1)
 
 
 def test_a_constant_image_gives_a_constant_one():
-    """Page 05, test 8: reflected borders are no frame. Below the first two convolutions zeros pad, as in the paper."""
+    """Reflected borders are no frame. Below the first two convolutions zeros pad, as in the paper."""
     generator = build_generator((16, 16, 1), filters=2, blocks=1)
     first = keras.Model(generator.input, generator.get_layer("first").output)
     maps = ops.convert_to_numpy(first(ops.full((1, 16, 16, 1), 0.5)))
@@ -142,7 +141,7 @@ def mean(tensor):
 
 
 def test_identities_cost_nothing_but_the_game():
-    """Page 05, test 1: with F = G = the identity, the cycle and the identity terms are 0; both judges say 0 for 1."""
+    """With F = G = the identity, the cycle and the identity terms are 0; both judges say 0 for 1."""
     model, a, b = by_hand(1.0, 1.0), floats(2, *A), floats(2, *A, seed=1)
     loss, cycle = ops.convert_to_numpy(model.generator_loss(a, b, model.translations(a, b)))
     assert cycle == 0.0 and loss == pytest.approx(2.0)
@@ -157,7 +156,7 @@ def test_a_cycle_ends_where_it_began():
 
 
 def test_the_identity_term_is_of_images_that_are_in_their_domain_already():
-    """Page 05, test 2: |G(b) - b| = |b| with G = 2, |F(a) - a| = 0.5 |a| with F = 1/2; the cycles are closed."""
+    """|G(b) - b| = |b| with G = 2, |F(a) - a| = 0.5 |a| with F = 1/2; the cycles are closed."""
     model, a, b = by_hand(2.0, 0.5), floats(2, *A), floats(2, *A, seed=1)
     loss, cycle = ops.convert_to_numpy(model.generator_loss(a, b, model.translations(a, b)))
     assert cycle == pytest.approx(0.0, abs=1e-6)
@@ -175,7 +174,7 @@ def test_each_domain_has_its_judge():
 
 
 def test_the_cycle_teaches_both_generators():
-    """Page 05, test 5: of either cycle alone, both have a gradient."""
+    """Of either cycle alone, both have a gradient."""
     model = made(identity_weight=0.0)
     a, b = floats(2, *A), floats(2, *A, seed=1)
     for cycle in (2, 3):

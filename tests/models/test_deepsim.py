@@ -54,7 +54,7 @@ def model(**options):
 
 
 def test_the_generators_shapes_are_the_papers():
-    """Page 02, test 7: 4x4 to 256, cropped to 227."""
+    """4x4 to 256, cropped to 227."""
     network = build_generator((4096,))
     shapes = {layer.name: layer.output.shape[1:] for layer in network.layers}
     assert [shapes[f"up{i}"] for i in range(6)] == [
@@ -72,7 +72,6 @@ def test_a_map_goes_through_convolutions():
 
 
 def test_the_generator_is_not_bounded_and_has_no_batch_norm():
-    """Page 02, test 6."""
     network = build_generator((8,), SHAPE, filters=4, units=4)
     assert not [layer for layer in network.layers if "orm" in type(layer).__name__]
     assert np.abs(ops.convert_to_numpy(network(1e3 * floats(4, 8)))).max() > 1.0
@@ -89,7 +88,7 @@ def test_the_discriminators_maps_are_the_papers():
 
 
 def test_the_losses_are_means_and_their_weights_are_known():
-    """Page 02, test 4, with means: x' = x + 1 everywhere costs 1. The features' distance is that of the comparator."""
+    """With means: x' = x + 1 everywhere costs 1. The features' distance is that of the comparator."""
     gan = model(image_weight=3.0, feature_weight=5.0, adversarial_weight=7.0)
     images = 0.5 * floats(4, *SHAPE)
     _, features = gan.seen(images)
@@ -113,7 +112,7 @@ def test_the_last_map_is_compared_by_default():
 
 
 def test_the_comparator_never_changes_and_passes_gradients_on():
-    """Page 02, test 1: its dropout is off, its statistics and weights stay, and the generator learns through it."""
+    """Its dropout is off, its statistics and weights stay, and the generator learns through it."""
     gan = model(image_weight=0.0, adversarial_weight=0.0)
     before, generator = values(gan.comparator.variables), values(gan.generator.trainable_variables)
     images = np.random.default_rng(0).integers(0, 256, (8, *SHAPE)).astype("uint8")
@@ -128,7 +127,7 @@ def test_the_comparator_never_changes_and_passes_gradients_on():
 
 
 def test_a_player_that_is_too_far_ahead_stops():
-    """Page 02, test 2: the script of ratios."""
+    """The script of ratios."""
     gan = model()
     expected = [(0.05, 0, 1), (0.3, 0, 1), (0.6, 1, 1), (11.0, 1, 0), (1.0, 1, 0), (0.05, 0, 1), (20.0, 1, 0)]
     for ratio, d, g in expected:
@@ -138,7 +137,7 @@ def test_a_player_that_is_too_far_ahead_stops():
 
 @pytest.mark.parametrize("stopped", ["discriminator", "generator"])
 def test_a_stopped_player_changes_in_nothing(stopped):
-    """Page 02, test 2: neither its weights nor its moments nor its averages; the other one learns."""
+    """Neither its weights nor its moments nor its averages; the other one learns."""
     gan = model(ema_decay=0.5)
     gan.decide = lambda *losses: None
     gan.goes_on[stopped].assign(0.0)
@@ -155,7 +154,6 @@ def test_a_stopped_player_changes_in_nothing(stopped):
 
 
 def test_the_ratio_is_of_unweighted_losses(monkeypatch):
-    """Page 02, test 3."""
     seen = []
     images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE)).astype("uint8")
     for weight in (1.0, 100.0):
@@ -167,7 +165,6 @@ def test_the_ratio_is_of_unweighted_losses(monkeypatch):
 
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX traces losses, so that they cannot look at weights")
 def test_the_generator_is_judged_by_the_updated_discriminator():
-    """Page 02, test 5."""
     gan, scores = model(), []
     score = gan.score
     gan.score = lambda images, training=True: (

@@ -63,8 +63,8 @@ def model():
 
 
 def test_the_parameter_counts_are_the_papers():
-    """Page 03, test 10, exactly: gamma and beta are here instance normalization's in the place of batch
-    normalization's, as many, and running statistics are not counted there either."""
+    """Gamma and beta are instance normalization's here, as many as batch normalization's there. The paper's count has
+    no running statistics either."""
     generator = build_generator((256, 256, 3))
     assert generator.count_params() == 54_413_955
     discriminator = build_patch_discriminator((256, 256, 3), (256, 256, 3), affine=True)
@@ -85,7 +85,7 @@ def test_the_map_has_a_logit_for_each_patch(num_layers, side, expected):
 
 @pytest.mark.parametrize("num_layers, field", [(0, 1), (1, 16), (2, 34), (3, 70)])
 def test_a_logit_sees_its_patch_alone(num_layers, field):
-    """Page 03, test 2: the gradient of one logit. Normalization, which sees the whole map, is taken out."""
+    """The gradient of one logit. Normalization, which sees the whole map, is taken out."""
     network = build_patch_discriminator((96, 96, 1), filters=2, num_layers=num_layers)
     middle = network.output_shape[1] // 2
 
@@ -102,7 +102,7 @@ def test_a_logit_sees_its_patch_alone(num_layers, field):
 
 @pytest.mark.parametrize("skips", [True, False])
 def test_the_skips_are_used(skips):
-    """Page 03, test 3: with a bottleneck of zeros the output depends on the sources through the skips alone."""
+    """With a bottleneck of zeros the output depends on the sources through the skips alone."""
     generator = tiny((16, 16, 3), (16, 16, 3), skips=skips)
     bottleneck = generator.get_layer("down3")
     bottleneck.kernel.assign(np.zeros(bottleneck.kernel.shape))
@@ -112,7 +112,7 @@ def test_the_skips_are_used(skips):
 
 
 def test_the_bottleneck_learns_from_one_image():
-    """Page 03, test 6: normalised, its one pixel would be zero."""
+    """Normalised, its one pixel would be zero."""
     generator = tiny((16, 16, 3), (16, 16, 3))
     kernel = generator.get_layer("down3").kernel
     inputs = [floats(1, 16, 16, 3), np.zeros(1, "int32")]
@@ -141,7 +141,6 @@ def test_levels_follow_from_the_size():
 
 
 def test_the_discriminator_sees_the_condition(model):
-    """Page 03, test 1."""
     sources, images = floats(4, 32, 32, 3), floats(4, 32, 32, 3, seed=1)
     logits, others = (ops.convert_to_numpy(model.score([x, images])) for x in (sources, sources[::-1]))
     assert np.abs(logits - others).max() > 1e-4
@@ -149,7 +148,7 @@ def test_the_discriminator_sees_the_condition(model):
 
 
 def test_the_losses_are_those_of_the_paper(model):
-    """Page 03, test 7: undecided and 0.01 away from the target, log 2 + 100 * 0.01; and half of the sum."""
+    """Undecided and 0.01 away from the target, log 2 + 100 * 0.01; and half of the sum."""
     start = model.discriminator.get_weights()
     model.discriminator.set_weights([np.zeros_like(weight) for weight in start])
     sources, fake = ops.convert_to_tensor(floats(2, 32, 32, 3)), ops.full((2, 32, 32, 3), 0.5)
@@ -211,7 +210,6 @@ def test_it_learns_a_translation():
 
 
 def test_dropout_stays_on_and_is_named_by_its_seed(model):
-    """Page 03, test 4."""
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype("uint8")
     again = [model.translate(images, seed=seed) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(again[0], again[1])
@@ -223,7 +221,7 @@ def test_dropout_stays_on_and_is_named_by_its_seed(model):
 
 
 def test_a_translation_depends_on_its_image_alone(model):
-    """Page 03, test 5: no statistics of other images, neither of the batch nor of the past."""
+    """No statistics of other images, neither of the batch nor of the past."""
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("uint8")
     whole = model.generate(sources=images, seeds=[1, 2, 3, 4])
     alone = model.generate(sources=images[2:3], seeds=[3])

@@ -126,7 +126,7 @@ def model(side=8, *, style_channels=0, scales=1, **options):
 
 
 def test_the_global_generators_maps_are_the_papers():
-    """Page 04: 64 to 1024 channels at a sixteenth of the size, nine blocks; the last activation's map has 64."""
+    """64 to 1024 channels at a sixteenth of the size, nine blocks; the last activation's map has 64."""
     network = build_generator((64, 64, 37), halvings=4)
     shapes = {layer.name: layer.output.shape[1:] for layer in network.layers}
     assert [shapes[f"down{i}"] for i in (1, 2, 3, 4)] == [(32, 32, 128), (16, 16, 256), (8, 8, 512), (4, 4, 1024)]
@@ -137,7 +137,7 @@ def test_the_global_generators_maps_are_the_papers():
 
 
 def test_the_enhancer_adds_maps_of_64_channels_at_half_the_size():
-    """Page 04, test 5: the output is as large as the input, and the tail of the global network is left out."""
+    """The output is as large as the input, and the tail of the global network is left out."""
     inner = build_generator((16, 16, 5), filters=64, halvings=1, blocks=1)
     network = build_enhancer(inner)
     assert network.output_shape == (None, 32, 32, 3)
@@ -155,7 +155,7 @@ def test_an_enhancer_can_be_enhanced():
 
 
 def test_the_discriminators_maps_are_the_papers():
-    """Page 04: kernels of 4 with a border of two, so that a map of n has n / 2 + 1, then one more at each layer."""
+    """Kernels of 4 with a border of two, so that a map of n has n / 2 + 1, then one more at each layer."""
     network = build_discriminator((64, 64, 3), (64, 64, 36))
     sides = [[(one.shape[1], one.shape[3]) for one in maps] for maps in network.output]
     assert sides[0] == [(33, 64), (17, 128), (9, 256), (10, 512), (11, 1)]
@@ -188,7 +188,7 @@ def test_an_encoder_sees_images_of_any_size():
 
 
 def test_boundaries_are_marked_on_both_sides():
-    """Page 04, test 4: a vertical split marks two columns, the image's border nothing, one region nothing."""
+    """A vertical split marks two columns, the image's border nothing, one region nothing."""
     split = np.array([[[0, 0, 1, 1]] * 4])
     expected = np.array([[0.0, 1.0, 1.0, 0.0]] * 4)
     np.testing.assert_array_equal(ops.convert_to_numpy(edge_map(split))[0, ..., 0], expected)
@@ -212,12 +212,12 @@ def test_boundaries_are_those_of_the_ids_where_there_are_some():
     assert not ops.convert_to_numpy(plain.conditions(sources))[..., -1].any()
     seen = ops.convert_to_numpy(told.conditions(sources, told.batch_fields["instances"].encode(ids)))
     np.testing.assert_array_equal(seen[0, ..., -1], np.tile([0, 0, 0, 1, 1, 0, 0, 0], (8, 1)))
-    np.testing.assert_array_equal(seen[0, ..., :CLASSES].sum(-1), np.ones((8, 8)))  # page 04, test 9
+    np.testing.assert_array_equal(seen[0, ..., :CLASSES].sum(-1), np.ones((8, 8)))
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (7, 5), (1, 4)])
 def test_halving_averages_the_pixels_that_there_are(shape):
-    """Page 04, test 7: a constant stays constant up to the border; the mean is over what lies within the image."""
+    """A constant stays constant up to the border; the mean is over what lies within the image."""
     layer, (height, width) = AverageHalving(), shape
     np.testing.assert_allclose(ops.convert_to_numpy(layer(np.full((1, *shape, 1), 0.7, "float32"))), 0.7, rtol=1e-6)
     images = floats(2, *shape, 3)
@@ -229,7 +229,6 @@ def test_halving_averages_the_pixels_that_there_are(shape):
 
 
 def test_an_image_does_not_depend_on_the_others_of_its_batch():
-    """Page 04, test 8."""
     gan, maps = model(), label_maps()
     assert np.abs(gan.translate(maps)[1].astype(int) - gan.translate(maps[1:2])[0]).max() <= 1  # by rounding
 
@@ -238,7 +237,7 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch():
 
 
 def test_maps_of_the_same_image_match():
-    """Page 04, test 1: no distance where made and true images are equal."""
+    """No distance where made and true images are equal."""
     gan = model(16, scales=2)
     seen, images = tensors(2, 16, 16, CLASSES + 1), tensors(2, 16, 16, 1, seed=1)
     maps = gan.judged([seen, images])
@@ -247,7 +246,7 @@ def test_maps_of_the_same_image_match():
 
 
 def test_matching_reaches_the_made_image_and_not_the_true_one():
-    """Page 04, test 1: only the maps of the true image are constants."""
+    """Only the maps of the true image are constants."""
     gan = model()
     seen = tensors(2, 8, 8, CLASSES + 1)
 
@@ -260,7 +259,7 @@ def test_matching_reaches_the_made_image_and_not_the_true_one():
 
 
 def test_matching_is_the_mean_over_scales_and_the_game_their_sum():
-    """Page 04, tests 2 and 3: of two equal scales, matching is that of one and the game twice; scores do not match."""
+    """Of two equal scales, matching is that of one and the game twice; scores do not match."""
     gan = model()
     seen, images = tensors(2, 8, 8, CLASSES + 1), tensors(2, 8, 8, 1, seed=1)
     (real,), (fake,) = gan.judged([seen, images]), gan.judged([seen, -images])
@@ -379,7 +378,7 @@ def in_phases(gan, data, epochs):
 
 
 def test_the_global_generator_is_fixed_in_the_second_phase_alone():
-    """Page 04, test 6: bit for bit; and in the third phase both learn, with new optimizers."""
+    """Bit for bit; and in the third phase both learn, with new optimizers."""
     trained = []
     for index, gan in enumerate(in_phases(model(), pairs(), 4)):
         inner = gan.generator.get_layer("global") if index else gan.generator

@@ -248,7 +248,7 @@ def dataset(size=16, count=8, batch_size=4):
 
 
 def test_sizes_and_blends_follow_the_images_shown_as_in_the_code():
-    """lod of page 08's table, per 600 thousand images: 0 is the largest size, 2.5 half way between 4x4 and 8x8."""
+    """lod, per 600 thousand images: 0 is the largest size, 2.5 half way between 4x4 and 8x8."""
     table = {0: 3, 600: 3, 900: 2.5, 1200: 2, 1800: 2, 2100: 1.5, 2400: 1, 3000: 1, 3600: 0, 4000: 0}
     start = {"image_shape": (4, 4, 1), "final_size": (32, 32), "latent_dim": 4, "widths": (4, 4, 4, 4)}
     data, gan, found = dataset(32, count=12, batch_size=2), ProGAN(**start), {}

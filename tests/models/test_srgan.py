@@ -69,7 +69,7 @@ def model(**options):
 
 
 def test_the_generators_parameter_count_is_the_papers():
-    """Page 06, test 9: 1,549,443, and a PReLU slope for each channel of 17 maps at the small size and of 2 larger."""
+    """1,549,443, and a PReLU slope for each channel of 17 maps at the small size and of 2 larger."""
     weights = build_generator().trainable_variables
     assert sum(int(np.prod(weight.shape)) for weight in weights) == 1_549_443 + 64 * 17 + 64 * 2
 
@@ -84,7 +84,7 @@ def test_the_discriminators_maps_are_the_papers():
 
 
 def test_pixel_shuffle_follows_the_papers_formula():
-    """Page 06, test 1: out[h r + i, w r + j, c] = in[h, w, c r^2 + i r + j], and nothing is lost."""
+    """out[h r + i, w r + j, c] = in[h, w, c r^2 + i r + j], and nothing is lost."""
     height, width, channels, r = 2, 3, 5, 2
     maps = np.arange(height * width * channels * r * r, dtype="float32").reshape(1, height, width, -1)
     made = ops.convert_to_numpy(PixelShuffle(r)(maps))
@@ -102,12 +102,11 @@ def test_pixel_shuffle_refuses_other_channels():
 
 @pytest.mark.parametrize("height, width", [(5, 8), (12, 3)])
 def test_images_of_any_size_become_four_times_as_large(height, width):
-    """Page 06, test 2."""
     assert tiny(3)(floats(2, height, width, 3)).shape == (2, 4 * height, 4 * width, 3)
 
 
 def test_without_weights_the_blocks_pass_on_what_the_head_sees():
-    """Page 06, test 2: the skip connections lead around every block."""
+    """The skip connections lead around every block."""
     network = build_generator(1, filters=2, blocks=2)
     for layer in network.layers:
         if layer.name.startswith(("block", "body")) and layer.weights and "act" not in layer.name:
@@ -165,7 +164,7 @@ def test_bicubic_resizing_is_pillows(size):
 
 
 def test_small_images_are_antialiased():
-    """Page 06, test 4: stripes of one pixel become grey; every fourth pixel would be black."""
+    """Stripes of one pixel become grey; every fourth pixel would be black."""
     stripes = np.tile(np.array([0, 255], "uint8"), (1, 32, 16))[..., None]
     inner = kg.data.make_small(stripes)[:, 1:-1, 1:-1].astype(int)
     assert np.abs(inner - 127.5).max() < 5
@@ -231,7 +230,7 @@ def frozen_features():
 
 
 def test_the_content_loss_is_of_the_features_and_their_weights_never_change():
-    """Page 06, test 3: 0 for equal images; its gradient reaches the generator; the features stay."""
+    """0 for equal images; its gradient reaches the generator; the features stay."""
     features = frozen_features()
     gan = model(features=features)
     a, b = tensors(2, 16, 16, 3), tensors(2, 16, 16, 3, seed=1)
@@ -245,7 +244,7 @@ def test_the_content_loss_is_of_the_features_and_their_weights_never_change():
 
 
 def test_the_adversarial_loss_alone_is_weighed():
-    """Page 06, tests 6 and 8: content + 1e-3 softplus(-d); a higher score lowers it."""
+    """content + 1e-3 softplus(-d); a higher score lowers it."""
     gan = model()
     made, images = tensors(2, 16, 16, 3), tensors(2, 16, 16, 3, seed=1)
     bias = gan.discriminator.get_layer("logits").bias
@@ -269,7 +268,7 @@ def test_pixels_can_be_weighed_beside_the_features():
 
 
 def test_the_statistics_of_the_batch_norm_are_fixed_when_upscaling():
-    """Page 06, test 7: an image gives the same alone and in a batch, within one grey level of rounding."""
+    """An image gives the same alone and in a batch, within one grey level of rounding."""
     gan, images = model(), levels(2, 6, 6, 3)
     both = gan.upscale(images).astype(int)
     assert np.abs(both[:1] - gan.upscale(images[:1])).max() <= 1

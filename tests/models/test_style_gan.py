@@ -68,7 +68,7 @@ class TestStyleGAN(VariantContract):
     # What a style is
 
     def test_a_style_says_mean_and_deviation_of_its_layer_alone(self):
-        """Page 09: y = s (x - mean) / deviation + b; a layer before does not see a later style."""
+        """y = s (x - mean) / deviation + b; a layer before does not see a later style."""
         generator = build_generator((8, 8, 1), 6, widths=WIDTHS)
         names = [f"styled{i}" for i in range(4)]
         seen = keras.Model(generator.inputs, [generator.get_layer(name).output for name in names])

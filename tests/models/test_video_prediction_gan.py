@@ -117,7 +117,7 @@ def batch(gan, count=4, shape=(8, 8, 1)):
 
 
 def test_the_networks_of_the_script():
-    """Page 01: kernels and filters of every scale, for clips of four frames in colour."""
+    """Kernels and filters of every scale, for clips of four frames in colour."""
     generator = build_generator()
     table = {
         0: [(3, 16), (3, 32), (3, 16), (3, 3)],
@@ -186,7 +186,7 @@ def test_black_and_white_are_where_the_tanh_has_a_slope():
 
 
 def test_a_guess_is_added_before_the_tanh():
-    """Page 01, test 4: with the coarsest bias alone, y_1 = tanh(b) / 0.9, y_2 = tanh(y_1) / 0.9, ..."""
+    """With the coarsest bias alone, y_1 = tanh(b) / 0.9, y_2 = tanh(y_1) / 0.9, ..."""
     generator = build_generator(1, 4, 4, filters=2)
     for weight in generator.trainable_variables:
         weight.assign(np.zeros(weight.shape, "float32"))
@@ -215,7 +215,7 @@ def test_a_guess_is_seen_and_not_detached():
 
 
 def test_coarser_scales_are_means_of_the_same_pixels():
-    """Page 01, test 5: the mean is kept."""
+    """The mean is kept."""
     gan, images = model((16, 16, 1)), floats(2, 16, 16, 1)
     coarse, middle, fine = arrays(gan.at_scales(ops.convert_to_tensor(images)))
     np.testing.assert_array_equal(fine, images)
@@ -226,7 +226,7 @@ def test_coarser_scales_are_means_of_the_same_pixels():
 
 
 def test_the_generator_moves_with_the_clip_and_takes_larger_ones():
-    """Page 01, test 6: a clip moved by the coarsest window moves the prediction, but for the borders."""
+    """A clip moved by the coarsest window moves the prediction, but for the borders."""
     generator = build_generator(1, CONTEXT, 2, filters=4)
     clip = floats(1, 80, 12, CONTEXT)
     plain, moved = (ops.convert_to_numpy(generator(x)[-1]) for x in (clip, np.roll(clip, 2, axis=1)))
@@ -237,7 +237,6 @@ def test_the_generator_moves_with_the_clip_and_takes_larger_ones():
 
 
 def test_the_discriminator_takes_one_size_and_sees_the_clip():
-    """Page 01, tests 2 and 8."""
     gan = model((16, 16, 1))
     with pytest.raises(DataError, match="shape"):
         gan.fit(levels(4, CONTEXT, 32, 32, 1), levels(4, 32, 32, 1), verbose=0)
@@ -290,7 +289,6 @@ def test_the_discriminators_loss_is_the_sum_over_the_scales():
 
 
 def test_the_adversarial_loss_alone_moves_every_weight_of_the_generator_and_none_of_the_discriminators():
-    """Page 01, test 1."""
     gan = model(lp_weight=0.0, gdl_weight=0.0, adversarial_weight=1.0)
     gan.compile(keras.optimizers.Adam(1e-2), keras.optimizers.SGD(0.0))
     before, judges = (
@@ -331,7 +329,7 @@ def test_weights_out_of_range_are_refused(options, message):
         kg.VideoPredictionGAN(tiny(), tiny_discriminators(), **options)
 
 
-# The gradient difference loss, page 01, test 3
+# The gradient difference loss
 
 
 def row(*numbers):
@@ -384,7 +382,7 @@ def going_on():
 
 
 def test_predictions_are_the_newest_frames_of_the_next_clip():
-    """Page 01, test 7: a clip that becomes brighter by 10 levels a frame goes on like that."""
+    """A clip that becomes brighter by 10 levels a frame goes on like that."""
     clip = np.full((1, 5, 4, 6, 1), 0, "uint8") + np.arange(50, 100, 10, dtype="uint8")[:, None, None, None]
     made = going_on().predict_frames(clip, frames=6)
     assert made.shape == (1, 6, 4, 6, 1)
