@@ -47,7 +47,8 @@ def quality(card):
     if "frechet_distance" in metrics:
         found = metrics["frechet_distance"]
         title = cards.titled("frechet_distance", found["protocol"])
-        parts = [f"{title} {found['value']:.3g}, real images {found['floor']:.3g}"]
+        real = "" if found.get("floor") is None else f", real images {found['floor']:.3g}"
+        parts = [f"{title} {found['value']:.3g}{real}"]
     shares = {"labels": "labels", "pixel_accuracy": "pixels"}
     parts += [f"{metrics[name]['value']:.1%} of {what}" for name, what in shares.items() if name in metrics]
     if "l1_b" in metrics:

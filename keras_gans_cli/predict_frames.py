@@ -55,6 +55,14 @@ def predict_frames(name, clip, frames, output, image_size, with_clip):
         )
     size = None if image_size is None else (image_size, image_size)
     seen = kg.data.read_clip(clip, size, model.input_fields["clips"].shape[-1])
+    count = frames + len(seen) if with_clip else frames
+    names = [f"{i + 1:0{len(str(count))}}.png" for i in range(count)]
+    others = sorted(path.name for path in output.glob("*.png") if path.name not in names) if output.is_dir() else []
+    if others:
+        raise click.UsageError(
+            f"Expected a folder without other frames, which would be read as part of the clip. Received: --output "
+            f"{output}, which holds {others[0]}{', ...' if len(others) > 1 else ''}. Empty it, or give another folder."
+        )
     try:
         made = model.predict_frames(seen, frames)[0]
     except kg.errors.DataError as error:
@@ -64,6 +72,6 @@ def predict_frames(name, clip, frames, output, image_size, with_clip):
         kg.latent.animate(shown, output)
         click.echo(f"wrote {printable(str(output))}")
         return
-    for i, frame in enumerate(shown):
-        kg.images.save(frame, output / f"{i + 1:0{len(str(len(shown)))}}.png")
+    for file, frame in zip(names, shown):
+        kg.images.save(frame, output / file)
     click.echo(f"wrote {len(shown)} frames to {printable(str(output))}")

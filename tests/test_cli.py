@@ -479,6 +479,8 @@ def test_predict_frames_takes_and_writes_folders_of_frames(predictor, tmp_path, 
     call("predict-frames", predictor, "in", "-n", "2", "-o", "out")
     assert sorted(os.listdir("out")) == ["1.png", "2.png"]
     assert [pixels(f"out/{i}.png")[0, 0] for i in (1, 2)] == [130, 140]
+    with pytest.raises(click.UsageError, match=r"without other frames.*holds 2\.png\. Empty it"):
+        call("predict-frames", predictor, "in", "-n", "1", "-o", "out")
     call("predict-frames", predictor, "in", "-n", "1", "-o", "all", "--with-clip", "--image-size", "4")
     assert sorted(os.listdir("all")) == [f"{i:02}.png" for i in range(1, 13)]
     assert pixels("all/12.png").shape == (4, 4) and pixels("all/12.png")[0, 0] == 130

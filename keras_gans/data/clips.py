@@ -155,7 +155,7 @@ def _reading(path, read):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=formats()) as picture:
                 return read(picture)
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # each of Pillow's readers has its own errors for damaged files
         raise DataError(
@@ -194,7 +194,7 @@ def _stacked(path, pictures, count, image_size, channels):
             )
         frame = fitted(picture, size, 3)
         if frames is None:
-            frames = allocated((count, *frame.shape))
+            frames = allocated((count, *frame.shape), fewer="cut the clip into shorter ones")
         frames[i] = frame
         if not colour and (frame != frame[..., :1]).any():
             if channels == 1:

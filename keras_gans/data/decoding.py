@@ -145,12 +145,13 @@ class Decoder:
         return self.images[: self.count]
 
 
-def allocated(shape, beside=0):
+def allocated(shape, beside=0, fewer="read fewer of them (take=...)"):
     """An array of uint8 whose values are not set.
 
     Args:
         shape: (count, ...).
         beside: bytes that other arrays will take.
+        fewer: what a user can do for a smaller count, in words for an error.
 
     Raises:
         DataError: it does not fit into memory.
@@ -163,7 +164,7 @@ def allocated(shape, beside=0):
             reason = memory.in_units(math.prod(shape) + beside)
     raise DataError(
         f"Expected images that fit into memory. Received: {shape[0]:,} of {'x'.join(map(str, shape[1:]))}, which take "
-        f"{reason}. Pass a smaller image_size=(height, width), or --image-size; or read fewer of them (take=...)."
+        f"{reason}. Pass a smaller image_size=(height, width), or --image-size; or {fewer}."
     )
 
 

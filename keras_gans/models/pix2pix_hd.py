@@ -313,8 +313,8 @@ class Pix2PixHD(AdversarialModel):
         image_shape: (height, width, channels) of the images.
         source_classes: how many classes the label maps have; it may be left out where networks are given.
         style_channels: how many numbers a style has; for the default networks. 0 builds no encoder.
-        num_styles: how many styles each class has. They are random until `find_styles` is called, as training coarse to
-            fine does; after a training in one phase call it yourself.
+        num_styles: how many styles each class has. They are random until `find_styles` is called, as `phases` does;
+            after a `fit` of your own call it yourself.
         instances: how many objects a map may have, if maps of their ids are given: boundaries and styles are then those
             of the objects. None: of the classes.
         matching_weight, perceptual_weight: weights of the generator's losses, 0 or more.
@@ -563,11 +563,31 @@ class Pix2PixHD(AdversarialModel):
         )
 
     def phases(self, dataset, epochs):
-        """Coarse to fine for data of twice the model's size, else one phase; the rates are the paper's."""
+        """Coarse to fine for data of twice the model's size; the rates are the paper's.
+
+        Otherwise one phase, or with an encoder that learns two: the styles are found where the rate begins to fall, and
+        the encoder stays as it is from there on.
+        """
         size, large = tuple(self.image_shape[:2]), tuple(dataset.image_shape[:2])
         coarse = large == tuple(2 * side for side in size)
         if coarse:  # the second phase's size, checked before the first one is trained
             _check_beside(self.encoder, self.features, (*large, self.image_shape[2]))
+        if not coarse and "encoder" in self.players["generator"]:
+            falling = max(1, epochs // 2)
+
+            def styled(model):
+                model.find_styles(dataset)
+                model = model._with(
+                    model.generator, model.discriminator, fixed_global=model.fixed_global, fixed_encoder=True
+                )
+                model.compile(*_falling(model, dataset, 0, falling))
+                return model
+
+            self.compile()
+            return [
+                Phase(dataset, max(1, epochs - falling), title="generator and encoder"),
+                Phase(dataset, falling, prepare=styled, title="generator, with the styles that were found"),
+            ]
         data = dataset.halved() if coarse else dataset
         self.compile(*_falling(self, data, epochs - epochs // 2, epochs // 2))
         if not coarse:

@@ -340,3 +340,23 @@ def test_a_short_animation_is_refused(tmp_path):
     write_animation(tmp_path / "a.gif", levels(3, 8, 8, 1))
     with pytest.raises(DataError, match="5 frames or more"):
         kg.data.load_clips(tmp_path / "a.gif", batch_size=1)
+
+
+def test_too_little_memory_is_not_a_damaged_file(tmp_path, monkeypatch):
+    frames = [Image.new("L", (4, 4), shade) for shade in (10, 20, 30)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
+
+    def full(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "copy", full)
+    with pytest.raises(MemoryError):
+        kg.data.read_clip(tmp_path / "clip.gif")
+
+
+def test_a_clip_that_does_not_fit_into_memory_is_refused_with_what_helps(tmp_path, monkeypatch):
+    frames = [Image.new("L", (4, 4), shade) for shade in (10, 20, 30)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
+    monkeypatch.setattr(memory, "free_memory", lambda: 100)
+    with pytest.raises(DataError, match="3 of 4x4x3, which take 144 bytes.*cut the clip into shorter ones"):
+        kg.data.read_clip(tmp_path / "clip.gif")

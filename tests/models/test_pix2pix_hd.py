@@ -367,6 +367,23 @@ def test_data_of_the_models_size_are_one_phase():
     assert phase.epochs == 10 and phase.data.image_shape == (16, 16, 1)
 
 
+def test_at_one_size_styles_are_found_where_the_rate_falls():
+    gan, data = model(16, style_channels=2), pairs()
+    first, second = gan.phases(data, 5)
+    assert (first.epochs, second.epochs) == (3, 2)
+    table = gan.styles.get_layer("table")
+    before = values(table.weights)
+    first, second = in_phases(gan, data, 2)
+    assert not equal(before, values(table.weights)) and second.encoder is first.encoder
+    assert "encoder" in first.players["generator"] and second.fixed_encoder
+    found = values(table.weights)
+    second.find_styles(data)
+    assert equal(found, values(table.weights))  # of the encoder as it is
+    per_epoch = len(data)
+    rates = [number(second.g_optimizer._learning_rate(step)) for step in (0, per_epoch)]
+    assert rates == pytest.approx([1e-4, 0.0], abs=1e-9)
+
+
 def in_phases(gan, data, epochs):
     """The model of each phase, before it is trained."""
     before = 0
