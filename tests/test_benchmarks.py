@@ -20,6 +20,7 @@ COMMANDS = {
     ),
     "epochs.py": (["--epochs", "3", "--steps", "2"], "ours   shortest"),
     "generate.py": (["--rounds", "1"], "generate"),
+    "high_fidelity.py": (["--quick", "--rounds", "1"], "generate(64)           predict"),
     "latent.py": (["--images", "4"], "arithmetic"),
     "metrics.py": (["--quick"], "density_coverage"),
     "modes.py": (["--quick"], "published: PacDCGAN4"),
