@@ -30,6 +30,10 @@ COMMANDS = {
         "mean of 1 draws",
     ),
     "what_helps.py": (["--steps", "2", "--rows", "base", "labels"], "labels  "),
+    "which_model.py": (
+        ["--data", "drawn:digits", "--seconds", "0.1", "--seeds", "0", "--take", "400", "--count", "100"],
+        "| AdversarialFlow | ",
+    ),
     "train_step.py": (["--workloads", "mlp", "pix2pix", "cyclegan", "--rounds", "1"], "cyclegan  peak"),
 }
 IMPORTED = {"style_based.py", "systems.py", "translation.py"}  # by train_step.py
