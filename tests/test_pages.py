@@ -1,0 +1,68 @@
+"""The examples on the pages run, and the site is built without a warning."""
+
+import doctest
+import importlib
+import importlib.util
+import re
+import subprocess
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gans as kg
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="pages are of the default backend")
+
+DOCS = Path(__file__).parents[1] / "docs"
+BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def run(page, names):
+    """Runs a page's blocks from top to bottom, as a reader would who pastes them."""
+    runner, output = doctest.DocTestRunner(optionflags=OPTIONS), []
+    for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "python":
+            exec(compile(code, str(page), "exec"), names)
+        else:
+            test = doctest.DocTestParser().get_doctest(code, names, page.name, str(page), 0)
+            runner.run(test, out=output.append, clear_globs=False)
+            names.update(test.globs)
+    assert runner.failures == 0, "".join(output)
+
+
+@pytest.mark.parametrize("page", ["own_variant.md", "faq.md", "first_hour.md", "evaluation.md"])
+def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"np": np, "kg": kg, "keras": keras, "__name__": f"page_{page[:-3]}"}
+    run(DOCS / page, names)
+    if page == "own_variant.md":
+        test = names["TestGeometricGAN"]()
+        test.test_the_losses_are_hinges(test.make())
+
+
+def test_docstrings_become_markdown(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    reference = importlib.import_module("reference")
+    assert doctest.testmod(reference).failed == 0
+    made = reference.markdown("Adds.\n\nExample:\n\n>>> 1 + 1\n2\n\nand\n\n    a = b\n\nReference: Euler, 1748")
+    blocks = ["Adds.", "**Example**", "```pycon\n>>> 1 + 1\n2\n```", "and", "```text\na = b\n```"]
+    assert made == "\n\n".join([*blocks, "**Reference**: Euler, 1748"])
+
+
+def test_the_citation_names_the_version():
+    assert f"version: {kg.__version__}\n" in (DOCS.parent / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    for name in ("sphinx", "furo", "myst_parser"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed: pip install '.[docs]'")
+    done = subprocess.run([DOCS / "build", tmp_path / "site"], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    site = tmp_path / "site" / "docs"
+    made = (site / "reference" / "DCGAN.html").read_text(encoding="utf-8")
+    assert "softplus" in made and "dcgan_mnist" in made
+    assert all((site / "reference" / f"{name}.html").exists() for name in kg.models.__all__)
