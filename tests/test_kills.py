@@ -70,9 +70,6 @@ def recipe(smoke=False):
     data = kg.data.Batches(images, labels, batch_size=4)
     return ClassifierRecipe(model=model, dataset=data, test=data, epochs=2)
 """
-# Callbacks with states of their own; no checkpoints; two phases, with labels and encoders in the second; a table of
-# latents in the place of an adversary. The others, and 20 kills of each: pytest -m slow
-QUICK = ["callbacks", "classifier", "TestIcGAN", "TestGLO"]
 
 
 def kinds():
@@ -170,9 +167,7 @@ def moments(kind):
     return random.Random(kind)
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in KINDS]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_is_killed_again_and_again_is_the_run_that_is_left_alone(kind, command, tmp_path):
     check(*killed(command, kind, tmp_path, 3, moments(kind)))
 
