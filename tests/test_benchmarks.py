@@ -3,10 +3,9 @@
 import importlib
 import math
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import keras
 import pytest
 
@@ -49,9 +48,7 @@ def test_a_benchmark_prints_its_table(script, tmp_path):
     arguments, row = COMMANDS[script]
     if script in ("pix2pix_losses.py", "semi_supervised.py") and "TFDS_DATA_DIR" not in os.environ:
         pytest.skip("TFDS_DATA_DIR holds no prepared data")
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=1200
-    )
+    done = forked.run(BENCHMARKS / script, *arguments, cwd=tmp_path, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert row in done.stdout
 

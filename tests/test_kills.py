@@ -6,11 +6,10 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
+import forked
 import h5py
 import keras
 import numpy as np
@@ -85,20 +84,13 @@ def kinds():
 KINDS = kinds()
 
 
-@pytest.fixture(scope="module")
-def command():
-    """Runs the command in a new process: `command(folder, arguments, kill)`; see killed.py."""
-    with subprocess.Popen(
-        [sys.executable, HERE / "killed.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-
-        def ask(folder, *arguments, kill=None):
-            asked = {"folder": str(folder), "arguments": arguments, "kill": kill}
-            print(json.dumps(asked), file=server.stdin, flush=True)
-            return json.loads(server.stdout.readline())
-
-        yield ask
-        server.stdin.close()
+def command(folder, *arguments, kill=0):
+    """Runs the command in a process of its own, see killed.py: its exit code, its calls and what it said."""
+    done = forked.run(HERE / "killed.py", str(kill), *arguments, cwd=folder)
+    counted = folder / "calls"
+    calls = int(counted.read_text()) if counted.exists() else None
+    counted.unlink(missing_ok=True)
+    return {"code": done.returncode, "calls": calls, "said": done.stderr}
 
 
 def arrays(path):
@@ -115,7 +107,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def train(command, folder, kill=None):
+def train(folder, kill=0):
     """Begins the run in a folder or goes on with it, as a user would."""
     saved = list((folder / "run").glob("checkpoint*.keras"))
     output = "--resume" if saved else "--output"
@@ -123,18 +115,18 @@ def train(command, folder, kill=None):
     return command(folder, "train", "recipe.py", output, "run", "--checkpoint-steps", "2", *again, kill=kill)
 
 
-def killed(command, kind, folder, kills, moments):
+def killed(kind, folder, kills, moments):
     """A run that is killed at random calls; then finished. The same run left alone is in WHOLE."""
     whole, parts = folder / "whole", folder / "parts"
     for each in (whole, parts):
         each.mkdir()
         (each / "recipe.py").write_text(KINDS[kind])
-    alone = train(command, whole)
+    alone = train(whole)
     assert alone["code"] == 0, alone["said"]
     dead, reported = 0, 0
     while dead < kills:
         at = moments.randint(1, alone["calls"])
-        about = train(command, parts, kill=at)
+        about = train(parts, kill=at)
         place = f"{kind}: kill {dead + 1} at call {at}, {about['said']}"
         if about["code"] == 0:  # the end came before: from the start again
             shutil.rmtree(parts / "run")
@@ -145,7 +137,7 @@ def killed(command, kind, folder, kills, moments):
         step = newest_step(parts / "run") if (parts / "run").exists() else None
         assert (step or 0) >= reported, place  # what was saved is not lost
         reported = step or 0
-    last = train(command, parts)
+    last = train(parts)
     assert last["code"] == 0, last["said"]
     return whole / "run", parts / "run"
 
@@ -168,11 +160,11 @@ def moments(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_that_is_killed_again_and_again_is_the_run_that_is_left_alone(kind, command, tmp_path):
-    check(*killed(command, kind, tmp_path, 3, moments(kind)))
+def test_a_run_that_is_killed_again_and_again_is_the_run_that_is_left_alone(kind, tmp_path):
+    check(*killed(kind, tmp_path, 3, moments(kind)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_twenty_kills(kind, command, tmp_path):
-    check(*killed(command, kind, tmp_path, 20, moments(f"twenty {kind}")))
+def test_twenty_kills(kind, tmp_path):
+    check(*killed(kind, tmp_path, 20, moments(f"twenty {kind}")))

@@ -1,10 +1,9 @@
 """Names that cannot be shown, such as those of files with any bytes in them: escaped when data are read."""
 
 import os
-import subprocess
-import sys
 import warnings
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -159,11 +158,10 @@ def test_nothing_that_a_terminal_obeys_leaves_the_command_line(tmp_path):
     source = folder_of_classes(tmp_path)
     with open(os.path.join(os.fsencode(source), NAMES[0], b"bad" + TITLE + b".png"), "wb") as file:
         file.write(b"no image")
-    command = [sys.executable, "-m", "keras_gans_cli.app"]
     output = os.fsencode(tmp_path) + b"/run" + CLEAR + UNDECODABLE
     train = ["train", "gan", "--data", source, "--image-size", "8", "--epochs", "1", "--batch-size", "2", "-o", output]
     for arguments in (train, ["info", output], ["info", source]):
-        done = subprocess.run([*command, *arguments], capture_output=True, cwd=tmp_path)
+        done = forked.run("-m", "keras_gans_cli.app", *arguments, cwd=tmp_path, text=False)
         said = done.stdout + done.stderr
         assert b"Traceback" not in said and done.returncode in (0, 2), said
         assert said.decode() and CLEAR not in said and b"\x1b]" not in said and b"\x07" not in said

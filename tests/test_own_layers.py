@@ -2,9 +2,8 @@
 
 import os
 import random
-import subprocess
-import sys
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -312,10 +311,7 @@ def write_recipe(folder, register='@keras.saving.register_keras_serializable("te
 
 def command(*arguments, cwd, code=0, home=None):
     environment = {**os.environ, "KERAS_HOME": str(home or cwd / "home")}
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_gans_cli.app", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, env=environment, timeout=300,
-    )  # fmt: skip
+    done = forked.run("-m", "keras_gans_cli.app", *arguments, cwd=cwd, env=environment)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 

@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import threading
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -83,8 +82,7 @@ tests.kg.zoo.write_preset(model, folder, {"title": "of seed 1"})
 
 def killed(folder, place, count):
     """Whether a process that rewrites a preset was killed just before a call of a function of `os`."""
-    command = [sys.executable, "-c", KILLED, __file__, str(folder), place, str(count)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = forked.run("-c", KILLED, __file__, str(folder), place, str(count))
     assert done.returncode in (0, -9), done.stderr[-2000:]
     return done.returncode != 0
 

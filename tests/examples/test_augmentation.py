@@ -1,10 +1,9 @@
 """The example of data augmentation: its numbers by hand, and that it compares four classifiers."""
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 from contract import once_elsewhere
 
@@ -55,8 +54,9 @@ def test_four_classifiers_are_compared(tmp_path):
     x, y = kg.data.digits(60)
     np.savez(tmp_path / "digits.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
     options = ["--seeds", "1", "--per-class", "2", "--gan-steps", "1", "--generated", "2", "--steps", "1"]
-    command = [sys.executable, FILE, "--data", "digits.npz", "--test", "20", *options, "--picture", "made.png"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    command = [FILE, "--data", "digits.npz", "--test", "20", *options, "--picture", "made.png"]
+    done = forked.run(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     names = [line[:12].strip() for line in done.stdout.splitlines()[1:]]
     assert names == ["few labels", "classical", "generated", "both"]
     assert (tmp_path / "made.png").exists()

@@ -1,10 +1,9 @@
 """The example of inpainting and anomalies: its numbers by hand, and that it writes its picture."""
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 from contract import once_elsewhere
 from PIL import Image
@@ -55,7 +54,8 @@ def test_it_writes_its_picture(tmp_path):
     x, y = kg.data.digits(60)
     np.savez(tmp_path / "digits.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
     options = ["--count", "2", "--steps", "1", "--seeds", "2", "--train", "4", "--data", "digits.npz"]
-    done = subprocess.run([sys.executable, FILE, *options], check=True, capture_output=True, text=True, cwd=tmp_path)
+    done = forked.run(FILE, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert "mean training image" in done.stdout and "the largest error lies in the square" in done.stdout
     with Image.open(tmp_path / "inversion.png") as picture:
         assert picture.size == (2 * 28 * 3, 5 * 28 * 3)

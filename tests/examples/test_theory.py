@@ -1,10 +1,9 @@
 """The demos of the theory: their mathematics in closed form, and that each writes its picture."""
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -39,12 +38,12 @@ def demo(name):
     "name", [pytest.param(name, marks=[once_elsewhere] if name in OF_DIGITS else []) for name in SCRIPTS]
 )
 def test_a_demo_writes_its_picture(name, tmp_path):
-    command = [sys.executable, FOLDER / f"{name}.py", "--output", tmp_path / "pictures"]
+    command = [FOLDER / f"{name}.py", "--output", tmp_path / "pictures"]
     if name == "one_dimension":
         command += ["--epochs", "2", "--every", "1"]
     if name in EPOCHS:
         command += ["--epochs", "1"]
-    subprocess.run(command, check=True, capture_output=True)
+    forked.run(*command).check_returncode()
     (picture,) = (tmp_path / "pictures").iterdir()
     assert picture.stem == name and picture.stat().st_size > 10_000
 

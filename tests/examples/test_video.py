@@ -1,10 +1,9 @@
 """The example of video prediction: its numbers by hand, and that it writes its animation."""
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from contract import once_elsewhere
@@ -43,8 +42,8 @@ def test_both_models_have_the_same_networks():
 @once_elsewhere
 def test_it_writes_its_animation(tmp_path):
     options = ["--steps", "2", "--filters", "1", "--clips", "32"]
-    command = [sys.executable, FILE, "--output", tmp_path / "pictures", *options]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = forked.run(FILE, "--output", tmp_path / "pictures", *options)
+    assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if "PSNR" in line or "sharpness" in line]
     assert len(rows) == 6 and all(len(row.split()[-8:]) == 8 for row in rows)
     with Image.open(tmp_path / "pictures" / "video.gif") as picture:
