@@ -326,14 +326,16 @@ def write_preset(model, folder, card, examples=None):
             small.save(path)
             full = path.read_bytes()
             path.write_bytes(_in_half(full))
-            changes = differences(read_model(path).sample(**inputs), outputs)
+            stored = read_model(path)
+            made = stored.sample(**inputs)
+            changes = differences(made, outputs)
             half = all(change.max() <= small.output_fields[name].tolerance for name, change in changes.items())
             if not half:
                 path.write_bytes(full)
-            outputs = read_model(path).sample(**inputs)
+                stored = read_model(path)
+                made = stored.sample(**inputs)
         with atomic_write(new / "golden.npz") as path:
-            write_golden(path, inputs, outputs)
-        stored = read_model(new / "model.keras")
+            write_golden(path, inputs, made)
         columns = max(field.grid_columns for field in stored.input_fields.values())
         save(sampling.sheet(stored, SHOWN // columns, columns, seed=0, given=examples), new / "samples.png")
         facts = {

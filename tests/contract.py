@@ -193,6 +193,19 @@ def _tf_dataset(data, batch_size):
     return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
 
 
+# Files
+
+
+def assert_golden(folder):
+    """The model in a folder makes its golden samples."""
+    with np.load(folder / "golden.npz") as stored:
+        inputs, outputs = kg.zoo.golden_parts(dict(stored))
+    made = kg.load(str(folder)).sample(**inputs)
+    assert made.keys() == outputs.keys()
+    for name, values in outputs.items():
+        np.testing.assert_array_equal(made[name], values)
+
+
 # Trainings
 
 

@@ -17,10 +17,10 @@ import forked
 import keras
 import numpy as np
 import pytest
+from contract import assert_golden
 from PIL import Image, ImageSequence
 
 import keras_gans as kg
-from keras_gans import training
 from keras_gans.models.pix2pix import build_generator
 from keras_gans.networks.segmenter import build_segmenter
 from keras_gans_cli import app, measure
@@ -42,16 +42,6 @@ def run(*arguments, cwd, code=0, anew=False, **environment):
 def pixels(path):
     with Image.open(path) as picture:
         return np.asarray(picture)
-
-
-def assert_golden(folder):
-    """The model in a folder makes its golden samples."""
-    with np.load(folder / "golden.npz") as stored:
-        inputs, outputs = kg.zoo.golden_parts(dict(stored))
-    made = kg.load(str(folder)).sample(**inputs)
-    assert made.keys() == outputs.keys()
-    for name, values in outputs.items():
-        np.testing.assert_array_equal(made[name], values)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("info", "dcgan_mnist"), ("train", "--help")])
@@ -751,53 +741,6 @@ def test_resuming_with_other_data_or_from_nothing_is_refused(tmp_path):
     assert "the same data" in run(*other, "drawn", cwd=tmp_path, code=2).stderr
     (tmp_path / "empty").mkdir()
     assert "Traceback" not in run(*other, "empty", cwd=tmp_path, code=2).stderr
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in cards.recipes() if not name.startswith(("classifier_", "segmenter_"))]
-)
-def test_every_recipe_in_smoke_mode(name, tmp_path):
-    if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
-        pytest.skip("TFDS_DATA_DIR holds no prepared data")
-    folder = tmp_path / "rehearsal"
-    if name == "dcgan_mnist":
-        run("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path, anew=True)
-    else:  # as the command does, in this process, which has its backend already
-        training.train(training.read_recipe(cards.recipes()[name]), folder, smoke=True, verbose=0)
-    assert {"model.keras", "card.json", "golden.npz", "samples.png", "checkpoint.keras"} <= set(os.listdir(folder))
-    card = cards.read_card(folder)
-    phases = len(card["training"].get("phases", "1"))  # of an epoch each
-    assert card["training"]["epochs"] == phases and 1 <= card["training"]["steps"] <= 4 * phases
-    if name in cards.presets():
-        assert {word: card[word] for word in training.WORDS}.items() <= cards.read_card(cards.find(name)).items()
-    assert_golden(folder)
-
-
-@pytest.mark.parametrize(
-    "name, outputs",
-    [
-        ("classifier_digits", (10,)),
-        ("classifier_mnist", (10,)),
-        ("classifier_avatars", (6,)),
-        ("classifier_avatars_hair", (5,)),
-        ("classifier_cifar10", (10,)),
-        ("segmenter_avatars", (64, 64, 8)),
-    ],
-)
-def test_a_classifiers_recipe_in_smoke_mode(name, outputs, tmp_path):
-    data = name.split("_")[1]  # digits are drawn
-    if data != "digits" and not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), data)):
-        pytest.skip("TFDS_DATA_DIR holds no such prepared data")
-    done = run("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path)
-    assert "kg.zoo.load_classifier('rehearsal')" in done.stdout
-    assert set(os.listdir(tmp_path / "rehearsal")) == {
-        *("model.keras", "card.json", "golden.npz", "recipe.py", ".lock")
-    }
-    assert run("info", "rehearsal", cwd=tmp_path).stdout.startswith("preset: rehearsal")
-    card = cards.read_card(tmp_path / "rehearsal")
-    if name in cards.presets():
-        assert {word: card[word] for word in training.WORDS}.items() <= cards.read_card(cards.find(name)).items()
-    assert kg.zoo.load_classifier(str(tmp_path / "rehearsal")).output_shape == (None, *outputs)
 
 
 DRAWN = ("--data", "drawn:digits", "--features", "classifier_mnist", "-n", "100")

@@ -1,4 +1,4 @@
-"""Runs of a variant on any data; whole runs are tested through the command line in test_cli.py."""
+"""Runs of a variant on any data; whole runs are tested in test_cli.py and test_recipes.py."""
 
 import json
 import time
