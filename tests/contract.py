@@ -26,6 +26,7 @@ from keras_gans.batch_statistics import judged_by_batch
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.files import read_model
 from keras_gans.images import to_float
+from keras_gans.model import Recorded
 
 BACKEND = keras.backend.backend()
 slow_on_jax = pytest.mark.skipif(BACKEND == "jax", reason="JAX compiles it for long; the other backends run it")
@@ -254,22 +255,32 @@ class Run:
 
 
 class Watched:
-    """The updates of a model that is trained eagerly: the players, whose weights moved, and what the losses were of."""
+    """The updates of a model in training: the players, whose weights moved, and what the losses were of.
+
+    The model trains eagerly; but on JAX, which would compile each operation for each shape, in compiled steps.
+    """
+
+    options = {} if BACKEND == "jax" else {"run_eagerly": True}  # of `compile`
 
     def __init__(self, gan, data, **fit):
-        self.gan, self.data, self.moves, self.inputs, self.batches = gan, data, [], [], 0
+        self.gan, self.moves, self.inputs, self.batches = gan, [], [], 0
         minimize, encode_batch = gan.minimize, gan.encode_batch
 
+        def weights():
+            found = {p: gan.player_variables(p) for p in gan.players}
+            if BACKEND == "jax":
+                return {p: [variable.value for variable in variables] for p, variables in found.items()}
+            return {p: values(variables) for p, variables in found.items()}
+
         def watched(player, loss_fn, *inputs):
-            before = {p: values(gan.player_variables(p)) for p in gan.players}
-            self.inputs.append((player, inputs))
+            before = weights()
             loss = minimize(player, loss_fn, *inputs)
-            moved = {p for p in gan.players if not equal(before[p], values(gan.player_variables(p)))}
-            self.moves.append((player, moved))
+            seen = [part.outputs if isinstance(part, Recorded) else part for part in inputs]
+            when_it_runs(functools.partial(self.updated, player), seen, before, weights())
             return loss
 
         def counted(data):
-            self.batches += 1
+            when_it_runs(self.counted)
             return encode_batch(data)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -277,6 +288,23 @@ class Watched:
             patch.setattr(gan, "encode_batch", counted)
             self.before = values(gan.trainable_variables)
             gan.fit(data, verbose=0, **fit)
+
+    def updated(self, player, inputs, before, after):
+        self.inputs.append((player, inputs))
+        self.moves.append((player, {p for p in before if not equal(before[p], after[p])}))
+
+    def counted(self):
+        self.batches += 1
+
+
+def when_it_runs(function, *tensors):
+    """Calls a function with tensors, or lists and dicts of them: in a compiled step of JAX whenever that runs."""
+    if BACKEND == "jax":
+        import jax
+
+        jax.debug.callback(function, *tensors, ordered=True)
+    else:
+        function(*tensors)
 
 
 class VariantContract:
@@ -473,21 +501,18 @@ class VariantContract:
     @pytest.fixture(scope="class")
     @classmethod
     def watched(cls):
-        """Two eager steps, `Watched`, of three discriminator updates each and optimizers that show any gradient."""
+        """Two steps, `Watched`, of three discriminator updates each and optimizers that show any gradient."""
         test, adam = cls(), keras.optimizers.Adam
-        compile = {"run_eagerly": True, "g_optimizer": adam(1e-2), "d_optimizer": adam(1e-2)}
+        compile = {**Watched.options, "g_optimizer": adam(1e-2), "d_optimizer": adam(1e-2)}
         gan = test.gan(discriminator_steps=3, compile=compile)
-        data = test.batches()
-        if BACKEND == "jax":  # compiles each operation for each shape: here all updates see as many examples
-            data.batch_size = test.batch_size * 3 // 2
-        return Watched(gan, data, steps_per_epoch=2)
+        return Watched(gan, test.batches(), steps_per_epoch=2)
 
     @pytest.fixture(scope="class")
     @classmethod
     def watched_once(cls):
-        """One eager step of one discriminator update, `Watched`."""
+        """One step of one discriminator update, `Watched`."""
         test = cls()
-        return Watched(test.gan(compile={"run_eagerly": True}), test.batches(), steps_per_epoch=1)
+        return Watched(test.gan(compile=Watched.options), test.batches(), steps_per_epoch=1)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -539,12 +564,12 @@ class VariantContract:
 
         second = list(watched.gan.players)[1]
         seen = [tuple(map(images_in, inputs[:2])) for player, inputs in watched.inputs if player == second]
-        batches, first = watched.data, self.first_field()
+        batches, first = self.batches(), self.first_field()
         expected = ops.convert_to_numpy(self.seen(np.concatenate([batches.at(step)[first] for step in range(2)])))
         dealt = np.concatenate([real for real, _ in seen])
         np.testing.assert_allclose(np.sort(dealt, axis=0), np.sort(expected, axis=0), rtol=0, atol=self.rounding)
         fakes = np.concatenate([fake for _, fake in seen])
-        assert len(np.unique(fakes.reshape(len(fakes), -1), axis=0)) == 2 * batches.batch_size
+        assert len(np.unique(fakes.reshape(len(fakes), -1), axis=0)) == 2 * self.batch_size
 
     def test_every_trainable_weight_gets_a_gradient(self, watched):
         variables = watched.gan.trainable_variables

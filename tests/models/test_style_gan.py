@@ -110,7 +110,7 @@ class TestStyleGAN(VariantContract):
 
     def test_every_update_draws_latents_and_noise_of_its_own(self, watched):
         fakes = [plain(inputs[1]) for player, inputs in watched.inputs if player == "discriminator"]
-        fakes += [plain(inputs[0].outputs) for player, inputs in watched.inputs if player == "generator"]
+        fakes += [plain(inputs[0]) for player, inputs in watched.inputs if player == "generator"]
         assert len({fake.tobytes() for fake in fakes}) == len(fakes) == 8
 
     def test_r1_reaches_the_discriminator_and_not_the_generator(self):
