@@ -15,6 +15,7 @@ from keras_gans.layers.slots import Slots
 from keras_gans.networks.checks import check_built, check_dtypes
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, optimizer_of, with_loss_scale
 from keras_gans.phases import Phase
+from keras_gans.presets import reading
 from keras_gans_core.checks import is_number, is_whole
 
 # What `keras.Model.compile` takes and no game has a use for, and what there is instead.
@@ -66,6 +67,7 @@ class AdversarialModel(keras.Model):
     label_space = None  # what the labels of a conditional model are
     shown_examples = None  # {name: values}: a few examples that `fit` was last given, for pictures
     ways = {}  # {name: inputs}: further signatures of an export, each with some of the inputs
+    presets = reading.Presets()  # {name: {"metadata": summary of its card}} of the class and of those under it
 
     def __init__(
         self,
@@ -495,6 +497,24 @@ class AdversarialModel(keras.Model):
     def phases(self, dataset, epochs):
         """The phases of training on `dataset`, a list of `keras_gans.phases.Phase`: by default one with all epochs."""
         return [Phase(dataset, epochs)]
+
+    # Presets
+
+    @classmethod
+    def from_preset(cls, preset, *, trainable=False, safe_mode=True, large=False):
+        """The pretrained model `preset` of this class or one under it; see `kg.load`, which takes any class.
+
+        Raises:
+            UnknownPresetError: also a preset of another class.
+
+        Example:
+
+        >>> kg.DCGAN.from_preset("dcgan_mnist").image_shape
+        (28, 28, 1)
+        >>> kg.DCGAN.presets["dcgan_mnist"]["metadata"]["description"]
+        'Handwritten digits, 28x28, from a small DCGAN'
+        """
+        return reading.load(cls, preset, trainable, safe_mode, large)
 
     # Saving
 

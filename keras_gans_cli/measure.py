@@ -11,7 +11,7 @@ import click
 from keras_gans_cli.models import import_layers, import_option, model_options, sampler
 from keras_gans_cli.options import picture_option
 from keras_gans_cli.quiet import library
-from keras_gans_core import cards
+from keras_gans_core import cards, handles
 
 CHANGES = ("edges", "negatives")  # that `Settings` knows
 
@@ -72,6 +72,11 @@ def evaluate(
     name, data, split, label_feature, change, sides, features, metrics, count, seed, cache, as_json, floor, write
 ):
     """Measure the model NAME, or a .keras file, against a data set, and real images of another split for comparison."""
+    if write and handles.is_remote(name):
+        raise click.UsageError(
+            f"Expected a preset of this machine with --write. Received: {name}, whose card is on a hub. Leave --write "
+            "out."
+        )
     model, about = _loaded(name, data, label_feature, change, sides)
     _check_label_feature(label_feature, model)
     from keras_gans import evaluation
@@ -166,8 +171,8 @@ def _loaded(name, data, label_feature, change=None, sides=None):
     """The model of a preset, a run's folder or a .keras file; and what `Settings` needs to know about the data set of
     its card, or about the one that was named."""
     about = {}
-    if not name.endswith(".keras"):
-        about = cards.read_card(cards.find(name)).get("dataset", {})
+    if (path := handles.find(name).path).is_dir():
+        about = cards.read_card(path).get("dataset", {})
     source = data or about.get("name")
     if source is None:
         raise click.UsageError(
@@ -201,13 +206,13 @@ def verify(names, cache):
         for line in left_out:
             click.echo(line, err=True)
     for name in names:
-        cards.find(name)
+        handles.find_preset(name)
     library()
     from keras_gans import evaluation
 
     wrong = 0
     for name in names:
-        import_layers(cards.find(name) / "model.keras")
+        import_layers(handles.find_preset(name).path / "model.keras")
         for what, problem in evaluation.verify(name, cache):
             skipped = bool(problem) and problem.startswith("not checked")
             wrong += bool(problem) and not skipped

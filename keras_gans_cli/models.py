@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from keras_gans_cli.quiet import library
-from keras_gans_core import cards, trust
+from keras_gans_core import cards, handles, trust
 
 IMPORTS, LARGE = "keras_gans.imports", "keras_gans.large"  # of the command's context: --import's files, and --large
 
@@ -61,16 +61,14 @@ def import_layers(path):
 
 
 def sampler(name):
-    """The library and the model of a preset, a run's folder or a .keras file."""
-    path = name
-    if not name.endswith(".keras"):
-        folder = cards.find(name)
-        cards.verified_model(folder)  # before importing the backend, which takes seconds
-        path = folder / "model.keras"
+    """The library and the model of a preset, a run's folder, a .keras file or a handle of a hub."""
+    path, pinned = handles.find(name)
+    if path.is_dir():
+        cards.verified_model(path)  # before importing the backend, which takes seconds
+        path = path / "model.keras"
     kg = library()
     import_layers(path)
-    load = kg.zoo.load_file if name.endswith(".keras") else kg.load
-    return kg, load(name, large=asked_for_large())
+    return kg, kg.load(pinned, large=asked_for_large())
 
 
 def sampler_of_noise(name):

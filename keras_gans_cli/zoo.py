@@ -4,7 +4,7 @@ import json
 
 import click
 
-from keras_gans_core import cards
+from keras_gans_core import cards, handles
 
 
 @click.command("list")
@@ -28,8 +28,8 @@ def list_presets(as_json):
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 def info(name, as_json):
-    """Show the card of the model NAME: its data, its training, its limits."""
-    card = cards.read_card(cards.find(name))
+    """Show the card of the model NAME (or a run's folder, or hf://user/model): its data, its training, its limits."""
+    card = cards.read_card(handles.find_preset(name).path)
     click.echo(json.dumps(card, indent=1) if as_json else "\n".join(_lines(card)))
 
 

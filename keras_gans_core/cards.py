@@ -12,6 +12,14 @@ from keras_gans_core.errors import ConfigurationError, CorruptPresetError, Unkno
 
 LARGEST_FILE = 512 * 2**20  # bytes of a model file; larger ones are refused before they are read
 LARGEST_CARD = 2**20
+# What a preset's folder has, and how many bytes of each are fetched from a hub.
+FILES = {
+    "card.json": LARGEST_CARD,
+    "model.keras": LARGEST_FILE,
+    "golden.npz": 2**27,
+    "samples.png": 2**27,
+    "README.md": 2**22,
+}
 DEEPEST_CARD = 32  # levels; the zoo's deepest has 5
 LARGEST_SIDE = 2**16  # of an image
 LONGEST_NAME = 2**11  # characters of a preset's name and such; a file's name has 255 bytes, escapes have more
@@ -296,13 +304,18 @@ def verified_model(folder, classifier=False):
 
 
 def _verified_model(folder, classifier):
-    card, path = read_card(folder), path_of(folder, "model.keras")
+    card = read_card(folder)
     if (card["variant"] == CLASSIFIER) != classifier:
         wanted, other = ("a classifier", "load") if classifier else ("a model that generates", "zoo.load_classifier")
         raise UnknownPresetError(
             f"Expected {wanted}. Received: {card['preset']!r}, which is not one. Use kg.{other}({card['preset']!r})."
         )
-    remedy = _remedy(folder)
+    return check_model(folder, card)
+
+
+def check_model(folder, card):
+    """`verified_model` for a preset of either kind, whose `card` has been read."""
+    path, remedy = path_of(folder, "model.keras"), _remedy(folder)
     if not path.is_file():
         raise CorruptPresetError(f"Expected the file {path}. Received: no such file. {remedy}")
     size = path.stat().st_size

@@ -54,6 +54,10 @@ class CheckpointError(KerasGansError, ValueError):
     """A training checkpoint that cannot be continued."""
 
 
+class HubError(KerasGansError, ConnectionError):
+    """A hub of models that cannot be reached, or that refuses what it was asked for."""
+
+
 class OutputError(KerasGansError, OSError):
     """A file or folder that cannot be written."""
 

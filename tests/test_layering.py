@@ -39,6 +39,7 @@ LEVELS = {
     "keras_gans.mapped": 4,
     "keras_gans.model": 4,
     "keras_gans.phases": 4,
+    "keras_gans.presets": 4,
     "keras_gans.sampling": 4,
     "keras_gans.saving": 4,
     "keras_gans.callbacks": 5,

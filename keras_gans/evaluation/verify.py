@@ -13,7 +13,7 @@ from keras_gans.evaluation.measure import evaluate
 from keras_gans.evaluation.settings import Settings
 from keras_gans.images import to_float
 from keras_gans.metrics import INCEPTION_NAMES, right_answers
-from keras_gans_core import cards
+from keras_gans_core import cards, handles
 from keras_gans_core.errors import format_error
 
 # How much a number of a card may change on another machine, as a share of it: there, one generated pixel in a thousand
@@ -40,7 +40,7 @@ def verify(name, cache=None):
     Raises:
         UnknownPresetError: no such preset.
     """
-    folder = cards.find(name)
+    folder, name = handles.find_preset(name)
     card = cards.read_card(folder)
     classifier = card["variant"] == cards.CLASSIFIER
     try:

@@ -1,0 +1,74 @@
+"""Handles: the ways to name a model, and the one place that finds what a handle names."""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_gans_core import cards, hugging_face, kaggle
+from keras_gans_core.errors import UnknownPresetError
+
+FORMS = (
+    "a preset's name, the folder of a finished run, a .keras file, hf://user/model, hf://user/model@revision, "
+    "kaggle://user/model/framework/variation or kaggle://user/model/framework/variation/version"
+)
+PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+HUBS = {  # by the scheme: what follows it, the module that speaks to the hub, and how a handle with a revision looks
+    "hf": (re.compile(rf"({PART}/{PART})(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?"), hugging_face, "hf://{}@{}"),
+    "kaggle": (re.compile(rf"({PART}/{PART}/{PART}/{PART})(?:/([1-9][0-9]*))?"), kaggle, "kaggle://{}/{}"),
+}
+
+
+class Found(NamedTuple):
+    """What a handle names: the path of a preset's folder or of a `.keras` file, and a handle of exactly this content:
+    that of a hub has a revision."""
+
+    path: Path
+    pinned: str
+
+
+def find(handle):
+    """What `handle` names, as `Found`. What is on a hub is fetched into the hub's own cache, and checked there.
+
+    Args:
+        handle: a preset's name, the folder of a finished run, a `.keras` file, `hf://user/model[@revision]`, or
+            `kaggle://user/model/framework/variation[/version]`.
+
+    Raises:
+        UnknownPresetError: a handle of no such form, or nothing there.
+        CorruptPresetError: what was fetched does not match its card.
+        HubError: a hub that cannot be reached, or refuses.
+        ConfigurationError: the hub's own package is not installed.
+    """
+    handle = str(handle)
+    is_file = handle.endswith(".keras") and not is_remote(handle) and not os.path.isdir(handle)
+    return Found(Path(handle), handle) if is_file and handle not in cards.presets() else find_preset(handle)
+
+
+def find_preset(handle):
+    """`find`, for what needs a card: a `.keras` file is refused."""
+    handle = str(handle)
+    if not is_remote(handle):
+        return Found(cards.find(handle), handle)
+    hub, name, revision = parsed(handle)
+    module, form = HUBS[hub][1:]
+    folder, revision = module.fetch(name, revision)
+    return Found(Path(folder), form.format(name, revision))
+
+
+def is_remote(handle):
+    """Whether a handle has a scheme, such as hf://."""
+    return re.match(r"[A-Za-z]+://", handle) is not None
+
+
+def parsed(handle):
+    """The hub, the name there and the revision, or None, in a handle with a scheme.
+
+    >>> parsed("hf://ada/digits@v1")
+    ('hf', 'ada/digits', 'v1')
+    """
+    hub, _, rest = handle.partition("://")
+    found = HUBS[hub][0].fullmatch(rest) if hub in HUBS else None
+    if found is None or ".." in rest:
+        raise UnknownPresetError(f"Expected {FORMS}. Received: {handle[:200]!r}.")
+    return hub, *found.groups()

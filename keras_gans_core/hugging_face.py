@@ -1,0 +1,172 @@
+"""Presets on the Hugging Face Hub, fetched and pushed by its own client, `huggingface_hub`."""
+
+import contextlib
+import os
+
+from keras_gans_core import cards
+from keras_gans_core.errors import (
+    ConfigurationError,
+    CorruptPresetError,
+    HubError,
+    OutputError,
+    UnknownPresetError,
+    format_error,
+)
+
+COMMIT = 40  # hexadecimal digits of a revision that stays what it is
+
+
+def client():
+    """The package `huggingface_hub`, imported at first use and without its telemetry.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        import huggingface_hub
+        import huggingface_hub.errors
+    except ImportError as error:
+        raise ConfigurationError(
+            "Expected the package huggingface_hub for handles that begin with hf://. Received: it is not installed. "
+            'Install it: pip install "keras-gans[hf]"'
+        ) from error
+    return huggingface_hub
+
+
+def fetch(name, revision):
+    """The folder in the client's cache with the preset's files, and the commit that they are of.
+
+    A commit that is in the cache is not asked for again, and without a network the last known one of a branch is taken.
+    Only the files of a preset are fetched, of limited sizes: no code.
+
+    Args:
+        name: user/model.
+        revision: a branch, a tag or a commit; None for the main branch.
+
+    Raises:
+        UnknownPresetError: no such model or revision, or one without the files of a preset.
+        CorruptPresetError: files that are too large, or do not match their card. They are removed from the cache.
+        HubError: the hub cannot be reached, or refuses.
+    """
+    hub, handle = client(), f"hf://{name}" + (f"@{revision}" if revision else "")
+    with _typed(hub, handle):
+        folder = _cached(hub, name, revision) if _is_commit(revision) else None
+        if folder is None:
+            folder = _download(hub, name, revision, handle)
+    try:
+        cards.check_model(folder, cards.read_card(folder))
+    except CorruptPresetError as error:
+        _forget(folder)
+        raise CorruptPresetError(
+            f"Expected files that match their card. Received: {handle}, where {error} What was fetched has been "
+            "removed: try again, and if it is the same, tell the model's owner."
+        ) from error
+    return folder, os.path.basename(folder)
+
+
+def _download(hub, name, revision, handle):
+    try:
+        about = hub.HfApi().model_info(name, revision=revision, files_metadata=True)
+    except Exception as error:
+        if isinstance(error, hub.errors.HfHubHTTPError) and error.response.status_code < 500:
+            raise
+        with contextlib.suppress(Exception):  # the error above says more
+            if (folder := _cached(hub, name, revision)) is not None:
+                return folder
+        raise
+    sizes = {file.rfilename: file.size for file in about.siblings or ()}
+    for needed in ("card.json", "model.keras"):
+        if needed not in sizes:
+            raise UnknownPresetError(
+                f"Expected a preset: card.json and model.keras, as `keras-gans push` uploads them. Received: {handle}, "
+                f"without {needed}."
+            )
+    files = {file: largest for file, largest in cards.FILES.items() if file in sizes}
+    for file, largest in files.items():
+        if (sizes[file] or 0) > largest:
+            raise CorruptPresetError(
+                f"Expected a {file} of at most {largest} bytes. Received: {handle}, with {sizes[file]}."
+            )
+    folder = None
+    for _ in range(3):  # a branch may go on meanwhile
+        folder = hub.snapshot_download(name, revision=revision, allow_patterns=list(files))
+        if os.path.basename(folder) == about.sha:
+            return folder
+        about = hub.HfApi().model_info(name, revision=revision)
+    raise HubError(f"Expected a revision that stays while it is read. Received: {handle}, which changes. Try again.")
+
+
+def _cached(hub, name, revision):
+    """The folder of a revision in the client's cache, or None."""
+    found = [hub.try_to_load_from_cache(name, file, revision=revision) for file in ("card.json", "model.keras")]
+    return os.path.dirname(found[0]) if all(isinstance(path, str) for path in found) else None
+
+
+def _is_commit(revision):
+    return revision is not None and len(revision) == COMMIT and all(digit in "0123456789abcdef" for digit in revision)
+
+
+def _forget(folder):
+    """Removes a preset's files from the cache: both the links in the folder and what they lead to."""
+    for name in cards.FILES:
+        for path in (os.path.realpath(os.path.join(folder, name)), os.path.join(folder, name)):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def push(name, revision, folder, files, private):
+    """Uploads a preset's files in one commit to a model on the hub, which is created if needed; returns the commit.
+
+    Raises:
+        UnknownPresetError: no such branch.
+        HubError: the hub cannot be reached, or refuses, such as without a token.
+    """
+    hub, handle = client(), f"hf://{name}" + (f"@{revision}" if revision else "")
+    with _typed(hub, handle):
+        api = hub.HfApi()
+        api.create_repo(name, private=private, exist_ok=True)
+        added = [hub.CommitOperationAdd(file, os.path.join(folder, file)) for file in files]
+        message = f"Upload the preset {os.path.basename(os.path.abspath(folder))}"
+        return api.create_commit(name, added, commit_message=message, revision=revision).oid
+
+
+@contextlib.contextmanager
+def _typed(hub, handle):
+    """Turns the client's errors into the library's."""
+    errors = hub.errors
+    try:
+        yield
+    except (UnknownPresetError, CorruptPresetError, HubError):
+        raise
+    except errors.RevisionNotFoundError as error:
+        raise UnknownPresetError(
+            f"Expected a branch, a tag or a commit after the @. Received: {handle}, which the hub does not have."
+        ) from error
+    except errors.GatedRepoError as error:
+        raise HubError(
+            f"Expected a model that you may read. Received: {handle}, which asks for an agreement. Accept it on the "
+            "model's page, then log in: hf auth login"
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise UnknownPresetError(
+            f"Expected a model on the hub. Received: {handle}, which it does not have, or which is private. Check the "
+            "spelling, or log in: hf auth login"
+        ) from error
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code
+        remedy = "Log in with a token that may do this: hf auth login" if status in (401, 403) else "Try again later."
+        raise HubError(
+            f"Expected an answer of the hub to {handle}. Received: {format_error(error, 200)} {remedy}"
+        ) from error
+    except errors.HFValidationError as error:
+        raise UnknownPresetError(f"Expected hf://user/model. Received: {handle}. {format_error(error, 200)}") from error
+    except Exception as error:  # the client raises those of the package that it makes requests with
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
+            raise OutputError(
+                f"Cannot keep {handle} in the cache: {error}. Make room, or set HF_HOME to another folder."
+            ) from error
+        raise HubError(
+            f"Expected to reach the hub for {handle}. Received: {format_error(error, 200)} Check the network. A model "
+            "that was fetched before is read without one: hf://user/model@commit"
+        ) from error
