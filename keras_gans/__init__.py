@@ -31,7 +31,7 @@ from keras_gans import (
 from keras_gans.model import AdversarialModel
 from keras_gans.models import *  # noqa: F403 - every variant, as models/__init__.py lists them
 from keras_gans.serving import export
-from keras_gans.zoo import load
+from keras_gans.zoo import load, upload_preset
 
 __version__ = "0.2.0"
 __all__ = [
@@ -54,5 +54,6 @@ __all__ = [
     "penalties",
     "pyramids",
     "resampling",
+    "upload_preset",
     "zoo",
 ]

@@ -15,7 +15,7 @@ from keras_gans.layers.slots import Slots
 from keras_gans.networks.checks import check_built, check_dtypes
 from keras_gans.optimizers import FusedAdam, OptimizerGroup, optimizer_of, with_loss_scale
 from keras_gans.phases import Phase
-from keras_gans.presets import reading
+from keras_gans.presets import reading, writing
 from keras_gans_core.checks import is_number, is_whole
 
 # What `keras.Model.compile` takes and no game has a use for, and what there is instead.
@@ -515,6 +515,27 @@ class AdversarialModel(keras.Model):
         'Handwritten digits, 28x28, from a small DCGAN'
         """
         return reading.load(cls, preset, trainable, safe_mode, large)
+
+    def save_to_preset(self, folder, card=None, *, examples=None, trainable=False):
+        """Writes a preset, which `kg.load(folder)` reads and `kg.upload_preset` shares.
+
+        It is `model.keras` with what sampling needs, `golden.npz`, `samples.png`, `card.json`, and a model card
+        `README.md`. They replace an earlier preset at once.
+
+        Args:
+            folder: the preset's folder; its name is the preset's.
+            card: what the card says in addition to what the model knows: a dict, with such entries as "title",
+                "license", "limits", "not_good_for", "dataset": {"name": ..., "license": ...}.
+            examples: {name: values} of inputs that cannot be drawn, such as images to translate; by default those that
+                `fit` was last given.
+            trainable: whether the preset also keeps the networks that training needs, such as the discriminator.
+
+        Raises:
+            OutputError: a file that cannot be written.
+            ConfigurationError: no examples of an input that cannot be drawn; a card that cannot be read again; or a
+                trainable preset of a model that lacks networks.
+        """
+        writing.save_to_preset(self, folder, card, examples, trainable)
 
     # Saving
 

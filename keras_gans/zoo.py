@@ -30,6 +30,7 @@ __all__ = [
     "presets",
     "sampler",
     "update_card",
+    "upload_preset",
     "write_classifier",
     "write_golden",
     "write_preset",
@@ -93,6 +94,31 @@ def load(name, safe_mode=True, large=False, trainable=False):
     (64, 28, 28, 1)
     """
     return reading.load(AdversarialModel, name, trainable, safe_mode, large)
+
+
+def upload_preset(handle, folder, private=False):
+    """Uploads a preset to a hub, with a model card `README.md`; returns a handle of the revision that was made.
+
+    Log in first: `hf auth login`, or a token in the environment variable HF_TOKEN. On the command line:
+    `keras-gans push FOLDER hf://user/model`.
+
+    Args:
+        handle: `hf://user/model[@branch]`. The model is created if needed.
+        folder: a preset's folder, as a run or `model.save_to_preset` wrote it, or its name. It is checked first.
+        private: whether a model that is created can be seen by its owner alone.
+
+    Raises:
+        UnknownPresetError: a handle of another form; no preset there; no such branch.
+        CorruptPresetError: files that do not match their card.
+        HubError: a hub that cannot be reached, or refuses, such as without a token.
+        ConfigurationError: the package huggingface_hub is not installed.
+
+    Example:
+
+    >>> kg.upload_preset("hf://ada/digits", "runs/digits")  # doctest: +SKIP
+    'hf://ada/digits@0123456789abcdef0123456789abcdef01234567'
+    """
+    return handles.push(handle, folder, private)
 
 
 def load_file(path, safe_mode=True, large=False):

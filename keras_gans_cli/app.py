@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gans_cli import export, latent, measure, predict_frames, sample, train, translate, upscale, zoo
+from keras_gans_cli import export, latent, measure, predict_frames, push, sample, train, translate, upscale, zoo
 from keras_gans_core.errors import KerasGansError
 
 
@@ -23,6 +23,7 @@ def app():
     keras-gans interpolate dcgan_mnist       from image to image; also: mix, arithmetic, invert, inpaint, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
     keras-gans export dcgan_mnist serving/dcgan
+    keras-gans push runs/dcgan hf://user/model
     keras-gans evaluate dcgan_mnist          how good it is, and by which protocol
     keras-gans verify                        whether all files match their cards
     """
@@ -38,6 +39,7 @@ for command in (
     predict_frames.predict_frames,
     train.train,
     export.export,
+    push.push,
     measure.evaluate,
     measure.compare,
     measure.verify,

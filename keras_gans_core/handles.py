@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_gans_core import cards, hugging_face, kaggle
+from keras_gans_core import cards, hugging_face, kaggle, readme
 from keras_gans_core.errors import UnknownPresetError
 
 FORMS = (
@@ -54,6 +54,37 @@ def find_preset(handle):
     module, form = HUBS[hub][1:]
     folder, revision = module.fetch(name, revision)
     return Found(Path(folder), form.format(name, revision))
+
+
+def push(handle, folder, private=False):
+    """Uploads the preset in `folder` to a hub, with a README.md; returns a handle of the revision that was made.
+
+    Args:
+        handle: `hf://user/model[@branch]`. The model is created if needed.
+        folder: a preset's name or folder. It is checked first, as before loading.
+        private: whether a model that is created can be seen by its owner alone.
+
+    Raises:
+        UnknownPresetError: a handle of another form; no preset there; no such branch.
+        CorruptPresetError: files that do not match their card.
+        HubError: a hub that cannot be reached, or refuses, such as without a token.
+        ConfigurationError: the hub's own package is not installed.
+    """
+    handle = str(handle)
+    hub, name, revision = parsed(handle) if is_remote(handle) else (None, None, None)
+    if hub != "hf":
+        raise UnknownPresetError(
+            f"Expected hf://user/model or hf://user/model@branch, to upload to. Received: {handle[:200]!r}."
+        )
+    folder = cards.find(str(folder))
+    card = cards.read_card(folder)
+    cards.check_model(folder, card)
+    files = {file: path for file in cards.FILES if (path := cards.path_of(folder, file)).is_file()}
+    own = files["README.md"].read_text(encoding="utf-8") if "README.md" in files else None
+    if own is None or readme.is_ours(own):
+        files["README.md"] = readme.readme(card, f"{hub}://{name}").encode()
+    module, form = HUBS[hub][1:]
+    return form.format(name, module.push(name, revision, files, f"Upload the preset {card['preset']}", private))
 
 
 def is_remote(handle):

@@ -115,8 +115,8 @@ def _forget(folder):
                 os.unlink(path)
 
 
-def push(name, revision, folder, files, private):
-    """Uploads a preset's files in one commit to a model on the hub, which is created if needed; returns the commit.
+def push(name, revision, files, message, private):
+    """Uploads files, {name: path or bytes}, in one commit to a model, which is created if needed; returns the commit.
 
     Raises:
         UnknownPresetError: no such branch.
@@ -126,8 +126,7 @@ def push(name, revision, folder, files, private):
     with _typed(hub, handle):
         api = hub.HfApi()
         api.create_repo(name, private=private, exist_ok=True)
-        added = [hub.CommitOperationAdd(file, os.path.join(folder, file)) for file in files]
-        message = f"Upload the preset {os.path.basename(os.path.abspath(folder))}"
+        added = [hub.CommitOperationAdd(file, content) for file, content in files.items()]
         return api.create_commit(name, added, commit_message=message, revision=revision).oid
 
 
@@ -166,7 +165,8 @@ def _typed(hub, handle):
             raise OutputError(
                 f"Cannot keep {handle} in the cache: {error}. Make room, or set HF_HOME to another folder."
             ) from error
+        reason = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error  # of an upload
         raise HubError(
-            f"Expected to reach the hub for {handle}. Received: {format_error(error, 200)} Check the network. A model "
+            f"Expected to reach the hub for {handle}. Received: {format_error(reason, 200)} Check the network. A model "
             "that was fetched before is read without one: hf://user/model@commit"
         ) from error

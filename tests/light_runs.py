@@ -22,7 +22,7 @@ def a_step(self, data):
     return self.log(d_loss=mean, g_loss=ops.sum(kernel))
 
 
-def a_preset(model, folder, card, examples=None):
+def a_preset(model, folder, card, examples=None, trainable=False):
     """In the place of `zoo.write_preset`: the same files in the same order, without a model in them."""
     for name in ("model.keras", "golden.npz", "samples.png", "card.json"):
         with atomic_write(folder / name) as path:

@@ -3,16 +3,21 @@
 import builtins
 import json
 import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from hub_server import Hub, digest
+from hub_server import TOKEN, Hub, digest
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError, CorruptPresetError, HubError, UnknownPresetError
 from keras_gans_core import cards, handles
 
 settings = pytest.importorskip("huggingface_hub.constants", reason='needs the extra "hf"')
+# The client uploads large files in a way that its own package for requests would rather not have.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
 PRESET = "wgan_mnist"
 NAME = "ada/digits"
 
@@ -169,3 +174,86 @@ def test_without_the_client_the_error_has_the_line_that_installs_it(monkeypatch)
     for handle, extra in (("hf://ada/digits", "hf"), ("kaggle://ada/digits/keras/small", "kaggle")):
         with pytest.raises(ConfigurationError, match=rf'pip install "keras-gans\[{extra}\]"'):
             kg.load(handle)
+
+
+# Uploading
+
+
+@pytest.fixture
+def token(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+
+def test_a_preset_that_is_pushed_is_what_others_load(hub, token, tmp_path):
+    model = kg.SNGAN.from_preset("sngan_avatars")
+    model.save_to_preset(tmp_path / "mine", {"title": "Faces", "license": "mit"})
+    pinned = kg.upload_preset("hf://eve/faces", tmp_path / "mine")
+    commit = hub.branches["eve/faces", "main"]
+    assert pinned == f"hf://eve/faces@{commit}"
+    names = {"README.md", "card.json", "golden.npz", "model.keras", "samples.png"}
+    assert names <= set(hub.commits[commit]) and "recipe.py" not in hub.commits[commit]
+    model_file = hub.commits[commit]["model.keras"]
+    assert (
+        digest(model_file) in hub.large and digest(hub.commits[commit]["card.json"]) not in hub.large
+    )  # two protocols
+    assert 'kg.load("hf://eve/faces")' in hub.commits[commit]["README.md"].decode()
+    found = kg.load(pinned)
+    np.testing.assert_array_equal(found.generate(2, seed=0), model.generate(2, seed=0))
+    assert cards.read_card(handles.find(pinned).path)["title"] == "Faces"
+    # once more, with another title: only the card is sent, and the old revision stays
+    kg.zoo.update_card(tmp_path / "mine", {"title": "More faces"})
+    again = kg.upload_preset("hf://eve/faces", tmp_path / "mine")
+    assert again != pinned and len(hub.large) == 3
+    assert cards.read_card(handles.find("hf://eve/faces").path)["title"] == "More faces"
+    assert cards.read_card(handles.find(pinned).path)["title"] == "Faces"
+
+
+def test_a_page_of_ones_own_is_pushed_as_it_is(hub, token, tmp_path):
+    shutil.copytree(cards.find(PRESET), tmp_path / "mine")
+    (tmp_path / "mine" / "README.md").write_text("---\nlicense: mit\n---\nmy words")
+    kg.zoo.update_card(tmp_path / "mine", {"title": "other"})
+    kg.upload_preset("hf://eve/mine", tmp_path / "mine")
+    assert hub.commits[hub.branches["eve/mine", "main"]]["README.md"].endswith(b"my words")
+
+
+def test_what_is_wrong_with_an_upload_is_a_typed_error(hub, tmp_path, monkeypatch):
+    with pytest.raises(HubError, match="Expected an answer of the hub to hf://eve/mine.*hf auth login"):
+        kg.upload_preset("hf://eve/mine", PRESET)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with pytest.raises(UnknownPresetError, match="Expected a branch.*hf://ada/digits@v9"):
+        kg.upload_preset("hf://ada/digits@v9", PRESET)
+    hub.requests.clear()
+    for handle in ("ada/digits", "hf://digits", str(tmp_path), "kaggle://ada/digits/keras/small"):
+        with pytest.raises(UnknownPresetError, match="hf://user/model"):
+            kg.upload_preset(handle, PRESET)
+    shutil.copytree(cards.find(PRESET), tmp_path / "damaged")
+    (tmp_path / "damaged" / "model.keras").write_bytes(b"short")
+    with pytest.raises(CorruptPresetError, match="as its card says"):
+        kg.upload_preset("hf://eve/mine", tmp_path / "damaged")
+    with pytest.raises(UnknownPresetError, match="Expected the name of a preset"):
+        kg.upload_preset("hf://eve/mine", tmp_path / "nothing")
+    assert not hub.requests
+
+
+def test_the_command_line_takes_handles_and_pushes(hub, tmp_path):
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+
+    def run(*arguments, code=0):
+        command = [sys.executable, "-m", "keras_gans_cli.app", *arguments]
+        done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    hub.requests.clear()
+    assert "preset: wgan_mnist" in run("info", f"hf://{NAME}")
+    assert "hf://user/model@revision" in run("info", "hf://digits", code=2)
+    assert "which it does not have" in run("sample", "hf://ada/none", code=2)
+    assert "pushed to hf://eve/copy@" in run("push", PRESET, "hf://eve/copy")
+    assert "hf://user/model" in run("push", PRESET, "eve/copy", code=2)
+    assert (
+        digest(hub.commits[hub.branches["eve/copy", "main"]]["model.keras"])
+        == cards.read_card(cards.find(PRESET))["sha256"]
+    )
+    agents = {agent for _, _, agent in hub.requests if agent}
+    assert not any("telemetry" in path for _, path, _ in hub.requests)
+    assert agents and not any("torch" in agent or "tensorflow" in agent for agent in agents)  # what telemetry tells

@@ -13,7 +13,7 @@ import keras_gans as kg
 from keras_gans.errors import OutputError, UnknownPresetError
 from keras_gans_core import cards
 
-FILES = ("card.json", "golden.npz", "model.keras", "samples.png")
+FILES = ("README.md", "card.json", "golden.npz", "model.keras", "samples.png")
 
 
 def make(seed):

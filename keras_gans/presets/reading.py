@@ -50,7 +50,7 @@ def load(cls, handle, trainable=False, safe_mode=True, large=False):
     else:
         model = cards.unreplaced(found.path, lambda: _read(cls, handle, found.path, safe_mode, large))
     if trainable:
-        _check_trainable(model, handle)
+        check_trainable(model, handle)
     return model
 
 
@@ -71,7 +71,8 @@ def _of_another(cls, handle, variant):
     )
 
 
-def _check_trainable(model, handle):
+def check_trainable(model, handle):
+    """Refuses a model without the networks that training needs."""
     names = [name for player in model.players.values() for name in player]
     if missing := [name for name in names if getattr(model, name) is None]:
         raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import uuid
@@ -18,14 +19,16 @@ from keras_gans.batch_statistics import standing_values
 from keras_gans.errors import CorruptPresetError, OutputError
 from keras_gans.files import WEIGHTS, read_model
 from keras_gans.images import atomic_write, save, to_float
+from keras_gans.presets import facts
+from keras_gans.presets.reading import check_trainable
 from keras_gans.saving import parameters
-from keras_gans_core import cards
+from keras_gans_core import cards, readme
 
 GOLDEN, GOLDEN_SEED = 16, 2014  # golden examples of a preset, and the seed of their drawn inputs
 SHOWN = 64  # examples in samples.png, or slightly fewer if they do not fill its rows
 
 
-def sampler(model, examples=None):
+def sampler(model, examples=None, trainable=False):
     """A copy of `model` that holds what sampling needs: the networks in `kept`, in float32, and nothing for training.
 
     If the model keeps averages of its weights, they become the copy's weights, and batch norm's statistics are computed
@@ -34,15 +37,18 @@ def sampler(model, examples=None):
     Args:
         model: an `AdversarialModel`.
         examples: {name: values} of inputs that cannot be drawn; by default those that `fit` was last given.
+        trainable: whether the copy also holds the networks that training needs.
     """
+    players = [name for player in model.players.values() for name in player] if trainable else []
+    kept = tuple(dict.fromkeys((*model.kept, *players)))
     networks = [name for name in parameters(type(model)) if any(map(_is_network, model.networks(name)))]
-    dropped = {name: None for name in networks if name not in model.kept}
+    dropped = {name: None for name in networks if name not in kept}
     config = {**model.get_config(), **dropped, "ema_decay": None, "slots": {}}
     copy = type(model).from_config(_in_float32(config))
     sampling.settle_averages(model)
     with model.averages_in_use():
-        weights = [ops.convert_to_numpy(variable.value) for variable in _kept_variables(model)]
-    for variable, value in zip(_kept_variables(copy), weights, strict=True):
+        weights = [ops.convert_to_numpy(variable.value) for variable in _variables(model, kept)]
+    for variable, value in zip(_variables(copy, kept), weights, strict=True):
         variable.assign(value)
     if model.ema_decay is not None:
         for variable, value in standing_values(copy, model.shown_examples if examples is None else examples):
@@ -54,9 +60,9 @@ def _is_network(value):
     return isinstance(value, keras.Model)
 
 
-def _kept_variables(model):
-    """The variables of the networks that a sampler keeps, with the seeds of dropout, so that files are reproducible."""
-    return [variable for network in model.networks(*model.kept) for variable in network.variables]
+def _variables(model, names):
+    """The variables of the named networks, with the seeds of dropout, so that files are reproducible."""
+    return [variable for network in model.networks(*names) for variable in network.variables]
 
 
 def _in_float32(config):
@@ -107,8 +113,8 @@ def _finish_replacing(folder):
         new.rmdir()
 
 
-def write_preset(model, folder, card, examples=None):
-    """Writes `model.keras`, `golden.npz`, `samples.png` and `card.json` into `folder`.
+def write_preset(model, folder, card, examples=None, trainable=False):
+    """Writes `model.keras`, `golden.npz`, `samples.png`, `card.json` and `README.md` into `folder`.
 
     They replace those of an earlier preset at once: a reader gets the old preset or the new one, and so it does if the
     writer is killed.
@@ -119,49 +125,70 @@ def write_preset(model, folder, card, examples=None):
     Args:
         model: a trained model.
         folder: the preset's folder; its name is the preset's.
-        card: what the card says in addition to the facts about the file.
+        card: what the card says in addition to the facts about the file, which are as they are.
         examples: {name: values} of examples, for inputs that cannot be drawn; by default those that `fit` was last
             given.
+        trainable: whether the preset also keeps the networks that training needs, as float32.
 
     Raises:
         OutputError: a file that cannot be written.
-        ConfigurationError: an input that cannot be drawn, and no examples of it; or a card that cannot be read again,
-            such as one of more than a megabyte.
+        ConfigurationError: a trainable preset of a model that lacks networks; an input that cannot be drawn, and no
+            examples of it; or a card that cannot be read again, such as one of more than a megabyte.
     """
     folder = Path(folder)
     examples = model.shown_examples if examples is None else examples
-    small = sampler(model, examples)
+    if trainable:
+        check_trainable(model, folder)
+    small = sampler(model, examples, trainable)
     given = sampling.given_inputs(small, GOLDEN, examples)
     inputs = sampling.complete_inputs(small, GOLDEN, GOLDEN_SEED, given)
     outputs = small.sample(**inputs)
     with _replacing(folder) as new:
         with atomic_write(new / "model.keras") as path:
             small.save(path)
-            full = path.read_bytes()
-            path.write_bytes(_in_half(full))
+            half = not trainable and _stored_in_half(path, small, inputs, outputs)
             stored = read_model(path)
             made = stored.sample(**inputs)
-            changes = differences(made, outputs)
-            half = all(change.max() <= small.output_fields[name].tolerance for name, change in changes.items())
-            if not half:
-                path.write_bytes(full)
-                stored = read_model(path)
-                made = stored.sample(**inputs)
         with atomic_write(new / "golden.npz") as path:
             write_golden(path, inputs, made)
         columns = max(field.grid_columns for field in stored.input_fields.values())
         save(sampling.sheet(stored, SHOWN // columns, columns, seed=0, given=examples), new / "samples.png")
-        facts = {
+        about = {
             "preset": folder.name,
             "variant": type(model).__name__,
             "image_shape": list(model.image_shape),
             **({"latent_dim": model.latent_dim} if "noise" in model.input_fields else {}),
             **_about_labels(model.input_fields.get("labels")),
+            "inputs": _kinds(model.input_fields),
+            "outputs": _kinds(model.output_fields),
+            **({"trainable": True} if trainable else {}),
             "hyper_parameters": model.hyper_parameters,
             "generator_parameters": sum(int(network.count_params()) for network in sampling.generators(small)),
             "stored_as": "float16" if half else "float32",
         }
-        _write_card(new, {**facts, **_about_file(new)}, card)
+        _write_card(new, {**about, **card, **about, **_about_file(new)}, folder)
+
+
+def _stored_in_half(path, model, inputs, outputs):
+    """Stores the weights of a model's file as float16, if that changes no output by more than its tolerance."""
+    full = path.read_bytes()
+    path.write_bytes(_in_half(full))
+    changes = differences(read_model(path).sample(**inputs), outputs)
+    half = all(change.max() <= model.output_fields[name].tolerance for name, change in changes.items())
+    if not half:
+        path.write_bytes(full)
+    return half
+
+
+def save_to_preset(model, folder, card=None, examples=None, trainable=False):
+    """See `AdversarialModel.save_to_preset`."""
+    known = {"training": {**facts.settings(model), **facts.surroundings()}}
+    write_preset(model, folder, {**known, **(card or {})}, examples, trainable)
+
+
+def _kinds(fields):
+    """What a card says about a model's inputs or outputs: {name: class of the field}."""
+    return {name: type(field).__name__ for name, field in fields.items()}
 
 
 def _about_file(folder):
@@ -170,10 +197,24 @@ def _about_file(folder):
     return {"size": path.stat().st_size, "sha256": cards.sha256(path)}
 
 
-def _write_card(folder, facts, card):
-    text = cards.card_text({**facts, **card})
-    with atomic_write(folder / "card.json") as path:
-        path.write_text(text, encoding="utf-8")
+def _write_card(folder, card, present):
+    """Writes a card, and the README.md that is made of it unless there is another in the preset's folder `present`."""
+    text = cards.card_text(card)
+    for name, content in (("README.md", _page(present, json.loads(text))), ("card.json", text)):
+        if content is not None:
+            with atomic_write(folder / name) as path:
+                path.write_text(content, encoding="utf-8")
+
+
+def _page(folder, card):
+    """The README.md of a card; None where a user has written one."""
+    try:
+        before = (folder / "README.md").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return readme.readme(card)
+    except (OSError, ValueError):
+        return None
+    return readme.readme(card) if readme.is_ours(before) else None
 
 
 def _about_labels(space):
@@ -226,7 +267,7 @@ def write_classifier(model, folder, images, card, outputs="num_classes"):
         model: a trained classifier, images in [-1, 1] to logits.
         folder: the preset's folder; its name is the preset's.
         images: uint8 images for `golden.npz`.
-        card: what the card says in addition to the facts about the file.
+        card: what the card says in addition to the facts about the file, which are as they are.
         outputs: what the card calls the number of logits: "num_classes", "num_attributes" if each stands for a yes/no
             attribute, or "num_pixel_classes" for a segmentation network.
 
@@ -242,7 +283,7 @@ def write_classifier(model, folder, images, card, outputs="num_classes"):
             small.save(path)
         with atomic_write(new / "golden.npz") as path:
             np.savez_compressed(path, images=images, logits=logits)
-        facts = {
+        about = {
             "preset": folder.name,
             "variant": cards.CLASSIFIER,
             "image_shape": list(model.input_shape[1:]),
@@ -250,7 +291,7 @@ def write_classifier(model, folder, images, card, outputs="num_classes"):
             "parameters": int(model.count_params()),
             "stored_as": "float32",
         }
-        _write_card(new, {**facts, **_about_file(new)}, card)
+        _write_card(new, {**about, **card, **about, **_about_file(new)}, folder)
 
 
 def _in_half(model_file):
@@ -291,4 +332,4 @@ def update_card(folder, changes):
     folder = Path(folder)
     card = cards.read_card(folder)
     _finish_replacing(folder)
-    _write_card(folder, card, changes)
+    _write_card(folder, {**card, **changes}, folder)

@@ -1,19 +1,12 @@
 """What a card says about a training: the recipe's words, the settings, the machine and the packages."""
 
-import importlib.metadata
-import os
-import platform
-import subprocess
 from pathlib import Path
 
-import keras
-from keras import ops
-
 from keras_gans import zoo
+from keras_gans.presets import facts
 from keras_gans.training.recipe import Recipe
 from keras_gans_core import cards
 
-PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
 WORDS = ("title", "limits", "not_good_for")  # texts of a recipe, for its card
 
 
@@ -55,63 +48,20 @@ def words(run):
 
 def training_card(model, run, progress):
     """What the card says about the training; see `zoo.write_preset` for what it says about the file."""
-    second = list(model.players)[1]
+    known = facts.settings(model)
     return {
         **words(run),
         "dataset": {**run.dataset.about, "fingerprint": progress["data"]},
         "training": {
             "seed": progress["seed"],
-            "steps": int(ops.convert_to_numpy(model.step)),
+            "steps": known.pop("steps"),
             "epochs": progress.get("epochs", 0),
             **({"phases": progress["phases"]} if len(run.phases) > 1 else {}),
+            **({"from": run.start} if run.start else {}),
             "batch_size": run.dataset.batch_size,
-            "discriminator_steps": model.discriminator_steps,
-            "ema_decay": model.ema_decay,
-            "dtype_policy": model.dtype_policy.name,
-            "g_optimizer": optimizer_settings(model.g_optimizer),
-            "d_optimizer": optimizer_settings(model.d_optimizer),
-            f"{second}_parameters": sum(network.count_params() for network in model.networks(*model.players[second])),
+            **known,
             "wall_seconds": round(progress["wall_seconds"], 1),
             "final_losses": progress.get("final_losses", {}),
-            **surroundings(),
+            **facts.surroundings(),
         },
     }
-
-
-def surroundings():
-    """The machine, the backend, the packages and the commit of a training."""
-    return {
-        "device": _device(),
-        "backend": keras.backend.backend(),
-        "packages": _versions(),
-        "commit": _commit(),
-    }
-
-
-def optimizer_settings(optimizer):
-    """An optimizer's settings, without the options that it does not use."""
-    return {key: value for key, value in optimizer.get_config().items() if value not in (None, False)}
-
-
-def _versions():
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _device():
-    return f"{os.cpu_count()} x {platform.machine()} CPU"
-
-
-def _commit():
-    try:
-        here = Path(__file__).parent
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

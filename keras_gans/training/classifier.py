@@ -14,8 +14,9 @@ from keras_gans.fields.images import check_images
 from keras_gans.guards import broken_weights
 from keras_gans.images import to_float
 from keras_gans.metrics import predict_classes, right_answers, segmentation_scores
+from keras_gans.presets.facts import optimizer_settings, surroundings
 from keras_gans.saving import check_readable
-from keras_gans.training.card import optimizer_settings, surroundings, words
+from keras_gans.training.card import words
 
 # By the rank of the labels: what a card calls the number of outputs, and how right answers are counted.
 ANSWERS = {

@@ -106,7 +106,7 @@ def clear(folder):
         OutputError: a file cannot be removed.
     """
     shutil.rmtree(folder / NEXT, ignore_errors=True)  # of a preset whose writer was killed
-    for name in ("card.json", PROGRESS, "model.keras", "golden.npz", "samples.png", PREVIOUS, NEWEST):
+    for name in ("card.json", PROGRESS, "model.keras", "golden.npz", "samples.png", "README.md", PREVIOUS, NEWEST):
         try:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:

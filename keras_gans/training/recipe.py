@@ -31,6 +31,9 @@ class Recipe:
         title: one line for the card.
         limits: what the budget limits, for the card.
         not_good_for: what the model should not be used for, for the card.
+        trainable: whether the preset also keeps the networks that training needs, so that it can be fine-tuned. It is
+            larger: its weights are stored as float32.
+        start: what the model was loaded from, for the card: {"preset": handle, "sha256": the file's}; None for nothing.
 
     Raises:
         ConfigurationError: neither data nor phases, or both; a model that is not compiled; no epochs; or a first phase
@@ -46,6 +49,8 @@ class Recipe:
     title: str = ""
     limits: str = ""
     not_good_for: str = ""
+    trainable: bool = False
+    start: dict | None = None
 
     def __post_init__(self):
         if not getattr(self.model, "compiled", False):

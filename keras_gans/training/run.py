@@ -126,7 +126,7 @@ def train(
         if writes:
             held.keep()
             examples = run.held_back and {name: array[: zoo.SHOWN] for name, array in run.held_back.arrays.items()}
-            zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples)
+            zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples, run.trainable)
             held.note()
             checkpoint.finish()
             decoded.forget(output)
