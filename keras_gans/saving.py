@@ -96,6 +96,17 @@ def from_config(cls, config, custom_objects=None):
     return model
 
 
+def fresh(model, **changes):
+    """A model of the same networks and settings at the first step of a training; not compiled.
+
+    Args:
+        model: whose networks it shares: it is not to be used beside the new one.
+        changes: arguments of the constructor that are other than the model's.
+    """
+    given = {name: getattr(model, name) for name in parameters(type(model))}
+    return type(model)(**{**given, **changes})
+
+
 def get_compile_config(model):
     """The arguments of `compile`, for a file."""
     if not model.compiled:

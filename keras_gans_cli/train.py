@@ -46,6 +46,13 @@ from keras_gans_core.errors import printable
     type=click.IntRange(1),
     help="For a variant: images per discriminator update.  [default: the variant's]",
 )
+@click.option(
+    "--from",
+    "start",
+    metavar="PRESET",
+    help="For a variant: start from the networks of this model: a run's checkpoint.keras, or a preset that keeps them "
+    "all; also hf://user/model. See docs/fine_tuning.md.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
 @click.option(
     "--seed",
@@ -81,6 +88,7 @@ def train(
     classes,
     target_classes,
     batch_size,
+    start,
     epochs,
     seed,
     download,
@@ -109,6 +117,7 @@ def train(
         "--classes": classes,
         "--target-classes": target_classes,
         "--download": download or None,
+        "--from": start,
     }
     if variant is None:
         if recipe not in known and not recipe.endswith(".py"):
@@ -151,6 +160,7 @@ def train(
             sides=sides and tuple(sides.split(",")),
             classes=classes,
             target_classes=target_classes,
+            start=start,
         )
     try:
         model = training.train(

@@ -53,6 +53,9 @@ def front_matter(card):
     if tag := pipeline_tag(card):
         about["pipeline_tag"] = tag
     about["tags"] = ["gan", "keras_gans"]
+    start = _start(card)
+    if start.startswith("hf://"):
+        about["base_model"] = start.removeprefix("hf://").partition("@")[0]
     if name := _slug(data.get("name")):
         about["datasets"] = [name]
     if metrics := list(_metrics(card)):
@@ -86,6 +89,12 @@ def pipeline_tag(card):
     if GIVEN & takes:
         return "image-segmentation" if makes == {"LabelMaps"} else "image-to-image"
     return "unconditional-image-generation"
+
+
+def _start(card):
+    """What the training of a card's model started from, a text."""
+    start = card.get("training", {}).get("from")
+    return str(start.get("preset", "")) if isinstance(start, dict) else ""
 
 
 def _slug(name):
@@ -171,11 +180,12 @@ def _page(card, handle):
         )
     if training:
         words = [f"{key.replace('_', ' ')} {training[key]}" for key in SHOWN if training.get(key) is not None]
+        words += [f"from {start}"] if (start := _start(card)) else []
         parts.append(f"## Training\n\n{', '.join(words)}. All settings are in card.json.\n")
     return "\n".join(parts)
 
 
-SHOWN = ("steps", "epochs", "batch_size", "seed", "wall_seconds", "device", "backend", "from")  # of the training
+SHOWN = ("steps", "epochs", "batch_size", "seed", "wall_seconds", "device", "backend")  # of the training
 
 
 def _row(metric):

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from hub_server import TOKEN, Hub, digest
 
 import keras_gans as kg
+from keras_gans import training
 from keras_gans.errors import ConfigurationError, CorruptPresetError, HubError, UnknownPresetError
 from keras_gans_core import cards, handles
 
@@ -257,3 +259,18 @@ def test_the_command_line_takes_handles_and_pushes(hub, tmp_path):
     agents = {agent for _, _, agent in hub.requests if agent}
     assert not any("telemetry" in path for _, path, _ in hub.requests)
     assert agents and not any("torch" in agent or "tensorflow" in agent for agent in agents)  # what telemetry tells
+
+
+def test_a_training_that_starts_from_a_hub_pins_the_revision(hub, tmp_path):
+    keras.utils.set_random_seed(0)
+    kg.GAN(image_shape=(8, 8, 1), latent_dim=4).save_to_preset(tmp_path / "whole", {"title": "small"}, trainable=True)
+    commit = hub.commit("ada/small", files_of(tmp_path / "whole"))
+    np.savez(tmp_path / "images.npz", images=np.zeros((10, 8, 8, 1), "uint8"))
+    recipe = training.variant_recipe(
+        kg.GAN, str(tmp_path / "images.npz"), start="hf://ada/small", batch_size=5, epochs=1
+    )
+    training.train(recipe, tmp_path / "run", verbose=0)
+    file = hub.commits[commit]["model.keras"]
+    started = {"preset": f"hf://ada/small@{commit}", "sha256": digest(file)}
+    assert cards.read_card(tmp_path / "run")["training"]["from"] == started
+    assert 'base_model: "ada/small"' in (tmp_path / "run" / "README.md").read_text()

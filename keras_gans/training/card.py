@@ -57,7 +57,7 @@ def training_card(model, run, progress):
             "steps": known.pop("steps"),
             "epochs": progress.get("epochs", 0),
             **({"phases": progress["phases"]} if len(run.phases) > 1 else {}),
-            **({"from": run.start} if run.start else {}),
+            **({"from": progress["from"]} if progress.get("from") else {}),
             "batch_size": run.dataset.batch_size,
             **known,
             "wall_seconds": round(progress["wall_seconds"], 1),

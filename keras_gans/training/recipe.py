@@ -10,6 +10,8 @@ from keras_gans.data import Batches
 from keras_gans.errors import ConfigurationError
 from keras_gans.model import AdversarialModel
 from keras_gans.phases import Phase
+from keras_gans.saving import fresh
+from keras_gans_core import cards, handles
 
 SMOKE_BATCH = 16  # batch size of a rehearsal
 
@@ -137,6 +139,7 @@ def variant_recipe(
     batch_size=None,
     download=False,
     epochs=None,
+    start=None,
     **options,
 ):
     """The recipe for a variant on any data, with its paper's networks and optimizers.
@@ -148,24 +151,56 @@ def variant_recipe(
         batch_size: images per discriminator update; a step takes `discriminator_steps` times as many. None for
             the default of the variant's `load_data`.
         epochs: passes over the data; None for 25, and for 1 in a rehearsal.
+        start: what `kg.load` takes: a preset that keeps the networks that training needs, whose networks the training
+            starts from, instead of new ones. The size and the channels of images are its own unless they are given.
         options: further ones of the variant's `load_data`, such as `channels`, or `sides` of pairs.
 
     Returns:
-        A function from `smoke` to a `Recipe`, for `train`.
+        A function from `smoke` to a `Recipe`, for `train`. With `start` it raises what `kg.load` does, and a
+        `ConfigurationError` for a variant that is trained in several phases, which begin with new networks.
     """
+    if start is not None and variant.phases is not AdversarialModel.phases:
+        raise ConfigurationError(
+            f"Expected a variant that is trained in one phase, to go on from a preset. Received: {variant.__name__}, "
+            "whose phases are its own. In Python: kg.load(preset, trainable=True), compile() and fit."
+        )
 
     def recipe(smoke=False):
         size = batch_size or (SMOKE_BATCH if smoke else None)
-        given = {**options, "labels": labels, "batch_size": size, "take": 4 * size if smoke else None}
+        before, about = (None, None) if start is None else _started(variant, start)
+        given = {
+            **options,
+            "image_size": image_size,
+            "labels": labels,
+            "batch_size": size,
+            "take": 4 * size if smoke else None,
+        }
         given = {name: value for name, value in given.items() if value is not None}
-        dataset = variant.load_data(source, image_size=image_size, download=download, **given)
-        model = variant.for_data(dataset, ema_decay=0.999)
+        if before is not None and len(before.image_shape) == 3 and None not in before.image_shape:
+            given = {"image_size": before.image_shape[:2], "channels": before.image_shape[2], **given}
+        dataset = variant.load_data(source, download=download, **given)
+        averages = {"ema_decay": 0.999}
+        if before is None:
+            model = variant.for_data(dataset, **averages)
+        else:
+            model = fresh(before, seed=None, **averages)
         model.compile()
         dataset.batch_size = min(dataset.batch_size * model.discriminator_steps, dataset.count)
         return Recipe(
             title=f"{variant.__name__} on {dataset.about.get('name', source)}",
             model=model,
             phases=model.phases(dataset, epochs or (1 if smoke else 25)),
+            start=about,
         )
 
     return recipe
+
+
+def _started(variant, handle):
+    """The model that a training starts from, and what its card says about it."""
+    path, pinned = handles.find(handle)
+    model = variant.from_preset(pinned, trainable=True)
+    file = cards.path_of(path, "model.keras") if path.is_dir() else path
+    if not handles.is_remote(pinned):  # a card does not tell where a user's folders are
+        pinned = cards.read_card(path)["preset"] if path.is_dir() else path.name
+    return model, {"preset": pinned, "sha256": cards.sha256(file)}

@@ -115,6 +115,7 @@ def train(
             "batch_size": run.dataset.batch_size,
             "history": [],
             "phases": [],
+            **({"from": run.start} if run.start else {}),
         }
         model = run.model
         if resume_from is not None:

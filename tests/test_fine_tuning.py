@@ -1,0 +1,131 @@
+"""Trainings that start from a preset: what it keeps, what is frozen, and what the new card says about it."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_gans as kg
+from keras_gans import training
+from keras_gans.errors import ConfigurationError, DataError, UnknownPresetError
+from keras_gans_core import cards
+
+
+def weights(network):
+    return [keras.ops.convert_to_numpy(variable) for variable in network.variables]
+
+
+def same(one, other):
+    return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for i in range(20):
+        Image.fromarray(rng.integers(0, 256, (12, 10, 3)).astype("uint8")).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small model after a few steps, with averages that are no longer its weights."""
+    keras.utils.set_random_seed(1)
+    model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4, ema_decay=0.5)
+    model.compile()
+    model.fit(np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1)).astype("uint8"), batch_size=8, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def preset(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "whole"
+    trained.save_to_preset(folder, trainable=True)
+    return folder
+
+
+def test_a_trainable_preset_keeps_both_networks(trained, preset):
+    model, card = kg.load(str(preset), trainable=True), cards.read_card(preset)
+    assert same(weights(model.discriminator), weights(trained.discriminator))  # not rounded
+    with trained.averages_in_use():
+        assert same(weights(model.generator), weights(trained.generator))
+    assert card["trainable"] is True and card["stored_as"] == "float32" and card["training"]["steps"] == 4
+    assert type(kg.GAN.from_preset(str(preset), trainable=True)) is kg.GAN
+
+
+def test_a_preset_for_sampling_says_what_it_lacks(trained, tmp_path):
+    trained.save_to_preset(tmp_path / "small")
+    with pytest.raises(ConfigurationError, match="small', without its discriminator.*trainable=True"):
+        kg.load(str(tmp_path / "small"), trainable=True)
+    with pytest.raises(ConfigurationError, match="without its discriminator"):
+        kg.load(str(tmp_path / "small")).save_to_preset(tmp_path / "whole", trainable=True)
+    assert not (tmp_path / "whole").exists()
+
+
+def test_a_card_of_a_users_own_does_not_change_the_facts(trained, tmp_path):
+    known = {**cards.read_card(cards.find("gan_mnist")), "title": "mine"}
+    trained.save_to_preset(tmp_path / "mine", known)
+    card = cards.read_card(tmp_path / "mine")
+    assert card["title"] == "mine" and card["preset"] == "mine" and card["image_shape"] == [8, 8, 1]
+    kg.load(str(tmp_path / "mine"))
+
+
+def test_frozen_layers_stay_and_the_others_learn(preset, images):
+    model = kg.load(str(preset), trainable=True)
+    first, *others = [layer for layer in model.discriminator.layers if layer.trainable_variables]
+    first.trainable = False
+    before = weights(first), weights(others[-1])
+    model.compile()
+    model.fit(images, batch_size=8, epochs=1, verbose=0)
+    assert same(weights(first), before[0]) and not same(weights(others[-1]), before[1])
+
+
+def test_a_training_starts_from_the_networks_of_a_preset(preset, photos, tmp_path):
+    run = training.variant_recipe(kg.GAN, str(photos), start=str(preset), batch_size=5, epochs=1)()
+    before = kg.load(str(preset), trainable=True)
+    assert run.dataset.image_shape == (8, 8, 1)  # photos of 10x12 in colour, as the preset needs them
+    for name in ("generator", "discriminator"):
+        assert same(weights(getattr(run.model, name)), weights(getattr(before, name)))
+    assert int(run.model.step) == 0 and run.model.ema_decay == 0.999 and run.model.compiled
+    assert run.start == {"preset": "whole", "sha256": cards.sha256(preset / "model.keras")}
+
+
+def test_the_card_says_what_it_started_from_also_after_a_resume(preset, photos, tmp_path):
+    recipe = training.variant_recipe(kg.GAN, str(photos), start=str(preset), batch_size=5)
+    training.train(recipe, tmp_path / "run", epochs=1, verbose=0)
+    started = {"preset": "whole", "sha256": cards.sha256(preset / "model.keras")}
+    assert cards.read_card(tmp_path / "run")["training"]["from"] == started
+    assert "from whole" in (tmp_path / "run" / "README.md").read_text()
+    # from its checkpoint, which keeps all networks, also under another name
+    checkpoint = shutil.copy(tmp_path / "run" / "checkpoint.keras", tmp_path / "mine.keras")
+    again = training.variant_recipe(kg.GAN, str(photos), start=str(checkpoint), batch_size=5)
+    training.train(again, tmp_path / "run", epochs=2, resume_from=tmp_path / "run", verbose=0)
+    card = cards.read_card(tmp_path / "run")
+    assert card["training"]["from"] == started and card["training"]["steps"] == 8  # what the run began with
+    assert again().start == {"preset": "mine.keras", "sha256": cards.sha256(checkpoint)}
+
+
+def test_what_does_not_fit_is_refused_before_a_step(preset, photos, tmp_path):
+    with pytest.raises(UnknownPresetError, match="Expected a preset of DCGAN. Received: .*, a GAN"):
+        training.variant_recipe(kg.DCGAN, str(photos), start=str(preset))()
+    with pytest.raises(ConfigurationError, match="'gan_mnist', without its discriminator"):
+        training.variant_recipe(kg.GAN, str(photos), start="gan_mnist")()
+    for variant in (kg.ProGAN, kg.IcGAN):
+        with pytest.raises(ConfigurationError, match="trained in one phase.*kg.load"):
+            training.variant_recipe(variant, str(photos), start=str(preset))
+    larger = training.variant_recipe(kg.GAN, str(photos), start=str(preset), image_size=(12, 12), batch_size=5)
+    with pytest.raises(DataError, match="8, 8, 1"):
+        training.train(larger, tmp_path / "run", epochs=1, verbose=0)
+
+
+def test_a_recipe_may_keep_what_training_needs(trained, images, tmp_path):
+    def recipe(smoke=False):
+        model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
+        model.compile()
+        data = kg.data.Batches(images, batch_size=8)
+        return training.Recipe(model=model, dataset=data, epochs=1, trainable=True)
+
+    training.train(recipe, tmp_path / "run", verbose=0)
+    assert kg.load(str(tmp_path / "run"), trainable=True).discriminator is not None
