@@ -1,6 +1,8 @@
 """Trainings that start from a preset: what it keeps, what is frozen, and what the new card says about it."""
 
+import re
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -129,3 +131,21 @@ def test_a_recipe_may_keep_what_training_needs(trained, images, tmp_path):
 
     training.train(recipe, tmp_path / "run", verbose=0)
     assert kg.load(str(tmp_path / "run"), trainable=True).discriminator is not None
+
+
+def test_the_page_runs(tmp_path, monkeypatch):
+    """The Python of docs/fine_tuning.md, with a small model and few images."""
+    page = (Path(__file__).parents[1] / "docs" / "fine_tuning.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(16):
+        Image.fromarray(rng.integers(0, 256, (20, 20, 3)).astype("uint8")).save(tmp_path / "photos" / f"{i}.png")
+    (tmp_path / "runs" / "faces").mkdir(parents=True)
+    kg.GAN(image_shape=(16, 16, 1), latent_dim=4).save("runs/faces/checkpoint.keras")
+    names, blocks = {}, re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block.replace("epochs=20", "epochs=1"), names)
+    assert cards.read_card(tmp_path / "presets" / "mine")["title"] == "Faces of my own"
+    assert (tmp_path / "samples").is_dir() and int(names["gan"].step) == 1
