@@ -24,7 +24,10 @@ DEEPEST_CARD = 32  # levels; the zoo's deepest has 5
 LARGEST_SIDE = 2**16  # of an image
 LONGEST_NAME = 2**11  # characters of a preset's name and such; a file's name has 255 bytes, escapes have more
 REQUIRED = {"preset": str, "variant": str, "sha256": str, "size": int, "image_shape": list}  # entries of a card
-OPTIONAL = {"title": str, "dataset": dict, "training": dict, "metrics": dict, "evaluation": dict}
+OPTIONAL = {
+    **{"title": str, "dataset": dict, "training": dict, "metrics": dict, "evaluation": dict},
+    **{"inputs": dict, "outputs": dict, "license": str},
+}
 CLASSIFIER = "classifier"  # the variant in the card of a classifier
 NEXT = ".next"  # in a preset's folder: a folder of its files to come, complete; see `zoo.write_preset`
 

@@ -79,7 +79,7 @@ def pipeline_tag(card):
         return "image-segmentation" if "num_pixel_classes" in card else "image-classification"
     if "outputs" not in card:
         return None
-    takes, makes = (set(card.get(name, {}).values()) for name in ("inputs", "outputs"))
+    takes, makes = (set(map(str, card.get(name, {}).values())) for name in ("inputs", "outputs"))
     if "Tokens" in makes:
         return "text-generation"
     if "Prompts" in takes:

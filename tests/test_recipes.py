@@ -56,7 +56,7 @@ def test_a_classifiers_recipe_in_smoke_mode(name, outputs, tmp_path):
     said = command("train", name, "--smoke", "--output", "rehearsal", cwd=tmp_path)
     assert "kg.zoo.load_classifier('rehearsal')" in said
     assert set(os.listdir(tmp_path / "rehearsal")) == {
-        *("model.keras", "card.json", "golden.npz", "recipe.py", ".lock")
+        *("README.md", "model.keras", "card.json", "golden.npz", "recipe.py", ".lock")
     }
     assert command("info", "rehearsal", cwd=tmp_path).startswith("preset: rehearsal")
     card = cards.read_card(tmp_path / "rehearsal")
