@@ -270,6 +270,18 @@ class BatchCheck:
         self(batch)
         return batch
 
+    def noting(self, read):
+        """A function that reads data: the same, with its first `DataError` kept."""
+
+        def noted(*arguments):
+            try:
+                return read(*arguments)
+            except DataError as error:
+                self.error = self.error or error
+                raise
+
+        return noted
+
     def __enter__(self):
         return self
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_gans import engine, sampling
 from keras_gans.checking import BatchCheck, check_data, check_shares, length_of, named
+from keras_gans.data.ahead import ALL
 from keras_gans.data.batches import Batches, WholeEpochs
 from keras_gans.data.streams import doubts, each_batch, starting_at
 from keras_gans.errors import ConfigurationError, DataError
@@ -199,6 +200,8 @@ def _readable(model, x, y, options, check=None):
     whole, least = _shares(model)
     if not _are_arrays(x):
         plain = isinstance(x, Batches) and x.batch_size % whole == 0 and x.batch_size >= least
+        if isinstance(x, Batches) and x.is_lazy:
+            x = x.following(lambda: 0, noting=check.noting)
         return engine.readable(x if plain else each_batch(x, check, whole, least), y, options)
     size, count = options.get("batch_size") or BATCH_SIZE, len(keras.tree.flatten(x)[0])
     x, y, options = engine.readable(x, y, options)
@@ -216,8 +219,12 @@ def _readable(model, x, y, options, check=None):
 def _fit_batches(model, keras_fit, batches, count, begun_at, check, *, verbose, **options):
     """Keras's `fit` on epochs of `count` batches from the model's step on; the rest of a started epoch comes first."""
 
+    share = _share_of(model, batches)
+
     def fit_epochs(first, last, count, callbacks):
-        following = batches.following(lambda: steps_of(model) - begun_at[0], count, check.passed)
+        following = batches.following(
+            lambda: steps_of(model) - begun_at[0], count, check.passed, share=share, noting=check.noting
+        )
         # TensorFlow may count a step before it reads the step's batch, so each epoch's first batch is fixed in advance.
         beginning = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: following.on_epoch_begin())
         if isinstance(callbacks, OneTraining):
@@ -228,9 +235,19 @@ def _fit_batches(model, keras_fit, batches, count, begun_at, check, *, verbose, 
         if isinstance(batches, WholeEpochs) and _shares(model) != ALONE:  # the last batch of an epoch may be small
             data = each_batch(data, None, *_shares(model))
         check.read = 0  # TensorFlow has looked at a batch
-        return keras_fit(data, **{**others, "initial_epoch": first, "epochs": last, "callbacks": callbacks})
+        try:
+            return keras_fit(data, **{**others, "initial_epoch": first, "epochs": last, "callbacks": callbacks})
+        finally:
+            following.close()
 
     return _fit_rest_first(model, fit_epochs, count, begun_at, verbose=verbose, **options)
+
+
+def _share_of(model, batches):
+    """Which rows of each batch this machine reads, see `Batches.at`: where each has one device, they are in its
+    number's part."""
+    machine = engine.machine_of(model)
+    return machine if engine.devices_of(model) == machine[1] and type(batches).at is Batches.at else ALL
 
 
 def _fit_stream(model, keras_fit, x, steps_per_epoch, check, **options):

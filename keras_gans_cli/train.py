@@ -16,8 +16,29 @@ from keras_gans_core.errors import printable
 @click.argument("recipe")
 @click.option(
     "--data",
-    help="For a variant: a folder of images (with two sides for pix2pix and cycle_gan), a TFDS name, an .npz or a text "
-    "file.  [default: drawn:digits]",
+    help="For a variant: a folder of images (with two sides for pix2pix and cycle_gan), a zip file of images, a TFDS "
+    "name, an .npz or a text file.  [default: drawn:digits]",
+)
+@click.option(
+    "--cache",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="For a variant: keep the images of a folder decoded in DIR, and read them from there: for images that are "
+    "larger than memory, and for runs that begin at once.",
+)
+@click.option(
+    "--lazy",
+    is_flag=True,
+    help="For a variant: decode the images of a folder whenever they are needed, for images that are larger than "
+    "memory.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="With --cache or --lazy: threads that make the next batches.  [default: the number of processors, at most 8]",
+)
+@click.option(
+    "--ahead", metavar="MIB", type=click.IntRange(0), help="With --cache or --lazy: how much may wait.  [default: 64]"
 )
 @click.option("--image-size", type=click.IntRange(8), help="For a variant: crop and resize images to this square.")
 @click.option(
@@ -81,6 +102,10 @@ from keras_gans_core.errors import printable
 def train(
     recipe,
     data,
+    cache,
+    lazy,
+    workers,
+    ahead,
     image_size,
     channels,
     label_feature,
@@ -109,6 +134,10 @@ def train(
     variant = plain.get(recipe.lower().replace("_", "").replace("-", ""))
     options = {
         "--data": data,
+        "--cache": cache,
+        "--lazy": lazy or None,
+        "--workers": workers,
+        "--ahead": ahead,
         "--image-size": image_size,
         "--channels": channels,
         "--label-feature": label_feature,
@@ -161,6 +190,10 @@ def train(
             classes=classes,
             target_classes=target_classes,
             start=start,
+            cache=cache,
+            lazy=lazy or None,
+            workers=workers,
+            ahead=None if ahead is None else ahead * 2**20,
         )
     try:
         model = training.train(

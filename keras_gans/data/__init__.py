@@ -4,6 +4,7 @@ from keras_gans.data.batches import Batches
 from keras_gans.data.captions import CaptionedBatches, load_captions
 from keras_gans.data.clips import ClipBatches, load_clips, read_clip
 from keras_gans.data.drawn import digits, shapes
+from keras_gans.data.lazy import LazyArray
 from keras_gans.data.loading import load, read_pictures
 from keras_gans.data.moving import moving_digits, moving_photos
 from keras_gans.data.pairs import CroppedDomains, PairedBatches, load_pairs, load_unpaired
@@ -22,6 +23,7 @@ __all__ = [
     "Classes",
     "ClipBatches",
     "CroppedDomains",
+    "LazyArray",
     "PairedBatches",
     "Patches",
     "SemiSupervisedBatches",

@@ -1,4 +1,4 @@
-"""Images in memory as batches whose order is a pure function of the seed and the step."""
+"""Images, in memory or on the disk, as batches whose order is a pure function of the seed and the step."""
 
 import copy
 import hashlib
@@ -6,8 +6,13 @@ import hashlib
 import keras
 import numpy as np
 
-from keras_gans.errors import DataError
+from keras_gans.data.ahead import ALL, Ahead
+from keras_gans.data.lazy import LazyArray
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import label_space_of
+from keras_gans_core.checks import is_whole
+
+AHEAD = 2**26  # bytes
 
 
 def drawn_rows(count, take):
@@ -59,6 +64,11 @@ class Batches(keras.utils.PyDataset):
     was interrupted goes on with the batches that it would have seen. The last examples of an epoch that do not fill a
     batch are left out, different ones in each epoch.
 
+    Any array may be a `LazyArray`, whose rows are read when they are needed; an object that only has `len()` and items
+    by number is made one. Memory maps (`np.memmap`) stay on the disk too. While a model learns from such data, worker
+    threads or processes make the next batches. Neither they nor their number change any batch: training is resumed at
+    any step as with arrays in memory.
+
     Args:
         images: array (N, height, width, channels), uint8 or float32 in [-1, 1], or `StackedImages`; may be left out
             if others are given.
@@ -68,10 +78,17 @@ class Batches(keras.utils.PyDataset):
         seed: whole number that determines the permutations.
         about: facts about the data for a card (name, version, split, licence, ...). "classes" are the names of the
             classes of labels (N,), or of the columns of labels (N, columns).
+        workers: how many threads or processes make batches ahead, for data that are not in memory: 1 or more; 0 makes
+            each batch when it is asked for. None for one on each processor, at most 8.
+        use_multiprocessing: whether these are processes. They share no interpreter, which pays from about four
+            processors on, but each imports the library again: half a gigabyte, and some seconds.
+        ahead: bytes of batches that may wait; at least one batch is made at a time. Four batches wait for each worker
+            at most.
         others: further arrays (N, ...) by name, such as sources= and targets=.
 
     Raises:
         DataError: no examples, too few for one batch, or arrays of different lengths.
+        ConfigurationError: `workers` or `ahead` that are no whole numbers of 0 or more.
 
     Example:
 
@@ -80,14 +97,23 @@ class Batches(keras.utils.PyDataset):
     (2, (4, 8, 8, 1))
     """
 
-    def __init__(self, images=None, labels=None, *, batch_size=64, shuffle=True, seed=0, about=None, **others):
-        super().__init__()
-        given = {"images": images, "labels": labels, **others}
-        self.arrays = {
-            name: array if isinstance(array, StackedImages) else np.asarray(array)
-            for name, array in given.items()
-            if array is not None
-        }
+    def __init__(
+        self,
+        images=None,
+        labels=None,
+        *,
+        batch_size=64,
+        shuffle=True,
+        seed=0,
+        about=None,
+        workers=None,
+        use_multiprocessing=False,
+        ahead=AHEAD,
+        **others,
+    ):
+        super().__init__()  # Keras's own workers would begin before an epoch's first step is known
+        given = {"images": images, "labels": None if labels is None else np.asarray(labels), **others}
+        self.arrays = {name: _as_array(array) for name, array in given.items() if array is not None}
         if not self.arrays or 0 in map(len, self.arrays.values()):
             raise DataError("Expected at least one example. Received: none.")
         self._check_lengths()
@@ -97,6 +123,10 @@ class Batches(keras.utils.PyDataset):
             )
         self.batch_size, self.shuffle, self.seed = int(batch_size), shuffle, int(seed)
         self.about = dict(about or {})
+        for name, value in (("workers", workers), ("ahead", ahead)):
+            if not is_whole(value, 0) and (value is not None or name == "ahead"):
+                raise ConfigurationError(f"Expected {name} of 0 or more. Received: {name}={value!r}.")
+        self.decoding = {"workers": workers, "use_multiprocessing": bool(use_multiprocessing), "ahead": ahead}
         self._drawn = None, None  # the epoch that was requested last, and its order
 
     def _check_lengths(self):
@@ -133,6 +163,17 @@ class Batches(keras.utils.PyDataset):
     def image_shape(self):
         """(height, width, channels) of one image of the first array."""
         return tuple(next(iter(self.arrays.values())).shape[1:])
+
+    @property
+    def is_lazy(self):
+        """Whether any of the data is not in memory."""
+        return any(isinstance(array, (LazyArray, np.memmap)) for array in self.arrays.values())
+
+    @property
+    def batch_bytes(self):
+        """Bytes that a batch takes."""
+        rows = (np.prod(array.shape[1:], dtype="int64") * array.dtype.itemsize for array in self.arrays.values())
+        return self.batch_size * int(sum(rows))
 
     @property
     def given_labels(self):
@@ -177,12 +218,19 @@ class Batches(keras.utils.PyDataset):
         return other
 
     def fingerprint(self):
-        """SHA-256 over the arrays' shapes, types and bytes, in hexadecimal."""
-        digest = hashlib.sha256()
+        """SHA-256 over the arrays' shapes, types and bytes, in hexadecimal.
+
+        Of a `LazyArray` its own fingerprint counts instead of all bytes, and the text begins with "sample-".
+        """
+        digest, sampled = hashlib.sha256(), ""
         for array in self.arrays.values():
             digest.update(f"{array.shape} {array.dtype.str}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+            if isinstance(array, LazyArray):
+                digest.update(array.fingerprint().encode())
+                sampled = "sample-"
+            else:
+                digest.update(np.ascontiguousarray(array).data)
+        return sampled + digest.hexdigest()
 
     def order(self, epoch):
         """The permutation of the examples in `epoch`, int64 (N,)."""
@@ -190,13 +238,20 @@ class Batches(keras.utils.PyDataset):
             return np.arange(self.count)
         return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.count)
 
-    def at(self, step):
-        """The batch of a training step, counted from 0: a dict of arrays (batch_size, ...)."""
+    def at(self, step, share=ALL):
+        """The batch of a training step, counted from 0: a dict of arrays (batch_size, ...).
+
+        Args:
+            step: the step.
+            share: the number of a machine, and how many there are. Of data that are not in memory only this machine's
+                rows are read; the others are zeros.
+        """
         epoch, index = divmod(step, len(self))
-        if self._drawn[0] != epoch:
-            self._drawn = epoch, self.order(epoch)
-        chosen = self._drawn[1][index * self.batch_size : (index + 1) * self.batch_size]
-        return {name: array[chosen] for name, array in self.arrays.items()}
+        drawn = self._drawn
+        if drawn[0] != epoch:  # in a variable of its own: several threads may be here
+            drawn = self._drawn = epoch, self.order(epoch)
+        chosen = drawn[1][index * self.batch_size : (index + 1) * self.batch_size]
+        return {name: _rows(array, chosen, share) for name, array in self.arrays.items()}
 
     def __getitem__(self, index):
         return self.at(index)
@@ -211,15 +266,37 @@ class Batches(keras.utils.PyDataset):
         other.seed, other._drawn = int(seed), (None, None)
         return other
 
-    def following(self, step, count=None, pick=lambda batch: batch):
+    def following(self, step, count=None, pick=lambda batch: batch, share=ALL, noting=lambda read: read):
         """The same batches for a model that counts its steps: an epoch is `count` batches, from batch `step()` on.
 
         Args:
             step: function without arguments, the model's step count.
             count: batches per epoch; None for all.
             pick: function from a batch to what Keras gets, such as a tuple of inputs and targets for a plain model.
+            share: see `at`.
+            noting: function from the function that makes a step's batch to the one that is called.
         """
-        return _Following(self, step, count or len(self), pick)
+        return _Following(self, step, count or len(self), pick, share, noting)
+
+
+def _as_array(array):
+    """What batches are taken from: an array in memory, a memory map, or rows that are read when they are needed."""
+    if isinstance(array, (StackedImages, LazyArray, np.memmap)):
+        return array
+    plain = isinstance(array, (list, tuple, str)) or hasattr(array, "__array__")
+    return LazyArray(array) if not plain and hasattr(array, "__getitem__") else np.asarray(array)
+
+
+def _rows(array, chosen, share):
+    """The chosen rows of an array; of a `LazyArray` only a share of them is read."""
+    number, count = share
+    if count == 1 or not isinstance(array, LazyArray) or len(chosen) % count:
+        return array[chosen]
+    found = np.zeros((len(chosen), *array.shape[1:]), array.dtype)
+    size = len(chosen) // count
+    part = slice(number * size, (number + 1) * size)
+    found[part] = array[chosen[part]]
+    return found
 
 
 class WholeEpochs(Batches):
@@ -247,9 +324,11 @@ class WholeEpochs(Batches):
 class _Following(keras.utils.PyDataset):
     """Batches from the model's step count on, read when an epoch begins."""
 
-    def __init__(self, batches, step, count, pick):
+    def __init__(self, batches, step, count, pick, share, noting):
         super().__init__()
         self.batches, self.step, self.count, self.pick, self.start = batches, step, count, pick, 0
+        self.ahead = Ahead(batches, share) if batches.is_lazy and batches.decoding["workers"] != 0 else None
+        self.read = noting((self.ahead or batches).at)
 
     def __len__(self):
         return self.count
@@ -262,7 +341,12 @@ class _Following(keras.utils.PyDataset):
         self.start = self.step()
 
     def __getitem__(self, index):
-        return self.pick(self.batches.at(self.start + index))
+        return self.pick(self.read(self.start + index))
+
+    def close(self):
+        """Ends the workers."""
+        if self.ahead is not None:
+            self.ahead.close()
 
     def batch_signature(self):
         return self.pick(self.batches.at(0))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 
+from keras_gans.data.folders import names_below
 from keras_gans.errors import OutputError
 from keras_gans.images import atomic_write
 
@@ -40,7 +41,7 @@ def key_of(folder, files, *settings):
     digest = hashlib.sha256(repr((settings, PIL.__version__, FORM)).encode())
     for path in files:
         about = path.stat()
-        digest.update(os.fsencode(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n"))
+        digest.update(os.fsencode(f"{'/'.join(names_below(folder, path))} {about.st_size} {about.st_mtime_ns}\n"))
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_gans.data.archives import Zipped
 from keras_gans.data.folders import formats
 from keras_gans.errors import DataError
 from keras_gans.fields import depth_of
@@ -34,7 +35,8 @@ def opened(path, image_size=None):
     with warnings.catch_warnings(), _enough_memory(path):
         warnings.simplefilter("ignore")  # Pillow's warnings about EXIF entries and palettes
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=formats()) as picture:
+        source = path.open("rb") if isinstance(path, Zipped) else path
+        with Image.open(source, formats=formats()) as picture:
             if ";16" in str(picture.tile) and len(picture.getbands()) > 1:
                 highest = max(high for _, high in picture.getextrema())
                 if 0 < highest < UPPER_8_OF_12:
@@ -132,20 +134,37 @@ class Decoder:
 
     def finish(self):
         """All decoded images, uint8 (count, height, width, channels)."""
-        if self.transparent:
-            self.notes.append(
-                f"Made transparent areas white in {self.transparent} of {self.count} images. Pass channels=4 to keep "
-                "the transparency, or channels=3 if white is right."
-            )
-        if self.deep and self.highest and self.bits < 16:
-            self.notes.append(
-                f"Read {len(self.deep)} images of 16 bits as {self.bits} bits, since no value is above {self.highest} "
-                "of 65535. If they are dark images of 16 bits, save them with 8 bits: levels >> 8."
-            )
+        self.notes += transparency_notes(self.transparent, self.count) + depth_notes(len(self.deep), self.highest)
         return self.images[: self.count]
 
 
-def allocated(shape, beside=0, fewer="read fewer of them (take=...)"):
+def transparency_notes(transparent, count, what="images"):
+    """What is to be said of images whose transparent areas became white: a list of a text, or of none."""
+    if not transparent:
+        return []
+    return [
+        f"Made transparent areas white in {transparent} of {count} {what}. Pass channels=4 to keep the transparency, "
+        "or channels=3 if white is right."
+    ]
+
+
+def depth_notes(deep, highest):
+    """The same of images of 16 bits, of which `highest` is the highest level."""
+    if not deep or not highest or (bits := depth_of(highest)) == 16:
+        return []
+    return [
+        f"Read {deep} images of 16 bits as {bits} bits, since no value is above {highest} of 65535. If they are dark "
+        "images of 16 bits, save them with 8 bits: levels >> 8."
+    ]
+
+
+FEWER = (
+    "read fewer of them (take=...); or, for a folder or a zip file, cache=DIR (--cache DIR), which decodes them once to "
+    "the disk, or lazy=True (--lazy), which decodes them whenever they are needed"
+)
+
+
+def allocated(shape, beside=0, fewer=FEWER):
     """An array of uint8 whose values are not set.
 
     Args:

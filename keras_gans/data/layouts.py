@@ -17,7 +17,8 @@ from collections import Counter
 
 import numpy as np
 
-from keras_gans.data.folders import image_files
+from keras_gans.data.archives import Zipped
+from keras_gans.data.folders import image_files, names_below
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans_core.errors import format_error, printable
 
@@ -59,7 +60,7 @@ def read_layout(folder, split, label=None):
     others = found.left_out(folder)
     inner = _inner(folder, found.images)
     _refuse_two_sides(inner, found.images)
-    parts = [path.relative_to(inner).parts for path in found.images]
+    parts = [names_below(inner, path) for path in found.images]
     level, names = _splits(inner, parts)
     chosen = range(len(parts))
     if names:
@@ -101,7 +102,7 @@ def read_layout(folder, split, label=None):
 
 def _inner(folder, files):
     """The folder in which there is more than one folder."""
-    parts = [path.relative_to(folder).parts for path in files]
+    parts = [names_below(folder, path) for path in files]
     tops = {part[0] for part in parts}
     if len(tops) == 1 and all(len(part) > 2 for part in parts) and not tops & set().union(*SPLITS):
         return _inner(folder / tops.pop(), files)
@@ -169,7 +170,7 @@ def _refuse_two_sides(folder, files):
     """Raises a DataError for a folder of pairs or of two domains, which would be read as two classes."""
     names = {}
     for path in files:
-        top, *below = path.relative_to(folder).parts
+        top, *below = names_below(folder, path)
         names.setdefault(top, set()).add(tuple(below))
     sides = [(a, b) for a, b in SIDES if a in names and b in names]
     sides += [(a, b) for a, b in PAIRS if names.get(a, set()) & names.get(b, set())]
@@ -215,7 +216,7 @@ def _labels_of(source, files, label):
         ) from error
     if isinstance(rows, str):
         return None, None, f"no labels: {rows}"
-    names = [path.relative_to(source.parent).as_posix() for path in files]
+    names = ["/".join(names_below(source.parent, path)) for path in files]
     missing = [name for name in names if name not in rows]
     absent = names_without_file(source, rows)
     for wrong, what in ((missing, "images that it does not name"), (absent, "names without a file")):
@@ -279,7 +280,7 @@ def _metadata(source, label):
 
 def metadata_rows(source):
     """{file name: row, a dict by column} of a `metadata.jsonl` or `metadata.csv`."""
-    with open(source, encoding="utf-8-sig", newline="") as file:
+    with source.open(encoding="utf-8-sig", newline="") as file:
         lines = csv.DictReader(file) if source.suffix == ".csv" else (json.loads(line) for line in file if line.strip())
         return _unique((row["file_name"], row) for row in lines)
 
@@ -291,4 +292,5 @@ def columns_of(rows):
 
 def names_without_file(source, rows):
     """The names in a file of labels or captions, the keys of `rows`, that are no files beside or below it."""
-    return [name for name in rows if not os.path.isfile(source.parent / name)]
+    is_file = Zipped.is_file if isinstance(source, Zipped) else os.path.isfile  # which takes any text for a name
+    return [name for name in rows if not is_file(source.parent / name)]

@@ -6,7 +6,6 @@ import re
 import sys
 import time
 import warnings
-import zipfile
 from pathlib import Path
 
 import keras
@@ -14,12 +13,15 @@ import numpy as np
 from PIL import Image
 
 from keras_gans.data import decoded, drawn
+from keras_gans.data.archives import Zipped, is_zip_of_images
 from keras_gans.data.arrays import is_npz, read_npy, read_npz
-from keras_gans.data.batches import Batches, drawn_rows
-from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
-from keras_gans.data.folders import endings
+from keras_gans.data.batches import AHEAD, Batches, drawn_rows
+from keras_gans.data.cache import cached
+from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone, transparency_notes
+from keras_gans.data.folders import endings, names_below
 from keras_gans.data.headers import size_of
 from keras_gans.data.layouts import read_layout, shown_names
+from keras_gans.data.lazy import FileImages, LazyArray, look_at, sample_of
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import check_axes, check_images, check_range
@@ -31,6 +33,7 @@ DRAWN_NAMES = {"drawn:digits": [str(digit) for digit in range(10)], "drawn:shape
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
 PLACES = {"image": "a folder of images", "text": "a text file"}  # alternatives to a TFDS feature, for error messages
+SEEN = "images that were looked at"
 NAMED = 10  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
 TFDS_BATCH = 1000  # examples per read; reading one by one is several times slower
@@ -62,8 +65,13 @@ def load(
     download=False,
     data_dir=None,
     strict=False,
+    lazy=False,
+    cache=None,
+    workers=None,
+    use_multiprocessing=False,
+    ahead=AHEAD,
 ):
-    """Loads a whole data set of images into memory, as shuffled batches for `fit`.
+    """Loads a data set of images, as shuffled batches for `fit`: into memory, or from the disk while it is read.
 
     Unusual images in a folder are converted. CMYK and palettes become colour, and only the first frame of an animation
     is used. Transparent areas become white, with a warning, unless `channels` is given: 4 keeps them. Grey images of 16
@@ -78,6 +86,9 @@ def load(
     that array. If the files' heads show that it does not fit into memory, or that the images have several sizes, the
     folder is refused before it is decoded, except for one image of each of two sizes.
 
+    Data that are larger than memory stay on the disk with `lazy` or `cache`. The batches are the same; see
+    docs/large_data.md.
+
     Args:
         source: one of
             - an array (N, height, width, channels) or (N, height, width), or (images, labels), where labels that are
@@ -85,11 +96,12 @@ def load(
             - the path of an `.npy` file, or of an `.npz` with `images` and optionally `labels` (or `x_train`,
               `y_train`, with `x_test`, `y_test` for the split "test"). Arrays of Python objects are refused, and an
               `.npz` that unpacks to more than 100 times its size and 64 MiB;
-            - the path of a folder of images; if all images are in subfolders, these are the classes, numbered in sorted
-              order (2 before 10). Folders named train, val and test (or like them) are splits. NVlabs' `dataset.json`
-              and the `metadata.jsonl` or `metadata.csv` of Hugging Face's image folders hold labels instead of the
-              folders' names. One line says what was understood, on the standard error stream and in
-              `about["layout"]`; `keras.config.disable_interactive_logging()` keeps it off the stream;
+            - the path of a folder of images, or of a zip file of one, which is not unpacked; if all images are in
+              subfolders, these are the classes, numbered in sorted order (2 before 10). Folders named train, val and
+              test (or like them) are splits. NVlabs' `dataset.json` and the `metadata.jsonl` or `metadata.csv` of
+              Hugging Face's image folders hold labels instead of the folders' names. One line says what was understood,
+              on the standard error stream and in `about["layout"]`; `keras.config.disable_interactive_logging()` keeps
+              it off the stream;
             - "drawn:digits" or "drawn:shapes", drawn on demand; "train" and "test" use different random numbers;
             - the name of a TFDS data set with a feature "image", such as "mnist", "name/config" or "name:1.0.0". A
               folder of that name in the current directory comes first.
@@ -109,6 +121,13 @@ def load(
         download: whether TFDS may download the data set if it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
         strict: whether to refuse a folder with a file that cannot be read, instead of leaving the file out.
+        lazy: whether images are decoded whenever they are needed, instead of all at once: for a folder or a zip file,
+            for an `.npy` file, which is mapped, for what `tfds.data_source` returns, and for a TFDS data set whose
+            files can be read at any place (array_record).
+        cache: a folder in which the images of a folder or a zip file are kept decoded; None for none. They are decoded
+            at the first time, into a file as large as all of them, and read from there, in any run with the same files
+            and settings. With `lazy` or without, they are not in memory.
+        workers, use_multiprocessing, ahead: of data on the disk; see `Batches`.
 
     Returns:
         `Batches` of uint8 images; float images of arrays in [-1, 1] stay float32.
@@ -118,8 +137,9 @@ def load(
         DataError: no readable image, more unreadable files than images or, with `strict`, an unreadable one; images of
             several sizes without `image_size`; more images than fit into memory; an unknown split; a folder that can be
             read in two ways; arrays of another range (see `kg.fields.check_range`) or with other axes, such as the
-            channels first.
-        ConfigurationError: arguments out of range.
+            channels first. From data on the disk, while batches are made: a file that changed or vanished.
+        ConfigurationError: arguments out of range, or a source that cannot stay on the disk.
+        OutputError: the cache cannot be written.
 
     Warns:
         UserWarning: files in a folder that cannot be read; transparent areas that became white; 16-bit images read as
@@ -153,7 +173,10 @@ def load(
     elif str(source).startswith("drawn:"):
         images, classes, about = _read_drawn(source, split, image_size, take)
     elif os.path.isdir(path := Path(os.path.expanduser(source))) and source != "":  # "" is the current directory
-        images, classes, about = _read_folder(path, split, image_size, channels, take, strict, named)
+        images, classes, about = _read_folder(path, split, image_size, channels, take, strict, named, lazy, cache)
+    elif is_zip_of_images(path):
+        path = Zipped(path)
+        images, classes, about = _read_folder(path, split, image_size, channels, take, strict, named, lazy, cache)
     elif os.path.exists(path) and not os.path.isdir(path):
         images, classes, about = _read_numpy(path, split)
     elif isinstance(source, os.PathLike) or not re.fullmatch(TFDS_NAME, source):
@@ -171,6 +194,11 @@ def load(
     for what, array in (("images", images), ("labels", classes)):
         if isinstance(array, np.ndarray) and array.ndim == 0:
             raise DataError(f"Expected an array of {what}. Received: one {array.dtype}, without a shape.")
+    if (lazy or cache is not None) and not isinstance(images, LazyArray):
+        raise ConfigurationError(
+            f"Expected a folder or a zip file of images, which can stay on the disk. Received: "
+            f"{'lazy=True' if lazy else f'cache={cache!r}'} for {about['name']} ({about['source']}). Leave it out."
+        )
     if take is not None and len(images) > take:
         if classes is not None and len(classes) != len(images):
             raise DataError(
@@ -178,7 +206,8 @@ def load(
             )
         rows, about["drawn"] = drawn_rows(len(images), take), True
         images, classes = images[rows], None if classes is None else np.asarray(classes)[rows]
-    images = _shaped(images, image_size, channels)
+    if not isinstance(images, LazyArray):
+        images = _shaped(images, image_size, channels)
     if classes is not None and np.asarray(classes).dtype.kind == "U":
         names, classes = np.unique(classes, return_inverse=True)
         about["classes"] = shown_names(names.tolist(), "the labels")
@@ -187,7 +216,8 @@ def load(
         about["labels"] = named
     about.update(split=split, examples=len(images), image_shape=list(images.shape[1:]))
     about.setdefault("license", f"of the {about['source']}'s owner")
-    return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
+    decoding = {"workers": workers, "use_multiprocessing": use_multiprocessing, "ahead": ahead}
+    return Batches(images, classes, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about, **decoding)
 
 
 def check_channels(channels):
@@ -262,16 +292,16 @@ def _read_drawn(name, split, image_size, take):
     return images, classes, about
 
 
-def _read_folder(folder, split, image_size, channels, take, strict, label):
+def _read_folder(folder, split, image_size, channels, take, strict, label, lazy=False, cache=None):
     """The images of a folder in sorted order; unreadable ones are left out with a warning, or refused."""
     layout = read_layout(folder, split, label)
-    images, read, about = read_files(folder, layout, image_size, channels, take, strict)
+    images, read, about = read_files(folder, layout, image_size, channels, take, strict, lazy, cache)
     if layout.classes is not None:
         about["classes"] = layout.classes
     return images, None if layout.labels is None else layout.labels[read], about
 
 
-def read_files(folder, layout, image_size, channels, take, strict=False):
+def read_files(folder, layout, image_size, channels, take, strict=False, lazy=False, cache=None):
     """The images of a `Layout` in sorted order, the places of their files in it, and a description.
 
     Files that cannot be read are left out with a warning, or refused.
@@ -279,11 +309,14 @@ def read_files(folder, layout, image_size, channels, take, strict=False):
     files = layout.files
     if layout.others:
         warnings.warn(layout.others, stacklevel=4)
-    key, began = decoded.key_of(folder, files, image_size, channels, take), time.monotonic()
-    kept = decoded.load(key)
-    if kept is None:
-        kept = _decoded(folder, files, image_size, channels, take)
-        decoded.save(key, kept, time.monotonic() - began)
+    if lazy or cache is not None:
+        kept = _on_the_disk(folder, files, image_size, channels, take, cache)
+    else:
+        key, began = decoded.key_of(folder, files, image_size, channels, take), time.monotonic()
+        kept = decoded.load(key)
+        if kept is None:
+            kept = _decoded(folder, files, image_size, channels, take)
+            decoded.save(key, kept, time.monotonic() - began)
     images, read, unreadable, notes = kept
     named = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
     if strict and unreadable:
@@ -309,6 +342,26 @@ def read_files(folder, layout, image_size, channels, take, strict=False):
     return images, read, about
 
 
+def _on_the_disk(folder, files, image_size, channels, take, cache):
+    """As `_decoded`, but the images are read when they are needed, from their files or from a cache."""
+
+    def shape_of(found):
+        return (*(image_size or _one_size(found.sizes)), found.shape[2])
+
+    if cache is not None:
+        images, found = cached(cache, folder, files, image_size, channels, take, shape_of)
+        return images, found.read, found.unreadable, found.notes
+    found = look_at(folder, files, image_size, channels, take)
+    if not found.read:
+        return None, [], found.unreadable, []
+    found.shape = shape_of(found)
+    images = FileImages(folder, found)
+    some = sample_of(len(images))
+    row = np.empty((1, *found.shape), "uint8")
+    transparent = sum(images.decoded(number, row).transparent for number in some)
+    return images, found.read, found.unreadable, transparency_notes(transparent, len(some), SEEN) + found.notes
+
+
 def _decoded(folder, files, image_size, channels, take):
     """What can be read of files: the images (N, ...), the files' indices, names of unreadable files, and notes."""
     order = np.arange(len(files))
@@ -326,7 +379,7 @@ def _decoded(folder, files, image_size, channels, take):
             except DataError:  # it says nothing about the file
                 raise
             except Exception as error:  # each of Pillow's readers has its own errors for damaged files
-                name = printable(str(files[index].relative_to(folder)))
+                name = printable("/".join(names_below(folder, files[index])))
                 unreadable.append(f"{name} ({format_error(error, longest=80)})")
     images = decoder.finish() if read else np.zeros((0, 1, 1, 1), "uint8")
     return _in_order(images, read), sorted(read), unreadable, decoder.notes
@@ -430,11 +483,6 @@ def read_pictures(paths, image_shape, resize=False):
 
 def _read_numpy(path, split):
     about = {"name": printable(path.name), "source": "file"}
-    if path.suffix.lower() != ".npz" and path.is_file() and zipfile.is_zipfile(path):
-        raise DataError(
-            f"Expected a folder of images, or an .npz or .npy file. Received: {path}, a zip archive. Unpack it, and "
-            "give the folder."
-        )
     pairs = [(f"x_{split}", f"y_{split}"), *([("images", "labels")] if split == "train" else [])]
     known = []
 

@@ -47,10 +47,11 @@ class UnpairedBatches(Batches):
     def at(self, step):
         """The batch of a training step, counted from 0: a dict of arrays (batch_size, ...)."""
         epoch, index = divmod(step, len(self))
-        if self._drawn[0] != epoch:
-            self._drawn = epoch, self.orders(epoch)
+        drawn = self._drawn
+        if drawn[0] != epoch:  # in a variable of its own: several threads may be here
+            drawn = self._drawn = epoch, self.orders(epoch)
         rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return {name: array[order[rows]] for (name, array), order in zip(self.arrays.items(), self._drawn[1])}
+        return {name: array[order[rows]] for (name, array), order in zip(self.arrays.items(), drawn[1])}
 
 
 def edges(images):

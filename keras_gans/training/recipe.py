@@ -178,7 +178,14 @@ def variant_recipe(
         given = {name: value for name, value in given.items() if value is not None}
         if before is not None and len(before.image_shape) == 3 and None not in before.image_shape:
             given = {"image_size": before.image_shape[:2], "channels": before.image_shape[2], **given}
-        dataset = variant.load_data(source, download=download, **given)
+        try:
+            dataset = variant.load_data(source, download=download, **given)
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+            raise ConfigurationError(
+                f"Expected options for the data of {variant.__name__}. Received: {error}. Leave it out."
+            ) from error
         averages = {"ema_decay": 0.999}
         if before is None:
             model = variant.for_data(dataset, **averages)
