@@ -216,7 +216,8 @@ def _whole_arrays(batches, values):
     rows = {
         name: array
         for name, array in batches.arrays.items()
-        if isinstance(array, np.ndarray) and name in values and array.shape[1:] == values[name].shape[1:]
+        if isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
+        if name in values and array.shape[1:] == values[name].shape[1:]
     }
     return {**rows, "labels": batches.given_labels} if "labels" in values else rows
 

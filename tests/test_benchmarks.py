@@ -13,6 +13,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 COMMANDS = {
     "battle.py": (["--quick"], "1 - 3 steps: "),
     "bfloat16.py": (["--data", "drawn:digits", "--steps", "20", "--seeds", "1"], "bfloat16"),
+    "data.py": (["--images", "128", "--steps", "2", "--ways", "lazy"], "peak MiB, lazy"),
     "doctor.py": (
         ["--quick", "--runs", "blind generator, GAN", "rotation, linear WGAN", "GAN, fast discriminator, ring"],
         "3 of 3 as expected",

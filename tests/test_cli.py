@@ -612,6 +612,33 @@ def test_sample_names_the_command_for_a_model_that_changes_images(model, transla
         call("interpolate", str(translators / model))
 
 
+def test_training_from_the_disk_is_training_from_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for i in range(12):
+        levels = np.random.default_rng(i).integers(0, 256, (20, 20)).astype("uint8")
+        Image.fromarray(levels).save(tmp_path / "photos" / f"{i}.png")
+    common = ["train", "gan", "--data", "photos", "--image-size", "8", "--batch-size", "4", "--epochs", "2"]
+    call(*common, "-o", "memory")
+    call(*common, "--cache", "cache", "-o", "cached")
+    call(*common, "--lazy", "--workers", "1", "--ahead", "1", "-o", "lazy")
+    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("memory", "cached", "lazy")]
+    memory, *others = (
+        keras.saving.load_model(tmp_path / name / "checkpoint.keras") for name in ("memory", "cached", "lazy")
+    )
+    for other in others:
+        for one, theirs in zip(memory.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, theirs)
+    prints = [card["dataset"]["fingerprint"] for card in cards]
+    assert prints[0] != prints[1] == prints[2] and prints[1].startswith("sample-")
+    with pytest.raises(kg.errors.CheckpointError, match="data that started the run, with --cache or --lazy"):
+        call(*common, "--resume", "cached")
+    with pytest.raises(kg.errors.ConfigurationError, match="options for the data of Pix2Pix.*'cache'. Leave it out"):
+        call("train", "pix2pix", "--data", "photos", "--cache", "cache", "-o", "other")
+    with pytest.raises(click.UsageError, match="Leave out --cache, --lazy"):
+        call("train", "dcgan_mnist", "--cache", "cache", "--lazy")
+
+
 def test_pix2pix_is_trained_on_a_folder_of_pairs_and_translates(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for side in ("trainA", "trainB"):

@@ -39,11 +39,26 @@ pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no data pa
 
 
 RECIPE = """
+import os
+
 import keras
 import numpy as np
 import keras_gans as kg
 from keras import layers
 from keras_gans.training import Recipe
+
+
+class Rows:
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, number):
+        with open(f"read by {os.getpid()}", "a") as file:
+            file.write(".")
+        return self.images[number]
 
 
 def recipe(smoke=False):
@@ -58,7 +73,8 @@ def recipe(smoke=False):
         kg.callbacks.EvaluateGenerator(evaluator, samples=8),
         kg.callbacks.GANDoctor(images[:8]),
     ]
-    return Recipe(model=model, dataset=kg.data.Batches(images, batch_size=16, seed=1), epochs=2, callbacks=aids)
+    data = kg.data.Batches(Rows(images), batch_size=16, seed=1, workers=0)
+    return Recipe(model=model, dataset=data, epochs=2, callbacks=aids)
 """
 
 
@@ -165,7 +181,7 @@ def trained(folder, output, environment=None):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's machines")
-def test_two_machines_train_as_one_and_the_first_writes_the_files(tmp_path):
+def test_two_machines_train_as_one_each_reads_its_share_and_the_first_writes_the_files(tmp_path):
     (tmp_path / "recipe.py").write_text(RECIPE)
     running = [trained(tmp_path, name, environment) for name, environment in zip(("first", "second"), cluster())]
     running.append(trained(tmp_path, "alone"))
@@ -177,6 +193,8 @@ def test_two_machines_train_as_one_and_the_first_writes_the_files(tmp_path):
         for process in running:
             process.kill()
     assert not (tmp_path / "second").exists()
+    read = [len((tmp_path / f"read by {process.pid}").read_text()) for process in running]
+    assert read[0] == read[1] == read[2] - 48  # of six batches of 16 each machine reads the half
     logs = [json.loads((tmp_path / name / "progress.json").read_text())["history"] for name in ("first", "alone")]
     for ours, theirs in zip(*logs, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-6)

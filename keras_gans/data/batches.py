@@ -1,6 +1,7 @@
 """Images, in memory or on the disk, as batches whose order is a pure function of the seed and the step."""
 
 import copy
+import functools
 import hashlib
 
 import keras
@@ -8,11 +9,13 @@ import numpy as np
 
 from keras_gans.data.ahead import ALL, Ahead
 from keras_gans.data.lazy import LazyArray
+from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import label_space_of
 from keras_gans_core.checks import is_whole
 
 AHEAD = 2**26  # bytes
+PIECE = 2**24  # bytes that are read at a time
 
 
 def drawn_rows(count, take):
@@ -228,6 +231,10 @@ class Batches(keras.utils.PyDataset):
             if isinstance(array, LazyArray):
                 digest.update(array.fingerprint().encode())
                 sampled = "sample-"
+            elif isinstance(array, np.memmap):
+                step = max(1, PIECE * len(array) // max(1, array.nbytes))
+                for start in shown(range(0, len(array), step), "Reading the memory map, pieces:"):
+                    digest.update(np.ascontiguousarray(array[start : start + step]).data)
             else:
                 digest.update(np.ascontiguousarray(array).data)
         return sampled + digest.hexdigest()
@@ -328,7 +335,8 @@ class _Following(keras.utils.PyDataset):
         super().__init__()
         self.batches, self.step, self.count, self.pick, self.start = batches, step, count, pick, 0
         self.ahead = Ahead(batches, share) if batches.is_lazy and batches.decoding["workers"] != 0 else None
-        self.read = noting((self.ahead or batches).at)
+        read = batches.at if share == ALL else functools.partial(batches.at, share=share)
+        self.read = noting(read if self.ahead is None else self.ahead.at)
 
     def __len__(self):
         return self.count

@@ -220,11 +220,14 @@ def states_of(files):
     Raises:
         DataError: one that is not there any more.
     """
+    states = np.empty((len(files), 2), "int64")
     try:
-        about = [path.stat() for path in files]
+        for state, path in zip(states, files):
+            about = path.stat()
+            state[:] = about.st_size, about.st_mtime_ns
     except OSError as error:
         raise DataError(f"Expected a folder that does not change while it is read. Received: {error}.") from error
-    return np.array([(one.st_size, one.st_mtime_ns) for one in about], "int64").reshape(-1, 2)
+    return states
 
 
 def look_at(folder, files, image_size=None, channels=None, take=None, bad=()):

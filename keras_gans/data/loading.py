@@ -121,9 +121,7 @@ def load(
         download: whether TFDS may download the data set if it is not prepared.
         data_dir: TFDS's folder; None for $TFDS_DATA_DIR, or TFDS's default.
         strict: whether to refuse a folder with a file that cannot be read, instead of leaving the file out.
-        lazy: whether images are decoded whenever they are needed, instead of all at once: for a folder or a zip file,
-            for an `.npy` file, which is mapped, for what `tfds.data_source` returns, and for a TFDS data set whose
-            files can be read at any place (array_record).
+        lazy: whether the images of a folder or a zip file are decoded whenever they are needed, instead of all at once.
         cache: a folder in which the images of a folder or a zip file are kept decoded; None for none. They are decoded
             at the first time, into a file as large as all of them, and read from there, in any run with the same files
             and settings. With `lazy` or without, they are not in memory.

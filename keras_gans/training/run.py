@@ -164,9 +164,11 @@ def _go_on(folder, model, run, progress, epochs):
     before, missing = read_progress(folder)
     for key, name in (("data", "the same data"), ("batch_size", "the same batch size")):
         if (known := before.get(key, progress[key])) != progress[key]:
+            ways = [str(one).startswith("sample-") for one in (known, progress[key])]
+            disk = f", {'with' if ways[0] else 'without'} --cache or --lazy" if ways[0] != ways[1] else ""
             raise CheckpointError(
                 f"Expected {name} as the run in {folder}. Received: {progress[key]} instead of {known}. "
-                "Resume with the recipe and data that started the run."
+                f"Resume with the recipe and data that started the run{disk}."
             )
     if missing is not None:
         warnings.warn(missing, stacklevel=3)
