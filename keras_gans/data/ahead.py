@@ -3,6 +3,7 @@
 import concurrent.futures
 import multiprocessing
 import os
+import threading
 
 from keras_gans.errors import ConfigurationError
 
@@ -24,6 +25,7 @@ class Ahead:
 
     def __init__(self, batches, share):
         self.others, self.waiting = () if share == ALL else (share,), {}
+        self.batches, self.closed, self.lock = batches, False, threading.Lock()
         workers = batches.decoding["workers"] or usable_processors()
         self.depth = max(1, min(batches.decoding["ahead"] // max(1, batches.batch_bytes), FOR_EACH * workers))
         if batches.decoding["use_multiprocessing"]:
@@ -39,13 +41,17 @@ class Ahead:
     def at(self, step):
         """The batch of a step; those of the next steps are begun."""
         wanted = range(step, step + self.depth)
-        for other in [other for other in self.waiting if other not in wanted]:
-            self.waiting.pop(other).cancel()
-        for one in wanted:
-            if one not in self.waiting:
-                self.waiting[one] = self.pool.submit(self.read, one, *self.others)
+        with self.lock:  # what reads an epoch that was ended early may still ask beside the next one
+            if self.closed:
+                return self.batches.at(step, *self.others)
+            for other in [other for other in self.waiting if other not in wanted]:
+                self.waiting.pop(other).cancel()
+            for one in wanted:
+                if one not in self.waiting:
+                    self.waiting[one] = self.pool.submit(self.read, one, *self.others)
+            asked = self.waiting.pop(step)
         try:
-            return self.waiting.pop(step).result()
+            return asked.result()
         except concurrent.futures.BrokenExecutor as error:
             raise ConfigurationError(
                 "Expected processes that decode images. Received: they ended. A script must start its work under "
@@ -54,7 +60,9 @@ class Ahead:
 
     def close(self):
         """Ends the workers; batches that wait are dropped."""
-        self.waiting.clear()
+        with self.lock:
+            self.closed = True
+            self.waiting.clear()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -291,7 +291,8 @@ def _as_array(array):
     if isinstance(array, (StackedImages, LazyArray, np.memmap)):
         return array
     plain = isinstance(array, (list, tuple, str)) or hasattr(array, "__array__")
-    return LazyArray(array) if not plain and hasattr(array, "__getitem__") else np.asarray(array)
+    rows = hasattr(array, "__len__") and hasattr(array, "__getitem__")
+    return LazyArray(array) if rows and not plain else np.asarray(array)
 
 
 def _rows(array, chosen, share):

@@ -31,7 +31,7 @@ from keras_gans.data.decoding import transparency_notes
 from keras_gans.data.folders import names_below
 from keras_gans.data.lazy import FileImages, Found, LazyArray, look_at, states_of
 from keras_gans.data.progress import shown
-from keras_gans.errors import DataError, OutputError
+from keras_gans.errors import ConfigurationError, DataError, OutputError
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans_core import memory
 from keras_gans_core.errors import format_error, printable
@@ -43,7 +43,7 @@ PIECE = 2**19  # bytes of images that a thread decodes at a time
 class CachedImages(LazyArray):
     """Images that were decoded before, read when they are indexed: uint8 (N, height, width, channels).
 
-    An image whose checksum is wrong is decoded from its file again, with a warning, and mended in the cache.
+    An image whose checksum is wrong is decoded from its file again, and mended in the cache. The first one is said.
 
     Args:
         path: the file of images.
@@ -54,7 +54,7 @@ class CachedImages(LazyArray):
 
     def __init__(self, path, sums, files, digest):
         self.place, self.sums, self.files, self.digest = path, sums, files, digest
-        self.shape, self.dtype = files.shape, files.dtype
+        self.shape, self.dtype, self.said = files.shape, files.dtype, False
         self._open()
 
     def _open(self):
@@ -79,10 +79,13 @@ class CachedImages(LazyArray):
         return found
 
     def _mend(self, number, row):
-        warnings.warn(
-            f"The cache {self.place} is damaged. {self.files.names[number]} is decoded from its file again.",
-            stacklevel=2,
-        )
+        if not self.said:  # the rest of a file that was cut off may be thousands
+            self.said = True
+            warnings.warn(
+                f"The cache {self.place} is damaged, first at {self.files.names[number]}. What is damaged is decoded "
+                "from its file again.",
+                stacklevel=2,
+            )
         row[...] = self.files[number]
         with contextlib.suppress(OSError), open(self.place, "rb+") as file:  # it may be for reading only
             file.seek(number * self.row_bytes)
@@ -106,10 +109,17 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
         shape_of: function from what `look_at` returns to the shape of one image.
 
     Raises:
+        ConfigurationError: a folder of caches in the folder of images.
         DataError: see `look_at`; or files that change meanwhile.
         OutputError: the folder cannot be written to, or has too little space.
     """
-    place, states = Path(os.path.expanduser(place)), states_of(files)
+    place = Path(os.path.expanduser(place))
+    if Path(folder).resolve() in (place.resolve(), *place.resolve().parents):
+        raise ConfigurationError(
+            f"Expected a folder for the cache that is outside of the images. Received: {place}, in {folder}. Choose "
+            "another one."
+        )
+    states = states_of(files, folder)
     digest = hashlib.sha256(repr((image_size, channels, take, PIL.__version__, FORM, len(files))).encode())
     for path, state in zip(files, states.tolist()):
         digest.update(os.fsencode(f"{'/'.join(names_below(folder, path))} {state}\n"))
@@ -128,7 +138,7 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
                 warnings.warn(f"The cache {path} is damaged: {damage}. It is made again.", stacklevel=5)
             path.with_suffix(".npz").unlink(missing_ok=True)
             remove_unfinished(place, path.stem)
-            found = _make(path, folder, files, image_size, channels, take, shape_of)
+            found = _make(path, folder, files, states, image_size, channels, take, shape_of)
             if not found.read:
                 return None, found
             found, damage = _read(path, folder, files, states)
@@ -177,7 +187,7 @@ def _read(path, folder, files, states):
         return None, format_error(error, longest=80)
 
 
-def _make(path, folder, files, image_size, channels, take, shape_of):
+def _make(path, folder, files, states, image_size, channels, take, shape_of):
     """Writes a cache; returns what `look_at` found, without what could not be decoded."""
     bad = {}
     while True:
@@ -185,7 +195,7 @@ def _make(path, folder, files, image_size, channels, take, shape_of):
         if not found.read:
             return found
         found.shape = shape_of(found)
-        images = FileImages(folder, found)
+        images = FileImages(folder, found, states[found.read])
         free = shutil.disk_usage(path.parent).free
         if images.nbytes > free:
             raise OutputError(
@@ -214,7 +224,7 @@ def _make(path, folder, files, image_size, channels, take, shape_of):
                 channels=channels or 0,
                 unreadable=np.array(found.unreadable, str),
                 notes=np.array(found.notes, str),
-                digest=FileImages(folder, found).fingerprint(),
+                digest=FileImages(folder, found, states[found.read]).fingerprint(),
             )
     return found
 

@@ -150,7 +150,7 @@ class FileImages(LazyArray):
         self.folder, self.image_size, self.channels, self.bits = folder, found.image_size, found.channels, found.bits
         self.names = ["/".join(names_below(folder, path)) for path in found.files]  # less memory than paths
         self.shape, self.dtype = (len(self.names), *found.shape), np.dtype("uint8")
-        self.states = states_of(found.files) if states is None else states
+        self.states = states_of(found.files, folder) if states is None else states
 
     def rows(self, numbers):
         found = np.empty((len(numbers), *self.shape[1:]), "uint8")
@@ -214,7 +214,7 @@ def sample_of(count):
     return np.unique(np.linspace(0, count - 1, SAMPLE).astype("int64")).tolist()
 
 
-def states_of(files):
+def states_of(files, folder):
     """The sizes of files, and when they were changed, int64 (N, 2).
 
     Raises:
@@ -222,7 +222,7 @@ def states_of(files):
     """
     states = np.empty((len(files), 2), "int64")
     try:
-        for state, path in zip(states, files):
+        for state, path in zip(states, shown(files, f"Looking for changes in {printable(str(folder))}:")):
             about = path.stat()
             state[:] = about.st_size, about.st_mtime_ns
     except OSError as error:
