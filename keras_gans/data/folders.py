@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from keras_gans.data.archives import Zipped
+from keras_gans.data.progress import shown
 from keras_gans.errors import DataError
 from keras_gans_core.errors import printable
 
@@ -115,24 +116,28 @@ def image_files(folder, below=True):
         below: whether to look into its subfolders.
     """
     known, images, others, rest = endings(), [], Counter(), Counter()
-    for place, names, files in folder.walk() if isinstance(folder, Zipped) else _walk(folder):
+    walk = folder.walk() if isinstance(folder, Zipped) else _walk(folder)
+    for place, name in shown(_names(folder, walk, below, rest), f"Looking for images in {printable(str(folder))}:"):
+        ending = os.path.splitext(name)[1].lower().removesuffix(".")
+        if ending in known:
+            images.append(place / name)
+        elif ending in READERS or ending in OTHERS:
+            others[ending] += 1
+        else:
+            rest[ending] += 1
+    images.sort(key=operator.attrgetter("parts"))  # the order of paths, of which comparing two takes long
+    return Found(images, dict(others), {what: count for what, count in rest.items() if count})
+
+
+def _names(folder, walk, below, rest):
+    """(folder, name) of each file that is not hidden; counts the others in `rest`."""
+    for place, names, files in walk:
         rest["hidden"] += sum(is_hidden(name) for name in (*files, *names))
         names[:] = sorted(name for name in names if not is_hidden(name) and not _leads_back(folder, place, name))
         if not below:
             names.clear()
         place = type(folder)(place)
-        for name in files:
-            if is_hidden(name):
-                continue
-            ending = os.path.splitext(name)[1].lower().removesuffix(".")
-            if ending in known:
-                images.append(place / name)
-            elif ending in READERS or ending in OTHERS:
-                others[ending] += 1
-            else:
-                rest[ending] += 1
-    images.sort(key=operator.attrgetter("parts"))  # the order of paths, of which comparing two takes long
-    return Found(images, dict(others), {what: count for what, count in rest.items() if count})
+        yield from ((place, name) for name in files if not is_hidden(name))
 
 
 def _walk(folder):
@@ -142,10 +147,11 @@ def _walk(folder):
         place, names, files = waiting.pop(), [], []
         with contextlib.suppress(OSError), os.scandir(place) as entries:  # a folder that may not be read
             for entry in entries:
-                if entry.is_dir():
-                    names.append(entry.name)
-                elif entry.is_file():
-                    files.append(entry.name)
+                with contextlib.suppress(OSError):  # a link to itself
+                    if entry.is_dir():
+                        names.append(entry.name)
+                    elif entry.is_file():
+                        files.append(entry.name)
         yield place, names, files
         waiting += [os.path.join(place, name) for name in names]
 

@@ -113,8 +113,9 @@ class LazyArray:
             ) from error
         if example.dtype.kind not in "biuf":
             raise DataError(
-                f"Expected examples that are arrays of numbers. Received: {type(example.item(0)).__name__}, in example "
-                f"{number} of {type(self.source).__name__}. Name the part that is: kg.data.LazyArray(source, 'image')."
+                f"Expected examples that are arrays of numbers. Received: "
+                f"{type(example.item(0)).__name__ if example.size else example.dtype}, in example {number} of "
+                f"{type(self.source).__name__}. Name the part that is: kg.data.LazyArray(source, 'image')."
             )
         return example
 
@@ -253,7 +254,7 @@ def look_at(folder, files, image_size=None, channels=None, take=None, bad=()):
             path = files[index]
             size = whole_size_of(path)
             reason, high = bad[index] if index in bad else None, None
-            if size is None:
+            if size is None and reason is None:
                 size, high, reason = _decoded(path, image_size, channels == 4)
             if reason is None:
                 read.append(index)

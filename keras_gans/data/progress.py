@@ -16,19 +16,22 @@ def shown(items, what, count=None):
     `keras.config.disable_interactive_logging()` turns the lines off.
 
     Args:
-        items: a list.
+        items: a list, or a generator, of which the number of items is not known.
         what: words before the numbers, such as "Reading photos:".
         count: how many items will be taken; None for all.
     """
-    count = len(items) if count is None else min(count, len(items))
+    if hasattr(items, "__len__"):
+        count = len(items) if count is None else min(count, len(items))
     began, terminal, said, written = time.monotonic(), sys.stderr.isatty(), None, 0
     try:
         for done, item in enumerate(items):
             now = time.monotonic()
             late = now - began >= QUIET and (said is None or now - said >= EVERY[terminal])
             if late and keras.config.is_interactive_logging_enabled():
-                left = (now - began) / done * max(0, count - done) if done else 0.0
-                line = f"{what} {done:,} of {count:,}{f', about {left:.0f} s left' if left >= 1 else ''}"
+                line = f"{what} {done:,}"
+                if count is not None:
+                    left = (now - began) / done * max(0, count - done) if done else 0.0
+                    line += f" of {count:,}{f', about {left:.0f} s left' if left >= 1 else ''}"
                 print(
                     line.ljust(written if terminal else 0), end="\r" if terminal else "\n", file=sys.stderr, flush=True
                 )

@@ -50,6 +50,12 @@ def test_a_terminal_has_one_line_that_is_taken_away_at_the_end(clock, capsys, mo
     assert said.endswith("\r") and said.rstrip("\r").rpartition("\r")[2].isspace()
 
 
+def test_of_items_that_nobody_has_counted_only_those_that_are_done_are_said(clock, capsys):
+    for _ in shown(iter(range(5)), "Looking:"):
+        clock[0] += 1.0
+    assert capsys.readouterr().err == "Looking: 2\n"
+
+
 def test_only_what_will_be_read_is_counted(clock, capsys):
     for _ in zip(range(3), shown(list(range(10)), "Reading:", 3)):
         clock[0] += 1.0
