@@ -159,8 +159,8 @@ def depth_notes(deep, highest):
 
 
 FEWER = (
-    "read fewer of them (take=...); or, for a folder or a zip file, cache=DIR (--cache DIR), which decodes them once to "
-    "the disk, or lazy=True (--lazy), which decodes them whenever they are needed"
+    "read fewer of them (take=...); or, for a folder or a zip file, cache=DIR (--cache DIR), which decodes them once "
+    "to the disk, or lazy=True (--lazy), which decodes them whenever they are needed"
 )
 
 
