@@ -1,4 +1,5 @@
-"""Export for serving: a model as a TensorFlow SavedModel in the layout that TensorFlow Serving reads."""
+"""Export for serving: a model as a TensorFlow SavedModel in the layout that TensorFlow Serving reads, or as a file for
+ONNX or LiteRT."""
 
 import contextlib
 import logging
@@ -12,21 +13,37 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gans import engine, sampling
+from keras_gans import conversion, engine, sampling, zoo
 from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
-from keras_gans.fields import Images, Prompts, Tokens
+from keras_gans.fields import Clips, Images, Prompts, Tokens
+from keras_gans.images import atomic_write
 from keras_gans.model import AdversarialModel
+from keras_gans_core.checks import is_whole
+from keras_gans_core.errors import format_error
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, colour, colour and alpha: what the format can hold
 ANY_SIZE = 64  # length of a side that may have any, in warm-up requests
+TRIED = 4  # examples with which a converted model is tried
+SAVED_MODEL = "tf_saved_model"
+CONVERTERS = {"onnx": (".onnx", conversion.to_onnx), "litert": (".tflite", conversion.to_litert)}
 
 
-def export(model, folder):
-    """Writes the sampling half of `model` as the next version in `folder`, for TensorFlow Serving.
+def export(model, path, format=SAVED_MODEL, image_size=None):
+    """Writes the sampling half of `model`: as the next version in the folder `path`, for TensorFlow Serving; or as a
+    file for ONNX Runtime or LiteRT, which need neither TensorFlow nor this library.
 
-    The version is a SavedModel that needs only TensorFlow to run. Its signatures follow from the model's fields; each
-    takes any number of examples. For a model that makes images from noise they are:
+    **"onnx" and "litert"**. The file takes the model's inputs by name, as `sample` does, and returns its outputs: for a
+    model that makes images from noise {"noise": float32 (N, latent_dim)} to {"images": uint8 (N, height, width,
+    channels)}. N is free in ONNX and 1 in LiteRT. Settings that may be left out, such as `truncation_psi`, are left
+    out, and prompts are ids of words, int32 (N, length). In ONNX an output that has an input's name gets the prefix
+    "output_". The networks compute in float32 with what `kg.zoo.sampler(model)` has, also if the model trains in mixed
+    precision. The file is tried before it appears: ONNX Runtime or LiteRT makes a few examples, which must be the
+    model's, images to one grey level. `path` is the file, with the ending .onnx or .tflite, or a folder, in which it is
+    called model.onnx or model.tflite.
+
+    **"tf_saved_model"**. The version is a SavedModel that needs only TensorFlow to run. Its signatures follow from
+    the model's fields; each takes any number of examples. For a model that makes images from noise they are:
 
     - `serving_default`: {"noise": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}, the
       images of `model.generate(noise=noise)`. Before models had fields, it took "latents", which was
@@ -61,25 +78,34 @@ def export(model, folder):
 
     Args:
         model: an `AdversarialModel`, compiled or not.
-        folder: the served model's folder; created if needed.
+        path: the served model's folder, or the file; folders are created if needed.
+        format: "tf_saved_model"; "onnx", which needs the extra onnx (tf2onnx and ONNX Runtime); or "litert", which
+            needs the extra litert (ai-edge-litert).
+        image_size: (height, width) of the images in a file, for a model that takes images of any size. LiteRT needs it
+            then.
 
     Returns:
-        The `Path` of the version, `folder/<n>`: n is one more than the largest version there, 1 for the first.
+        The `Path` of the file; or of the version, `path/<n>`: n is one more than the largest version there, 1 for the
+        first.
 
     Raises:
-        UnsupportedError: the Keras backend is not TensorFlow.
-        OutputError: the folder cannot be made or written to.
-        ConfigurationError: not a model of this library.
+        UnsupportedError: the Keras backend is not TensorFlow, the extra is not installed, or an operation of the
+            networks that the format does not have; the message names it.
+        OutputError: the folder or the file cannot be made or written to.
+        ConfigurationError: not a model of this library, another format or another ending of the file, or an image size
+            that is needed and missing, or not needed and there.
 
     Example:
 
     >>> model = kg.GAN(image_shape=(8, 8, 1), latent_dim=4)
     >>> kg.export(model, "serving/gan")                                   # doctest: +SKIP
     PosixPath('serving/gan/1')
+    >>> kg.export(model, "gan.onnx", format="onnx")                       # doctest: +SKIP
+    PosixPath('gan.onnx')
     """
     if keras.backend.backend() != "tensorflow":
         raise UnsupportedError(
-            "Expected the Keras backend 'tensorflow', the only one for SavedModels. Received: "
+            "Expected the Keras backend 'tensorflow', the only one that exports. Received: "
             f"{keras.backend.backend()!r}. Save the model with model.save('model.keras'), load that file in a process "
             "started with KERAS_BACKEND=tensorflow, and export it there."
         )
@@ -87,8 +113,19 @@ def export(model, folder):
         raise ConfigurationError(
             f"Expected an AdversarialModel. Received: {model!r}. For a preset, pass kg.load(name)."
         )
+    if format not in (SAVED_MODEL, *CONVERTERS):
+        raise ConfigurationError(
+            f"Expected a format among {', '.join(map(repr, (SAVED_MODEL, *CONVERTERS)))}. Received: {format!r}."
+        )
+    if format != SAVED_MODEL:
+        return _export_file(model, path, format, image_size)
+    if image_size is not None:
+        raise ConfigurationError(
+            f"Expected image_size for a file of ONNX or LiteRT. Received: image_size={image_size!r} for a SavedModel, "
+            "which takes what the model does. Leave image_size out."
+        )
     sampling.settle_averages(model)
-    folder = Path(folder)
+    folder = Path(path)
     temporary = folder / f".{uuid.uuid4().hex}"  # servers skip names that are not numbers
     made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
@@ -104,6 +141,61 @@ def export(model, folder):
         with contextlib.suppress(OSError):  # a folder that is not empty stays
             for path in made:
                 path.rmdir()
+
+
+def _export_file(model, path, format, image_size):
+    """`export` as one file."""
+    path, (ending, _) = Path(path), CONVERTERS[format]
+    if path.suffix.lower() in (".keras", *(known for known, _ in CONVERTERS.values())):
+        if path.suffix.lower() != ending:
+            raise ConfigurationError(f"Expected a file name that ends in {ending}, for {format}. Received: {path}.")
+    else:
+        path = path / f"model{ending}"
+    content = converted(zoo.sampler(model), format, image_size)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+    return path
+
+
+def converted(model, format, image_size=None):
+    """The bytes of a model's file in `format`, a key of `CONVERTERS`, after it has been tried.
+
+    Args:
+        model: an `AdversarialModel` in float32 as `kg.zoo.sampler` returns it, and `kg.load`.
+        format, image_size: see `export`.
+    """
+    function, inputs = _signatures(model)["serving_default"]
+    free = [name for name, (shape, _) in inputs.items() if None in shape]
+    if image_size is None and free and format == "litert":
+        raise ConfigurationError(
+            f"Expected image_size, because LiteRT has no free sides. Received: none, and {', '.join(free)} of any "
+            "size. Pass image_size=(height, width), or --image-size HEIGHTxWIDTH."
+        )
+    if image_size is not None:
+        sides = tuple(image_size) if isinstance(image_size, (list, tuple)) else ()
+        if not free or len(sides) != 2 or not all(is_whole(side, 1) for side in sides):
+            raise ConfigurationError(
+                "Expected image_size=(height, width), two whole numbers, for a model that takes images of any size. "
+                f"Received: {image_size!r} and {', '.join(f'{name} {shape}' for name, (shape, _) in inputs.items())}."
+            )
+        inputs = {name: (_with_sides(shape, sides), dtype) for name, (shape, dtype) in inputs.items()}
+    tolerances = {name: field.tolerance for name, field in model.output_fields.items()}
+    example = {name: values for name, values in _example(model, TRIED, inputs).items() if name in inputs}
+    try:
+        return CONVERTERS[format][1](function, inputs, example, tolerances)
+    except ValueError as error:
+        if image_size is None or isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError(
+            f"Expected a size of images that the networks take. Received: image_size={image_size!r}: "
+            f"{format_error(error)}."
+        ) from error
+
+
+def _with_sides(shape, sides):
+    """A shape with sizes in the place of its free ones."""
+    sides = iter(sides)
+    return tuple(next(sides) if side is None else side for side in shape)
 
 
 def _publish(temporary, folder):
@@ -292,7 +384,7 @@ def _save_requests(model, path, name, signatures):
     """
     import tensorflow as tf
 
-    example = _example(model)
+    example = _as_text(model, _example(model, 1))
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:
@@ -312,21 +404,30 @@ def _save_requests(model, path, name, signatures):
             writer.write(_field(6, _field(1, request)))
 
 
-def _example(model):
-    """{name: values} of one example of the model's inputs."""
-    blank = {
-        name: np.full(
-            (1, *(ANY_SIZE if side is None else side for side in field.shape)), 1 if _is_text(field) else 0, field.dtype
-        )
-        for name, field in model.input_fields.items()
-    }
-    made = sampling.complete_inputs(
-        model, 1, 0, sampling.given_inputs(model, 1, {**blank, **(model.shown_examples or {})})
-    )
+def _as_text(model, example):
+    """An example's {name: values} with the text of inputs that clients give as text."""
     return {
         name: np.array(model.input_fields[name].text(values)) if _is_text(model.input_fields[name]) else values
-        for name, values in made.items()
+        for name, values in example.items()
     }
+
+
+def _example(model, count, inputs=None):
+    """{name: values} of examples of the model's inputs: those that `fit` was given, drawn ones, or zeros.
+
+    With `inputs`, {name: (shape, dtype)}, images of that size, whose values differ.
+    """
+    blank = {name: _blank(field, count, (inputs or {}).get(name)) for name, field in model.input_fields.items()}
+    known = blank if inputs else {**blank, **(model.shown_examples or {})}
+    return sampling.complete_inputs(model, count, 0, sampling.given_inputs(model, count, known))
+
+
+def _blank(field, count, about):
+    shape = field.shape if about is None else about[0]
+    shape = (count, *(ANY_SIZE if side is None else side for side in shape))
+    if about is not None and isinstance(field, (Images, Clips)):
+        return np.random.default_rng(0).integers(0, 256, shape, "uint8")
+    return np.full(shape, 1 if _is_text(field) else 0, field.dtype)
 
 
 def _field(number, content):

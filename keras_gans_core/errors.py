@@ -67,7 +67,8 @@ class ProtocolError(KerasGansError, ValueError):
 
 
 class UnsupportedError(KerasGansError, NotImplementedError):
-    """A feature that the current Keras backend does not have."""
+    """A feature that the current Keras backend does not have, a format that cannot hold a model, or a package that is
+    not installed."""
 
 
 class UnknownPresetError(KerasGansError, ValueError):

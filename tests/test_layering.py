@@ -43,6 +43,7 @@ LEVELS = {
     "keras_gans.sampling": 4,
     "keras_gans.saving": 4,
     "keras_gans.callbacks": 5,
+    "keras_gans.conversion": 5,
     "keras_gans.latent": 5,
     "keras_gans.metrics": 5,
     "keras_gans.models": 5,
@@ -54,7 +55,12 @@ LEVELS = {
     "keras_gans_cli": 8,
 }
 BACKENDS = {
-    "tensorflow": ("keras_gans/engine/tensorflow.py", "keras_gans/data/", "keras_gans/serving.py"),
+    "tensorflow": (
+        "keras_gans/engine/tensorflow.py",
+        "keras_gans/data/",
+        "keras_gans/serving.py",
+        "keras_gans/conversion.py",
+    ),
     "tensorflow_datasets": ("keras_gans/data/",),
     "jax": ("keras_gans/engine/jax.py",),
     "torch": ("keras_gans/engine/torch.py",),
