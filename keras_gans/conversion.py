@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_gans.errors import UnsupportedError
 from keras_gans_core.errors import format_error
+from keras_gans_core.networks import OnnxNetwork
 
 OPSET = 18  # of ONNX: the first with operations on bits, and the newest that tf2onnx knows
 LOWEST = -(2**31)  # of int32: the sign bit alone
@@ -40,7 +41,7 @@ def to_onnx(function, inputs, example, tolerances):
     needed("onnxruntime", "onnx")
     plain, outputs = _rewritten(function, inputs, None, FORMS)
     names = onnx_names(inputs, outputs)
-    with _quiet("tf2onnx", "tensorflow"):  # what fails is found below
+    with _quiet("tf2onnx", "tensorflow"), _named("ONNX"):  # operations that it does not know are found below
         made, _ = converter.from_graph_def(
             plain.graph.as_graph_def(),
             name="keras_gans",
@@ -58,30 +59,13 @@ def to_onnx(function, inputs, example, tolerances):
     if unknown:
         raise _not_converted("ONNX", unknown)
     content = made.SerializeToString()
-    _try("ONNX", OnnxNetwork(content), function, example, names, tolerances)
+    _try("ONNX", lambda: OnnxNetwork(content), function, example, names, tolerances)
     return content
 
 
 def onnx_names(inputs, outputs):
     """{output: its name in an ONNX file}, in which an output and an input cannot have the same."""
     return {name: f"output_{name}" if name in inputs else name for name in outputs}
-
-
-class OnnxNetwork:
-    """An ONNX file as a function from {name: values (N, ...)} to {name: values (N, ...)}."""
-
-    def __init__(self, content):
-        runtime = needed("onnxruntime", "onnx")
-        options = runtime.SessionOptions()
-        options.log_severity_level = 3  # errors
-        try:
-            self.session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime has a class for each status
-            raise _not_converted("ONNX", _named_in(error)) from error
-
-    def __call__(self, inputs):
-        names = [output.name for output in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(names, inputs)))
 
 
 def to_litert(function, inputs, example, tolerances):
@@ -93,13 +77,10 @@ def to_litert(function, inputs, example, tolerances):
     import tensorflow as tf
 
     plain, _ = _rewritten(function, inputs, 1, {**FORMS, "Erf": _erf})
-    try:
+    with _quiet("tensorflow"), _named("LiteRT"):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([plain], tf.Module())
-        with _quiet("tensorflow"):
-            content = bytes(converter.convert())
-    except Exception as error:  # the converter's own class, without the operation as a part
-        raise _not_converted("LiteRT", _named_in(error)) from error
-    _try("LiteRT", LitertNetwork(content), function, example, {}, tolerances)
+        content = bytes(converter.convert())
+    _try("LiteRT", lambda: LitertNetwork(content), function, example, {}, tolerances)
     return content
 
 
@@ -152,6 +133,15 @@ def _not_converted(kind, operations):
     )
 
 
+@contextlib.contextmanager
+def _named(kind):
+    """Turns the errors of converters and runtimes, which have classes of their own, into one that names operations."""
+    try:
+        yield
+    except Exception as error:
+        raise _not_converted(kind, _named_in(error)) from error
+
+
 def _named_in(error):
     """The operations that a converter's or a runtime's error names; without any, what it says."""
     found = re.findall(r"'tf\.(\w+)' op|for the node (\w+)|Registered for (\w+)|implementation for (\w+)", str(error))
@@ -167,8 +157,8 @@ def _nodes(graph):
                 yield from _nodes(inner)
 
 
-def _try(kind, network, function, example, names, tolerances):
-    """Runs a converted network once and compares it with the function.
+def _try(kind, opened, function, example, names, tolerances):
+    """Runs a converted network, which `opened()` reads, once and compares it with the function.
 
     Raises:
         UnsupportedError: the runtime cannot run it, or its outputs differ.
@@ -176,10 +166,8 @@ def _try(kind, network, function, example, names, tolerances):
     import tensorflow as tf
 
     wanted = function({name: tf.convert_to_tensor(values) for name, values in example.items()})
-    try:
-        made = network(example)
-    except Exception as error:  # the runtimes have classes of their own
-        raise _not_converted(kind, _named_in(error)) from error
+    with _named(kind):
+        made = opened()(example)
     for name, values in wanted.items():
         different = np.abs(made[names.get(name, name)].astype("float64") - values.numpy())
         few = tolerances[name] == 0 and (different > 0).mean() < MOST_CHANGED  # a class, of two that are as probable

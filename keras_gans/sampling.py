@@ -7,9 +7,9 @@ import numpy as np
 
 from keras_gans import engine
 from keras_gans.errors import ConfigurationError
-from keras_gans.images import enlarged, grid, side_by_side
 from keras_gans_core import memory
 from keras_gans_core.checks import is_whole
+from keras_gans_core.pictures import in_rows
 
 BATCH = 256  # examples computed at once: bounds the memory of generate(100_000)
 NUMBERS = 2**22  # numbers of an input or output computed at once: large examples in smaller batches, 21 of 256x256x3
@@ -402,9 +402,5 @@ def _side_by_side(parts, columns):
     if len(shown) == 1:
         ((field, values),) = shown
         return field.picture(values, columns)
-    examples = []
-    for i in range(len(shown[0][1])):
-        pictures = [field.picture(values[i : i + 1], 1) for field, values in shown]
-        height = max(picture.shape[0] for picture in pictures)
-        examples.append(side_by_side([enlarged(picture, height // picture.shape[0]) for picture in pictures], gap=0))
-    return grid(np.stack(examples), columns)
+    pictures = [[field.picture(values[i : i + 1], 1) for field, values in shown] for i in range(len(shown[0][1]))]
+    return in_rows(pictures, columns)

@@ -47,6 +47,11 @@ def asked_for_large():
     return click.get_current_context().meta.get(LARGE, False)
 
 
+def has_options():
+    """Whether the command was given --import or --large."""
+    return bool(asked_for_large() or click.get_current_context().meta.get(IMPORTS))
+
+
 def import_layers(path):
     """Runs the files of --import; and the recipe beside the model in `path`, if that has layers of its own and the user
     has trained with this recipe."""

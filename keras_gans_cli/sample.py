@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from keras_gans_cli import fast
 from keras_gans_cli.models import model_options, remedy_for_given, sampler, takes_prompts
 from keras_gans_cli.options import (
     labels_for,
@@ -54,9 +55,19 @@ def sample(name, count, seed, seeds, truncation, cutoff, output, folder, enlarge
         raise click.UsageError("Expected different --seeds, which name the files in --folder. Received: one twice.")
     count = len(seeds) if seeds is not None else count or 64
     truncation = truncation_for(truncation, cutoff)
+    card = fast.card_of(name)
+    plain = not prompt and all(value is None for value in truncation.values())
+    network = fast.network(card) if plain and card is not None else None
+    inputs = None if network is None else network.inputs(count, seed, seeds, labels)
+    batch = None if seeds is None else 1  # as `generate` does for a list of seeds
+    if inputs is not None and (folder is not None or network.fits(count)):
+        if folder is None:
+            _write_picture(network.picture(_joined(network.sampled(inputs, batch))), enlarge, output)
+        else:
+            _write_files(network.sampled(inputs, batch), network.picture, name, count, seeds, enlarge, folder)
+        return
     _, model = sampler(name)
     from keras_gans import sampling
-    from keras_gans.images import enlarged, save
 
     if prompt and not takes_prompts(model):
         raise click.UsageError(
@@ -73,24 +84,47 @@ def sample(name, count, seed, seeds, truncation, cutoff, output, folder, enlarge
         )
     given = {"labels": labels_for(labels, count, model), "prompts": prompts, **truncation}
     inputs = sampling.complete_inputs(model, count, seed if seeds is None else seeds, given)
-    batch = None if seeds is None else 1  # as `generate` does for a list of seeds
     if folder is None:
         sampling.check_picture(model, count)
         made = sampling.sample(model, inputs, batch)
-        save(enlarged(sampling.picture(model, made), enlarge), output)
-        click.echo(f"wrote {printable(str(output))}")
+        _write_picture(sampling.picture(model, made), enlarge, output)
         for key, field in model.output_fields.items():
             if hasattr(field, "text"):
                 click.echo("\n".join(field.text(made[key])))
-        return
+    else:
+        made = sampling.sampled(model, inputs, batch)
+        _write_files(made, lambda one: sampling.picture(model, one), name, count, seeds, enlarge, folder)
+    if card is not None:
+        fast.keep(name, card, model)
+
+
+def _joined(batches):
+    """{name: values} of all examples of {name: values} of batches."""
+    import numpy as np
+
+    batches = list(batches)
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _write_picture(picture, enlarge, output):
+    from keras_gans_core.pictures import enlarged, save
+
+    save(enlarged(picture, enlarge), output)
+    click.echo(f"wrote {printable(str(output))}")
+
+
+def _write_files(batches, picture_of, name, count, seeds, enlarge, folder):
+    """One file for each example of {name: values} of batches."""
+    from keras_gans_core.pictures import enlarged, save
+
     digits = max(4, *(len(str(number)) for number in ([count - 1] if seeds is None else seeds)))
     prefix = Path(folder) / (name if name in cards.presets() else "image")
     with click.progressbar(length=count, label=f"writing {count} images", file=sys.stderr) as bar:
         written = 0
-        for made in sampling.sampled(model, inputs, batch):
+        for made in batches:
             for i in range(len(next(iter(made.values())))):
-                picture = sampling.picture(model, {key: values[i : i + 1] for key, values in made.items()})
                 number = written if seeds is None else seeds[written]
+                picture = picture_of({key: values[i : i + 1] for key, values in made.items()})
                 save(enlarged(picture, enlarge), f"{prefix}_{number:0{digits}}.png")
                 written += 1
                 bar.update(1)

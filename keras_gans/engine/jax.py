@@ -12,8 +12,8 @@ import jax
 import keras
 import numpy as np
 
-from keras_gans.engine import philox
 from keras_gans.errors import ConfigurationError
+from keras_gans_core import philox
 
 
 class _Scope(keras.StatelessScope):
@@ -211,7 +211,7 @@ def normal(shape, seed_generator):
 
 def seeded_normal(seeds, size):
     """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i only from seed i."""
-    return np.stack([philox.normal(size, int(seed)) for seed in seeds])
+    return philox.normal_of(seeds, size)
 
 
 def function(fn):

@@ -267,7 +267,7 @@ def check_replicas(model, jit_compile, steps_per_execution):
 
 
 def _philox_normal(size, seed):
-    """`engine.philox.normal` in TensorFlow: `size` standard normal numbers for one seed, a pair of integers.
+    """`philox.normal` in TensorFlow: `size` standard normal numbers for one seed, a pair of integers.
 
     Philox's bits are the same with and without XLA; the floats that `tf.random.stateless_normal` makes from them are
     not, and neither are those of `keras.random`.

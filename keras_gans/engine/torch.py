@@ -3,11 +3,10 @@
 import contextlib
 
 import keras
-import numpy as np
 import torch
 
-from keras_gans.engine import philox
 from keras_gans.errors import UnsupportedError
+from keras_gans_core import philox
 
 
 def value_and_grad(loss_fn, variables, scale=None):
@@ -112,7 +111,7 @@ def normal(shape, seed_generator):
 
 def seeded_normal(seeds, size):
     """`size` standard normal numbers for each of `seeds`, int64 (N,): float32 (N, size), row i only from seed i."""
-    return np.stack([philox.normal(size, int(seed)) for seed in seeds])
+    return philox.normal_of(seeds, size)
 
 
 def function(fn):

@@ -16,6 +16,14 @@ from keras_gans.fields.noise import uniform_of
 from keras_gans_core.cards import did_you_mean
 from keras_gans_core.checks import is_number, is_whole
 from keras_gans_core.errors import ConfigurationError, DataError
+from keras_gans_core.labels import (
+    attributes_in,
+    classes_in,
+    drawn_attributes,
+    drawn_classes,
+    drawn_values,
+    numbers_in,
+)
 
 register = keras.saving.register_keras_serializable(package="keras_gans")
 
@@ -98,9 +106,8 @@ class LabelSpace(Field):
         numbers = self._by_name(text)
         if numbers is not None:
             return numbers
-        parts = text.split(":")
         try:
-            numbers = [float(part) if "." in part else int(part) for part in parts]
+            numbers = numbers_in(text)
         except ValueError:
             raise DataError(
                 f"Expected labels that are {self}. Received: {text[:60]!r}. "
@@ -221,12 +228,7 @@ class Classes(LabelSpace):
     def _by_name(self, text):
         if self.names is None:
             return None
-        names = [self.names] if self.shape == () else self.names
-        parts = [text] if self.shape == () else text.split(":")
-        if len(parts) != len(names):
-            return None
-        found = [known.index(part) if part in known else _whole_text(part) for part, known in zip(parts, names)]
-        return None if None in found else found
+        return classes_in(text, [self.names] if self.shape == () else self.names)
 
     def renumbered(self, labels, names):
         """See `LabelSpace`."""
@@ -261,7 +263,7 @@ class Classes(LabelSpace):
 
     def draw(self, uniform):
         """Labels drawn with numbers from U[0, 1], an array (N, num_uniforms); each class is equally likely."""
-        labels = np.minimum((np.asarray(uniform) * self.counts).astype("int64"), np.array(self.counts) - 1)
+        labels = drawn_classes(uniform, self.counts)
         return labels[:, 0] if self.shape == () else labels
 
     def others(self, encoded, uniform):
@@ -381,11 +383,7 @@ class Attributes(LabelSpace):
         return Attributes(self.count, rows=self.rows, weights=self.weights, names=names)
 
     def _by_name(self, text):
-        parts = [text] if text in (self.names or ()) else text.split(":")
-        numbers = len(parts) == self.count and set(parts) <= {"0", "1"}
-        if self.names is None or numbers or not set(parts) <= set(self.names):
-            return None
-        return [int(name in parts) for name in self.names]
+        return None if self.names is None else attributes_in(text, self.names)
 
     def renumbered(self, labels, names):
         """See `LabelSpace`."""
@@ -422,11 +420,7 @@ class Attributes(LabelSpace):
     def draw(self, uniform):
         """Labels drawn with numbers from U[0, 1], an array (N, count): the first column chooses among the rows by their
         weights; without rows, each attribute is there for one image in two."""
-        uniform = np.asarray(uniform)
-        if self.rows is None:
-            return (uniform >= 0.5).astype("int64")
-        ends = np.cumsum(self.weights) / np.sum(self.weights)
-        return self.rows[np.minimum(np.searchsorted(ends, uniform[:, 0], side="right"), len(ends) - 1)]
+        return drawn_attributes(uniform, self.rows, self.weights)
 
     def in_grid(self, n, columns):
         """Labels for a grid: the first column shows no attribute, each other column one; without room for all, they
@@ -515,7 +509,7 @@ class Values(LabelSpace):
 
     def draw(self, uniform):
         """Labels drawn with numbers from U[0, 1], an array (N, count), evenly from `low` to `high`."""
-        return self.low + (self.high - self.low) * np.asarray(uniform, "float64")
+        return drawn_values(uniform, self.low, self.high)
 
     def loss(self, logits, encoded):
         """The mean over images of the squared distance of predictions (N, count) from the encoded labels."""
@@ -609,11 +603,6 @@ def label_space_of(labels, names=None):
 def _whole(uniform, count):
     """Turns numbers from U[0, 1], both ends included, into whole numbers from 0 to count - 1."""
     return ops.minimum(ops.cast(uniform * count, "int32"), max(0, count - 1))
-
-
-def _whole_text(text):
-    """The whole number that a text is, or None; no label has twenty digits."""
-    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 def _checked_names(names, count):

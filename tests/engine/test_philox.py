@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_gans.engine import philox
+from keras_gans_core import philox
 
 
 @pytest.mark.parametrize(

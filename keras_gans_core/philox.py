@@ -49,3 +49,8 @@ def normal(size, seed):
     radius = np.sqrt(np.float32(-2) * np.log(np.maximum(uniform[:, 0], np.float32(1e-7))))
     angle = np.float32(2 * np.pi) * uniform[:, 1]
     return np.stack([np.sin(angle) * radius, np.cos(angle) * radius], axis=1).reshape(-1)[:size].astype("float32")
+
+
+def normal_of(seeds, size):
+    """Standard normal numbers, float32 (N, size), row i from seed i alone."""
+    return np.stack([normal(size, int(seed)) for seed in seeds])
