@@ -19,6 +19,7 @@ COMMANDS = {
         "3 of 3 as expected",
     ),
     "epochs.py": (["--epochs", "3", "--steps", "2"], "ours   shortest"),
+    "first_image.py": (["--rounds", "1"], "next "),
     "generate.py": (["--rounds", "1"], "generate"),
     "high_fidelity.py": (["--quick", "--rounds", "1"], "generate(64)           predict"),
     "latent.py": (["--images", "4"], "arithmetic"),
