@@ -404,9 +404,8 @@ def test_upscale_writes_a_larger_picture_for_each_of_a_folder(enlarger, tmp_path
     images = pictures(tmp_path / "in", shape=(9, 14))
     Image.fromarray(np.stack([images[0]] * 3, axis=-1)).save(tmp_path / "in" / "d.png")
     done = run("upscale", enlarger, "in", "-o", "out", "--tile", "4", "--tile-pad", "0", cwd=tmp_path)
-    assert done.stdout == "wrote 4 images to out\n" and re.fullmatch(
-        r"(.* \d+ of \d+.*\n)*", done.stderr
-    )  # where it is slow
+    assert done.stdout == "wrote 4 images to out\n"
+    assert re.fullmatch(r"(.* \d+ of \d+.*\n)*", done.stderr)  # what takes more than two seconds says how far it is
     assert sorted(os.listdir(tmp_path / "out")) == ["a_x2.png", "b_x2.png", "c_x2.png", "d_x2.png"]
     for name, image in zip("cab", images):  # grey ones stay grey
         np.testing.assert_array_equal(pixels(tmp_path / "out" / f"{name}_x2.png"), kg.images.enlarged(image, 2))
