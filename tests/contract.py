@@ -217,14 +217,14 @@ class Run:
     Attributes:
         gan: the model.
         start, states: the training state before and after each epoch.
-        bare_start, bare: the same without the moving averages.
+        bare: the training state after each epoch without the moving averages.
         weights, variables: values after each epoch.
         steps: the step count after each epoch.
         history: the logs.
     """
 
     def __init__(self, gan, data, epochs=2, each_epoch=lambda epoch: None, **fit):
-        self.gan, self.start, self.bare_start = gan, training_state(gan), training_state(gan, averages=False)
+        self.gan, self.start = gan, training_state(gan)
         self.states, self.bare, self.weights, self.variables, self.steps = [], [], [], [], []
 
         def record(epoch, logs=None):
