@@ -103,12 +103,7 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
     >>> kg.export(model, "gan.onnx", format="onnx")                       # doctest: +SKIP
     PosixPath('gan.onnx')
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UnsupportedError(
-            "Expected the Keras backend 'tensorflow', the only one that exports. Received: "
-            f"{keras.backend.backend()!r}. Save the model with model.save('model.keras'), load that file in a process "
-            "started with KERAS_BACKEND=tensorflow, and export it there."
-        )
+    _check_backend()
     if not isinstance(model, AdversarialModel):
         raise ConfigurationError(
             f"Expected an AdversarialModel. Received: {model!r}. For a preset, pass kg.load(name)."
@@ -143,6 +138,15 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
                 path.rmdir()
 
 
+def _check_backend():
+    if keras.backend.backend() != "tensorflow":
+        raise UnsupportedError(
+            "Expected the Keras backend 'tensorflow', the only one that exports. Received: "
+            f"{keras.backend.backend()!r}. Save the model with model.save('model.keras'), load that file in a process "
+            "started with KERAS_BACKEND=tensorflow, and export it there."
+        )
+
+
 def _export_file(model, path, format, image_size):
     """`export` as one file."""
     path, (ending, _) = Path(path), CONVERTERS[format]
@@ -164,6 +168,7 @@ def converted(model, format, image_size=None):
         model: an `AdversarialModel` in float32 as `kg.zoo.sampler` returns it, and `kg.load`.
         format, image_size: see `export`.
     """
+    _check_backend()
     function, inputs = _signatures(model)["serving_default"]
     free = [name for name, (shape, _) in inputs.items() if None in shape]
     if image_size is None and free and format == "litert":
@@ -180,7 +185,8 @@ def converted(model, format, image_size=None):
             )
         inputs = {name: (_with_sides(shape, sides), dtype) for name, (shape, dtype) in inputs.items()}
     tolerances = {name: field.tolerance for name, field in model.output_fields.items()}
-    example = {name: values for name, values in _example(model, TRIED, inputs).items() if name in inputs}
+    drawn = _example(model, TRIED, inputs)
+    example = {name: np.asarray(drawn[name]).astype(dtype) for name, (_, dtype) in inputs.items()}
     try:
         return CONVERTERS[format][1](function, inputs, example, tolerances)
     except ValueError as error:

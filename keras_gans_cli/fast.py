@@ -63,8 +63,8 @@ def keep(name, card, model):
     """Keeps the network of a model that `card` is about, if it is of a kind that `Network` samples from."""
     import keras
 
-    path, about = _path(card["sha256"]), _about(model)
-    if about is None or keras.backend.backend() != "tensorflow" or not _installed("tf2onnx"):
+    path, known = _path(card["sha256"]), about(model)
+    if known is None or keras.backend.backend() != "tensorflow" or not _installed("tf2onnx"):
         return
     if _read(path, _key(card)) is not None or cards.read_card(cards.find(name)) != card:
         return
@@ -75,14 +75,14 @@ def keep(name, card, model):
         click.echo(f"keeping {name}, converted, for the next calls", err=True)
     try:
         network = serving.converted(model, "onnx")
-        rest = json.dumps({"key": _key(card), **about}).encode() + b"\n" + network
+        rest = json.dumps({"key": _key(card), **known}).encode() + b"\n" + network
         with atomic_write(path) as temporary:
             temporary.write_bytes(sha256(rest).hexdigest().encode() + b"\n" + rest)
     except KerasGansError as error:
         click.echo(f"The next calls will not be faster. {error}", err=True)
 
 
-def _about(model):
+def about(model):
     """What `Network` needs to know of a model; None if it cannot sample from it."""
     from keras_gans import sampling
     from keras_gans.fields import Attributes, Classes, Images, Noise, Values

@@ -184,8 +184,8 @@ def test_a_home_that_cannot_be_written_to_is_named(call, tmp_path, capfd):
 
 
 def test_text_and_given_images_are_not_kept():
-    assert fast._about(kg.load("wgan_gp_text_kjv")) is None
-    assert fast._about(kg.load("deepsim_mnist")) is None
+    assert fast.about(kg.load("wgan_gp_text_kjv")) is None
+    assert fast.about(kg.load("deepsim_mnist")) is None
 
 
 @pytest.mark.parametrize(
