@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 import keras_gans as kg
 from keras_gans import training
 from keras_gans.errors import ConfigurationError, DataError, UnknownPresetError
+from keras_gans_cli.app import app
 from keras_gans_core import cards
 
 
@@ -149,3 +151,12 @@ def test_the_page_runs(tmp_path, monkeypatch):
         exec(block.replace("epochs=20", "epochs=1"), names)
     assert cards.read_card(tmp_path / "presets" / "mine")["title"] == "Faces of my own"
     assert (tmp_path / "samples").is_dir() and int(names["gan"].step) == 1
+
+
+def test_the_command_line_starts_from_a_preset(preset, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = ("--data", str(photos), "--batch-size", "5", "--epochs", "1", "-o", "run")
+    app.main(["train", "gan", "--from", str(preset), *settings], standalone_mode=False)
+    assert cards.read_card(tmp_path / "run")["training"]["from"]["preset"] == "whole"
+    with pytest.raises(click.UsageError, match="sets its own data and batch size. Leave out --from"):
+        app.main(["train", "dcgan_mnist", "--from", str(preset)], standalone_mode=False)
