@@ -1,6 +1,7 @@
 """Presets on hubs: the real client of the Hugging Face Hub against a server on the loopback address."""
 
 import builtins
+import contextlib
 import json
 import os
 import shutil
@@ -143,6 +144,8 @@ def test_a_file_that_is_too_large_is_not_fetched(hub, monkeypatch):
 def test_an_interrupted_download_goes_on_where_it_was(hub, monkeypatch):
     monkeypatch.setattr(settings, "DOWNLOAD_CHUNK_SIZE", 1000)  # the client keeps whole chunks, by default of 10 MiB
     hub.cuts["model.keras"] = [100_000]
+    with contextlib.suppress(HubError):  # of a client before version 2, which goes on at the next call
+        handles.find(f"hf://{NAME}")
     path = handles.find(f"hf://{NAME}").path
     content = hub.commits[hub.branches[NAME, "main"]]["model.keras"]
     assert (path / "model.keras").read_bytes() == content
