@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_gans import engine
 from keras_gans.data.batches import Batches
-from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.errors import ConfigurationError, DataError, KerasGansError
 from keras_gans.fields import TEN_CLASSES, LabelSpace
 from keras_gans_core.checks import is_whole
 
@@ -253,7 +253,7 @@ class BatchCheck:
 
     def __init__(self, model, nan_passes=False):
         self.batch_fields, self.optional_fields = model.batch_fields, model.optional_fields
-        self.nan_passes, self.read, self.error = nan_passes, 0, None
+        self.nan_passes, self.read, self.error, self.opened = nan_passes, 0, None, []
 
     def __call__(self, batch):
         self.read += 1
@@ -272,21 +272,28 @@ class BatchCheck:
         return batch
 
     def noting(self, read):
-        """A function that reads data: the same, with its first `DataError` kept."""
+        """A function that reads data: the same, with the first error of the library kept."""
 
         def noted(*arguments):
             try:
                 return read(*arguments)
-            except DataError as error:
+            except KerasGansError as error:
                 self.error = self.error or error
                 raise
 
         return noted
 
+    def closing(self, data):
+        """The data, which are closed at the end of the context."""
+        self.opened.append(data)
+        return data
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, traceback):
+        for data in self.opened:
+            data.close()
         if self.error is not None and isinstance(error, Exception):
             raise self.error from None
 

@@ -201,7 +201,7 @@ def _readable(model, x, y, options, check=None):
     if not _are_arrays(x):
         plain = isinstance(x, Batches) and x.batch_size % whole == 0 and x.batch_size >= least
         if isinstance(x, Batches) and x.is_lazy:
-            x = x.following(lambda: 0, noting=check.noting)
+            x = check.closing(x.following(None, noting=check.noting))
         return engine.readable(x if plain else each_batch(x, check, whole, least), y, options)
     size, count = options.get("batch_size") or BATCH_SIZE, len(keras.tree.flatten(x)[0])
     x, y, options = engine.readable(x, y, options)

@@ -271,3 +271,11 @@ def test_update_card_takes_the_recipes_words(tmp_path):
     assert before["title"] == "told False" and before["hyper_parameters"]["alphabet"] == "`abc"
     training.update_card(recipe, tmp_path / "tiny")
     assert cards.read_card(tmp_path / "tiny") == {**before, "title": "told True"}
+
+
+def test_an_option_that_no_loader_takes_is_told_from_a_mistake_in_a_loader(monkeypatch):
+    with pytest.raises(kg.errors.ConfigurationError, match="for the data of GAN. Received: .*'sides'. Leave it"):
+        variant_recipe(kg.GAN, sides=("A", "B"))(smoke=True)
+    monkeypatch.setattr(kg.GAN, "load_data", lambda source, **options: (lambda: None)(colour=True))
+    with pytest.raises(TypeError, match="colour"):
+        variant_recipe(kg.GAN)(smoke=True)

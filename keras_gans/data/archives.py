@@ -46,7 +46,7 @@ class Zipped(PurePosixPath):
         """
         zip_path, about = self._zip_path(), self._info()
         if about is None:
-            raise FileNotFoundError(f"No such file in {zip_path}: {self}")
+            raise FileNotFoundError(f"No such file in a zip file: {self}")
         if about.file_size > MOST_UNPACKED * about.compress_size + FREE_BYTES or about.compress_type not in METHODS:
             raise ValueError(f"{about.compress_size} bytes for {about.file_size}, or an unusual compression")
         try:
@@ -64,7 +64,7 @@ class Zipped(PurePosixPath):
         """What `os.stat` says of a file, as far as a zip file knows it: its size, and its checksum as its time."""
         about = self._info()
         if about is None:
-            raise FileNotFoundError(f"No such file in {self._zip_path()}: {self}")
+            raise FileNotFoundError(f"No such file in a zip file: {self}")
         return _Stat(about)
 
     def walk(self):
@@ -85,14 +85,17 @@ class Zipped(PurePosixPath):
         while waiting:
             place = waiting.pop()
             names = sorted(below.get(place, ()))
-            yield os.path.join(self, place), names, inside.get(place, [])
+            yield self / place, names, inside.get(place, [])
             waiting += [f"{place}/{name}".lstrip("/") for name in names]
 
     def _zip_path(self):
-        return next(path for path in (str(self), *map(str, self.parents)) if path in _KNOWN or _is_known(path))
+        paths = (str(self), *map(str, self.parents))
+        return next((path for path in paths if path in _KNOWN or _is_known(path)), None)
 
     def _info(self):
         zip_path = self._zip_path()
+        if zip_path is None:  # an absolute name leads out of it
+            return None
         return _opened(zip_path, *_identity(zip_path))[1].get(str(self)[len(zip_path) + 1 :])
 
 
@@ -130,10 +133,7 @@ def _identity(path):
 @functools.lru_cache(maxsize=4)
 def _opened(path, size, time):
     """The open zip file, and {name: what it says of it} of its files."""
-    try:
-        members = zipfile.ZipFile(path)
-    except (*DAMAGED, OSError, ValueError) as error:
-        raise DataError(f"Expected a zip file of images. Received: {path}: {error}. Make it anew.") from error
+    members = _members(path)
     files = {about.filename: about for about in members.infolist() if not about.is_dir()}
     for name in files:
         if name.startswith("/") or ".." in name.split("/") or "\\" in name:
@@ -143,9 +143,16 @@ def _opened(path, size, time):
     return members, files
 
 
+def _members(path):
+    try:
+        return zipfile.ZipFile(path)
+    except (*DAMAGED, OSError, ValueError) as error:
+        raise DataError(f"Expected a zip file of images. Received: {path}: {error}. Make it anew.") from error
+
+
 def is_zip_of_images(path):
     """Whether a file is a zip file, and none of arrays as NumPy writes them."""
     if path.suffix.lower() == ".npz" or not path.is_file() or not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as members:
+    with _members(path) as members:
         return not any(name.endswith(".npy") for name in members.namelist())

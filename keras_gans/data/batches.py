@@ -16,6 +16,7 @@ from keras_gans_core.checks import is_whole
 
 AHEAD = 2**26  # bytes
 PIECE = 2**24  # bytes that are read at a time
+UNSAID = {"workers": None, "use_multiprocessing": False, "ahead": AHEAD}
 
 
 def drawn_rows(count, take):
@@ -91,7 +92,8 @@ class Batches(keras.utils.PyDataset):
 
     Raises:
         DataError: no examples, too few for one batch, or arrays of different lengths.
-        ConfigurationError: `workers` or `ahead` that are no whole numbers of 0 or more.
+        ConfigurationError: `workers` or `ahead` that are no whole numbers of 0 or more; or these or
+            `use_multiprocessing` for data in memory.
 
     Example:
 
@@ -130,6 +132,13 @@ class Batches(keras.utils.PyDataset):
             if not is_whole(value, 0) and (value is not None or name == "ahead"):
                 raise ConfigurationError(f"Expected {name} of 0 or more. Received: {name}={value!r}.")
         self.decoding = {"workers": workers, "use_multiprocessing": bool(use_multiprocessing), "ahead": ahead}
+        unused = [f"{name}={value!r}" for name, value in self.decoding.items() if value != UNSAID[name]]
+        if unused and not self.is_lazy:
+            raise ConfigurationError(
+                f"Expected data that are not in memory, of which batches are made ahead. Received: {', '.join(unused)} "
+                "for data in memory. Pass lazy=True or cache=DIR (--lazy, --cache) for a folder of images, or leave it "
+                "out."
+            )
         self._drawn = None, None  # the epoch that was requested last, and its order
 
     def _check_lengths(self):
@@ -277,7 +286,7 @@ class Batches(keras.utils.PyDataset):
         """The same batches for a model that counts its steps: an epoch is `count` batches, from batch `step()` on.
 
         Args:
-            step: function without arguments, the model's step count.
+            step: function without arguments, the model's step count; None for epochs that all begin with batch 0.
             count: batches per epoch; None for all.
             pick: function from a batch to what Keras gets, such as a tuple of inputs and targets for a plain model.
             share: see `at`.
@@ -296,9 +305,9 @@ def _as_array(array):
 
 
 def _rows(array, chosen, share):
-    """The chosen rows of an array; of a `LazyArray` only a share of them is read."""
+    """The chosen rows of an array; of one that is not in memory only a share of them is read."""
     number, count = share
-    if count == 1 or not isinstance(array, LazyArray) or len(chosen) % count:
+    if count == 1 or not isinstance(array, (LazyArray, np.memmap)) or len(chosen) % count:
         return array[chosen]
     found = np.zeros((len(chosen), *array.shape[1:]), array.dtype)
     size = len(chosen) // count
@@ -335,7 +344,8 @@ class _Following(keras.utils.PyDataset):
     def __init__(self, batches, step, count, pick, share, noting):
         super().__init__()
         self.batches, self.step, self.count, self.pick, self.start = batches, step, count, pick, 0
-        self.ahead = Ahead(batches, share) if batches.is_lazy and batches.decoding["workers"] != 0 else None
+        lazy = batches.is_lazy and batches.decoding["workers"] != 0
+        self.ahead = Ahead(batches, share, count if step is None else None) if lazy else None
         read = batches.at if share == ALL else functools.partial(batches.at, share=share)
         self.read = noting(read if self.ahead is None else self.ahead.at)
 
@@ -347,7 +357,7 @@ class _Following(keras.utils.PyDataset):
         return self.count
 
     def on_epoch_begin(self):
-        self.start = self.step()
+        self.start = 0 if self.step is None else self.step()
 
     def __getitem__(self, index):
         return self.pick(self.read(self.start + index))

@@ -23,13 +23,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import filelock
+import keras
 import numpy as np
 import PIL
+from PIL import Image
 
 from keras_gans.data.ahead import usable_processors
 from keras_gans.data.decoding import transparency_notes
 from keras_gans.data.folders import names_below
-from keras_gans.data.lazy import FileImages, Found, LazyArray, look_at, states_of
+from keras_gans.data.lazy import FileImages, Found, LazyArray, digest_of, look_at, sample_of, states_of
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, OutputError
 from keras_gans.images import atomic_write, remove_unfinished
@@ -120,9 +122,13 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
             "another one."
         )
     states = states_of(files, folder)
-    digest = hashlib.sha256(repr((image_size, channels, take, PIL.__version__, FORM, len(files))).encode())
+    settings = image_size, channels, take, PIL.__version__, Image.MAX_IMAGE_PIXELS, FORM, len(files)
+    digest = hashlib.sha256(repr(settings).encode())
     for path, state in zip(files, states.tolist()):
         digest.update(os.fsencode(f"{'/'.join(names_below(folder, path))} {state}\n"))
+    for number in sample_of(len(files)):  # other images may have the same names, sizes and times
+        with contextlib.suppress(DataError):  # what cannot be read is left out
+            digest.update(digest_of(files[number]))
     path = place / f"{digest.hexdigest()[:32]}.images"
     found, _ = _read(path, folder, files, states)
     if found is not None:
@@ -145,7 +151,10 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"Cannot write {path}: {error}. Choose a folder that can be written to.") from error
+        open_elsewhere = " On Windows a run that reads it must end first." if os.name == "nt" else ""
+        raise OutputError(
+            f"Cannot write {path}: {error}. Choose a folder that can be written to.{open_elsewhere}"
+        ) from error
     if found is None:
         raise OutputError(f"Expected the cache {path} that was just written. Received: {damage}. Choose another disk.")
     return found
@@ -156,7 +165,8 @@ def _held(lock, path):
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
-        print(f"Waiting for the run that makes {printable(str(path))}", file=sys.stderr, flush=True)
+        if keras.config.is_interactive_logging_enabled():
+            print(f"Waiting for the run that makes {printable(str(path))}", file=sys.stderr, flush=True)
         lock.acquire()
     try:
         yield

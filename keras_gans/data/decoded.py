@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL
+from PIL import Image
 
 from keras_gans.data.folders import names_below
 from keras_gans.errors import OutputError
@@ -38,7 +39,7 @@ def forget(folder):
 
 def key_of(folder, files, *settings):
     """A string that changes with the files' names, sizes and times, with the settings, and with Pillow."""
-    digest = hashlib.sha256(repr((settings, PIL.__version__, FORM)).encode())
+    digest = hashlib.sha256(repr((settings, PIL.__version__, Image.MAX_IMAGE_PIXELS, FORM)).encode())
     for path in files:
         about = path.stat()
         digest.update(os.fsencode(f"{'/'.join(names_below(folder, path))} {about.st_size} {about.st_mtime_ns}\n"))

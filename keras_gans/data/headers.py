@@ -37,15 +37,15 @@ def size_of(path):
     try:
         with opened_bytes(path) as file:
             head = file.read(HEAD)
-        return _allowed(*(_of_head(head) or _of_pillow(path)))
-    except Exception:  # each of Pillow's readers has its own errors for damaged files
+    except (OSError, ValueError):
         return None
+    return _size(path, head)
 
 
 def whole_size_of(path):
     """`size_of` of a file that can be read for sure, as far as its first and its last bytes tell; else None.
 
-    It is a PNG or JPEG file with 8 bits a pixel, upright, that is not cut off. Others must be decoded to know.
+    It is a PNG or JPEG file with 8 bits a pixel that is not cut off. Others must be decoded to know.
     """
     try:
         with opened_bytes(path) as file:
@@ -57,15 +57,21 @@ def whole_size_of(path):
     png = head.startswith(b"\x89PNG")
     if tail != PNG_END if png else not tail.endswith(JPEG_END) or not head.startswith(b"\xff\xd8"):
         return None
-    if png and head[24] > 8:
+    if png and (len(head) < 26 or head[24] > 8):
         return None
-    found = _of_head(head)
-    return found and _allowed(*found)
+    return _size(path, head)
 
 
 def opened_bytes(path):
     """A file, or one in a zip file, to be read as bytes without a buffer."""
     return path.open("rb") if isinstance(path, Zipped) else open(path, "rb", buffering=0)
+
+
+def _size(path, head):
+    try:
+        return _allowed(*(_of_head(head) or _of_pillow(path)))
+    except Exception:  # each of Pillow's readers has its own errors for damaged files
+        return None
 
 
 def _allowed(height, width, channels):

@@ -291,6 +291,7 @@ def columns_of(rows):
 
 
 def names_without_file(source, rows):
-    """The names in a file of labels or captions, the keys of `rows`, that are no files beside or below it."""
+    """The names in a file of labels or captions, the keys of `rows`, that are no files beside or below it, such as
+    names that begin at the root."""
     is_file = Zipped.is_file if isinstance(source, Zipped) else os.path.isfile  # which takes any text for a name
-    return [name for name in rows if not is_file(source.parent / name)]
+    return [name for name in rows if os.path.isabs(name) or not is_file(source.parent / name)]

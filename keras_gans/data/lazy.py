@@ -1,5 +1,6 @@
 """Data that stay on the disk: examples that are read or decoded when they are indexed."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -180,21 +181,18 @@ class FileImages(LazyArray):
             Others: whatever Pillow's readers raise for a damaged file.
         """
         path = self.path(number)
-        try:
+        with contextlib.suppress(FileNotFoundError):
             about = path.stat()
-            changed = (about.st_size, about.st_mtime_ns) != tuple(self.states[number])
-        except FileNotFoundError:
-            changed = True
-        if changed:
-            raise DataError(
-                f"Expected {printable(str(path))} as it was when the data were loaded. Received: a file that was "
-                "changed or removed since. Put it back, and go on with the last checkpoint; or begin anew."
-            )
-        decoder = Decoder(self.image_size, self.channels)
-        decoder.images, decoder.bits = row, self.bits
-        with opened(path, self.image_size) as picture:
-            decoder.add(picture)
-        return decoder
+            if (about.st_size, about.st_mtime_ns) == tuple(self.states[number]):
+                decoder = Decoder(self.image_size, self.channels)
+                decoder.images, decoder.bits = row, self.bits
+                with opened(path, self.image_size) as picture:
+                    decoder.add(picture)
+                return decoder
+        raise DataError(
+            f"Expected {printable(str(path))} as it was when the data were loaded. Received: a file that was "
+            "changed or removed since. Put it back, and go on with the last checkpoint; or begin anew."
+        )
 
     def path(self, number):
         return self.folder / self.names[number]
@@ -205,14 +203,29 @@ class FileImages(LazyArray):
         for name, size in zip(self.names, self.states[:, 0].tolist()):
             digest.update(os.fsencode(f"{name} {size}\n"))
         for number in sample_of(len(self)):
-            with self.path(number).open("rb") as file:
-                digest.update(hashlib.sha256(file.read()).digest())
+            digest.update(digest_of(self.path(number)))
         return digest.hexdigest()
 
 
 def sample_of(count):
     """The numbers of at most `SAMPLE` of `count` examples, spread over all of them."""
     return np.unique(np.linspace(0, count - 1, SAMPLE).astype("int64")).tolist()
+
+
+def digest_of(path):
+    """SHA-256 over the bytes of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.sha256(file.read()).digest()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"Expected {printable(str(path))} to stay as it is while the data are loaded. Received: "
+            f"{format_error(error, longest=80)}. Put it back, or leave it out."
+        ) from error
 
 
 def states_of(files, folder):

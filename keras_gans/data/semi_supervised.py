@@ -21,7 +21,7 @@ class SemiSupervisedBatches(Batches):
     Args:
         images: array (N, height, width, channels), uint8 or float32 in [-1, 1].
         labels: whole numbers (N,): the class, counted from 0, or -1 if it is not known.
-        batch_size, shuffle, seed, about: see `Batches`.
+        batch_size, shuffle, seed, about, workers, use_multiprocessing, ahead: see `Batches`.
 
     Raises:
         DataError: labels that are not classes, no known label, or what `Batches` refuses.
@@ -67,9 +67,10 @@ class SemiSupervisedBatches(Batches):
         images = super().at(step)["images"]
         epoch, index = divmod(step, len(self))
         # The last numbers in the seeds, 1 and 2, keep these streams apart from that of `order`, which has none.
-        if self._drawn_to_match[0] != epoch:
-            self._drawn_to_match = epoch, self._permutation(len(self.images), epoch, 1)
-        matched = self._drawn_to_match[1][index * self.batch_size : (index + 1) * self.batch_size]
+        drawn = self._drawn_to_match
+        if drawn[0] != epoch:  # in a variable of its own: several threads may be here
+            drawn = self._drawn_to_match = epoch, self._permutation(len(self.images), epoch, 1)
+        matched = drawn[1][index * self.batch_size : (index + 1) * self.batch_size]
         first, count = step * self.batch_size, len(self.known)
         rounds = range(first // count, (first + self.batch_size - 1) // count + 1)
         stream = np.concatenate([self.known[self._permutation(count, i, 2)] for i in rounds])
@@ -130,4 +131,5 @@ def semi_supervised(dataset, labels_per_class=10, seed=0):
         shuffle=dataset.shuffle,
         seed=dataset.seed,
         about={**dataset.about, "labels_per_class": int(labels_per_class), "labels_seed": int(seed)},
+        **dataset.decoding,
     )

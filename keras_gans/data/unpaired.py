@@ -121,8 +121,8 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, se
     Raises:
         DatasetNotFoundError: the data set is not there.
         DataError: fewer than two images, or ones that are not uint8; see also `kg.data.load`.
-        ConfigurationError: a change that is not a function or returns anything other than such images, or options
-            out of range.
+        ConfigurationError: a change that is not a function or returns anything other than such images, options out of
+            range, or `lazy` or `cache`: the images are in memory.
 
     Example:
 
@@ -135,6 +135,11 @@ def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, se
     if not callable(change):
         raise ConfigurationError(
             f"Expected change to be a function of images, such as kg.data.edges. Received: {change!r}."
+        )
+    if kept := [name for name in ("lazy", "cache") if options.get(name)]:
+        raise ConfigurationError(
+            f"Expected images that are read into memory, where half of them are changed. Received: {kept[0]}. Leave it "
+            "out; for more images than fit, save the changed ones, and load two folders."
         )
     loaded = load(source, batch_size=1, labels=False, seed=seed, **options)
     if len(loaded.images) < 2:

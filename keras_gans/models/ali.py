@@ -218,6 +218,7 @@ class ALI(AdversarialModel):
             ConfigurationError: a generator without the paper's layer "pixels".
             DataError: images that do not fit the model.
         """
+        images = images if ops.is_tensor(images) else np.asarray(images)  # images on the disk are read once
         set_mean_image(self.generator, self.batch_fields["images"].check(images))
         if self.ema_decay is not None:
             self.ema.restart()

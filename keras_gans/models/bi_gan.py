@@ -174,6 +174,7 @@ class BiGAN(AdversarialModel):
             ConfigurationError: a generator without the layer "pixels".
             DataError: images that do not fit the model.
         """
+        images = images if ops.is_tensor(images) else np.asarray(images)  # images on the disk are read once
         set_mean_image(self.generator, self.batch_fields["images"].check(images))
         if self.ema_decay is not None:
             self.ema.restart()

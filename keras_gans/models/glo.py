@@ -317,6 +317,7 @@ class GLO(AdversarialModel):
             shuffle=loaded.shuffle,
             seed=loaded.seed,
             about=loaded.about,
+            **loaded.decoding,
         )
 
     @classmethod

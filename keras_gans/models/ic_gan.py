@@ -29,6 +29,7 @@ Departures from the paper:
 """
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from keras_gans.data import Batches
@@ -288,7 +289,7 @@ class IcGAN(AdversarialModel):
                 "kg.data.load returned, or kg.data.Batches(images, labels)."
             )
         labels = self.batch_fields["labels"].check(dataset.labels)
-        images = self.batch_fields["images"].check(dataset.images)
+        images = self.batch_fields["images"].check(np.asarray(dataset.images))
         noise = self.noise(len(labels), seed)
         return Batches(
             images,

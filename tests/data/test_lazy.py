@@ -1,24 +1,27 @@
 """Data on the disk: the same batches as from arrays in memory, whoever decodes them and whenever a run is killed."""
 
 import os
+import pickle
 import shutil
 import threading
 import time
 import tracemalloc
 import warnings
 import zipfile
+from concurrent.futures import Future
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import keras_gans as kg
 from keras_gans.callbacks import Checkpoint, resume
-from keras_gans.checking import named
+from keras_gans.checking import BatchCheck, named
 from keras_gans.data import cache, lazy
-from keras_gans.data.ahead import Ahead
+from keras_gans.data.ahead import Ahead, _sent
 from keras_gans.data.archives import Zipped
+from keras_gans.data.semi_supervised import SemiSupervisedBatches
 from keras_gans.errors import ConfigurationError, DataError, OutputError
 
 COUNT, SIDE = 22, 12
@@ -318,13 +321,62 @@ def test_evaluation_reads_lazily_too():
         def __getitem__(self, number):
             return images[number]
 
-    gan = kg.GAN(image_shape=(2, 2, 1), latent_dim=2, seed=3)
-    gan.compile()
     found = []
     for data in (images, Rows()):
         keras.utils.set_random_seed(0)
+        gan = kg.GAN(image_shape=(2, 2, 1), latent_dim=2, seed=3)
+        gan.compile()
         found.append(gan.evaluate(kg.data.Batches(data, batch_size=5, seed=1), verbose=0, return_dict=True))
-    assert found[0].keys() == found[1].keys()
+    assert found[0] == found[1] and found[0]
+
+
+def test_readers_of_an_evaluation_read_no_further_and_end_with_it(monkeypatch):
+    """After Ctrl-C too."""
+    made, closed, plain = [], [], Ahead.close
+    monkeypatch.setattr(Ahead, "close", lambda self: closed.append(self) or plain(self))
+    begin = Ahead.__init__
+    monkeypatch.setattr(Ahead, "__init__", lambda self, *given: made.append(self) or begin(self, *given))
+    gan, shown = recording(), numbered(40)
+    data = kg.data.Batches(shown, batch_size=8, workers=3, shuffle=False)
+    del shown.read[:]
+    maker = data.following(None)
+    for index in range(5):
+        maker[index]
+    maker.close()
+    assert sorted(shown.read) == list(range(40))
+
+    class Kill(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    for run in (
+        lambda: gan.evaluate(data, verbose=0, callbacks=[Kill()]),
+        lambda: gan.fit(np.zeros((8, 2, 2, 1), "uint8"), validation_data=data, verbose=0, callbacks=[Kill()]),
+    ):
+        before = len(made)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert len(made) == before + 1 and set(closed) == set(made)
+
+
+def test_who_asks_while_the_workers_are_ended_gets_the_batch():
+    batches = kg.data.Batches(numbered(40), batch_size=8, workers=1)
+    maker = Ahead(batches, (0, 1))
+    maker.waiting[0] = Future()
+    maker.waiting[0].cancel()
+    np.testing.assert_array_equal(maker.at(0)["images"], batches.at(0)["images"])
+    maker.close()
+
+
+def test_an_error_of_a_reader_is_not_replaced_by_the_backends():
+    def read(step):
+        raise ConfigurationError("no processes")
+
+    with pytest.raises(ConfigurationError, match="no processes"), BatchCheck(recording()) as check:
+        try:
+            check.noting(read)(0)
+        except ConfigurationError as error:
+            raise RuntimeError("from_generator") from error
 
 
 @pytest.mark.slow
@@ -336,6 +388,49 @@ def test_processes_make_the_same_batches(tmp_path):
     for index in range(5):
         np.testing.assert_array_equal(following[index]["images"], theirs.at(3 + index)["images"])
     following.close()
+
+
+PARTS = {
+    "all": lambda images: images,
+    "some": lambda images: images[3:],
+    "every second, reversed": lambda images: images[::-2],
+    "turned": lambda images: images.swapaxes(1, 2),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_memory_maps_are_sent_to_processes_as_places(part, tmp_path):
+    images = np.random.default_rng(0).integers(0, 2**16, (50, 30, 20, 1)).astype("uint16")
+    np.save(tmp_path / "images.npy", images)
+    batches = kg.data.Batches(PARTS[part](np.load(tmp_path / "images.npy", mmap_mode="r")), batch_size=4)
+    sent = _sent(batches)
+    assert len(sent) < 4000 < images.nbytes
+    again = pickle.loads(sent)
+    assert again.is_lazy
+    for step in range(3):
+        np.testing.assert_array_equal(again.at(step)["images"], batches.at(step)["images"])
+
+
+def test_what_cannot_be_sent_to_processes_is_refused(tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros((8, 2, 2, 1), "uint8"))
+    changed = np.load(tmp_path / "images.npy", mmap_mode="c")
+    for images, message in (
+        (numbered(8), "that can be sent to other processes. Received: .*numbered.*Define their"),
+        (changed, r"file that other processes can read. Received: one whose changes no file has \(mode c\). Map it"),
+    ):
+        batches = kg.data.Batches(images, batch_size=4, use_multiprocessing=True)
+        with pytest.raises(ConfigurationError, match=message):
+            batches.following(lambda: 0)
+
+
+def test_each_machine_reads_its_rows_alone(tmp_path):
+    images = np.arange(1, 65, dtype="uint8").reshape(16, 2, 2, 1)
+    np.save(tmp_path / "images.npy", images)
+    for lazily in (np.load(tmp_path / "images.npy", mmap_mode="r"), kg.data.LazyArray(list(images))):
+        batches = kg.data.Batches(lazily, batch_size=8)
+        first, second = (batches.at(1, (number, 2))["images"] for number in range(2))
+        assert not first[4:].any() and not second[:4].any()
+        np.testing.assert_array_equal(first + second, batches.at(1)["images"])
 
 
 def test_memory_maps_stay_on_the_disk(tmp_path):
@@ -354,6 +449,58 @@ def test_wrong_numbers_are_refused(name):
     for wrong in (-1, 1.5, "many"):
         with pytest.raises(ConfigurationError, match=f"Expected {name} of 0 or more. Received: {name}={wrong!r}"):
             kg.data.Batches(np.zeros((4, 2, 2, 1)), batch_size=2, **{name: wrong})
+
+
+def test_workers_are_refused_for_data_in_memory():
+    for options in ({"workers": 2}, {"workers": 0}, {"ahead": 2**20}, {"use_multiprocessing": True}):
+        (name, value), *_ = options.items()
+        with pytest.raises(ConfigurationError, match=f"are not in memory.*Received: {name}={value} for data in memory"):
+            kg.data.load("drawn:digits", take=8, batch_size=4, **options)
+
+
+def test_batches_made_of_batches_keep_the_workers(tmp_path):
+    folder, options = written(tmp_path / "photos"), {"lazy": True, "workers": 3, "ahead": 2**20}
+    data, _ = loaded(folder, **options)
+    few = kg.data.semi_supervised(data, labels_per_class=2)
+    indexed = kg.GLO.load_data(folder, image_size=(8, 8), batch_size=4, **options)
+    assert data.decoding == few.decoding == indexed.decoding and few.decoding["workers"] == 3
+
+
+def test_two_domains_are_made_in_memory(tmp_path):
+    folder = written(tmp_path / "photos")
+    for options in ({"lazy": True}, {"cache": tmp_path / "cache"}):
+        with pytest.raises(ConfigurationError, match=f"read into memory.*Received: {next(iter(options))}. Leave"):
+            kg.data.two_domains(folder, batch_size=2, image_size=(8, 8), **options)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_mean_image_takes_one_reading():
+    class Grey:
+        read = []
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, number):
+            self.read.append(number)
+            return np.full((28, 28, 1), 40 * number, "uint8")
+
+    gan, data = kg.BiGAN(image_shape=(28, 28, 1), seed=1), kg.data.Batches(Grey(), batch_size=4)
+    del Grey.read[:]
+    gan.initialize_from_data(data.images)
+    assert Grey.read == [0, 1, 2, 3]
+
+
+def test_two_threads_may_ask_for_the_batches_of_two_epochs():
+    class Raced(SemiSupervisedBatches):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if name == "_drawn_to_match" and value[0] == 0:  # what another thread may do at once
+                super().__setattr__(name, (1, self._permutation(len(self.images), 1, 1)))
+
+    images, labels = np.arange(12, dtype="uint8").reshape(12, 1, 1, 1), np.arange(12) % 2
+    given = SemiSupervisedBatches(images, labels, batch_size=4).at(0)["matched_images"]
+    np.testing.assert_array_equal(Raced(images, labels, batch_size=4).at(0)["matched_images"], given)
 
 
 # What changes while it is read
@@ -425,7 +572,55 @@ def test_a_fingerprint_of_files_follows_from_names_sizes_and_a_sample(tmp_path):
     assert len({first.fingerprint(), *others}) == 4
 
 
+def test_a_file_that_vanishes_before_the_fingerprint_is_named(tmp_path):
+    data, _ = loaded(written(tmp_path / "photos"), lazy=True)
+    (tmp_path / "photos" / "cat" / "000.png").unlink()
+    with pytest.raises(DataError, match="cat/000.png to stay as it is while the data are loaded"):
+        data.fingerprint()
+
+
+# What is known before a file is decoded
+
+
+def test_photos_with_the_notes_of_cameras_are_not_decoded_to_be_looked_at(decoded, tmp_path):
+    exif, profile = Image.Exif(), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif[0x0112] = 6  # the camera was held upright
+    files = []
+    for name, options in {
+        "a.jpg": {"exif": exif},
+        "b.jpg": {"icc_profile": profile + bytes(4000)},
+        "c.png": {"exif": exif},
+        "d.png": {"icc_profile": profile},
+    }.items():
+        files.append(tmp_path / name)
+        Image.fromarray(levels(1, size=(10, 6))).save(files[-1], **options)
+    found = lazy.look_at(tmp_path, files)
+    assert decoded == [] and not found.unreadable
+    assert [found.sizes[path] for path in files] == [(6, 10, 3), (10, 6, 3), (6, 10, 3), (10, 6, 3)]
+    files[0].write_bytes(files[0].read_bytes()[:-10])  # one that is cut off is
+    lazy.look_at(tmp_path, files)
+    assert decoded == ["a.jpg"]
+
+
+def test_a_file_of_the_first_and_the_last_bytes_alone_is_left_out(tmp_path):
+    whole = (written(tmp_path / "photos") / "cat" / "000.png").read_bytes()
+    (tmp_path / "photos" / "cat" / "short.png").write_bytes(whole[:8] + whole[-12:])
+    ours, (said,) = loaded(tmp_path / "photos", lazy=True)
+    assert ours.count == COUNT and "Left out 1 of 23 files that cannot be read: cat/short.png" in said
+
+
 # The cache
+
+
+def test_other_images_with_the_same_names_sizes_and_times_are_other_ones(tmp_path):
+    for number, name in enumerate(("one", "other")):
+        (tmp_path / name).mkdir()
+        for i in range(100):
+            Image.fromarray(levels(100 * number + i, "L")).save(tmp_path / name / f"{i}.bmp")
+            os.utime(tmp_path / name / f"{i}.bmp", (1, 1))
+    for name in ("one", "other"):
+        ours = kg.data.load(tmp_path / name, batch_size=4, cache=tmp_path / "cache")
+        np.testing.assert_array_equal(ours.at(0)["images"], kg.data.load(tmp_path / name, batch_size=4).at(0)["images"])
 
 
 @pytest.fixture
@@ -567,11 +762,15 @@ def test_a_cache_without_space_or_in_a_file_is_refused(monkeypatch, tmp_path):
     assert not list((tmp_path / "cache").glob("*.images"))
 
 
-def test_a_cache_that_may_only_be_read_is_read(tmp_path):
+def test_a_cache_that_may_only_be_read_is_read(monkeypatch, tmp_path):
     folder = written(tmp_path / "photos")
     theirs, _ = loaded(folder, cache=tmp_path / "cache")
-    for path in (tmp_path / "cache").iterdir():
-        path.chmod(0o444)
+
+    def refused(*arguments):
+        raise PermissionError("read-only")
+
+    for place, name in ((cache.filelock, "FileLock"), (cache, "atomic_write"), (cache, "remove_unfinished")):
+        monkeypatch.setattr(place, name, refused)
     assert_same(loaded(folder, cache=tmp_path / "cache")[0], theirs)
 
 
@@ -620,12 +819,31 @@ def test_a_zip_file_without_images_or_cut_off_is_refused(tmp_path):
         kg.data.load(place, batch_size=1)
 
 
+def test_a_zip_file_whose_list_is_damaged_is_refused(tmp_path):
+    place = zipped(written(tmp_path / "photos"), tmp_path / "photos.zip")
+    place.write_bytes(place.read_bytes().replace(b"PK\1\2", b"PK..", 1))
+    with pytest.raises(DataError, match="Expected a zip file of images. Received: .*photos.zip: .*Make it anew"):
+        kg.data.load(place, batch_size=1)
+
+
+def test_labels_of_names_that_begin_at_the_root_are_labels_without_a_file(tmp_path):
+    """Whether there is such a file on this computer or not."""
+    image = (written(tmp_path / "photos") / "cat" / "000.png").read_bytes()
+    for name in ("/etc/passwd", "/no/such.png", str(tmp_path / "other.zip" / "a.png")):
+        made(tmp_path / "other.zip", **{"a.png": image})
+        lines = f'{{"file_name": "a.png", "label": 1}}\n{{"file_name": "{name}", "label": 2}}'
+        place = made(tmp_path / "photos.zip", **{"a.png": image, "metadata.jsonl": lines})
+        with pytest.raises(DataError, match="Received: 1 names without a file, such as '/"):
+            kg.data.load(place, batch_size=1)
+    assert not Zipped("/no/such.png").is_file()
+
+
 def test_a_path_through_a_zip_file_is_read_as_one_through_folders(tmp_path):
     place = Zipped(made(tmp_path / "a.zip", **{"b/c.txt": "c\n", "b/d/e.txt": "e", "f.txt": "f"}))
     assert (place / "b" / "c.txt").is_file() and not (place / "b").is_file() and not (place / "x").is_file()
     assert (place / "b" / "d" / "e.txt").read_text() == "e" and (place / "f.txt").stat().st_size == 1
-    found = {str(where)[len(str(place)) :]: (names, files) for where, names, files in place.walk()}
-    assert found == {"/": (["b"], ["f.txt"]), "/b": (["d"], ["c.txt"]), "/b/d": ([], ["e.txt"])}
+    found = {where: (names, files) for where, names, files in place.walk()}
+    assert found == {place: (["b"], ["f.txt"]), place / "b": (["d"], ["c.txt"]), place / "b" / "d": ([], ["e.txt"])}
     with pytest.raises(FileNotFoundError, match="x.txt"):
         (place / "x.txt").open()
 
