@@ -199,9 +199,9 @@ def _read(path, folder, files, states):
 
 def _make(path, folder, files, states, image_size, channels, take, shape_of):
     """Writes a cache; returns what `look_at` found, without what could not be decoded."""
-    bad = {}
+    known, done, before = {}, {}, None  # of files, see `look_at`; of decoded images, see `_written`; how these were
     while True:
-        found = look_at(folder, files, image_size, channels, take, bad)
+        found = look_at(folder, files, image_size, channels, take, known)
         if not found.read:
             return found
         found.shape = shape_of(found)
@@ -213,15 +213,23 @@ def _make(path, folder, files, states, image_size, channels, take, shape_of):
                 f"Received: {memory.in_units(free)} for {memory.in_units(images.nbytes)}. Choose another folder, or a "
                 "smaller image_size (--image-size)."
             )
+        same = before == (found.shape, found.bits)
+        there = {number: done[place] for number, place in enumerate(found.read) if same and place in done}
         with atomic_write(path) as unfinished:
-            sums, transparent, broken = _written(images, unfinished, f"Decoding {printable(str(folder))}:")
+            sums, transparent, broken = _written(images, unfinished, f"Decoding {printable(str(folder))}:", path, there)
         if take is None or not broken:
             break
-        bad |= {found.read[number]: reason for number, reason in broken.items()}  # others take their places
+        rest = [place for number, place in enumerate(found.read) if number not in broken]
+        done = {place: (row, transparent[row]) for row, place in enumerate(rest)}
+        before = found.shape, found.bits
+        for number, reason in broken.items():  # others take their places
+            place = found.read[number]
+            known[place] = known[place][0], None, reason
     kept = [number for number in range(len(images)) if number not in broken]
     names = [f"{printable(images.names[number])} ({reason})" for number, reason in broken.items()]
     found.files, found.read = ([values[number] for number in kept] for values in (found.files, found.read))
-    found.unreadable, found.notes = found.unreadable + names, transparency_notes(transparent, len(kept)) + found.notes
+    notes = transparency_notes(sum(transparent), len(kept))
+    found.unreadable, found.notes = found.unreadable + names, notes + found.notes
     if kept:
         with atomic_write(path.with_suffix(".npz")) as unfinished:
             np.savez(
@@ -239,17 +247,30 @@ def _make(path, folder, files, states, image_size, channels, take, shape_of):
     return found
 
 
-def _written(images, path, line):
+def _written(images, path, line, before, there):
     """Decodes images into a file, those that can be read one after the other.
 
+    Args:
+        images: `FileImages`.
+        path: the file.
+        line: words for the progress.
+        before, there: a file of rows, and {number: (the row of an image that is in it, whether it has transparent
+            areas)}: these are copied.
+
     Returns:
-        Their checksums, how many have transparent areas, and {number: why} of those that cannot be read.
+        Their checksums, for each whether it has transparent areas, and {number: why} of those that cannot be read.
     """
-    sums, transparent, broken, waiting = [], 0, {}, deque()
+    sums, transparent, broken, waiting = [], [], {}, deque()
 
     def decoded(numbers):
         rows, found = np.empty((len(numbers), *images.shape[1:]), "uint8"), []
         for row, number in zip(rows, numbers):
+            if number in there:
+                place, transparent = there[number]
+                content = np.fromfile(before, "uint8", images.row_bytes, offset=place * images.row_bytes)
+                row[...] = content.reshape(row.shape)
+                found.append((zlib.crc32(row), transparent))
+                continue
             try:
                 transparent = images.decode(number, row[None]).transparent
                 found.append((zlib.crc32(row), transparent))
@@ -263,14 +284,13 @@ def _written(images, path, line):
     with open(path, "wb") as file, ThreadPoolExecutor(workers) as pool:
 
         def write():
-            nonlocal transparent
             for number, row, (total, said) in zip(*waiting.popleft().result()):
                 if total is None:
                     broken[number] = said
                     continue
                 file.write(row)
                 sums.append(total)
-                transparent += said
+                transparent.append(said)
 
         for number in shown(range(len(images)), line):
             if number % size == 0:

@@ -244,19 +244,19 @@ def states_of(files, folder):
     return states
 
 
-def look_at(folder, files, image_size=None, channels=None, take=None, bad=()):
+def look_at(folder, files, image_size=None, channels=None, take=None, known=None):
     """What is known of image files without decoding most of them, as `Found`.
 
-    Of a PNG or JPEG file of 8 bits the first and the last bytes are read. Others are decoded once: whether they can be
+    Of a PNG or JPEG file of 8 bits the head and the last bytes are read. Others are decoded once: whether they can be
     read, and the depth of grey levels of 16 bits, follow from nothing less.
 
     Args:
         folder: the path of their folder.
         files: their paths.
         image_size, channels, take: see `kg.data.load`.
-        bad: {the place of a file: why it cannot be read}, of those that are known.
+        known: {the place of a file: what `_decoded` returns}, which is filled; what is in it is not looked at again.
     """
-    order = np.arange(len(files))
+    order, known = np.arange(len(files)), {} if known is None else known
     if take is not None:
         order = np.random.Generator(np.random.PCG64(0)).permutation(order)
     count, read, unreadable, sizes = min(take or len(files), len(files)), [], [], {}
@@ -265,10 +265,10 @@ def look_at(folder, files, image_size=None, channels=None, take=None, bad=()):
         part, order = np.sort(order[: count - len(read)]), order[count - len(read) :]
         for index in shown(part.tolist(), f"Looking at {printable(str(folder))}:"):
             path = files[index]
-            size = whole_size_of(path)
-            reason, high = bad[index] if index in bad else None, None
-            if size is None and reason is None:
-                size, high, reason = _decoded(path, image_size, channels == 4)
+            if index not in known:
+                size = whole_size_of(path)
+                known[index] = _decoded(path, image_size, channels == 4) if size is None else (size, None, None)
+            size, high, reason = known[index]
             if reason is None:
                 read.append(index)
                 highest, deep = max(highest, high or 0), deep + (high is not None)

@@ -675,6 +675,20 @@ def test_what_changes_is_decoded_again(change, decoded, tmp_path):
     assert_same(ours, loaded(folder, **options)[0])
 
 
+@pytest.mark.parametrize("modes", [("RGB",), ("RGBA", "RGB")])
+def test_of_some_files_only_those_in_the_places_of_broken_ones_are_decoded_again(modes, decoded, tmp_path):
+    folder = written(tmp_path / "photos", modes, ("png", "webp"), count=60)
+    for path in sorted(folder.rglob("*.png"))[::5]:
+        content = path.read_bytes()
+        path.write_bytes(content[:60] + bytes(20) + content[80:])
+    ours, said = loaded(folder, cache=tmp_path / "cache", take=40)
+    assert max(decoded.count(name) for name in decoded if name.endswith("png")) == 1
+    assert max(map(decoded.count, decoded)) == 2  # these are decoded to be looked at too
+    theirs, warned = loaded(folder, take=40)
+    assert_same(ours, theirs)
+    assert [sorted(one.split(", ")) for one in said] == [sorted(one.split(", ")) for one in warned]
+
+
 DAMAGE = {
     "cut off": lambda tmp_path: os.truncate(in_cache(tmp_path), 100),
     "longer": lambda tmp_path: os.truncate(in_cache(tmp_path), 9000),
