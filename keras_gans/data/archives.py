@@ -73,14 +73,12 @@ class Zipped(PurePosixPath):
         for name in sorted(_opened(str(self), *_identity(str(self)))[1]):
             place, _, last = name.rpartition("/")
             inside.setdefault(place, []).append(last)
-            while place and place not in inside:  # folders that hold folders alone
-                inside[place], place = [], place.rpartition("/")[0]
         below = {}
         for place in inside:
-            above, _, last = place.rpartition("/")
             while place:
+                above, _, last = place.rpartition("/")
                 below.setdefault(above, set()).add(last)
-                place, (above, _, last) = above, above.rpartition("/")
+                place = above
         waiting = [""]
         while waiting:
             place = waiting.pop()

@@ -1,7 +1,7 @@
 """Decoded images on the disk, in a folder that runs share: decoded once, and read in batches from then on.
 
 KEY.images      the images, uint8, one after the other, without a head: np.memmap(path, "uint8", shape=...) reads them
-KEY.npz         what is known of them, with a checksum of each; written last
+KEY.about       what is known of them, with a checksum of each: NumPy's .npz; written last
 KEY.lock        held by the run that writes them
 
 Rows are read from the file, not through a memory map: a map that is cut off while it is read would end the process, and
@@ -33,7 +33,7 @@ from keras_gans.data.decoding import transparency_notes
 from keras_gans.data.folders import names_below
 from keras_gans.data.lazy import FileImages, Found, LazyArray, digest_of, look_at, sample_of, states_of
 from keras_gans.data.progress import shown
-from keras_gans.errors import ConfigurationError, DataError, OutputError
+from keras_gans.errors import DataError, OutputError
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans_core import memory
 from keras_gans_core.errors import format_error, printable
@@ -111,17 +111,10 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
         shape_of: function from what `look_at` returns to the shape of one image.
 
     Raises:
-        ConfigurationError: a folder of caches in the folder of images.
         DataError: see `look_at`; or files that change meanwhile.
         OutputError: the folder cannot be written to, or has too little space.
     """
-    place = Path(os.path.expanduser(place))
-    if Path(folder).resolve() in (place.resolve(), *place.resolve().parents):
-        raise ConfigurationError(
-            f"Expected a folder for the cache that is outside of the images. Received: {place}, in {folder}. Choose "
-            "another one."
-        )
-    states = states_of(files, folder)
+    place, states = Path(os.path.expanduser(place)), states_of(files, folder)
     settings = image_size, channels, take, PIL.__version__, Image.MAX_IMAGE_PIXELS, FORM, len(files)
     digest = hashlib.sha256(repr(settings).encode())
     for path, state in zip(files, states.tolist()):
@@ -142,7 +135,7 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
                 return found
             if damage is not None:
                 warnings.warn(f"The cache {path} is damaged: {damage}. It is made again.", stacklevel=5)
-            path.with_suffix(".npz").unlink(missing_ok=True)
+            path.with_suffix(".about").unlink(missing_ok=True)
             remove_unfinished(place, path.stem)
             found = _make(path, folder, files, states, image_size, channels, take, shape_of)
             if not found.read:
@@ -176,7 +169,7 @@ def _held(lock, path):
 
 def _read(path, folder, files, states):
     """What is in a cache, or None; and what is wrong with it, or None."""
-    about_path = path.with_suffix(".npz")
+    about_path = path.with_suffix(".about")
     if not about_path.exists():
         return None, None  # what was begun is not there yet
     try:
@@ -231,9 +224,9 @@ def _make(path, folder, files, states, image_size, channels, take, shape_of):
     notes = transparency_notes(sum(transparent), len(kept))
     found.unreadable, found.notes = found.unreadable + names, notes + found.notes
     if kept:
-        with atomic_write(path.with_suffix(".npz")) as unfinished:
+        with atomic_write(path.with_suffix(".about")) as unfinished, open(unfinished, "wb") as file:
             np.savez(
-                unfinished,
+                file,
                 sums=np.array(sums, "uint32"),
                 read=np.array(found.read, "int64"),
                 shape=np.array(found.shape, "int64"),

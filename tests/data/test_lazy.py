@@ -693,9 +693,9 @@ DAMAGE = {
     "cut off": lambda tmp_path: os.truncate(in_cache(tmp_path), 100),
     "longer": lambda tmp_path: os.truncate(in_cache(tmp_path), 9000),
     "gone": lambda tmp_path: in_cache(tmp_path).unlink(),
-    "words": lambda tmp_path: in_cache(tmp_path, "npz").write_bytes(b"no zip file"),
-    "empty words": lambda tmp_path: in_cache(tmp_path, "npz").write_bytes(b""),
-    "half of the words": lambda tmp_path: os.truncate(in_cache(tmp_path, "npz"), 700),
+    "words": lambda tmp_path: in_cache(tmp_path, "about").write_bytes(b"no zip file"),
+    "empty words": lambda tmp_path: in_cache(tmp_path, "about").write_bytes(b""),
+    "half of the words": lambda tmp_path: os.truncate(in_cache(tmp_path, "about"), 700),
 }
 
 
@@ -748,13 +748,13 @@ def test_of_two_runs_that_begin_at_once_one_writes(decoded, tmp_path, capsys):
     assert len(found) == 4 and len(decoded) == COUNT
     for ours in found:
         assert_same(ours, theirs)
-    assert sorted(path.suffix for path in (tmp_path / "cache").iterdir()) == [".images", ".lock", ".npz"]
+    assert sorted(path.suffix for path in (tmp_path / "cache").iterdir()) == [".about", ".images", ".lock"]
 
 
 def test_what_a_killed_run_left_is_removed_and_does_not_count(decoded, tmp_path):
     folder = written(tmp_path / "photos")
     loaded(folder, cache=tmp_path / "cache")
-    in_cache(tmp_path, "npz").unlink()  # it was killed before this was written
+    in_cache(tmp_path, "about").unlink()  # it was killed before this was written
     left = tmp_path / "cache" / f".{in_cache(tmp_path).stem}-{'0' * 32}.images"
     left.write_bytes(b"the beginning")
     ours, said = loaded(folder, cache=tmp_path / "cache")
@@ -767,13 +767,19 @@ def test_a_cache_without_space_or_in_a_file_is_refused(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Cannot write .*file"):
         kg.data.load(folder, cache=tmp_path / "file", image_size=(8, 8), batch_size=4)
-    with pytest.raises(ConfigurationError, match="outside of the images. Received: .*photos/cache, in"):
-        kg.data.load(folder, cache=folder / "cache", image_size=(8, 8), batch_size=4)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda place: usage._replace(free=4223))
     with pytest.raises(OutputError, match="space for 22 images of 8x8x3 in .*Received: 4.12 KiB for 4.12 KiB"):
         kg.data.load(folder, cache=tmp_path / "cache", image_size=(8, 8), batch_size=4)
     assert not list((tmp_path / "cache").glob("*.images"))
+
+
+def test_a_cache_among_the_images_is_none_of_them(decoded, tmp_path):
+    folder = written(tmp_path / "photos")
+    for _ in range(2):
+        ours, said = loaded(folder, cache=folder / "cache")
+        assert said == [] and ours.count == COUNT and ours.about["classes"] == ["cat", "dog"]
+    assert len(decoded) == COUNT
 
 
 def test_a_cache_that_may_only_be_read_is_read(monkeypatch, tmp_path):
