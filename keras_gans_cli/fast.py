@@ -4,6 +4,7 @@ With the extra `fast`, the first `keras-gans sample` of a preset keeps its netwo
 named after the preset's digest. The next ones run it with ONNX Runtime, on noise from NumPy.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -18,10 +19,12 @@ import click
 
 from keras_gans_cli.models import has_options
 from keras_gans_core import cards
-from keras_gans_core.errors import KerasGansError
+from keras_gans_core.errors import KerasGansError, UnsupportedError, format_error
 
 FOLDER = "keras_gans_networks"  # in Keras's own folder
+FORMAT = 1  # of kept files; raised by a change of what they have, or of the network that the same model becomes
 LARGEST = 2**30  # bytes of a kept file
+MOST = 2 * LARGEST  # bytes of all kept files
 SEEDS = range(-(2**63), 2**63)
 
 
@@ -53,7 +56,7 @@ def _key(card):
         version = importlib.metadata.version("keras-gans")
     except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
         version = None
-    return {"version": version, "classes": card.get("dataset", {}).get("classes")}
+    return {"format": FORMAT, "version": version, "classes": card.get("dataset", {}).get("classes")}
 
 
 # Keeping
@@ -61,25 +64,62 @@ def _key(card):
 
 def keep(name, card, model):
     """Keeps the network of a model that `card` is about, if it is of a kind that `Network` samples from."""
+    try:
+        _keep(name, card, model)
+    # The command has written its images, and nothing that goes wrong here, in any package, may fail it any more.
+    except Exception as error:
+        text = str(error) if isinstance(error, KerasGansError) else format_error(error)
+        click.echo(f"The next calls will not be faster. {text}", err=True)
+
+
+def _keep(name, card, model):
     import keras
 
     path, known = _path(card["sha256"]), about(model)
     if known is None or keras.backend.backend() != "tensorflow" or not _installed("tf2onnx"):
         return
-    if _read(path, _key(card)) is not None or cards.read_card(cards.find(name)) != card:
+    folder = cards.find(name)
+    if _read(path, _key(card)) is not None or cards.read_card(folder) != card:
         return
-    from keras_gans import serving
+    from keras_gans import files, serving
     from keras_gans_core.pictures import atomic_write
 
+    if files.own_layers(cards.path_of(folder, "model.keras")):
+        return  # what they do may change while the preset's digest does not
     if sys.stderr.isatty():
         click.echo(f"keeping {name}, converted, for the next calls", err=True)
-    try:
-        network = serving.converted(model, "onnx")
-        rest = json.dumps({"key": _key(card), **known}).encode() + b"\n" + network
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(sha256(rest).hexdigest().encode() + b"\n" + rest)
-    except KerasGansError as error:
-        click.echo(f"The next calls will not be faster. {error}", err=True)
+    failure = None
+    with atomic_write(path) as temporary:  # where nobody can write, that is known before a conversion of seconds
+        try:
+            content = _content(card, known, serving.converted(model, "onnx"))
+            if len(content) > LARGEST:
+                raise UnsupportedError(f"Expected a file of at most {LARGEST} bytes. Received: {len(content)}.")
+        except Exception as error:
+            content, failure = _content(card, known, b""), error  # so that the next calls do not try again
+        temporary.write_bytes(content)
+    _remove_oldest(path.parent)
+    if failure is not None:
+        raise failure
+
+
+def _content(card, known, network):
+    """The bytes of a kept file. An empty network is one that cannot be kept."""
+    rest = json.dumps({"key": _key(card), **known}).encode() + b"\n" + network
+    return sha256(rest).hexdigest().encode() + b"\n" + rest
+
+
+def _remove_oldest(folder):
+    """Removes kept files, those that were written first, until the others have at most `MOST` bytes."""
+    kept, total = [], 0
+    for path in folder.glob("*.network"):
+        with contextlib.suppress(OSError):  # another process may remove it too
+            about = path.stat()
+            kept.append((about.st_mtime_ns, about.st_size, path))
+    for _, size, path in sorted(kept, reverse=True):
+        total += size
+        if total > MOST:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def about(model):
@@ -118,7 +158,8 @@ def about(model):
 
 
 def _read(path, key):
-    """(what is known of a network, its bytes) of a kept file; None if there is none, or a damaged or an older one."""
+    """(what is known of a network, its bytes) of a kept file; None if there is none, or a damaged or an older one. No
+    bytes: it cannot be kept."""
     try:
         with cards.open_file(path, LARGEST) as file:
             digest, rest = file.read().split(b"\n", 1)
@@ -127,15 +168,15 @@ def _read(path, key):
         about, network = rest.split(b"\n", 1)
         about = json.loads(about)
         return (about, network) if about["key"] == json.loads(json.dumps(key)) else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def network(card):
     """The kept `Network` of a preset's card, or None."""
-    kept = _read(_path(card["sha256"]), _key(card))
+    about, content = _read(_path(card["sha256"]), _key(card)) or (None, b"")
     try:
-        return None if kept is None else Network(*kept)
+        return Network(about, content) if content else None
     except Exception:  # a runtime, perhaps an older one, that cannot run it: it has a class for each status
         return None
 

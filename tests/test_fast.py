@@ -1,6 +1,7 @@
 """The second `keras-gans sample` of a preset: the library's images to one grey level, without Keras."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 import keras_gans as kg
+from keras_gans import serving
 from keras_gans.fields import uniform_of
 from keras_gans_cli import fast
 from keras_gans_cli.app import app
@@ -132,6 +134,9 @@ def test_what_the_library_refuses_it_still_refuses(call, capfd):
     ):
         with pytest.raises(Exception, match=error):
             call("sample", "cgan_digits", *arguments)
+    call("sample", "gan_mnist", "-n", "2")
+    for name in ("cgan_digits", "gan_mnist"):
+        assert fast.network(cards.read_card(cards.find(name))) is not None
     with pytest.raises(Exception, match="Expected inputs among noise"):
         call("sample", "gan_mnist", "--labels", "3")
 
@@ -160,13 +165,73 @@ def test_a_damaged_preset_is_refused_though_its_network_is_kept(call, tmp_path, 
         call("sample", "gan_mnist", "-n", "2")
 
 
-def test_other_names_of_the_classes_need_another_file(tmp_path):
-    path = tmp_path / "kept"
-    rest = b'{"key": {"version": "1", "classes": ["a", "b"]}}\nnetwork'
-    path.write_bytes(fast.sha256(rest).hexdigest().encode() + b"\n" + rest)
-    assert fast._read(path, {"version": "1", "classes": ["a", "b"]})[1] == b"network"
-    assert fast._read(path, {"version": "1", "classes": ["b", "a"]}) is None
-    assert fast._read(path, {"version": "2", "classes": ["a", "b"]}) is None
+def test_other_classes_versions_and_formats_need_another_file(tmp_path, monkeypatch):
+    path, card, others = tmp_path / "kept", {"dataset": {"classes": ["a", "b"]}}, {"dataset": {"classes": ["b", "a"]}}
+    path.write_bytes(fast._content(card, {"batch": 3}, b"network"))
+    about, network = fast._read(path, fast._key(card))
+    assert about["batch"] == 3 and network == b"network"
+    assert fast._read(path, fast._key(others)) is None and fast._read(path, fast._key({})) is None
+    for change in ((fast, "FORMAT", fast.FORMAT + 1), (fast.importlib.metadata, "version", lambda name: "other")):
+        with monkeypatch.context() as changed:
+            changed.setattr(*change)
+            assert fast._read(path, fast._key(card)) is None
+
+
+@pytest.mark.parametrize("error", [KeyError("while"), kg.errors.UnsupportedError("Expected operations.")])
+def test_a_network_that_cannot_be_converted_is_tried_once(call, monkeypatch, capfd, error):
+    tried = []
+
+    def converted(model, format):
+        tried.append(format)
+        raise error
+
+    monkeypatch.setattr(serving, "converted", converted)
+    call("sample", "gan_mnist", "-n", "2", "--seed", "0")
+    shown = capfd.readouterr()
+    assert shown.out == "wrote grid.png\n" and shown.err.startswith("The next calls will not be faster. ")
+    assert str(error) in shown.err
+    call("sample", "gan_mnist", "-n", "2", "--seed", "0", "-o", "second.png")
+    assert capfd.readouterr() == ("wrote second.png\n", "") and tried == ["onnx"]
+    assert (pixels("second.png") == pixels("grid.png")).all()
+
+
+def test_a_preset_that_is_gone_after_its_images_is_no_error(call, capfd):
+    card = cards.read_card(cards.find("gan_mnist"))
+    fast.keep("gone", card, kg.load("gan_mnist"))
+    assert capfd.readouterr().err.startswith("The next calls will not be faster. Expected the name of a preset. ")
+
+
+def test_the_oldest_networks_make_room(call, tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "home" / fast.FOLDER
+    folder.mkdir(parents=True)
+    for age, name in enumerate("bac"):
+        (folder / f"{name}.network").write_bytes(bytes(4000))
+        os.utime(folder / f"{name}.network", (10**9 - age, 10**9 - age))
+    monkeypatch.setattr(fast, "LARGEST", 5000)
+    monkeypatch.setattr(fast, "MOST", 10000)
+    monkeypatch.setattr(serving, "converted", lambda model, format: bytes(5000))
+    call("sample", "gan_mnist", "-n", "2")
+    assert "Expected a file of at most 5000 bytes. Received: " in capfd.readouterr().err
+    newest = cards.read_card(cards.find("gan_mnist"))["sha256"]
+    assert {path.stem for path in kept_files(tmp_path)} == {"a", "b", newest}
+    assert sum(path.stat().st_size for path in kept_files(tmp_path)) <= 10000
+
+
+@keras.saving.register_keras_serializable(package="fast_tests")
+class Doubled(keras.layers.Layer):
+    """A layer of one's own, whose code may change while the model's file does not."""
+
+    def call(self, inputs):
+        return 2.0 * inputs
+
+
+def test_layers_of_ones_own_are_not_kept(call, tmp_path, capfd):
+    noise = keras.Input((4,))
+    images = keras.layers.Reshape((2, 2, 1))(keras.ops.tanh(Doubled()(noise)))
+    kg.GAN(keras.Model(noise, images)).save_to_preset("own")
+    capfd.readouterr()
+    call("sample", "own", "-n", "2")
+    assert capfd.readouterr() == ("wrote grid.png\n", "") and not kept_files(tmp_path)
 
 
 def test_without_the_extra_nothing_changes(call, tmp_path, monkeypatch, capfd):
@@ -175,7 +240,8 @@ def test_without_the_extra_nothing_changes(call, tmp_path, monkeypatch, capfd):
     assert capfd.readouterr() == ("wrote grid.png\n", "") and not kept_files(tmp_path)
 
 
-def test_a_home_that_cannot_be_written_to_is_named(call, tmp_path, capfd):
+def test_a_home_that_cannot_be_written_to_is_named_before_a_conversion(call, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(serving, "converted", lambda *_: pytest.fail("converted"))
     (tmp_path / "home").write_text("a file")
     call("sample", "gan_mnist", "-n", "2", "--seed", "0")
     shown = capfd.readouterr()
