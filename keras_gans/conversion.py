@@ -39,7 +39,7 @@ def to_onnx(function, inputs, example, tolerances):
     """
     onnx, converter = needed("onnx", "onnx"), needed("tf2onnx.convert", "onnx")
     needed("onnxruntime", "onnx")
-    plain, outputs = _rewritten(function, inputs, None, FORMS)
+    plain, outputs = _rewritten("ONNX", function, inputs, None, FORMS)
     names = onnx_names(inputs, outputs)
     with _quiet("tf2onnx", "tensorflow"), _named("ONNX"):  # operations that it does not know are found below
         made, _ = converter.from_graph_def(
@@ -76,7 +76,7 @@ def to_litert(function, inputs, example, tolerances):
     needed("ai_edge_litert.interpreter", "litert")
     import tensorflow as tf
 
-    plain, _ = _rewritten(function, inputs, 1, {**FORMS, "Erf": _erf})
+    plain, _ = _rewritten("LiteRT", function, inputs, 1, {**FORMS, "Erf": _erf})
     with _quiet("tensorflow"), _named("LiteRT"):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([plain], tf.Module())
         content = bytes(converter.convert())
@@ -181,23 +181,30 @@ def _try(kind, opened, function, example, names, tolerances):
 # The graph
 
 
-def _rewritten(function, inputs, count, forms):
+def _rewritten(kind, function, inputs, count, forms):
     """A function as one graph of plain operations, its weights as constants.
 
     Args:
+        kind: the name of the format, for errors.
         function, inputs: see `to_onnx`.
         count: the number of examples, None for any.
         forms: {type of operation: function from it and its inputs to an equal output, or to None to leave it}.
 
     Returns:
         (concrete function, the names of its outputs in their order).
+
+    Raises:
+        UnsupportedError: a loop, or a graph that cannot be frozen or written anew.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     specs = {name: tf.TensorSpec((count, *shape), dtype, name=name) for name, (shape, dtype) in inputs.items()}
     traced = tf.function(lambda **tensors: function(tensors), autograph=False).get_concrete_function(**specs)
-    frozen = convert_variables_to_constants_v2(traced)
+    with _named(kind):  # not the function itself: its errors are about the inputs, such as a size of images
+        frozen = convert_variables_to_constants_v2(traced)
+    if any(op.type == "NextIteration" for op in frozen.graph.get_operations()):  # the end of a loop's round
+        raise _not_converted(kind, {"While"})
     outputs = sorted(traced.structured_outputs)  # TensorFlow flattens a dict in the order of its names
 
     def replay(**tensors):
@@ -217,7 +224,8 @@ def _rewritten(function, inputs, count, forms):
                 made[old.ref()] = new
         return {name: tf.identity(made[tensor.ref()]) for name, tensor in zip(outputs, frozen.outputs)}
 
-    return tf.function(replay, autograph=False).get_concrete_function(**specs), outputs
+    with _named(kind):
+        return tf.function(replay, autograph=False).get_concrete_function(**specs), outputs
 
 
 def _bitwise_and(op, numbers, mask):
