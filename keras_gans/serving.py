@@ -73,7 +73,7 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
     The version's `assets.extra/tf_serving_warmup_requests` holds one request to each signature, for one example drawn
     from the seed 0. An input that cannot be drawn is the first example that `fit` was given. Without one it is zeros;
     for prompts, the vocabulary's first word, repeated. TensorFlow Serving answers the requests before it serves the
-    version, so that no client waits for the setup of the first run. The requests use the name of `folder` as the
+    version, so that no client waits for the setup of the first run. The requests use the last part of `path` as the
     model's name; the server ignores it.
 
     Args:
