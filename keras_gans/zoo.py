@@ -86,6 +86,7 @@ def load(name, safe_mode=True, large=False, trainable=False):
             no model of this library.
         UntrustedFileError: see `load_file`.
         HubError: a hub that cannot be reached, or refuses.
+        OutputError: files that cannot be kept in the hub's cache.
         ConfigurationError: the hub's own package is not installed, or a preset that is not trainable.
 
     Example:
@@ -109,8 +110,9 @@ def upload_preset(handle, folder, private=False):
 
     Raises:
         UnknownPresetError: a handle of another form; no preset there; no such branch.
-        CorruptPresetError: files that do not match their card.
-        HubError: a hub that cannot be reached, or refuses, such as without a token.
+        CorruptPresetError: files that do not match their card, cannot be read, or are larger than others would fetch.
+        HubError: a hub that cannot be reached, or refuses, such as without a token; or a public model that is to be
+            private.
         ConfigurationError: the package huggingface_hub is not installed.
 
     Example:
@@ -178,7 +180,7 @@ def load_classifier(name):
     """
     folder = handles.find_preset(name).path
     path = folder / "model.keras"
-    classifier = cards.unreplaced(folder, lambda: load_network(cards.verified_model(folder, classifier=True)))
+    classifier = cards.unreplaced(folder, lambda: load_network(cards.verified_model(folder, True, name)))
     if len(getattr(classifier, "outputs", ())) != 1:
         raise CorruptPresetError(
             f"Expected a network of one output in {path}. Received: a {type(classifier).__name__}. Fetch it again."

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from keras_gans_cli.models import has_options
-from keras_gans_core import cards
+from keras_gans_core import cards, handles
 from keras_gans_core.errors import KerasGansError, UnsupportedError, format_error
 
 FOLDER = "keras_gans_networks"  # in Keras's own folder
@@ -45,8 +45,8 @@ def card_of(name):
     """
     if name.endswith(".keras") or has_options() or not _installed("onnxruntime"):
         return None
-    folder = cards.find(name)
-    cards.verified_model(folder)
+    folder = handles.find_preset(name).path
+    cards.verified_model(folder, handle=name)
     return cards.read_card(folder)
 
 
@@ -78,7 +78,7 @@ def _keep(name, card, model):
     path, known = _path(card["sha256"]), about(model)
     if known is None or keras.backend.backend() != "tensorflow" or not _installed("tf2onnx"):
         return
-    folder = cards.find(name)
+    folder = handles.find_preset(name).path
     if _read(path, _key(card)) is not None or cards.read_card(folder) != card:
         return
     from keras_gans import files, serving

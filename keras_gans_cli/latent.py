@@ -13,7 +13,7 @@ from keras_gans_cli.options import (
     truncated,
     truncation_for,
 )
-from keras_gans_core import cards
+from keras_gans_core import cards, handles
 from keras_gans_core.errors import printable
 
 
@@ -304,8 +304,9 @@ def traverse(name, seed, count, code, layer, classifier, attribute, reach, steps
         return click.echo(f"wrote {printable(str(output))}")
     label = labels_for(labels, 1, model) if classifier or layer else None
     if classifier:
-        network = kg.zoo.load_classifier(classifier)  # refuses anything else
-        card = cards.read_card(cards.find(classifier))
+        found = handles.find_preset(classifier)
+        network = kg.zoo.load_classifier(found.pinned)  # refuses anything else
+        card = cards.read_card(found.path)
         if "num_pixel_classes" in card:
             raise click.UsageError(f"Expected a classifier of images. Received: {classifier}, which labels pixels.")
         outputs = card.get("num_attributes") or card["num_classes"]

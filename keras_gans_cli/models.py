@@ -69,7 +69,7 @@ def sampler(name):
     """The library and the model of a preset, a run's folder, a .keras file or a handle of a hub."""
     path, pinned = handles.find(name)
     if path.is_dir():
-        cards.verified_model(path)  # before importing the backend, which takes seconds
+        cards.verified_model(path, handle=name)  # before importing the backend, which takes seconds
         path = path / "model.keras"
     kg = library()
     import_layers(path)

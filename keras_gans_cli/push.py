@@ -2,7 +2,7 @@
 
 import click
 
-from keras_gans_core import handles
+from keras_gans_core import cards, handles, readme
 from keras_gans_core.errors import printable
 
 
@@ -17,4 +17,5 @@ def push(folder, handle, private):
     """
     pinned = handles.push(handle, folder, private)
     click.echo(printable(f"pushed to {pinned}"))
-    click.echo(f"now, anywhere: keras-gans sample {handle}")
+    card = cards.read_card(cards.find(folder))
+    click.echo(f"now, anywhere, in Python: {readme.loading(card, handle)}")

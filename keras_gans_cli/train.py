@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from keras_gans_cli.models import takes_prompts, verb_of
+from keras_gans_cli.models import asked_for_large, has_options, import_layers, model_options, takes_prompts, verb_of
 from keras_gans_cli.quiet import library
-from keras_gans_core import cards, trust
+from keras_gans_core import cards, handles, trust
 from keras_gans_core.errors import printable
 
 
@@ -74,6 +74,7 @@ from keras_gans_core.errors import printable
     help="For a variant: start from the networks of this model: a run's checkpoint.keras, or a preset that keeps them "
     "all; also hf://user/model. See docs/fine_tuning.md.",
 )
+@model_options
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of the recipe's.")
 @click.option(
     "--seed",
@@ -158,6 +159,11 @@ def train(
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise click.UsageError(f"Recipe {recipe} sets its own data and batch size. Leave out {', '.join(given)}.")
+    if has_options() and (variant is None or start is None and resume is None or asked_for_large() and start is None):
+        raise click.UsageError(
+            "Expected --import and --large with the model of --from, --import also with --resume of such a run. Leave "
+            "them out."
+        )
     output = Path(
         output or resume or Path("runs") / (Path(recipe).resolve().parent.name if recipe.endswith(".py") else recipe)
     )
@@ -176,6 +182,11 @@ def train(
             click.echo(line, err=True)
         made = training.read_recipe(file)
     else:
+        if resume is not None:  # a run's checkpoint has all of the model that it started from
+            import_layers(Path(resume) / "checkpoint.keras")
+        elif start is not None:
+            found = handles.find(start).path
+            import_layers(found / "model.keras" if found.is_dir() else found)
         size = None if image_size is None else (image_size, image_size)
         made = training.variant_recipe(
             getattr(kg, variant),
@@ -190,6 +201,8 @@ def train(
             classes=classes,
             target_classes=target_classes,
             start=start,
+            resume_from=resume,
+            large=asked_for_large(),
             cache=cache,
             lazy=lazy or None,
             workers=workers,

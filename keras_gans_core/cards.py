@@ -220,11 +220,21 @@ def card_text(card):
         if len(text) > LARGEST_CARD:
             largest = max(card, key=lambda key: len(json.dumps(card[key])))
             raise ValueError(f"{len(text)} bytes, more than {LARGEST_CARD}, most of them in {largest!r}")
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"Expected what a card can hold. Received: {format_error(error)}. Use shorter or fewer names and texts."
         ) from error
     return text
+
+
+def check_words(words):
+    """Refuses, before the work that they are about, words that a card cannot hold: see `card_text`."""
+    if not isinstance(words, dict):
+        raise ConfigurationError(
+            f'Expected a card as a dict, such as {{"title": "Faces"}}. Received: {words!r}. Pass a dict, or None.'
+        )
+    blank = {"preset": "", "variant": "", "sha256": "", "size": 0, "image_shape": [1, 1]}
+    card_text({**words, **blank})
 
 
 def _escaped(value):
@@ -292,27 +302,27 @@ def sha256(path, largest=LARGEST_FILE):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified_model(folder, classifier=False):
+def verified_model(folder, classifier=False, handle=None):
     """The path of the model file in `folder`, after checking its size and sha256 against its card.
 
     Args:
         folder: a preset's folder.
         classifier: whether to expect a classifier instead of a model that generates.
+        handle: what the user named the preset by, for messages; None for its name in its card.
 
     Raises:
         UnknownPresetError: a preset of the other kind.
         CorruptPresetError: another size or digest, no file, or a file that is too large.
     """
-    return unreplaced(folder, lambda: _verified_model(folder, classifier))
+    return unreplaced(folder, lambda: _verified_model(folder, classifier, handle))
 
 
-def _verified_model(folder, classifier):
+def _verified_model(folder, classifier, handle):
     card = read_card(folder)
     if (card["variant"] == CLASSIFIER) != classifier:
         wanted, other = ("a classifier", "load") if classifier else ("a model that generates", "zoo.load_classifier")
-        raise UnknownPresetError(
-            f"Expected {wanted}. Received: {card['preset']!r}, which is not one. Use kg.{other}({card['preset']!r})."
-        )
+        name = str(handle or card["preset"])
+        raise UnknownPresetError(f"Expected {wanted}. Received: {name!r}, which is not one. Use kg.{other}({name!r}).")
     return check_model(folder, card)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_gans_core import cards, hugging_face, kaggle, readme
-from keras_gans_core.errors import UnknownPresetError
+from keras_gans_core.errors import CorruptPresetError, UnknownPresetError, format_error
 
 FORMS = (
     "a preset's name, the folder of a finished run, a .keras file, hf://user/model, hf://user/model@revision, "
@@ -38,6 +38,7 @@ def find(handle):
         UnknownPresetError: a handle of no such form, or nothing there.
         CorruptPresetError: what was fetched does not match its card.
         HubError: a hub that cannot be reached, or refuses.
+        OutputError: files that cannot be kept in the hub's cache.
         ConfigurationError: the hub's own package is not installed.
     """
     handle = str(handle)
@@ -66,8 +67,9 @@ def push(handle, folder, private=False):
 
     Raises:
         UnknownPresetError: a handle of another form; no preset there; no such branch.
-        CorruptPresetError: files that do not match their card.
-        HubError: a hub that cannot be reached, or refuses, such as without a token.
+        CorruptPresetError: files that do not match their card, cannot be read, or are larger than others would fetch.
+        HubError: a hub that cannot be reached, or refuses, such as without a token; or a public model that is to be
+            private.
         ConfigurationError: the hub's own package is not installed.
     """
     handle = str(handle)
@@ -77,14 +79,31 @@ def push(handle, folder, private=False):
             f"Expected hf://user/model or hf://user/model@branch, to upload to. Received: {handle[:200]!r}."
         )
     folder = cards.find(str(folder))
-    card = cards.read_card(folder)
-    cards.check_model(folder, card)
-    files = {file: path for file in cards.FILES if (path := cards.path_of(folder, file)).is_file()}
-    own = files["README.md"].read_text(encoding="utf-8") if "README.md" in files else None
-    if own is None or readme.is_ours(own):
-        files["README.md"] = readme.readme(card, f"{hub}://{name}").encode()
+    try:
+        card, files = cards.unreplaced(folder, lambda: _contents(folder))
+    except OSError as error:
+        raise CorruptPresetError(f"Expected files that can be read. Received: {format_error(error)}.") from error
+    if not readme.is_own(cards.path_of(folder, "README.md")):
+        files["README.md"] = readme.readme(card, handle).encode()
     module, form = HUBS[hub][1:]
     return form.format(name, module.push(name, revision, files, f"Upload the preset {card['preset']}", private))
+
+
+def _contents(folder):
+    """The card of a preset, and its files as {name: bytes}. They are in memory, so that all are of one moment."""
+    card, files = cards.read_card(folder), {}
+    cards.check_model(folder, card)
+    for file, largest in cards.FILES.items():
+        path = cards.path_of(folder, file)
+        if not path.is_file():
+            continue
+        if (size := path.stat().st_size) > largest:
+            raise CorruptPresetError(
+                f"Expected a {file} of at most {largest} bytes, since others fetch no larger one. Received: {path} "
+                f"with {size}. Make it smaller."
+            )
+        files[file] = path.read_bytes()
+    return card, files
 
 
 def is_remote(handle):

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+from pathlib import Path
 
 from keras_gans_core import cards
 from keras_gans_core.errors import (
     ConfigurationError,
     CorruptPresetError,
     HubError,
+    KerasGansError,
     OutputError,
     UnknownPresetError,
     format_error,
@@ -48,10 +50,12 @@ def fetch(name, revision):
         UnknownPresetError: no such model or revision, or one without the files of a preset.
         CorruptPresetError: files that are too large, or do not match their card. They are removed from the cache.
         HubError: the hub cannot be reached, or refuses.
+        OutputError: files that cannot be kept in the cache.
     """
     hub, handle = client(), f"hf://{name}" + (f"@{revision}" if revision else "")
     with _typed(hub, handle):
-        folder = _cached(hub, name, revision) if _is_commit(revision) else None
+        whole = ("card.json", "model.keras", "golden.npz")  # what every preset has
+        folder = _cached(hub, name, revision, whole) if _is_commit(revision) else None
         if folder is None:
             folder = _download(hub, name, revision, handle)
     try:
@@ -84,22 +88,29 @@ def _download(hub, name, revision, handle):
             )
     files = {file: largest for file, largest in cards.FILES.items() if file in sizes}
     for file, largest in files.items():
-        if (sizes[file] or 0) > largest:
+        if sizes[file] is None or sizes[file] > largest:
             raise CorruptPresetError(
-                f"Expected a {file} of at most {largest} bytes. Received: {handle}, with {sizes[file]}."
+                f"Expected a {file} of at most {largest} bytes. Received: {handle}, with "
+                f"{'an unknown number' if sizes[file] is None else sizes[file]}."
             )
-    folder = None
-    for _ in range(3):  # a branch may go on meanwhile
-        folder = hub.snapshot_download(name, revision=revision, allow_patterns=list(files))
-        if os.path.basename(folder) == about.sha:
-            return folder
-        about = hub.HfApi().model_info(name, revision=revision)
-    raise HubError(f"Expected a revision that stays while it is read. Received: {handle}, which changes. Try again.")
+    # The commit that the sizes are of: a branch may go on meanwhile.
+    folder = hub.snapshot_download(name, revision=about.sha, allow_patterns=list(files))
+    if not _is_commit(revision):
+        _note(folder, revision or "main", about.sha)
+    return folder
 
 
-def _cached(hub, name, revision):
-    """The folder of a revision in the client's cache, or None."""
-    found = [hub.try_to_load_from_cache(name, file, revision=revision) for file in ("card.json", "model.keras")]
+def _note(folder, branch, commit):
+    """Notes in the client's cache which commit a branch is at, as the client does, for times without a network."""
+    path = Path(folder).parents[1] / "refs" / branch
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(commit)
+
+
+def _cached(hub, name, revision, files=("card.json", "model.keras")):
+    """The folder of a revision in the client's cache, or None if one of the files is not there."""
+    found = [hub.try_to_load_from_cache(name, file, revision=revision) for file in files]
     return os.path.dirname(found[0]) if all(isinstance(path, str) for path in found) else None
 
 
@@ -116,18 +127,48 @@ def _forget(folder):
 
 
 def push(name, revision, files, message, private):
-    """Uploads files, {name: path or bytes}, in one commit to a model, which is created if needed; returns the commit.
+    """Uploads files, {name: bytes}, in one commit to a model, which is created if needed; returns the commit.
+
+    The hub looks at README.md first, so that one that it does not take leaves no new model behind.
 
     Raises:
-        UnknownPresetError: no such branch.
-        HubError: the hub cannot be reached, or refuses, such as without a token.
+        UnknownPresetError: no such branch, or a branch of a model that is not there.
+        HubError: the hub cannot be reached, or refuses, such as without a token; or a model that is there and public,
+            and is to be private.
     """
     hub, handle = client(), f"hf://{name}" + (f"@{revision}" if revision else "")
     with _typed(hub, handle):
         api = hub.HfApi()
+        try:
+            if private and not api.model_info(name).private:
+                raise HubError(
+                    f"Expected a model that only you can see, with --private (private=True). Received: {handle}, which "
+                    "is there and public. Make it private in its settings on the hub, or leave --private out."
+                )
+            return _commit(hub, api, name, revision, files, message, handle)
+        except hub.errors.RepositoryNotFoundError as error:
+            if revision not in (None, "main"):
+                raise UnknownPresetError(
+                    f"Expected a branch of a model that is on the hub. Received: {handle}, and no such model. Create "
+                    f"it first: push to hf://{name}"
+                ) from error
         api.create_repo(name, private=private, exist_ok=True)
-        added = [hub.CommitOperationAdd(file, content) for file, content in files.items()]
+        return _commit(hub, api, name, revision, files, message, handle)
+
+
+def _commit(hub, api, name, revision, files, message, handle):
+    added = [hub.CommitOperationAdd(file, content) for file, content in files.items()]
+    try:
         return api.create_commit(name, added, commit_message=message, revision=revision).oid
+    except (hub.errors.HFValidationError, hub.errors.HfHubHTTPError):  # some are ValueErrors
+        raise
+    except ValueError as error:
+        if not isinstance(error, UnicodeDecodeError) and "README.md" not in str(error):
+            raise
+        raise HubError(
+            f"Expected a README.md that the hub takes. Received for {handle}: {format_error(error, 200)} Mend the file "
+            "in the preset's folder, or remove it: then it is made of card.json."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -136,7 +177,7 @@ def _typed(hub, handle):
     errors = hub.errors
     try:
         yield
-    except (UnknownPresetError, CorruptPresetError, HubError):
+    except KerasGansError:
         raise
     except errors.RevisionNotFoundError as error:
         raise UnknownPresetError(

@@ -9,6 +9,7 @@ from keras_gans_core.errors import (
     CorruptPresetError,
     HubError,
     KerasGansError,
+    OutputError,
     UnknownPresetError,
     format_error,
 )
@@ -34,8 +35,8 @@ def client():
 def fetch(name, version):
     """The folder in the client's cache with the preset's files, and the version that they are of.
 
-    A version that is in the cache is not asked for again. Only the files of a preset are fetched: no code. The client
-    does not say how large a file is before it fetches it.
+    A file that is in the cache is not asked for again; one that a version does not have is. Only the files of a preset
+    are fetched: no code. The client does not say how large a file is before it fetches it.
 
     Args:
         name: user/model/framework/variation.
@@ -45,12 +46,14 @@ def fetch(name, version):
         UnknownPresetError: no such model or version, or one without the files of a preset.
         CorruptPresetError: files that do not match their card. They are removed from the cache.
         HubError: Kaggle cannot be reached, or refuses.
+        OutputError: a file that cannot be kept in the cache.
     """
     hub, handle = client(), f"kaggle://{name}" + (f"/{version}" if version else "")
     folder = None
     for file in [file for file in cards.FILES if file != "README.md"]:  # each takes the client a second
         needed = file in ("card.json", "model.keras")  # to read the model; without a network the others may be missing
-        with _typed(hub, handle, file) if needed else contextlib.suppress(Exception):
+        spared = () if needed else (UnknownPresetError, HubError)
+        with contextlib.suppress(*spared), _typed(hub, handle, file):
             path = hub.model_download(f"{name}/{version}" if version else name, path=file)
             folder = os.path.dirname(path)
             version = os.path.basename(folder)  # the other files are of the same
@@ -79,8 +82,9 @@ def _typed(hub, handle, file):
                 f"Expected a preset: card.json and model.keras. Received: {handle}, where Kaggle has no {file} that "
                 "you may read. Check the spelling, or log in: kagglehub.login()"
             ) from error
+        remedy = "Log in: kagglehub.login()" if status == 401 else "Try again later."
         raise HubError(
-            f"Expected an answer of Kaggle to {handle}. Received: {format_error(error, 200)} Try again later."
+            f"Expected an answer of Kaggle to {handle}. Received: {format_error(error, 200)} {remedy}"
         ) from error
     except KerasGansError:
         raise
@@ -90,6 +94,10 @@ def _typed(hub, handle, file):
             f"{format_error(error, 200)}"
         ) from error
     except Exception as error:  # the client raises those of the package that it makes requests with
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
+            raise OutputError(
+                f"Cannot keep {handle} in the cache: {error}. Make room, or set KAGGLEHUB_CACHE to another folder."
+            ) from error
         raise HubError(
             f"Expected to reach Kaggle for {handle}. Received: {format_error(error, 200)} Check the network."
         ) from error

@@ -19,6 +19,18 @@ LICENSES = {
     "cc by-sa 4.0": "cc-by-sa-4.0",
     "cc by-nc 4.0": "cc-by-nc-4.0",
 }
+# Those that a hub takes as they are; it calls all others "other", with a name.
+KNOWN_LICENSES = {
+    *("afl-3.0", "agpl-3.0", "apache-2.0", "artistic-2.0", "bsd", "bsd-2-clause", "bsd-3-clause", "bsd-3-clause-clear"),
+    *("bigcode-openrail-m", "bigscience-bloom-rail-1.0", "bigscience-openrail-m", "bsl-1.0", "c-uda", "cc", "cc0-1.0"),
+    *("cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nd-4.0"),
+    *("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"),
+    *("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cdla-permissive-1.0", "cdla-permissive-2.0"),
+    *("cdla-sharing-1.0", "creativeml-openrail-m", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0", "eupl-1.1"),
+    *("gfdl", "gpl", "gpl-2.0", "gpl-3.0", "isc", "lgpl", "lgpl-2.1", "lgpl-3.0", "lppl-1.3c", "mit", "mpl-2.0"),
+    *("ms-pl", "ncsa", "odbl", "odc-by", "ofl-1.1", "openrail", "openrail++", "osl-3.0", "pddl", "postgresql"),
+    *("unlicense", "wtfpl", "zlib", "other", "unknown"),
+}
 GIVEN = {"Images", "LabelMaps", "InstanceMaps"}  # fields of a model that changes what it is given
 
 
@@ -36,16 +48,25 @@ def readme(card, handle=None):
     return f"---\n{_yaml(front_matter(card))}---\n{MARK}\n\n{_page(card, handle)}"
 
 
-def is_ours(text):
-    """Whether a README.md is as this library wrote it, and may be written again."""
-    return MARK in text
+OWN = {"folder", "file", "array", "list"}  # sources of a user's own data, which no hub knows by name
+
+
+def is_own(path):
+    """Whether a user wrote the README.md at a path, so that it stays as it is; False where there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return MARK not in file.read()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):  # such as text that is not UTF-8, which this library does not write
+        return True
 
 
 def front_matter(card):
     """What the front matter of a card's README.md says, as a dict."""
     data = card.get("dataset", {})
     words = str(card.get("license") or data.get("license") or "")
-    known = LICENSES.get(words.lower(), words if card.get("license") else None)
+    known = LICENSES.get(words.lower()) or (words.lower() if words.lower() in KNOWN_LICENSES else None)
     about = {"license": known or ("other" if words else "unknown")}
     if known is None and words:
         about["license_name"] = words
@@ -56,7 +77,8 @@ def front_matter(card):
     start = _start(card)
     if start.startswith("hf://"):
         about["base_model"] = start.removeprefix("hf://").partition("@")[0]
-    if name := _slug(data.get("name")):
+    name = _slug(data.get("name"))
+    if name and data.get("source") not in OWN:
         about["datasets"] = [name]
     if metrics := list(_metrics(card)):
         source = card.get("evaluation", {})
@@ -158,7 +180,6 @@ def _escape(letter):
 
 def _page(card, handle):
     kind = "classifier" if card["variant"] == cards.CLASSIFIER else "gan"
-    load = "zoo.load_classifier" if kind == "classifier" else "load"
     data, training = card.get("dataset", {}), card.get("training", {})
     parts = [f"# {card.get('title') or card['preset']}\n"]
     parts.append(
@@ -166,13 +187,14 @@ def _page(card, handle):
     )
     if kind == "gan":
         parts.append("![Samples](samples.png)\n")
-    parts.append(f'```python\nimport keras_gans as kg\n\nmodel = kg.{load}("{handle or "path/of/this/folder"}")\n```\n')
+    load = loading(card, handle or "path/of/this/folder")
+    parts.append(f"```python\nimport keras_gans as kg\n\nmodel = {load}\n```\n")
     for title, key in (("Limits", "limits"), ("Not good for", "not_good_for")):
         if card.get(key):
             parts.append(f"## {title}\n\n{card[key]}\n")
     if data.get("name"):
         words = [f"{key}: {data[key]}" for key in ("split", "examples", "license", "citation") if data.get(key)]
-        parts.append(f"## Data\n\n{data['name']}; {'; '.join(words)}\n")
+        parts.append(f"## Data\n\n{'; '.join([data['name'], *words])}\n")
     if rows := list(_metrics(card)):
         parts.append(
             "## Numbers\n\n| number | value | of real images | protocol |\n|---|---|---|---|\n"
@@ -181,8 +203,18 @@ def _page(card, handle):
     if training:
         words = [f"{key.replace('_', ' ')} {training[key]}" for key in SHOWN if training.get(key) is not None]
         words += [f"from {start}"] if (start := _start(card)) else []
-        parts.append(f"## Training\n\n{', '.join(words)}. All settings are in card.json.\n")
+        sentences = [", ".join(words)] if words else []
+        parts.append(f"## Training\n\n{'. '.join([*sentences, 'All settings are in card.json.'])}\n")
     return "\n".join(parts)
+
+
+def loading(card, handle):
+    """The Python that loads a card's model by its handle.
+
+    >>> loading({"variant": "DCGAN"}, "hf://ada/digits")
+    'kg.load("hf://ada/digits")'
+    """
+    return f'kg.{"zoo.load_classifier" if card["variant"] == cards.CLASSIFIER else "load"}("{handle}")'
 
 
 SHOWN = ("steps", "epochs", "batch_size", "seed", "wall_seconds", "device", "backend")  # of the training

@@ -32,7 +32,6 @@ class Hub:
         self.branches, self.commits, self.large = {}, {}, {}
         self.requests, self.ranges, self.cuts, self.tampered, self.status = [], [], {}, {}, None
         self.stopped = False
-        self.readme_warnings = []
 
     def __enter__(self):
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": self}))
@@ -176,9 +175,8 @@ class Handler(BaseHTTPRequestHandler):
     def validate(self, content):
         text = json.loads(content)["content"]
         right = text.startswith("---\n") and "\n---\n" in text
-        warned = [{"message": message} for message in self.hub.readme_warnings]
         errors = [] if right else [{"message": "no front matter"}]
-        self.answer(200 if right else 400, {"errors": errors, "warnings": warned})
+        self.answer(200 if right else 400, {"errors": errors, "warnings": []})
 
     def preupload(self, content, name, revision):
         if self.commit_of(name, revision):

@@ -12,7 +12,7 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans import training
-from keras_gans.errors import ConfigurationError, DataError, UnknownPresetError
+from keras_gans.errors import CheckpointError, ConfigurationError, DataError, UnknownPresetError
 from keras_gans_cli.app import app
 from keras_gans_core import cards
 
@@ -63,9 +63,17 @@ def test_a_preset_for_sampling_says_what_it_lacks(trained, tmp_path):
     trained.save_to_preset(tmp_path / "small")
     with pytest.raises(ConfigurationError, match="small', without its discriminator.*trainable=True"):
         kg.load(str(tmp_path / "small"), trainable=True)
-    with pytest.raises(ConfigurationError, match="without its discriminator"):
+    with pytest.raises(ConfigurationError, match="Received: a GAN, without its discriminator"):
         kg.load(str(tmp_path / "small")).save_to_preset(tmp_path / "whole", trainable=True)
     assert not (tmp_path / "whole").exists()
+
+
+@pytest.mark.parametrize("card", ["title", {"title": 3}, {"mine": np.zeros(2)}, {"limits": "x" * 2**21}])
+def test_a_card_that_cannot_be_written_is_refused_before_sampling(card, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(kg.GAN, "sample", None)
+    with pytest.raises(ConfigurationError, match="Expected (a card as a dict|what a card can hold)"):
+        trained.save_to_preset(tmp_path / "mine", card)
+    assert not (tmp_path / "mine").exists()
 
 
 def test_a_card_of_a_users_own_does_not_change_the_facts(trained, tmp_path):
@@ -102,13 +110,73 @@ def test_the_card_says_what_it_started_from_also_after_a_resume(preset, photos, 
     started = {"preset": "whole", "sha256": cards.sha256(preset / "model.keras")}
     assert cards.read_card(tmp_path / "run")["training"]["from"] == started
     assert "from whole" in (tmp_path / "run" / "README.md").read_text()
-    # from its checkpoint, which keeps all networks, also under another name
-    checkpoint = shutil.copy(tmp_path / "run" / "checkpoint.keras", tmp_path / "mine.keras")
-    again = training.variant_recipe(kg.GAN, str(photos), start=str(checkpoint), batch_size=5)
-    training.train(again, tmp_path / "run", epochs=2, resume_from=tmp_path / "run", verbose=0)
-    card = cards.read_card(tmp_path / "run")
-    assert card["training"]["from"] == started and card["training"]["steps"] == 8  # what the run began with
-    assert again().start == {"preset": "mine.keras", "sha256": cards.sha256(checkpoint)}
+    # without the preset, with the same file elsewhere, and with a recipe that loads the start again
+    same_file = shutil.copy(preset / "model.keras", tmp_path / "mine.keras")
+    run, options = tmp_path / "run", {"batch_size": 5}
+    for epochs, start, resume_from in ((2, None, run), (3, str(same_file), run), (4, str(preset), None)):
+        again = training.variant_recipe(kg.GAN, str(photos), start=start, resume_from=resume_from, **options)
+        training.train(again, run, epochs=epochs, resume_from=run, verbose=0)
+        card = cards.read_card(run)
+        assert card["training"]["from"] == started and card["training"]["steps"] == 4 * epochs
+    # a checkpoint keeps all networks
+    checkpoint = shutil.copy(run / "checkpoint.keras", tmp_path / "mine.keras")
+    found = training.variant_recipe(kg.GAN, str(photos), start=str(checkpoint), batch_size=5)().start
+    assert found == {"preset": "mine.keras", "sha256": cards.sha256(checkpoint)}
+
+
+def test_a_run_goes_on_with_the_start_that_it_began_with(preset, photos, trained, tmp_path):
+    """Another start, or one of a run that had none, is refused; so is another variant."""
+    trained.save(tmp_path / "other.keras")
+
+    def recipe(start, resume_from=None, variant=kg.GAN):
+        given = {"image_size": (8, 8), "channels": 1, "batch_size": 5}
+        return training.variant_recipe(variant, str(photos), start=start, resume_from=resume_from, **given)
+
+    for name, start in (("with", str(preset)), ("without", None)):
+        run = tmp_path / name
+        training.train(recipe(start), run, epochs=1, verbose=0)
+        before = (run / "progress.json").read_bytes()
+        for resume_from in (None, run):
+            other = recipe(str(tmp_path / "other.keras"), resume_from)
+            with pytest.raises(CheckpointError, match="Expected the start of the run.*another file.*Leave out --from"):
+                training.train(other, run, epochs=2, resume_from=run, verbose=0)
+        assert (run / "progress.json").read_bytes() == before
+    with pytest.raises(CheckpointError, match="Expected a run of LSGAN"):
+        training.train(recipe(None, run.parent / "with", kg.LSGAN), run, epochs=2, resume_from=run, verbose=0)
+
+
+def test_a_variant_that_learns_something_of_each_image_refuses_another_start(photos, tmp_path):
+    kg.GLO(image_shape=(8, 8, 1), latent_dim=4, num_images=20).save(tmp_path / "glo.keras")
+    with pytest.raises(ConfigurationError, match="GLO, which learns something of each training image.*Leave out"):
+        training.variant_recipe(kg.GLO, "no/such/folder", start=str(tmp_path / "glo.keras"))()
+
+
+def test_lines_of_text_get_the_length_and_the_alphabet_of_the_start(tmp_path):
+    kg.WGANGPText(length=5, alphabet="`abc", latent_dim=4).save(tmp_path / "text.keras")
+    (tmp_path / "lines.txt").write_text("ab\n" * 40)
+    run = training.variant_recipe(
+        kg.WGANGPText, str(tmp_path / "lines.txt"), start=str(tmp_path / "text.keras"), batch_size=4
+    )()
+    assert run.model.length == 5 and run.dataset.about["alphabet"] == "`abc"
+    assert run.dataset.arrays["tokens"].shape == (40, 5)
+
+
+def test_overwriting_a_run_keeps_a_page_of_ones_own(photos, tmp_path):
+    run, recipe = tmp_path / "run", training.variant_recipe(kg.GAN, str(photos), image_size=(8, 8), batch_size=5)
+    training.train(recipe, run, epochs=1, verbose=0)
+    for page in (b"my words", b"my words \xff"):
+        (run / "README.md").write_bytes(page)
+        training.train(recipe, run, epochs=1, overwrite=True, verbose=0)
+        assert (run / "README.md").read_bytes() == page
+
+
+def test_a_file_of_ones_own_may_be_larger_than_one_of_a_hub(preset, trained, photos, tmp_path, monkeypatch):
+    trained.save(tmp_path / "mine.keras")
+    monkeypatch.setattr(cards, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(cards.sha256, "__defaults__", (1000,))
+    start = training.variant_recipe(kg.GAN, str(photos), start=str(tmp_path / "mine.keras"), batch_size=5)().start
+    trained.save_to_preset(tmp_path / "large")
+    assert cards.read_card(tmp_path / "large")["size"] > 1000 and len(start["sha256"]) == 64
 
 
 def test_what_does_not_fit_is_refused_before_a_step(preset, photos, tmp_path):

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -49,8 +50,17 @@ def hub(tmp_path, monkeypatch):
         yield running
 
 
-def paths(hub, method="GET"):
-    return [path for asked, path, _ in hub.requests if asked == method]
+def after_the_info(monkeypatch, happens):
+    """Lets something happen after the client has asked what a revision has."""
+    api = pytest.importorskip("huggingface_hub").HfApi
+    real = api.model_info
+
+    def info(self, *arguments, **options):
+        about = real(self, *arguments, **options)
+        happens(about)
+        return about
+
+    monkeypatch.setattr(api, "model_info", info)
 
 
 def test_a_model_is_loaded_by_its_handle(hub):
@@ -141,6 +151,31 @@ def test_a_file_that_is_too_large_is_not_fetched(hub, monkeypatch):
     assert not any("/resolve/" in path for _, path, _ in hub.requests)
 
 
+def test_a_file_whose_size_the_hub_does_not_tell_is_not_fetched(hub, monkeypatch):
+    after_the_info(monkeypatch, lambda about: [setattr(file, "size", None) for file in about.siblings])
+    with pytest.raises(CorruptPresetError, match="Expected a card.json of at most .* with an unknown number"):
+        handles.find(f"hf://{NAME}")
+    assert not any("/resolve/" in path for _, path, _ in hub.requests)
+
+
+def test_a_branch_that_goes_on_meanwhile_is_read_as_its_sizes_were_asked_for(hub, monkeypatch):
+    first, large = hub.branches[NAME, "main"], {"golden.npz": b"larger"}
+    after_the_info(monkeypatch, lambda about: hub.commit(NAME, large))
+    path, pinned = handles.find(f"hf://{NAME}")
+    assert pinned == f"hf://{NAME}@{first}" and (path / "golden.npz").read_bytes() != b"larger"
+    hub.stop()
+    assert handles.find(f"hf://{NAME}") == (path, pinned)
+
+
+def test_a_commit_that_was_fetched_in_part_is_completed(hub):
+    path, pinned = handles.find(f"hf://{NAME}")
+    (path / "golden.npz").unlink()
+    assert handles.find(pinned).path == path and (path / "golden.npz").is_file()
+    (path / "golden.npz").unlink()
+    hub.stop()
+    assert handles.find(pinned).path == path  # the model can be read without it
+
+
 def test_an_interrupted_download_goes_on_where_it_was(hub, monkeypatch):
     monkeypatch.setattr(settings, "DOWNLOAD_CHUNK_SIZE", 1000)  # the client keeps whole chunks, by default of 10 MiB
     hub.cuts["model.keras"] = [100_000]
@@ -192,6 +227,7 @@ def token(monkeypatch):
 def test_a_preset_that_is_pushed_is_what_others_load(hub, token, tmp_path):
     model = kg.SNGAN.from_preset("sngan_avatars")
     model.save_to_preset(tmp_path / "mine", {"title": "Faces", "license": "mit"})
+    (tmp_path / "mine" / "recipe.py").write_text("raise SystemExit")
     pinned = kg.upload_preset("hf://eve/faces", tmp_path / "mine")
     commit = hub.branches["eve/faces", "main"]
     assert pinned == f"hf://eve/faces@{commit}"
@@ -240,6 +276,44 @@ def test_what_is_wrong_with_an_upload_is_a_typed_error(hub, tmp_path, monkeypatc
     assert not hub.requests
 
 
+def test_an_upload_that_the_hub_refuses_leaves_no_model_behind(hub, token, tmp_path):
+    shutil.copytree(cards.find(PRESET), tmp_path / "mine")
+    for page in (b"no front matter", b"---\nlicense: mit\n---\n\xff"):
+        (tmp_path / "mine" / "README.md").write_bytes(page)
+        with pytest.raises(HubError, match="Expected a README.md that the hub takes. Received for hf://eve/mine"):
+            kg.upload_preset("hf://eve/mine", tmp_path / "mine")
+    with pytest.raises(UnknownPresetError, match="Received: hf://eve/mine@v1, and no such model"):
+        kg.upload_preset("hf://eve/mine@v1", PRESET)
+    assert not hub.has("eve/mine")
+
+
+def test_a_public_model_does_not_become_private_by_an_upload(hub, token):
+    before = dict(hub.branches)
+    with pytest.raises(HubError, match="Received: hf://ada/digits, which is there and public.*leave --private out"):
+        kg.upload_preset(f"hf://{NAME}", PRESET, private=True)
+    assert hub.branches == before
+    kg.upload_preset("hf://eve/new", PRESET, private=True)
+    assert hub.has("eve/new")
+
+
+def test_a_page_names_the_branch_that_it_is_on(hub, token):
+    hub.branches[NAME, "v1"] = hub.branches[NAME, "main"]
+    kg.upload_preset(f"hf://{NAME}@v1", PRESET)
+    assert f'kg.load("hf://{NAME}@v1")' in hub.commits[hub.branches[NAME, "v1"]]["README.md"].decode()
+
+
+def test_files_that_others_would_not_fetch_are_not_sent(hub, token, tmp_path, monkeypatch):
+    monkeypatch.setitem(cards.FILES, "golden.npz", 1000)
+    hub.requests.clear()
+    with pytest.raises(CorruptPresetError, match="Expected a golden.npz of at most 1000 bytes"):
+        kg.upload_preset("hf://eve/mine", PRESET)
+    monkeypatch.setitem(cards.FILES, "golden.npz", 2**27)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: open(path / "nothing").read())
+    with pytest.raises(CorruptPresetError, match="Expected files that can be read.*card.json"):
+        kg.upload_preset("hf://eve/mine", PRESET)
+    assert not hub.requests
+
+
 def test_the_command_line_takes_handles_and_pushes(hub, tmp_path):
     settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
 
@@ -253,7 +327,8 @@ def test_the_command_line_takes_handles_and_pushes(hub, tmp_path):
     assert "preset: wgan_mnist" in run("info", f"hf://{NAME}")
     assert "hf://user/model@revision" in run("info", "hf://digits", code=2)
     assert "which it does not have" in run("sample", "hf://ada/none", code=2)
-    assert "pushed to hf://eve/copy@" in run("push", PRESET, "hf://eve/copy")
+    said = run("push", PRESET, "hf://eve/copy")
+    assert "pushed to hf://eve/copy@" in said and 'kg.load("hf://eve/copy")' in said
     assert "hf://user/model" in run("push", PRESET, "eve/copy", code=2)
     assert (
         digest(hub.commits[hub.branches["eve/copy", "main"]]["model.keras"])

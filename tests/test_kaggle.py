@@ -10,7 +10,7 @@ import pytest
 from test_hubs import digest, files_of
 
 import keras_gans as kg
-from keras_gans.errors import CorruptPresetError, HubError, UnknownPresetError
+from keras_gans.errors import CorruptPresetError, HubError, OutputError, UnknownPresetError
 from keras_gans_core import cards, handles
 
 env = pytest.importorskip("kagglesdk.kaggle_env", reason='needs the extra "kaggle"')
@@ -108,6 +108,23 @@ def test_a_tampered_file_is_refused_and_forgotten(kaggle):
         handles.find(f"kaggle://{NAME}")
     files["model.keras"] = model
     assert cards.sha256(handles.find(f"kaggle://{NAME}").path / "model.keras") == digest(model)
+
+
+def test_what_kaggle_and_the_disk_refuse_has_its_own_remedy(kaggle, tmp_path, monkeypatch):
+    kaggle.status = 401
+    with pytest.raises(HubError, match="Expected an answer of Kaggle.*kagglehub.login"):
+        handles.find(f"kaggle://{NAME}/1")
+    kaggle.status = None
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OutputError, match="Cannot keep kaggle://.*KAGGLEHUB_CACHE"):
+        handles.find(f"kaggle://{NAME}/1")
+
+
+def test_a_version_without_golden_samples_is_read(kaggle):
+    del kaggle.models[NAME][1]["golden.npz"], kaggle.models[NAME][1]["samples.png"]
+    path = handles.find(f"kaggle://{NAME}/1").path
+    assert sorted(os.listdir(path)) == ["card.json", "model.keras"]
 
 
 def test_without_a_network_a_version_that_was_fetched_is_read(kaggle, monkeypatch):

@@ -74,6 +74,8 @@ def test_a_card_without_more_has_a_page():
     [
         (None, "CC BY-SA 3.0", {"license": "cc-by-sa-3.0"}),
         ("mit", "CC BY-SA 3.0", {"license": "mit"}),
+        ("GPL-3.0", None, {"license": "gpl-3.0"}),
+        ("my own", "CC BY-SA 3.0", {"license": "other", "license_name": "my own"}),
         (None, "of the folder's owner", {"license": "other", "license_name": "of the folder's owner"}),
         (None, "public domain", {"license": "other", "license_name": "public domain"}),
         (None, None, {"license": "unknown"}),
@@ -127,6 +129,11 @@ def test_other_entries_than_numbers_do_no_harm():
     }
     found = parsed(card)[0]["model-index"][0]["results"][0]["metrics"]
     assert [one["args"] for one in found] == [{}, {"x": math.inf, "y": {}, "z": []}]
+
+
+def test_a_users_own_data_are_no_data_set_of_a_hub():
+    front, page = parsed({**BLANK, "dataset": {"name": "photos", "source": "folder"}, "training": {"commit": None}})
+    assert "datasets" not in front and "\n\nphotos\n" in page and "\n\nAll settings are in card.json.\n" in page
 
 
 @pytest.mark.parametrize(

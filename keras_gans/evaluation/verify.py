@@ -44,7 +44,7 @@ def verify(name, cache=None):
     card = cards.read_card(folder)
     classifier = card["variant"] == cards.CLASSIFIER
     try:
-        cards.verified_model(folder, classifier)
+        cards.verified_model(folder, classifier, name)
     except CorruptPresetError as error:
         yield "sha256", str(error)
         return
@@ -113,6 +113,7 @@ def _verify_model(name, model, card, golden, cache):
     if "evaluation" not in card:
         return
     settings = _settings(card["evaluation"])
+    write, by = ("", "") if handles.is_remote(name) else (" --write", " with --write")  # a hub's card stays as it is
     renamed = [name for name in INCEPTION_NAMES if {name, f"{name}_a", f"{name}_b"} & card["metrics"].keys()]
     if renamed and settings.features != "inception_v3":
         metrics = ",".join(INCEPTION_NAMES.get(metric, metric) for metric in settings.metrics)
@@ -121,12 +122,12 @@ def _verify_model(name, model, card, golden, cache):
         )
         yield (
             "metrics",
-            f"not checked: {problem}. Measure again: keras-gans evaluate {name} --metrics {metrics} --write",
+            f"not checked: {problem}. Measure again: keras-gans evaluate {name} --metrics {metrics}{write}",
         )
         return
     found, _ = evaluate(model, settings, cache)
     for metric in sorted(card["metrics"].keys() ^ found.keys()):
-        yield metric, "only in the card" if metric in card["metrics"] else "not in the card: evaluate it with --write"
+        yield metric, "only in the card" if metric in card["metrics"] else f"not in the card: evaluate it{by}"
     for metric, number in found.items():
         claimed = card["metrics"].get(metric)
         if claimed is None:

@@ -33,7 +33,7 @@ def _summary(card):
         "params": card.get("generator_parameters"),
         "image_shape": tuple(card["image_shape"]),
         "dataset": data.get("name"),
-        "license": data.get("license"),
+        "license": card.get("license") or data.get("license"),
     }
 
 
@@ -50,12 +50,12 @@ def load(cls, handle, trainable=False, safe_mode=True, large=False):
     else:
         model = cards.unreplaced(found.path, lambda: _read(cls, handle, found.path, safe_mode, large))
     if trainable:
-        check_trainable(model, handle)
+        check_trainable(model, repr(str(handle)))
     return model
 
 
 def _read(cls, handle, folder, safe_mode, large):
-    path, card = cards.verified_model(folder), cards.read_card(folder)
+    path, card = cards.verified_model(folder, handle=handle), cards.read_card(folder)
     known = keras.saving.get_registered_object(f"keras_gans>{card['variant']}")
     if known is not None and card["variant"] not in _variants(cls):  # before the file is read
         raise _of_another(cls, handle, card["variant"])
@@ -71,12 +71,12 @@ def _of_another(cls, handle, variant):
     )
 
 
-def check_trainable(model, handle):
-    """Refuses a model without the networks that training needs."""
+def check_trainable(model, said):
+    """Refuses a model without the networks that training needs; `said` is what the message calls it."""
     names = [name for player in model.players.values() for name in player]
     if missing := [name for name in names if getattr(model, name) is None]:
         raise ConfigurationError(
-            f"Expected a preset that keeps what training needs. Received: {str(handle)!r}, without its "
+            f"Expected a model that keeps what training needs. Received: {said}, without its "
             f"{', '.join(missing)}. A run's checkpoint.keras has all networks: pass its path. Recipe(trainable=True) "
             "and model.save_to_preset(folder, trainable=True) make presets that keep them."
         )

@@ -137,8 +137,9 @@ def write_preset(model, folder, card, examples=None, trainable=False):
     """
     folder = Path(folder)
     examples = model.shown_examples if examples is None else examples
+    cards.check_words(card)
     if trainable:
-        check_trainable(model, folder)
+        check_trainable(model, f"a {type(model).__name__}")
     small = sampler(model, examples, trainable)
     given = sampling.given_inputs(small, GOLDEN, examples)
     inputs = sampling.complete_inputs(small, GOLDEN, GOLDEN_SEED, given)
@@ -182,8 +183,10 @@ def _stored_in_half(path, model, inputs, outputs):
 
 def save_to_preset(model, folder, card=None, examples=None, trainable=False):
     """See `AdversarialModel.save_to_preset`."""
+    card = {} if card is None else card
+    cards.check_words(card)
     known = {"training": {**facts.settings(model), **facts.surroundings()}}
-    write_preset(model, folder, {**known, **(card or {})}, examples, trainable)
+    write_preset(model, folder, {**known, **card}, examples, trainable)
 
 
 def _kinds(fields):
@@ -194,7 +197,8 @@ def _kinds(fields):
 def _about_file(folder):
     """What a card says about the file of the model."""
     path = folder / "model.keras"
-    return {"size": path.stat().st_size, "sha256": cards.sha256(path)}
+    size = path.stat().st_size
+    return {"size": size, "sha256": cards.sha256(path, size)}
 
 
 def _write_card(folder, card, present):
@@ -208,13 +212,7 @@ def _write_card(folder, card, present):
 
 def _page(folder, card):
     """The README.md of a card; None where a user has written one."""
-    try:
-        before = (folder / "README.md").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return readme.readme(card)
-    except (OSError, ValueError):
-        return None
-    return readme.readme(card) if readme.is_ours(before) else None
+    return None if readme.is_own(folder / "README.md") else readme.readme(card)
 
 
 def _about_labels(space):

@@ -36,9 +36,8 @@ def check_card(run):
     Raises:
         ConfigurationError: such as more names of classes than fit into a megabyte.
     """
-    blank = {"preset": "", "variant": "", "sha256": "", "size": 0, "image_shape": [1, 1]}
     names = run.dataset.about.get("classes")  # twice: of the data, and of the model's labels
-    cards.card_text({**blank, **words(run), "dataset": run.dataset.about, "label_names": names})
+    cards.check_words({**words(run), "dataset": run.dataset.about, "label_names": names})
 
 
 def words(run):

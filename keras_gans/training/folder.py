@@ -9,6 +9,7 @@ import shutil
 from keras_gans.callbacks.checkpoint import NEWEST, PREVIOUS
 from keras_gans.callbacks.folders import RESULTS, HeldFolder
 from keras_gans.errors import CheckpointError, OutputError
+from keras_gans_core import readme
 from keras_gans_core.cards import NEXT
 from keras_gans_core.errors import format_error
 
@@ -100,13 +101,15 @@ def is_finished(folder):
 
 
 def clear(folder):
-    """Removes the run in a folder, except its pictures and its recipe.
+    """Removes the run in a folder, except its pictures, its recipe, and a README.md that a user wrote.
 
     Raises:
         OutputError: a file cannot be removed.
     """
     shutil.rmtree(folder / NEXT, ignore_errors=True)  # of a preset whose writer was killed
     for name in ("card.json", PROGRESS, "model.keras", "golden.npz", "samples.png", "README.md", PREVIOUS, NEWEST):
+        if name == "README.md" and readme.is_own(folder / name):
+            continue
         try:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:
@@ -121,6 +124,9 @@ def read_progress(folder):
     """
     found, problem = _load(folder)
     entries = {key: value for key, value in found.items() if key not in NEEDED or NEEDED[key][0](value)}
+    start = entries.get("from")
+    if not (isinstance(start, dict) and all(isinstance(start.get(key), str) for key in ("preset", "sha256"))):
+        entries.pop("from", None)
     missing = [key for key in NEEDED if key not in entries]
     if not missing:
         return entries, None

@@ -1,18 +1,23 @@
 """What a recipe file returns, and the recipe for a variant on any data."""
 
 import importlib.util
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 
+from keras_gans.callbacks import resume
 from keras_gans.data import Batches
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import CheckpointError, ConfigurationError, CorruptPresetError
+from keras_gans.fields import Index, Tokens
 from keras_gans.model import AdversarialModel
 from keras_gans.phases import Phase
 from keras_gans.saving import fresh
+from keras_gans.training.folder import read_progress
 from keras_gans_core import cards, handles
+from keras_gans_core.errors import format_error
 
 SMOKE_BATCH = 16  # batch size of a rehearsal
 
@@ -141,6 +146,8 @@ def variant_recipe(
     download=False,
     epochs=None,
     start=None,
+    resume_from=None,
+    large=False,
     **options,
 ):
     """The recipe for a variant on any data, with its paper's networks and optimizers.
@@ -153,22 +160,28 @@ def variant_recipe(
             the default of the variant's `load_data`.
         epochs: passes over the data; None for 25, and for 1 in a rehearsal.
         start: what `kg.load` takes: a preset that keeps the networks that training needs, whose networks the training
-            starts from, instead of new ones. The size and the channels of images are its own unless they are given.
+            starts from, instead of new ones. The size and the channels of images are its own unless they are given;
+            so are the length and the alphabet of text.
+        resume_from: the folder of the run that `train` will go on with. If it began with a `start`, that is not loaded
+            again, and need not be given.
+        large: whether the images of `start` may be larger; see `kg.load`.
         options: further ones of the variant's `load_data`, such as `channels`, or `sides` of pairs.
 
     Returns:
-        A function from `smoke` to a `Recipe`, for `train`. With `start` it raises what `kg.load` does, and a
-        `ConfigurationError` for a variant that is trained in several phases, which begin with new networks.
+        A function from `smoke` to a `Recipe`, for `train`. With `start` it raises what `kg.load` does; a
+        `ConfigurationError` for a variant with phases of its own, which begin with new networks, or that learns
+        something of each training image; and a `CheckpointError` for a run that began with another start.
     """
     if start is not None and variant.phases is not AdversarialModel.phases:
         raise ConfigurationError(
-            f"Expected a variant that is trained in one phase, to go on from a preset. Received: {variant.__name__}, "
-            "whose phases are its own. In Python: kg.load(preset, trainable=True), compile() and fit."
+            "Expected a variant that is always trained in one phase, to go on from a preset. Received: "
+            f"{variant.__name__}, which makes phases of its own. In Python: kg.load(preset, trainable=True), compile() "
+            "and fit."
         )
 
     def recipe(smoke=False):
         size = batch_size or (SMOKE_BATCH if smoke else None)
-        before, about = (None, None) if start is None else _started(variant, start)
+        before, about = _started(variant, start, resume_from, large)
         given = {
             **options,
             "image_size": image_size,
@@ -177,8 +190,7 @@ def variant_recipe(
             "take": 4 * size if smoke else None,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        if before is not None and len(before.image_shape) == 3 and None not in before.image_shape:
-            given = {"image_size": before.image_shape[:2], "channels": before.image_shape[2], **given}
+        given = {**_like(before), **given}
         try:
             dataset = variant.load_data(source, download=download, **given)
         except TypeError as error:
@@ -205,11 +217,66 @@ def variant_recipe(
     return recipe
 
 
-def _started(variant, handle):
-    """The model that a training starts from, and what its card says about it."""
+def _started(variant, handle, folder, large):
+    """The model that a training starts from, and what its card says about it; None and None if there is none.
+
+    A run in `folder` knows what it started from. Its checkpoint has the model's settings then.
+    """
+    known = None if folder is None else read_progress(Path(folder))[0].get("from")
+    if known:
+        if handle is not None and not _is_the_start(known, handle):
+            raise CheckpointError(
+                f"Expected the start of the run in {folder}: {known['preset']}. Received: {handle}, another file. "
+                "Leave out --from (start): the run goes on from its checkpoint."
+            )
+        model = resume(folder)
+        if not isinstance(model, variant):
+            raise CheckpointError(
+                f"Expected a run of {variant.__name__}, to resume. Received: {folder}, of {type(model).__name__}. "
+                "Resume with the variant that started the run."
+            )
+        return model, known
+    if handle is None:
+        return None, None
     path, pinned = handles.find(handle)
-    model = variant.from_preset(pinned, trainable=True)
-    file = cards.path_of(path, "model.keras") if path.is_dir() else path
+    model = variant.from_preset(pinned, trainable=True, large=large)
+    if indexed := [name for name, field in model.batch_fields.items() if isinstance(field, Index)]:
+        raise ConfigurationError(
+            f"Expected a variant that can go on with other images. Received: {variant.__name__}, which learns "
+            f"something of each training image ({', '.join(indexed)}). Leave out --from (start): it begins with "
+            "new networks."
+        )
+    digest = _digest(path)
     if not handles.is_remote(pinned):  # a card does not tell where a user's folders are
         pinned = cards.read_card(path)["preset"] if path.is_dir() else path.name
-    return model, {"preset": pinned, "sha256": cards.sha256(file)}
+    return model, {"preset": pinned, "sha256": digest}
+
+
+def _is_the_start(known, handle):
+    """Whether a handle names what a run started from. A hub is not asked about a model without a revision."""
+    if handles.is_remote(handle) and handles.is_remote(known["preset"]):
+        given, began = handles.parsed(handle), handles.parsed(known["preset"])
+        if given[:2] == began[:2] and given[2] in (None, began[2]):
+            return True
+    return _digest(handles.find(handle).path) == known["sha256"]
+
+
+def _digest(path):
+    """The SHA-256 of a preset's model, or of a `.keras` file of any size."""
+    file = cards.path_of(path, "model.keras") if path.is_dir() else path
+    try:
+        return cards.sha256(file, os.path.getsize(file))
+    except (OSError, ValueError) as error:
+        raise CorruptPresetError(f"Expected a model in {file}. Received: {format_error(error)}.") from error
+
+
+def _like(model):
+    """The options of a variant's `load_data` for data as a model takes them; none without a model."""
+    if model is None:
+        return {}
+    for tokens in model.batch_fields.values():
+        if isinstance(tokens, Tokens):
+            return {"length": tokens.length, "alphabet": tokens.alphabet}
+    if len(model.image_shape) == 3 and None not in model.image_shape:
+        return {"image_size": model.image_shape[:2], "channels": model.image_shape[2]}
+    return {}

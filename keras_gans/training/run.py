@@ -170,10 +170,21 @@ def _go_on(folder, model, run, progress, epochs):
                 f"Expected {name} as the run in {folder}. Received: {progress[key]} instead of {known}. "
                 f"Resume with the recipe and data that started the run{disk}."
             )
+    if run.start and (missing is None or "from" in before):
+        _check_start(folder, before.get("from") or {}, run.start)
     if missing is not None:
         warnings.warn(missing, stacklevel=3)
     earlier = [{"title": phase.title, "epochs": epochs or phase.epochs} for phase in run.phases[:index]]
     progress |= {"phases": earlier, **before, "finished": False}
+
+
+def _check_start(folder, known, start):
+    """Refuses a start of which a run knows nothing, or another."""
+    if known.get("sha256") != start.get("sha256"):
+        raise CheckpointError(
+            f"Expected the start of the run in {folder}: {known.get('preset', 'new networks')}. Received: "
+            f"{start.get('preset')}, another file. Leave out --from (start), or start another run (--output)."
+        )
 
 
 def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose):
