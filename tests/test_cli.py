@@ -81,6 +81,7 @@ def test_sample_writes_the_grid_of_the_seed_and_is_quiet(tmp_path):
 
 def test_sample_enlarges_the_picture(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))  # where no network is kept that would round differently
     call("sample", "dcgan_mnist", "-n", "4", "--seed", "3", "--enlarge", "3", "-o", "grid.png")
     picture = kg.images.grid(kg.load("dcgan_mnist").generate(4, seed=3))
     np.testing.assert_array_equal(pixels("grid.png"), kg.images.enlarged(picture, 3)[..., 0])

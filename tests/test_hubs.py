@@ -12,11 +12,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hub_server import TOKEN, Hub, digest
 
 import keras_gans as kg
 from keras_gans import training
 from keras_gans.errors import ConfigurationError, CorruptPresetError, HubError, UnknownPresetError
+from keras_gans_cli.latent import traverse
 from keras_gans_core import cards, handles
 
 settings = pytest.importorskip("huggingface_hub.constants", reason='needs the extra "hf"')
@@ -216,6 +218,20 @@ def test_without_the_client_the_error_has_the_line_that_installs_it(monkeypatch)
             kg.load(handle)
 
 
+def test_a_classifier_of_a_hub_gives_directions_and_is_told_from_a_model(hub, tmp_path):
+    folder, handle = cards.find("classifier_mnist"), "hf://ada/classifier"
+    hub.commit(
+        "ada/classifier", {name: (folder / name).read_bytes() for name in ("card.json", "golden.npz", "model.keras")}
+    )
+    with pytest.raises(UnknownPresetError, match=f"Use kg.zoo.load_classifier.'{handle}'"):
+        kg.load(handle)
+    with pytest.raises(UnknownPresetError, match=f"Use kg.load.'hf://{NAME}'"):
+        kg.zoo.load_classifier(f"hf://{NAME}")
+    options = ["--classifier", handle, "--attribute", "3", "--steps", "2", "-o", str(tmp_path / "grid.png")]
+    done = CliRunner().invoke(traverse, ["gan_mnist", *options])
+    assert done.exit_code == 0 and (tmp_path / "grid.png").is_file(), done.output
+
+
 # Uploading
 
 
@@ -352,3 +368,17 @@ def test_a_training_that_starts_from_a_hub_pins_the_revision(hub, tmp_path):
     started = {"preset": f"hf://ada/small@{commit}", "sha256": digest(file)}
     assert cards.read_card(tmp_path / "run")["training"]["from"] == started
     assert 'base_model: "ada/small"' in (tmp_path / "run" / "README.md").read_text()
+    # it goes on when the hub is gone
+    hub.stop()
+    shutil.rmtree(tmp_path / "cache")
+    again = training.variant_recipe(
+        kg.GAN,
+        str(tmp_path / "images.npz"),
+        start="hf://ada/small",
+        resume_from=tmp_path / "run",
+        batch_size=5,
+        epochs=2,
+    )
+    training.train(again, tmp_path / "run", resume_from=tmp_path / "run", verbose=0)
+    card = cards.read_card(tmp_path / "run")
+    assert card["training"]["from"] == started and card["training"]["epochs"] == 2

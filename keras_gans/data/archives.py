@@ -150,7 +150,7 @@ def _members(path):
 
 def is_zip_of_images(path):
     """Whether a file is a zip file, and none of arrays as NumPy writes them."""
-    if path.suffix.lower() == ".npz" or not path.is_file() or not zipfile.is_zipfile(path):
+    if path.suffix.lower() == ".npz" or not os.path.isfile(path) or not zipfile.is_zipfile(path):
         return False
     with _members(path) as members:
         return not any(name.endswith(".npy") for name in members.namelist())

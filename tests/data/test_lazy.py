@@ -300,12 +300,14 @@ def test_what_waits_is_bounded_by_bytes_and_by_workers():
 
 def test_an_epoch_takes_the_memory_of_some_batches(tmp_path):
     """Of 300 images of 64 KiB, at most 1 MiB of batches waits."""
-    Image.fromarray(levels(0)).save(tmp_path / "0.png")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(levels(0)).save(folder / "0.png")
     for i in range(1, 300):
-        os.link(tmp_path / "0.png", tmp_path / f"{i}.png")
+        os.link(folder / "0.png", folder / f"{i}.png")
     for options in ({"lazy": True}, {"cache": tmp_path / "cache"}):
         with traced() as most:
-            batches = kg.data.load(tmp_path, image_size=(256, 256), channels=1, batch_size=4, ahead=2**20, **options)
+            batches = kg.data.load(folder, image_size=(256, 256), channels=1, batch_size=4, ahead=2**20, **options)
             following = batches.following(lambda: 0)
             for step in range(len(batches)):
                 following[step]
