@@ -1,5 +1,6 @@
 """Presets as Keras users know them: `from_preset`, `presets` and `kg.load`, for every class."""
 
+import json
 import shutil
 
 import keras
@@ -44,6 +45,14 @@ def test_a_preset_is_summed_up():
             "license": "CC BY-SA 3.0",
         }
     }
+
+
+def test_a_models_own_licence_comes_before_that_of_its_data(tmp_path, monkeypatch):
+    card = {**cards.read_card(cards.find("dcgan_mnist")), "license": "mit"}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("KERAS_GANS_ZOO", str(tmp_path))
+    assert kg.DCGAN.presets["mine"]["metadata"]["license"] == "mit"
 
 
 def test_presets_count_for_the_classes_above(tiny, monkeypatch):
