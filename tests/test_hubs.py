@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hub_server import TOKEN, Hub, digest
 
 import keras_gans as kg
-from keras_gans import training
+from keras_gans import evaluation, training
 from keras_gans.errors import ConfigurationError, CorruptPresetError, HubError, UnknownPresetError
 from keras_gans_cli.latent import traverse
 from keras_gans_core import cards, handles
@@ -230,6 +230,17 @@ def test_a_classifier_of_a_hub_gives_directions_and_is_told_from_a_model(hub, tm
     options = ["--classifier", handle, "--attribute", "3", "--steps", "2", "-o", str(tmp_path / "grid.png")]
     done = CliRunner().invoke(traverse, ["gan_mnist", *options])
     assert done.exit_code == 0 and (tmp_path / "grid.png").is_file(), done.output
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_only_a_card_of_this_machine_is_to_be_written_again(remote, hub, tmp_path):
+    shutil.copytree(cards.find(PRESET), tmp_path / "old")
+    card = cards.read_card(tmp_path / "old")
+    card["metrics"]["fid"] = {"value": 1.0, "protocol": {}}  # of features that are not Inception's
+    (tmp_path / "old" / "card.json").write_text(json.dumps(card))
+    hub.commit("ada/old", files_of(tmp_path / "old"))
+    *_, (what, said) = evaluation.verify("hf://ada/old" if remote else str(tmp_path / "old"))
+    assert what == "metrics" and "Measure again: keras-gans evaluate" in said and ("--write" in said) is not remote
 
 
 # Uploading
