@@ -840,10 +840,10 @@ def test_the_feature_of_a_card_counts_for_its_own_data(name, data, feature, labe
         ("photos", "left,right", ("left", "right")),
     ],
 )
-def test_the_sides_of_a_card_count_for_its_own_data(data, sides, found, monkeypatch):
+def test_the_sides_of_a_card_count_for_its_own_data(data, sides, found, tmp_path, monkeypatch):
     card = {"dataset": {"name": "avatars", "sides": ["part_map", "image"]}}
     monkeypatch.setattr(measure, "sampler", lambda name: (None, None))
-    monkeypatch.setattr(cards, "find", lambda name: name)
+    monkeypatch.setattr(cards, "find", lambda name: tmp_path)
     monkeypatch.setattr(cards, "read_card", lambda folder: card)
     assert measure._loaded("pix2pix_avatars", data, None, sides=sides)[1]["sides"] == found
 
