@@ -349,7 +349,7 @@ def test_readers_of_an_evaluation_read_no_further_and_end_with_it(monkeypatch):
     monkeypatch.setattr(Ahead, "close", lambda self: closed.append(self) or plain(self))
     begin = Ahead.__init__
     monkeypatch.setattr(Ahead, "__init__", lambda self, *given: made.append(self) or begin(self, *given))
-    gan, shown = recording(), numbered(40)
+    shown = numbered(40)
     data = kg.data.Batches(shown, batch_size=8, workers=3, shuffle=False)
     del shown.read[:]
     maker = data.following(None)
@@ -363,12 +363,12 @@ def test_readers_of_an_evaluation_read_no_further_and_end_with_it(monkeypatch):
             raise KeyboardInterrupt
 
     for run in (
-        lambda: gan.evaluate(data, verbose=0, callbacks=[Kill()]),
-        lambda: gan.fit(np.zeros((8, 2, 2, 1), "uint8"), validation_data=data, verbose=0, callbacks=[Kill()]),
+        lambda gan: gan.evaluate(data, verbose=0, callbacks=[Kill()]),
+        lambda gan: gan.fit(np.zeros((8, 2, 2, 1), "uint8"), validation_data=data, verbose=0, callbacks=[Kill()]),
     ):
         before = len(made)
         with pytest.raises(KeyboardInterrupt):
-            run()
+            run(recording())
         assert len(made) == before + 1 and set(closed) == set(made)
 
 
