@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_gans import engine
-from keras_gans.engine import philox
+from keras_gans_core import philox
 
 
 def numpy(tensor):
