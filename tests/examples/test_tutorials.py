@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 TUTORIALS = Path(__file__).parents[2] / "examples" / "tutorials"
 WRITTEN = {
     "conditional_images.py": ["asked.png"],
-    "find_and_fix.py": ["sick.png", "healthy.png"],
+    "find_and_fix.py": ["sick.png", "mended.png"],
     "serve.py": ["request.json", "served.png", "serving/cgan_digits/1/saved_model.pb"],
     "train_on_a_folder.py": ["first.png", "samples.png", "runs/digits/checkpoint.keras"],
     "translate_pairs.py": ["translated.png"],
