@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import pickle
 import shutil
 import threading
@@ -140,7 +141,9 @@ def test_files_that_cannot_be_read_are_left_out_as_in_memory(way, take, tmp_path
     source, options = WAYS[way](folder)
     ours, (said,) = loaded(source, take=take, **options)
     assert_same(ours, theirs)
-    assert sorted(said.split(", ")) == sorted(warned.replace(str(folder), str(source)).split(", "))
+    # Reasons are cut, and how much of a path is left depends on its length.
+    reasons = [re.sub(r"image file '[^)]*\)", "image file)", text).split(", ") for text in (said, warned)]
+    assert sorted(reasons[0]) == sorted(reasons[1]) and "UnidentifiedImageError" in said
     with pytest.raises(DataError, match="Expected only images in .*Received: [1-4] of"):
         kg.data.load(source, batch_size=4, image_size=(8, 8), strict=True, **options)
 
