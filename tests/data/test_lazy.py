@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import re
 import pickle
+import re
 import shutil
 import threading
 import time
