@@ -71,7 +71,8 @@ class CachedImages(LazyArray):
         self._open()
 
     def rows(self, numbers):
-        found, size = np.empty((len(numbers), *self.shape[1:]), "uint8"), self.row_bytes
+        # Zeros, because of a file that was cut off nothing is read, and memory may still hold the same image.
+        found, size = np.zeros((len(numbers), *self.shape[1:]), "uint8"), self.row_bytes
         for row, number in zip(found, numbers.tolist()):
             with self.lock, contextlib.suppress(OSError):
                 self.file.seek(number * size)
