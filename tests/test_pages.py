@@ -3,8 +3,10 @@
 import doctest
 import importlib
 import importlib.util
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -60,7 +62,14 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     for name in ("sphinx", "furo", "myst_parser"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed: pip install '.[docs]'")
-    done = subprocess.run([DOCS / "build", tmp_path / "site"], capture_output=True, text=True, timeout=600)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # of this environment's Python
+    done = subprocess.run(
+        [DOCS / "build", tmp_path / "site"],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PATH": path},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     site = tmp_path / "site" / "docs"
     made = (site / "reference" / "DCGAN.html").read_text(encoding="utf-8")
