@@ -34,8 +34,8 @@ COLUMNS = {
 
 
 def models():
-    """{name: function of an image shape that returns a compiled model and its batch}. The sizes are those at which a
-    step on two cores takes about as long for each."""
+    """{name: function of an image shape that returns a compiled model and its batch}. The networks are small ones, and
+    not of one size."""
     import keras_gans as kg
     from keras_gans.models import adversarial_flow, r3gan, sngan, style_gan2, wgan_gp
     from keras_gans.networks import dcgan, mapping

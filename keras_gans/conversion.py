@@ -1,8 +1,8 @@
 """Networks in the formats of other runtimes: ONNX, and LiteRT for phones.
 
 The function that a model samples with is frozen to a TensorFlow graph, its weights as constants. Some operations that
-neither format has are written anew in others with the same values (`FORMS`). What the converters made is then run once
-beside TensorFlow: no file appears whose outputs differ from the model's.
+neither format has are replaced by others with the same values (`FORMS`). The converted file is then run once and
+compared with TensorFlow: no file appears whose outputs differ from the model's.
 """
 
 import contextlib

@@ -38,7 +38,7 @@ gan.compile(kg.optimizers.FusedAdam(1e-3, beta_1=0.5), kg.optimizers.FusedAdam(1
 # %% [markdown]
 # ## The training
 #
-# A checkpoint after each epoch, a grid of the same latents beside it, and a doctor who says if something goes wrong.
+# A checkpoint and a grid of the same latents after each epoch, and a callback that says if something goes wrong.
 
 # %%
 callbacks = [
