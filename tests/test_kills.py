@@ -161,7 +161,7 @@ def moments(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_is_killed_again_and_again_is_the_run_that_is_left_alone(kind, tmp_path):
-    check(*killed(kind, tmp_path, 3, moments(kind)))
+    check(*killed(kind, tmp_path, 2, moments(kind)))
 
 
 @pytest.mark.slow
