@@ -61,6 +61,24 @@ def test_real_and_fake_pass_in_two_batches():
     assert float(ops.convert_to_numpy(gan.discriminator_loss(real, fake))) == pytest.approx(expected, rel=1e-5)
 
 
+def test_r1_of_a_linear_discriminator_is_its_squared_weights():
+    shape, weights = (8, 8, 1), np.linspace(-1.0, 1.0, 64, dtype="float32")
+    linear = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(1)])
+    linear.layers[-1].kernel.assign(weights[:, None])
+    real, fake = np.zeros((4, *shape), "float32"), np.ones((4, *shape), "float32")
+    losses = [
+        float(ops.convert_to_numpy(DCGAN(generator, linear, r1_weight=weight).discriminator_loss(real, fake)))
+        for generator in [build_generator(shape, 4, base_filters=4)]
+        for weight in (0.0, 0.5)
+    ]
+    assert losses[1] - losses[0] == pytest.approx(0.5 * np.sum(weights**2), rel=1e-5)
+
+
+def test_a_negative_r1_weight_is_refused():
+    with pytest.raises(ConfigurationError, match="r1_weight of 0 or more"):
+        DCGAN(image_shape=(8, 8, 1), r1_weight=-1.0)
+
+
 def test_every_latent_changes_the_image():
     gan = TestDCGAN().gan()
     noise = np.zeros((5, 4), "float32")
