@@ -9,12 +9,13 @@ Objective:
     generator:     E[softplus(-d(G(z, y)))] + w E[L(c(G(z, y)), y)]
 v = `fake_label_weight` and w = `generator_label_weight` are 1, as in the paper. With v = 0 the discriminator learns
 labels from real images only. The code of Gulrajani et al. (https://github.com/igul222/improved_wgan_training) has
-v = 0 and w = 0.1.
+v = 0 and w = 0.1. With `r1_weight`, the discriminator's loss has + r1_weight E[|grad d(x)|^2].
 
 Schedule: as DCGAN's. Generated images have the labels of the real images of their batch.
 
 Departures from the paper:
 - the generator's adversarial loss is the non-saturating one; the paper's generator minimises E[log(1 - D(G(z, y)))];
+- `r1_weight` is DCGAN's, see there;
 - the default networks are DCGAN's, our choice: the labels are concatenated to the latents, and the last layer has
   additional logits for the labels;
 - labels may be several classes at once or attributes: L is summed over them. For continuous labels L is the squared
@@ -30,6 +31,7 @@ from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
 from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.optimizers import FusedAdam
+from keras_gans.penalties import r1_penalty
 from keras_gans_core.checks import is_number
 
 
@@ -45,6 +47,7 @@ class ACGAN(AdversarialModel):
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
         fake_label_weight: v, 0 or more.
         generator_label_weight: w, 0 or more.
+        r1_weight: weight of the penalty on the gradient of d at real images, 0 or more; see `DCGAN`.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
@@ -70,6 +73,7 @@ class ACGAN(AdversarialModel):
         label_space=TEN_CLASSES,
         fake_label_weight=1.0,
         generator_label_weight=1.0,
+        r1_weight=0.0,
         **kwargs,
     ):
         size = check_label_space(label_space).size
@@ -82,10 +86,11 @@ class ACGAN(AdversarialModel):
                 f"Expected a discriminator with 1 + {size} logits, one for real or generated, the rest for the labels. "
                 f"Received: {discriminator.output_shape[-1]}."
             )
-        if not (is_number(fake_label_weight, 0.0) and is_number(generator_label_weight, 0.0)):
+        weights = fake_label_weight, generator_label_weight, r1_weight
+        if not all(is_number(weight, 0.0) for weight in weights):
             raise ConfigurationError(
-                "Expected fake_label_weight and generator_label_weight of 0 or more. "
-                f"Received: {fake_label_weight!r} and {generator_label_weight!r}."
+                "Expected fake_label_weight, generator_label_weight and r1_weight of 0 or more. Received: "
+                f"{', '.join(map(repr, weights))}."
             )
         super().__init__(
             generator=generator,
@@ -95,6 +100,7 @@ class ACGAN(AdversarialModel):
         )
         self.label_space = label_space
         self.fake_label_weight, self.generator_label_weight = fake_label_weight, generator_label_weight
+        self.r1_weight = r1_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     @classmethod
@@ -111,6 +117,8 @@ class ACGAN(AdversarialModel):
         (real_logits, of_real), (fake_logits, of_fake) = self.logits(real, training), self.logits(fake, training)
         adversarial = non_saturating_discriminator_loss(real_logits, fake_logits, self.real_target)
         loss = adversarial + self.label_space.loss(of_real, labels)
+        if self.r1_weight > 0.0:
+            loss += self.r1_weight * r1_penalty(lambda images: self.logits(images, training)[0], real)
         return loss + self.fake_label_weight * self.label_space.loss(of_fake, labels)
 
     def generator_loss(self, fake, labels, training=True):

@@ -1,5 +1,6 @@
 """ACGAN: the contract with labels, the two heads and their weights."""
 
+import keras
 import numpy as np
 import pytest
 from conditional import SPACE, ConditionalContract
@@ -10,6 +11,7 @@ from keras_gans import engine
 from keras_gans.errors import ConfigurationError
 from keras_gans.models.acgan import ACGAN
 from keras_gans.networks.dcgan import build_discriminator, build_generator
+from keras_gans.penalties import r1_penalty
 
 
 class TestACGAN(ConditionalContract):
@@ -37,7 +39,7 @@ class TestACGAN(ConditionalContract):
             self.rebuilt(one, generator=None)
 
     def test_weights_below_zero_are_refused(self, one):
-        for name in ("fake_label_weight", "generator_label_weight"):
+        for name in ("fake_label_weight", "generator_label_weight", "r1_weight"):
             with pytest.raises(ConfigurationError, match=name):
                 self.rebuilt(one, **{name: -1.0})
 
@@ -61,6 +63,25 @@ class TestACGAN(ConditionalContract):
             assert number(gan.generator_loss(fake, encoded, training=False)) == pytest.approx(
                 np.log1p(np.exp(-g)).mean() + w * fake_labels, rel=1e-5
             )
+
+    def test_r1_is_of_the_first_logit(self, one):
+        """Without that logit's weights, nothing is left of it."""
+        real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 6, *self.shape)).astype("float32")
+        labels = SPACE.encode(np.arange(6) % 3)
+
+        def added(network):
+            losses = [
+                number(self.rebuilt(one, discriminator=network, r1_weight=weight).discriminator_loss(real, fake, labels))
+                for weight in (0.0, 1e4)  # the penalty of these small weights is 1e-4
+            ]
+            return losses[1] - losses[0]
+
+        network = keras.models.clone_model(one.discriminator)
+        penalty = r1_penalty(lambda images: network(images, training=True)[:, :1], real)
+        assert added(network) == pytest.approx(1e4 * number(penalty), rel=1e-4)
+        kernel = network.get_layer("logits").kernel
+        kernel.assign(ops.convert_to_numpy(kernel) * np.array([0.0, 1.0, 1.0, 1.0]))
+        assert added(network) == 0.0
 
     def test_scores_are_of_the_first_logit(self, one):
         rows = self.encoded(one, self.rows())
