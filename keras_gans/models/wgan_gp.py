@@ -35,6 +35,7 @@ from keras_gans.layers import FusedBatchNormalization
 from keras_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
+from keras_gans.networks.heads import image_values
 from keras_gans.optimizers import FusedAdam
 from keras_gans.penalties import gradient_penalty, refuse_batch_norm
 from keras_gans_core.checks import is_number
@@ -58,7 +59,7 @@ def _scores(features):
     return layers.Dense(1, use_bias=False, dtype="float32", name="scores")(features)
 
 
-def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=False):
+def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=False, overshoot=0.0):
     """The paper's generator of transposed convolutions: 4x4 maps, doubled and cropped to the critic's sizes.
 
     Args:
@@ -66,6 +67,8 @@ def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=
         latent_dim: size of the latents.
         base_filters: channels of the last hidden map; 64 for MNIST and 128 for CIFAR-10 in the published code.
         batch_norm: False for MNIST and True for CIFAR-10 in the published code.
+        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1], so that it reaches pure black and
+            white; 0, as in the paper, for neither.
 
     Returns:
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
@@ -91,7 +94,7 @@ def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=
         )(x)
         x = layers.Cropping2D([(0, x.shape[1] - size[0]), (0, x.shape[2] - size[1])])(x)
         x = x if last else activated(x)
-    return keras.Model(latents, layers.Activation("tanh", dtype="float32", name="images")(x), name="generator")
+    return keras.Model(latents, image_values(x, overshoot), name="generator")
 
 
 def build_discriminator(image_shape, *, base_filters=64):

@@ -6,6 +6,7 @@ from keras import initializers, layers
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import check_image_shape
 from keras_gans.layers import FusedBatchNormalization
+from keras_gans.networks.heads import image_values
 
 SMALLEST_MAP = 4  # height or width of the smallest feature map: 4 at 64x64 and 32x32, 7 at 28x28
 
@@ -48,15 +49,15 @@ def build_generator(
         kernel_size: 5 in the Theano code, 4 in the Torch code.
         label_size: size of the encoded labels that are concatenated to the latents; 0 without labels.
         units: of a dense layer before the projection, 1024 in the Theano code for MNIST; 0, as in the paper, for none.
-        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1]; 0, as in the paper, for neither. A
-            tanh never quite reaches pure black or white, and a discriminator sees that in drawings; 0.1 mends it.
+        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1], so that it reaches pure black and
+            white; 0, as in the paper, for neither.
 
     Returns:
         A Keras model, (N, latent_dim), or [(N, latent_dim), (N, label_size)], to (N, height, width, channels) in
         [-1, 1].
 
     Raises:
-        ConfigurationError: sizes that cannot be halved.
+        ConfigurationError: sizes that cannot be halved, or a negative overshoot.
     """
     check_image_shape(image_shape)
     stages = _stages(image_shape)
@@ -88,11 +89,7 @@ def build_generator(
     x = layers.Conv2DTranspose(
         channels, kernel_size, strides=2, padding="same", use_bias=False, kernel_initializer=_kernel(), name="to_image"
     )(x)
-    if overshoot:
-        x = layers.Activation("tanh", dtype="float32", name="tanh")(x)
-        x = layers.Rescaling(1.0 + overshoot, dtype="float32", name="overshoot")(x)
-    images = layers.Activation("hard_tanh" if overshoot else "tanh", dtype="float32", name="images")(x)
-    return keras.Model(inputs, images, name="generator")
+    return keras.Model(inputs, image_values(x, overshoot), name="generator")
 
 
 def build_discriminator(

@@ -8,6 +8,7 @@ from keras import initializers, layers
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import check_image_shape
 from keras_gans.layers import ConditionalBatchNormalization, FusedBatchNormalization, SpectralNormalization
+from keras_gans.networks.heads import image_values
 
 
 def halvings(image_shape):
@@ -135,7 +136,7 @@ def _norm(labels):
     return lambda x: ConditionalBatchNormalization(momentum=0.9, epsilon=2e-5)([x, labels])
 
 
-def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256, label_size=0):
+def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256, label_size=0, overshoot=0.0):
     """The paper's residual generator: a 4x4 map whose size is doubled by residual blocks.
 
     Args:
@@ -144,13 +145,15 @@ def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256
         latent_dim: size of the latents.
         base_filters: channels of every map.
         label_size: size of the encoded labels, on which every normalisation except the last depends; 0 without labels.
+        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1], so that it reaches pure black and
+            white; 0, as in the paper, for neither.
 
     Returns:
         A Keras model, (N, latent_dim), or [(N, latent_dim), (N, label_size)], to (N, height, width, channels) in
         [-1, 1].
 
     Raises:
-        ConfigurationError: sizes that cannot be halved.
+        ConfigurationError: sizes that cannot be halved, or a negative overshoot.
     """
     check_image_shape(image_shape)
     doublings = halvings(image_shape)
@@ -163,8 +166,7 @@ def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=256
     for _ in range(doublings):
         x = generator_block(x, base_filters, _norm(labels), _conv)
     x = layers.Conv2D(channels, 3, padding="same", name="to_image")(layers.ReLU()(_norm(None)(x)))
-    images = layers.Activation("tanh", dtype="float32", name="images")(x)
-    return keras.Model([latents, labels] if label_size else latents, images, name="generator")
+    return keras.Model([latents, labels] if label_size else latents, image_values(x, overshoot), name="generator")
 
 
 def build_discriminator(image_shape=(32, 32, 3), *, base_filters=128, label_size=0):
