@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gans_cli import export, latent, measure, predict_frames, push, sample, train, translate, upscale, zoo
+from keras_gans_cli import export, latent, measure, predict_frames, push, report, sample, train, translate, upscale, zoo
 from keras_gans_core.errors import KerasGansError
 
 
@@ -22,6 +22,7 @@ def app():
     keras-gans reconstruct ali_mnist digits/ -o copies/
     keras-gans interpolate dcgan_mnist       from image to image; also: mix, arithmetic, invert, inpaint, traverse
     keras-gans train dcgan --data photos/    a model on your own folder of images
+    keras-gans report runs/dcgan             a page about the run: curves, samples, the doctor's verdicts
     keras-gans export dcgan_mnist serving/dcgan
     keras-gans push runs/dcgan hf://user/model
     keras-gans evaluate dcgan_mnist          how good it is, and by which protocol
@@ -38,6 +39,7 @@ for command in (
     upscale.upscale,
     predict_frames.predict_frames,
     train.train,
+    report.report,
     export.export,
     push.push,
     measure.evaluate,

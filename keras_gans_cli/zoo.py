@@ -42,15 +42,15 @@ def _lines(card, indent=""):
             yield f"{indent}{title}:"
             yield from _lines(value, indent + "  ")
         else:
-            yield f"{indent}{title}: {_text(value)}"
+            yield f"{indent}{title}: {one_line(value)}"
 
 
-def _text(value):
+def one_line(value):
     """An entry on one line: sizes as 28 x 28, other lists with commas."""
     if not isinstance(value, list):
         return str(value)
     if any(isinstance(part, list) for part in value):
-        return "; ".join(map(_text, value))
+        return "; ".join(map(one_line, value))
     return (", " if any(isinstance(part, str) for part in value) else " x ").join(
         "any" if part is None else str(part) for part in value
     )

@@ -18,8 +18,8 @@ from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 from keras_gans.models.gan import build_discriminator, build_generator
 from keras_gans.training import ClassifierRecipe, Recipe, train
-from keras_gans.training.folder import is_finished, read_progress
 from keras_gans_cli.app import main
+from keras_gans_core.runs import is_finished, read_progress
 
 pytestmark = pytest.mark.usefixtures("light")
 

@@ -1,6 +1,5 @@
 """Grids of images that show the training's progress: the same noise, epoch after epoch."""
 
-import re
 from pathlib import Path
 
 import keras
@@ -11,6 +10,7 @@ from keras_gans.batch_statistics import standing_statistics
 from keras_gans.callbacks.folders import make_writable
 from keras_gans.errors import ConfigurationError
 from keras_gans_core.checks import is_whole
+from keras_gans_core.runs import grids
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -86,12 +86,8 @@ class SampleGrid(keras.callbacks.Callback):
         self._drawn = self._last
 
     def _animate(self):
-        numbered = {}
-        for path in self.folder.iterdir():
-            name = re.fullmatch(r"epoch_(\d{4,})\.png", path.name)
-            if name and int(name[1]) <= self._last:  # later ones belong to another run
-                numbered[int(name[1])] = path
-        pictures = [_read(path) for _, path in sorted(numbered.items())]
+        # Later ones belong to another run.
+        pictures = [_read(path) for epoch, path in grids(self.folder).items() if epoch <= self._last]
         first, *others = [picture for picture in pictures if picture.size == pictures[-1].size]
         options = {"duration": self.milliseconds, "loop": 0}  # repeats for ever
         if first.mode == "RGBA" and Path(self.timelapse).suffix.lower() == ".gif":

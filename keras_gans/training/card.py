@@ -8,6 +8,7 @@ from keras_gans.training.recipe import Recipe
 from keras_gans_core import cards
 
 WORDS = ("title", "limits", "not_good_for")  # texts of a recipe, for its card
+RESULTS = ("steps", "epochs", "wall_seconds", "final_losses")  # what a card says of a training that has ended
 
 
 def update_card(recipe, folder):
@@ -43,6 +44,13 @@ def check_card(run):
 def words(run):
     """A recipe's words, for its card."""
     return {name: getattr(run, name) for name in WORDS}
+
+
+def begun_card(model, run, progress):
+    """What the card of a run will say, as far as it is known when the training begins."""
+    card = training_card(model, run, progress)
+    known = {key: value for key, value in card["training"].items() if key not in RESULTS}
+    return {"variant": type(model).__name__, **card, "training": known}
 
 
 def training_card(model, run, progress):

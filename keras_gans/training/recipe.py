@@ -15,9 +15,9 @@ from keras_gans.fields import Index, Tokens
 from keras_gans.model import AdversarialModel
 from keras_gans.phases import Phase
 from keras_gans.saving import fresh
-from keras_gans.training.folder import read_progress
 from keras_gans_core import cards, handles
 from keras_gans_core.errors import format_error
+from keras_gans_core.runs import read_progress
 
 SMOKE_BATCH = 16  # batch size of a rehearsal
 

@@ -9,18 +9,19 @@ from pathlib import Path
 import keras
 
 from keras_gans import engine, zoo
-from keras_gans.callbacks import Checkpoint, SampleGrid, resume
+from keras_gans.callbacks import Checkpoint, GANDoctor, SampleGrid, resume
 from keras_gans.data import decoded
 from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.fitting import phase_of, steps_of
 from keras_gans.guards import broken_losses, check_finite
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.phases import begin, data_of, place_of, seed_of
-from keras_gans.training.card import check_card, training_card
+from keras_gans.training.card import begun_card, check_card, training_card
 from keras_gans.training.classifier import train_classifier
-from keras_gans.training.folder import PROGRESS, clear, is_same, only_run_in, read_progress, refuse_a_run
+from keras_gans.training.folder import clear, is_same, only_run_in, refuse_a_run
 from keras_gans.training.recipe import ClassifierRecipe
 from keras_gans_core import trust
+from keras_gans_core.runs import PROGRESS, SAMPLES, read_progress
 
 
 def train(
@@ -42,10 +43,10 @@ def train(
     The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
     seed give the same weights on the same device. A checkpoint is saved in `output` after each epoch and,
     in long epochs, every five minutes. With `resume_from=output`, an interrupted run continues from there as if it had
-    not been interrupted. `progress.json` holds the logs of all epochs, and whether the run is finished. If it is lost
-    or damaged, the run goes on from its checkpoint, with a warning about what is not known any more. Images of a
-    folder that took more than two seconds to decode are in `decoded.npz` until the run is finished: resuming does not
-    decode them again.
+    not been interrupted. `progress.json` holds the logs of all epochs, the settings, the verdicts of the recipe's
+    `GANDoctor`, and whether the run is finished. If it is lost or damaged, the run goes on from its checkpoint, with a
+    warning about what is not known any more. Images of a folder that took more than two seconds to decode are in
+    `decoded.npz` until the run is finished: resuming does not decode them again.
 
     Nothing but `overwrite` destroys a run. While a run is trained, it alone writes to its folder; a second one is
     refused before it touches anything there.
@@ -122,6 +123,7 @@ def train(
             with engine.shared_by(devices):
                 model = resume(resume_from)
             _go_on(Path(resume_from), model, run, progress, epochs)
+        progress["about"] = begun_card(model, run, progress)
         _begin(output, overwrite, recipe_file, writes)
         model, checkpoint = _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose)
         if writes:
@@ -189,7 +191,8 @@ def _check_start(folder, known, start):
 
 def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose):
     """Trains the remaining phases of a run; returns the model and the checkpoint, which holds the progress."""
-    checkpoint = _RunCheckpoint(output, held, progress, every_steps=checkpoint_steps, every_minutes=5)
+    doctors = [callback for callback in run.callbacks if isinstance(callback, GANDoctor)]
+    checkpoint = _RunCheckpoint(output, held, progress, doctors, every_steps=checkpoint_steps, every_minutes=5)
     current, before = place_of(model)
     for index in range(current, len(run.phases)):
         phase = run.phases[index]
@@ -208,7 +211,7 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
             if len(run.phases) > 1 and verbose != 0:
                 title = f", {phase.title}" if phase.title else ""
                 print(f"Phase {index + 1} of {len(run.phases)}{title}: epochs {before + 1} to {last}", flush=True)
-            callbacks = [*run.callbacks, SampleGrid(output / "samples"), checkpoint]
+            callbacks = [*run.callbacks, SampleGrid(output / SAMPLES), checkpoint]
             logs = model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose).history
             check_finite(model, {name: values[-1] for name, values in logs.items()}, checkpoint.since())
         before = last
@@ -218,9 +221,9 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
 class _RunCheckpoint(Checkpoint):
     """Keeps with the checkpoint what the card says about the whole run, interruptions included."""
 
-    def __init__(self, folder, held, progress, **options):
+    def __init__(self, folder, held, progress, doctors, **options):
         super().__init__(folder, **options)
-        self.progress = progress
+        self.progress, self.doctors = progress, doctors
         if held is not None:  # the run holds its folder from its start to its end
             self._held = held
         self._broken = None  # the step since which the losses are not finite
@@ -250,7 +253,17 @@ class _RunCheckpoint(Checkpoint):
         known = self.progress["history"][:epoch]
         history = [*known, *({} for _ in range(epoch - len(known))), losses]  # {} of epochs whose losses are lost
         self.progress.update(epochs=epoch + 1, final_losses=losses, history=history)
+        if self.doctors:
+            self.progress["verdicts"] = self._verdicts(epoch)
         super().on_epoch_end(epoch, logs)
+
+    def _verdicts(self, epoch):
+        """Those of the run so far. A resumed run's doctors do not know the verdicts that had ended before."""
+        found = {(known["name"], known["epoch"]): known for known in self.progress.get("verdicts", ())}
+        found = {place: known for place, known in found.items() if known["epoch"] <= epoch}
+        for verdict in (verdict for doctor in self.doctors for verdict in doctor.verdicts):
+            found[verdict.name, verdict.epoch] = {**vars(verdict), "evidence": dict(verdict.evidence)}
+        return list(found.values())
 
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
