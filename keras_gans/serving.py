@@ -29,7 +29,7 @@ SAVED_MODEL = "tf_saved_model"
 CONVERTERS = {"onnx": (".onnx", conversion.to_onnx), "litert": (".tflite", conversion.to_litert)}
 
 
-def export(model, path, format=SAVED_MODEL, image_size=None):
+def export(model, path, format=SAVED_MODEL, image_size=None, max_examples=None):
     """Writes the sampling half of `model`: as the next version in the folder `path`, for TensorFlow Serving; or as a
     file for ONNX Runtime or LiteRT, which need neither TensorFlow nor this library.
 
@@ -43,7 +43,7 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
     called model.onnx or model.tflite.
 
     **"tf_saved_model"**. The version is a SavedModel that needs only TensorFlow to run. Its signatures follow from
-    the model's fields; each takes any number of examples. For a model that makes images from noise they are:
+    the model's fields; each takes up to `max_examples` examples. For a model that makes images from noise they are:
 
     - `serving_default`: {"noise": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}, the
       images of `model.generate(noise=noise)`. Before models had fields, it took "latents", which was
@@ -53,10 +53,14 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
 
     In general `serving_default` takes all of the model's inputs by name and returns all of its outputs. `from_seed`
     takes seeds instead of noise, and the other inputs: labels as int64 (float32 for `Values`), images as uint8, and
-    prompts as text, string (N,) in UTF-8. The server does not check their values: it passes over unknown words of
-    prompts, and words beyond the model's length. A model without noise has no `from_seed`. Settings that may be left
-    out, such as `truncation_psi`, float32 (N,), are inputs of `with_settings` alone, which is `from_seed` with them. If
-    all inputs may be left out, each of the model's `ways` has a signature as well.
+    prompts as text, string (N,) in UTF-8. A model without noise has no `from_seed`. Settings that may be left out, such
+    as `truncation_psi`, float32 (N,), are inputs of `with_settings` alone, which is `from_seed` with them. If all
+    inputs may be left out, each of the model's `ways` has a signature as well.
+
+    The graph checks its inputs. NaN or infinite numbers, labels and other values outside the field's bounds, inputs
+    with different numbers of examples, and more examples than `max_examples` are an `InvalidArgumentError`, which
+    TensorFlow Serving answers with the status INVALID_ARGUMENT, HTTP 400. Of prompts it passes over unknown words, and
+    words beyond the model's length.
 
     `png` exists if the only output is images with 1 to 4 channels, as PNG can hold. If the only output is tokens, there
     is instead:
@@ -83,6 +87,8 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
             needs the extra litert (ai-edge-litert).
         image_size: (height, width) of the images in a file, for a model that takes images of any size. LiteRT needs it
             then.
+        max_examples: of one request to a SavedModel, 1 or more. None for as many as `generate` computes at once: 256,
+            and fewer of a model of large images.
 
     Returns:
         The `Path` of the file; or of the version, `path/<n>`: n is one more than the largest version there, 1 for the
@@ -92,8 +98,8 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
         UnsupportedError: the Keras backend is not TensorFlow, the extra is not installed, or an operation of the
             networks that the format does not have; the message names it.
         OutputError: the folder or the file cannot be made or written to.
-        ConfigurationError: not a model of this library, another format or another ending of the file, or an image size
-            that is needed and missing, or not needed and there.
+        ConfigurationError: not a model of this library, another format or another ending of the file, an image size
+            that is needed and missing, or not needed and there, or a `max_examples` that is below 1 or for a file.
 
     Example:
 
@@ -112,6 +118,11 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
         raise ConfigurationError(
             f"Expected a format among {', '.join(map(repr, (SAVED_MODEL, *CONVERTERS)))}. Received: {format!r}."
         )
+    if max_examples is not None and (format != SAVED_MODEL or not is_whole(max_examples, 1)):
+        raise ConfigurationError(
+            f"Expected max_examples of 1 or more, for a SavedModel, or None. Received: "
+            f"max_examples={max_examples!r}, for {format!r}. Leave max_examples out."
+        )
     if format != SAVED_MODEL:
         return _export_file(model, path, format, image_size)
     if image_size is not None:
@@ -126,7 +137,7 @@ def export(model, path, format=SAVED_MODEL, image_size=None):
     try:
         temporary.mkdir(parents=True)
         with standing_statistics(model):
-            _save(model, temporary, folder.resolve().name)
+            _save(model, temporary, folder.resolve().name, max_examples)
         _flush(temporary)
         return _publish(temporary, folder)
     except OSError as error:
@@ -228,21 +239,24 @@ def _flush(folder):
             os.close(descriptor)
 
 
-def _save(model, path, name):
+def _save(model, path, name, max_examples):
     import tensorflow as tf
 
     readers, module = _readers(model), tf.Module()
     module.tables_ = [reader.table for reader in readers.values()]
-    signatures = {
-        key: _traced(*_reading(readers, function, inputs)) for key, (function, inputs) in _signatures(model).items()
-    }
+    example = _example(model, 1)
+    most = max_examples or sampling.batch_size(model, example)
+    signatures = {}
+    for key, signature in _signatures(model).items():
+        function, inputs = _reading(readers, *signature)
+        signatures[key] = _traced(_checking(model, most, function), inputs)
     module.variables_ = list({id(v): v for traced in signatures.values() for v in traced.graph.variables}.values())
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)  # TensorFlow announces every file
     try:
         tf.saved_model.save(module, str(path), signatures=signatures)
-        _save_requests(model, path, name, signatures)
+        _save_requests(model, path, name, signatures, example)
     except tf.errors.OpError as error:  # how TensorFlow reports a full disk
         raise OSError(error.message) from error
     finally:
@@ -283,6 +297,34 @@ def _signatures(model):
             if isinstance(field, kind) and (written := file_of(field)) is not None:
                 signatures[signature] = _as_files(by_hand[0], output, name, written), by_hand[1]
     return signatures
+
+
+def _checking(model, most, function):
+    """A signature's function, in a graph that ends with an error where its inputs are not those of a model's examples,
+    or are more than `most`."""
+    import tensorflow as tf
+
+    def checked(tensors):
+        demands = [demand for name, values in tensors.items() for demand in _demands(model, name, values)]
+        counts = [tf.shape(values)[0] for values in tensors.values()]
+        demands += [(count == counts[0], "Expected as many examples under each name.") for count in counts[1:]]
+        demands.append((counts[0] <= most, f"Expected at most {most} examples. Send the others in further requests."))
+        with tf.control_dependencies([tf.debugging.Assert(right, [text]) for right, text in demands]):
+            return function({name: tf.identity(values) for name, values in tensors.items()})
+
+    return checked
+
+
+def _demands(model, name, values):
+    """Yields (whether values of an input are right, a text that says what is expected)."""
+    import tensorflow as tf
+
+    field = model.input_fields.get(name)  # None for the seeds of noise
+    if values.dtype.is_floating:
+        yield tf.reduce_all(tf.math.is_finite(values)), f"Expected finite numbers in {name}."
+    if field is not None and field.low is not None:
+        low, high = (tf.cast(bound, values.dtype) for bound in (field.low, field.high))
+        yield tf.reduce_all((values >= low) & (values <= high)), f"Expected in {name}: {field}."
 
 
 def _from_seed(model, inputs):
@@ -383,14 +425,14 @@ FILES = {Images: ("png", "png_bytes", _png_of), Tokens: ("text", "text", _text_o
 # Warm-up requests
 
 
-def _save_requests(model, path, name, signatures):
+def _save_requests(model, path, name, signatures, example):
     """Writes the warm-up requests: PredictionLogs of TensorFlow Serving's prediction_log.proto.
 
     They are encoded here, because the package with these messages depends on gRPC and is of no other use to us.
     """
     import tensorflow as tf
 
-    example = _as_text(model, _example(model, 1))
+    example = _as_text(model, example)
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:

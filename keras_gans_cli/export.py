@@ -40,8 +40,14 @@ def _size_of(context, parameter, value):
     callback=_size_of,
     help="For a model that takes images of any size, in a file: their size, such as 64, or HEIGHTxWIDTH.",
 )
+@click.option(
+    "--max-examples",
+    type=click.IntRange(1),
+    help="For a SavedModel: how many examples one request may ask for.  [default: as many as are computed at once, at "
+    "most 256]",
+)
 @model_options
-def export(name, path, output, format, runtime, image_size):
+def export(name, path, output, format, runtime, image_size, max_examples):
     """Write the model NAME, or that of a .keras file, as a SavedModel for TensorFlow Serving: PATH/1, then PATH/2, ...
     Or as a file for ONNX Runtime or LiteRT, on computers and phones without TensorFlow; or as a page for browsers."""
     if (path is None) == (output is None):
@@ -52,6 +58,10 @@ def export(name, path, output, format, runtime, image_size):
         raise click.UsageError(
             "Expected --runtime FOLDER with --format web, and only there. Received: one without the other. Fetch the "
             "runtime by `npm pack onnxruntime-web` and name the folder package/dist in it."
+        )
+    if max_examples is not None and format != "tf_saved_model":
+        raise click.UsageError(
+            f"Expected --max-examples with a SavedModel. Received: --format {format}, whose user decides. Leave it out."
         )
     path = output if path is None else path
     missing = page.missing_files(runtime) if runtime else []
@@ -66,7 +76,7 @@ def export(name, path, output, format, runtime, image_size):
             if format == "web":
                 made = page.write(model, path, Path(name).stem, runtime, image_size)
             else:
-                made = kg.export(model, path, format=format, image_size=image_size)
+                made = kg.export(model, path, format=format, image_size=image_size, max_examples=max_examples)
         except KerasGansError as error:
             made = error
     if isinstance(made, KerasGansError):

@@ -89,7 +89,11 @@ class ModelServer(prediction_service_pb2_grpc.PredictionServiceServicer):
             feeds = version.feeds(signature, request.inputs)
         except (TypeError, ValueError) as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        outputs = version.session.run({key: info.name for key, info in signature.outputs.items()}, feeds)
+        try:
+            outputs = version.session.run({key: info.name for key, info in signature.outputs.items()}, feeds)
+        except tf.errors.OpError as error:  # the session's status is the answer's
+            status = next(status for status in grpc.StatusCode if status.value[0] == error.error_code)
+            context.abort(status, error.message)
         response = predict_pb2.PredictResponse()
         response.model_spec.name, response.model_spec.signature_name = request.model_spec.name, name
         response.model_spec.version.value = number

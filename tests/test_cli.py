@@ -115,6 +115,7 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("compare", "dcgan_mnist", "gan_mnist", "-o", "both"), "such as .png"),
         (("sample", "classifier_mnist"), "Use kg.zoo.load_classifier"),
         (("export", "classifier_mnist", "serving"), "Use kg.zoo.load_classifier"),
+        (("export", "x", "x.onnx", "--format", "onnx", "--max-examples", "3"), "--max-examples with a SavedModel"),
         (("interpolate", "dcgan_mnist", "--seeds", "1,b"), "whole numbers"),
         (("interpolate", "dcgan_mnist", "--seeds", "1"), "two seeds"),
         (("arithmetic", "gan_mnist", "3 * 5"), "Expected seeds"),
@@ -276,7 +277,7 @@ def test_a_box_of_a_picture_is_filled(tmp_path):
 
 def test_export_counts_versions(tmp_path):
     for version in "12":
-        done = run("export", "gan_mnist", "serving", cwd=tmp_path, anew=version == "1")
+        done = run("export", "gan_mnist", "serving", "--max-examples", "9", cwd=tmp_path, anew=version == "1")
         assert f"serving{os.sep}{version}" in done.stdout
         assert (tmp_path / "serving" / version / "saved_model.pb").is_file()
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -340,6 +341,123 @@ def test_images_of_any_size_are_served_and_examples_of_the_data_warm_up(tmp_path
     version = kg.export(model, tmp_path)
     (record, *_) = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
     assert images[:1].tobytes() in record.numpy()
+
+
+# What a request may not ask for
+
+
+def labelled(space):
+    keras.utils.set_random_seed(0)
+    return kg.zoo.sampler(kg.CGAN(image_shape=(8, 8, 1), latent_dim=4, label_space=space))
+
+
+def answers(signature, inputs):
+    """What a signature makes of arrays, or the text of the error that a server would answer with."""
+    import tensorflow as tf
+
+    try:
+        (made,) = signature(**{name: tf.constant(values) for name, values in inputs.items()}).values()
+    except tf.errors.InvalidArgumentError as error:
+        return error.message
+    return made.numpy()
+
+
+NOISE = np.float32([[0.0, 1.0, -1.0, 2.0], [0.5, 0.0, 3.0, -0.5]])
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    "space, right, wrong, said",
+    [
+        (kg.data.Classes(3, names=["cat", "dog", "owl"]), [0, 2], [0, 3], r"labels: whole numbers from 0 to 2 \(cat"),
+        (kg.data.Classes(3), [1, 1], [-1, 0], "labels: whole numbers from 0 to 2"),
+        (kg.data.Classes(2, 3), [[1, 2], [0, 0]], [[1, 2], [2, 0]], "from 0 to 1, 2 in 2 columns"),
+        (kg.data.Attributes(2), [[0, 1], [1, 1]], [[0, 1], [2, 0]], "labels: "),
+        (kg.data.Values(1, low=0.1, high=0.7), [[0.1], [0.7]], [[0.1], [0.71]], "labels: numbers from 0.1 to 0.7"),
+        (kg.data.Values(1, low=0.1, high=0.7), [[0.4], [0.7]], [[0.1], [np.nan]], "finite numbers in labels"),
+    ],
+    ids=["above", "below", "in one column", "attributes", "values", "NaN"],
+)
+def test_labels_that_are_none_get_an_error_and_the_next_request_its_images(space, right, wrong, said, tmp_path):
+    model = labelled(space)
+    signatures = signatures_of(kg.export(model, tmp_path))
+    dtype, seeds = model.input_fields["labels"].dtype, np.array([5, 6])
+    for signature, inputs in (("serving_default", {"noise": NOISE}), ("from_seed", {"seeds": seeds})):
+        message = answers(signatures[signature], {**inputs, "labels": np.array(wrong, dtype)})
+        assert "assertion failed: [Expected" in message
+        assert re.search(said, message)
+        asked = {"seed": seeds.tolist()} if "seeds" in inputs else inputs
+        found = answers(signatures[signature], {**inputs, "labels": np.array(right, dtype)})
+        np.testing.assert_array_equal(found, generated(model, **asked, labels=right))
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    "signature, inputs, said",
+    [
+        (
+            "serving_default",
+            {"noise": NOISE + np.float32([[0, 0, np.nan, 0]]), "labels": [0, 1]},
+            "finite numbers in noise",
+        ),
+        ("serving_default", {"noise": np.full_like(NOISE, np.inf), "labels": [0, 1]}, "finite numbers in noise"),
+        ("serving_default", {"noise": NOISE[:, :3], "labels": [0, 1]}, "incompatible"),
+        ("serving_default", {"noise": NOISE, "labels": [0]}, "as many examples under each name"),
+        ("from_seed", {"seeds": [1, 2, 3], "labels": [0, 1]}, "as many examples under each name"),
+        ("from_seed", {"seeds": [1, 2, 3, 4], "labels": [0, 1, 0, 1]}, "at most 3 examples"),
+        ("png", {"seeds": [1, 2, 3, 4], "labels": [0, 1, 0, 1]}, "at most 3 examples"),
+    ],
+    ids=["NaN", "infinite", "shape", "one label", "two labels", "four examples", "four files"],
+)
+def test_a_request_that_no_model_can_answer_gets_an_error_and_the_next_one_its_images(
+    signature, inputs, said, served_digits
+):
+    model, signatures = served_digits
+    assert said in answers(signatures[signature], {name: np.array(values) for name, values in inputs.items()})
+    found = answers(signatures["from_seed"], {"seeds": np.array([7, 8, 9]), "labels": np.array([0, 1, 1])})
+    np.testing.assert_array_equal(found, generated(model, seed=[7, 8, 9], labels=[0, 1, 1]))
+
+
+@pytest.fixture(scope="module")
+def served_digits(tmp_path_factory):
+    """A conditional model, and the signatures of its export, for up to three examples."""
+    model = labelled(kg.data.Classes(2))
+    signatures = signatures_of(kg.export(model, tmp_path_factory.mktemp("digits"), max_examples=3))
+    alive = signatures_of.alive
+    yield model, signatures
+    del alive
+
+
+@needs_tensorflow
+def test_settings_and_label_maps_have_bounds_too(tmp_path):
+    networks = style_gan2.build_generator((8, 8, 3), 4, widths=(4, 4)), None, build_mapping(4, 4, depth=1)
+    serve = signatures_of(kg.export(kg.StyleGAN2(*networks), tmp_path / "styles"))["with_settings"]
+    asked = {"seeds": np.array([1]), "truncation_psi": np.float32([0.5]), "truncation_cutoff": np.int32([1])}
+    assert answers(serve, asked).shape == (1, 8, 8, 3)
+    assert "finite numbers in truncation_psi" in answers(serve, {**asked, "truncation_psi": np.float32([np.nan])})
+    assert "truncation_cutoff (N,), whole numbers from 0 to 4" in answers(
+        serve, {**asked, "truncation_cutoff": np.int32([5])}
+    )
+    serve = signatures_of(kg.export(translating(source_classes=3), tmp_path / "maps"))["from_seed"]
+    maps = np.zeros((1, 8, 8), "uint8")
+    assert answers(serve, {"sources": maps, "seeds": np.array([1])}).shape == (1, 8, 8, 1)
+    assert "whole numbers from 0 to 2" in answers(serve, {"sources": maps + np.uint8(3), "seeds": np.array([1])})
+
+
+@needs_tensorflow
+def test_a_request_may_ask_for_as_many_examples_as_are_computed_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(serving.sampling, "NUMBERS", 8 * 8 * 5)  # as of images so large that five are made at once
+    signatures = signatures_of(kg.export(make_gan(), tmp_path))
+    assert answers(signatures["from_seed"], {"seeds": np.arange(5)}).shape == (5, 8, 8, 1)
+    assert "at most 5 examples" in answers(signatures["from_seed"], {"seeds": np.arange(6)})
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("options", [{"max_examples": 0}, {"max_examples": 2.5}, {"format": "onnx", "max_examples": 3}])
+def test_a_number_of_examples_that_cannot_be_is_refused(options, tmp_path):
+    with pytest.raises(ConfigurationError, match="Expected max_examples of 1 or more, for a SavedModel"):
+        kg.export(make_gan(), tmp_path / "gan", **options)
+    assert not list(tmp_path.iterdir())
 
 
 # The folder

@@ -114,6 +114,10 @@ MISTAKES = {
     "wrong shape": (request(noise=noise(3, LATENT_DIM + 1)), "INVALID_ARGUMENT"),
     "wrong rank": (request("png", seeds=np.zeros((2, 1), "int64")), "INVALID_ARGUMENT"),
     "one seed without a batch": (request("png", seeds=np.int64(0)), "INVALID_ARGUMENT"),
+    "NaN": (request(noise=np.array([[0.0, 1.0, np.nan, 0.0]], "float32")), "INVALID_ARGUMENT"),
+    "infinite numbers": (request(noise=np.full((3, LATENT_DIM), np.inf, "float32")), "INVALID_ARGUMENT"),
+    "too many examples": (request(noise=noise(257, LATENT_DIM)), "INVALID_ARGUMENT"),
+    "too many seeds": (request("png", seeds=seeds(*range(257))), "INVALID_ARGUMENT"),
     "bytes missing": (request(noise=half_a_tensor()), "INVALID_ARGUMENT"),
     "no protocol buffer": (b"\xff not one", "INTERNAL"),
 }

@@ -13,6 +13,7 @@ class Field:
 
     shape = ()  # of one example on the user's side; None stands for any size
     dtype = "float32"  # of a user's values, as an export takes and returns them
+    low = high = None  # the smallest and the largest value; None where the dtype alone is the bound
     num_normals = None  # for one example; None: values must be given
     is_noise = False
     tolerance = 0  # how far rounding may move a value, such as a grey level; 0 if it may not change at all

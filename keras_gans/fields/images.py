@@ -101,6 +101,7 @@ class LabelMaps(Field):
             raise ConfigurationError(f"Expected a size (height, width) of label maps. Received: {size!r}.")
         if not is_whole(classes, 2) or classes > 256:
             raise ConfigurationError(f"Expected 2 to 256 classes in a label map. Received: {classes!r}.")
+        self.low, self.high = 0, classes - 1
 
     def __str__(self):
         return f"label maps {_written(self.shape)} of whole numbers from 0 to {self.classes - 1}"

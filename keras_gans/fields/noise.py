@@ -158,7 +158,7 @@ class Index(Field):
     dtype = "int64"
 
     def __init__(self, count):
-        self.count = count
+        self.count, self.low, self.high = count, 0, count - 1
 
     def __str__(self):
         return f"indices from 0 to {self.count - 1}"

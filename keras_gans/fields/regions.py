@@ -103,6 +103,7 @@ class Styles(Field):
                 f"Expected 1 region or more, and 1 to {MOST} styles. Received: {regions!r} and {count!r}."
             )
         self.shape, self.count, self.num_normals = (regions,), count, BITS * regions
+        self.low, self.high = 0, count - 1
 
     def __str__(self):
         return f"styles (N, {self.shape[0]}), whole numbers from 0 to {self.count - 1}"
