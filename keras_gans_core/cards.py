@@ -123,12 +123,14 @@ def find(name):
     if os.path.isdir(name) and any(Path(name).glob("checkpoint*.keras")):
         raise UnknownPresetError(
             f"Expected a finished run. Received: {name!r}, which was interrupted. Finish it with its `keras-gans "
-            f"train` command and --resume {name}, or load its checkpoint.keras with kg.zoo.load_file."
+            f"train` command and --resume {name}, or load its checkpoint.keras with kg.load."
         )
     if os.path.isdir(name):
         raise UnknownPresetError(f"Expected a folder with a card.json, as runs have. Received: {name!r}, without one.")
     if name.endswith(".keras"):
-        raise UnknownPresetError(f"Expected the name of a preset. Received: {name!r}. Use kg.zoo.load_file.")
+        raise UnknownPresetError(
+            f"Expected the name of a preset. Received: {name!r}, a file without a card. Use kg.load."
+        )
     hint = did_you_mean(name, known) or "`keras-gans list` shows them."
     looked = ", ".join(map(str, zoo_folders())) or "no folder"
     name = name if len(name) <= LONGEST_NAME else f"{name[:100]} ..."

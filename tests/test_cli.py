@@ -146,7 +146,7 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("train", "pix2pix_avatars", "--target-classes", "8"), "Leave out --target-classes"),
         (("train", "gan", "--seed", "-1"), "--seed"),
         (("sample", "."), "with a card.json"),
-        (("info", "mine.keras"), "Use kg.zoo.load_file"),
+        (("info", "mine.keras"), "a file without a card. Use kg.load."),
         (("invert", "gan_mnist", "nowhere.png"), "does not exist"),
         (("inpaint", "gan_mnist", sys.executable, "--box", "1,2,3"), "left,top,right,bottom"),
         (("inpaint", "gan_mnist", sys.executable, "--box", "5,5,5,9"), "left < right"),
