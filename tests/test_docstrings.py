@@ -10,13 +10,14 @@ import pytest
 from keras import ops
 
 import keras_gans as kg
+import keras_gans_cli
 import keras_gans_core
 
 OTHER_BACKENDS = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
 OTHER_ENGINES = {f"keras_gans.engine.{backend}" for backend in OTHER_BACKENDS}
 MODULES = {
     module.name
-    for package in (kg, keras_gans_core)
+    for package in (kg, keras_gans_core, keras_gans_cli)
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 }
 NAMES = ["keras_gans", *sorted(MODULES - OTHER_ENGINES)]

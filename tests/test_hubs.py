@@ -314,6 +314,25 @@ def test_an_upload_that_the_hub_refuses_leaves_no_model_behind(hub, token, tmp_p
     assert not hub.has("eve/mine")
 
 
+@pytest.mark.parametrize("revision", ["", "@main"])
+def test_an_upload_that_breaks_off_says_that_the_new_model_is_empty_and_goes_on(revision, hub, token, monkeypatch):
+    create = hub.commit
+
+    def create_and_break(*arguments):
+        create(*arguments)
+        hub.status = 403
+
+    monkeypatch.setattr(hub, "commit", create_and_break)
+    with pytest.raises(HubError, match="The model hf://eve/mine.* has been created, and is empty. Push again") as error:
+        kg.upload_preset(f"hf://eve/mine{revision}", PRESET)
+    assert str(error.value).startswith("Expected an answer of the hub to hf://eve/mine") and hub.has("eve/mine")
+    assert set(hub.commits[hub.branches["eve/mine", "main"]]) == {".gitattributes"}
+    monkeypatch.setattr(hub, "commit", create)
+    hub.status = None
+    pinned = kg.upload_preset(f"hf://eve/mine{revision}", PRESET)
+    assert hub.commits[pinned.rpartition("@")[2]]["model.keras"] == files_of(cards.find(PRESET))["model.keras"]
+
+
 def test_a_public_model_does_not_become_private_by_an_upload(hub, token):
     before = dict(hub.branches)
     with pytest.raises(HubError, match="Received: hf://ada/digits, which is there and public.*leave --private out"):
