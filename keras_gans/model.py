@@ -7,7 +7,6 @@ from keras import ops
 
 from keras_gans import checking, engine, fitting, guards, sampling, saving
 from keras_gans.batch_statistics import judged_by_batch
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import uniform_of
@@ -486,7 +485,6 @@ class AdversarialModel(keras.Model):
     # Data
 
     @classmethod
-    @forwards_to(load)
     def load_data(cls, source, **options):
         """`Batches` for `fit`; see `kg.data.load`."""
         return load(source, **options)

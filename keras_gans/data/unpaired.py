@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_gans.data.batches import Batches
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError, DataError
 
@@ -103,7 +102,6 @@ def negatives(images):
     return 255 - _checked(images)
 
 
-@forwards_to(load)
 def two_domains(source="mnist", change=edges, *, batch_size=64, shuffle=True, seed=0, **options):
     """Images and changed images, such as digits and the edges of other digits: no image is in both domains.
 

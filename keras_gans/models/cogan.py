@@ -23,7 +23,6 @@ Departures from the paper:
 import keras
 from keras import initializers, layers, ops
 
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.unpaired import edges, two_domains
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, Noise, check_image_shape
@@ -260,7 +259,6 @@ class CoGAN(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(two_domains)
     def load_data(cls, source, *, change=edges, labels=False, **options):
         """`UnpairedBatches` for `fit`, by default images and the edges of other images; see `kg.data.two_domains`."""
         if labels:

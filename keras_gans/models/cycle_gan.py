@@ -31,7 +31,6 @@ Departures from the paper:
 import keras
 from keras import initializers, layers, ops
 
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.pairs import DIRECTIONS, check_direction, load_unpaired
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, check_image_shape
@@ -294,7 +293,6 @@ class CycleGAN(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load_unpaired)
     def load_data(cls, source, *, labels=False, classes=None, target_classes=None, **options):
         """`CroppedDomains` for `fit`; see `kg.data.load_unpaired`."""
         if labels or classes or target_classes:

@@ -35,7 +35,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, check_image_shape
@@ -323,7 +322,6 @@ class DeePSiM(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load)
     def load_data(cls, source, *, labels=False, augment=False, **options):
         """`Batches` of images; see `kg.data.load`."""
         if labels or augment:

@@ -28,7 +28,6 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gans.data.batches import Batches
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.loading import load
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, Index, Noise
@@ -308,7 +307,6 @@ class GLO(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load)
     def load_data(cls, source, **options):
         """`Batches` of images with their indices; see `kg.data.load`."""
         loaded = load(source, **{**options, "labels": False})

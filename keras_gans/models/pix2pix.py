@@ -31,7 +31,6 @@ import keras
 from keras import initializers, layers, ops
 
 from keras_gans import engine
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.pairs import DIRECTIONS, check_direction, load_pairs
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, LabelMaps, Seeds, check_image_shape
@@ -271,7 +270,6 @@ class Pix2Pix(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load_pairs)
     def load_data(cls, source, *, labels=False, **options):
         """`PairedBatches` for `fit`; see `kg.data.load_pairs`."""
         if labels:

@@ -43,7 +43,6 @@ from keras import initializers, layers, ops
 
 from keras_gans import engine, sampling
 from keras_gans.clustering import k_means
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.pairs import DIRECTIONS, check_direction, load_pairs
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, InstanceMaps, LabelMaps, Styles, check_image_shape
@@ -773,7 +772,6 @@ class Pix2PixHD(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load_pairs)
     def load_data(cls, source, *, labels=False, target_classes=None, **options):
         """`PairedBatches` for `fit`; see `kg.data.load_pairs`."""
         if labels or target_classes:

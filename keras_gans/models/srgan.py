@@ -28,7 +28,6 @@ Departures from the paper:
 import keras
 from keras import layers, ops
 
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.patches import load_patches
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, check_image_shape
@@ -344,7 +343,6 @@ class SRGAN(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load_patches)
     def load_data(cls, source, *, labels=False, **options):
         """`Patches` for `fit`; see `kg.data.load_patches`."""
         if labels:

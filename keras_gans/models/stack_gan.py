@@ -42,7 +42,6 @@ from keras import initializers, layers, ops
 
 from keras_gans import engine, sampling
 from keras_gans.data.captions import load_captions
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, Noise, Prompts, check_image_shape
 from keras_gans.layers import FusedBatchNormalization, GatedLinearUnit
@@ -595,7 +594,6 @@ class StackGAN(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load_captions)
     def load_data(cls, source, *, labels=None, **options):
         """`CaptionedBatches` for `fit`; see `kg.data.load_captions`. `labels` names the captions' feature or column."""
         if labels is not None and not isinstance(labels, (str, bool)):

@@ -34,7 +34,6 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gans.data.clips import load_clips
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Clips, Images, check_image_shape
 from keras_gans.images import to_float
@@ -357,7 +356,6 @@ class VideoPredictionGAN(AdversarialModel):
     # Data
 
     @classmethod
-    @forwards_to(load_clips)
     def load_data(cls, source, *, labels=False, **options):
         """`ClipBatches` for `fit`; see `kg.data.load_clips`."""
         if labels:

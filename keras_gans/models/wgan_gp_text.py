@@ -22,7 +22,6 @@ Departures from the paper:
 import keras
 from keras import layers, ops
 
-from keras_gans.data.forwarding import forwards_to
 from keras_gans.data.text import load_text
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import ALPHABET, Noise, Tokens, check_alphabet
@@ -214,7 +213,6 @@ class WGANGPText(AdversarialModel):
         return self.text(self.generate(n, seed))
 
     @classmethod
-    @forwards_to(load_text)
     def load_data(cls, source, *, image_size=None, channels=None, labels=False, **options):
         """`Batches` for `fit`; see `kg.data.load_text`."""
         if image_size is not None:

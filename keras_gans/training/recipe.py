@@ -1,8 +1,8 @@
 """What a recipe file returns, and the recipe for a variant on any data."""
 
 import importlib.util
-import inspect
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -191,8 +191,15 @@ def variant_recipe(
         }
         given = {name: value for name, value in given.items() if value is not None}
         given = {**_like(before), **given}
-        _check_options(variant, given)
-        dataset = variant.load_data(source, download=download, **given)
+        try:
+            dataset = variant.load_data(source, download=download, **given)
+        except TypeError as error:
+            name = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            if name is None or name[1] not in given:  # a mistake in a loader
+                raise
+            raise ConfigurationError(
+                f"Expected options for the data of {variant.__name__}. Received: {error}. Leave it out."
+            ) from error
         averages = {"ema_decay": 0.999}
         if before is None:
             model = variant.for_data(dataset, **averages)
@@ -208,17 +215,6 @@ def variant_recipe(
         )
 
     return recipe
-
-
-def _check_options(variant, given):
-    """Refuses options that a variant's `load_data` does not have. One that takes any options is not asked."""
-    known = inspect.signature(variant.load_data).parameters
-    unknown = [name for name in given if name not in known]
-    if unknown and not any(about.kind is about.VAR_KEYWORD for about in known.values()):
-        raise ConfigurationError(
-            f"Expected options for the data of {variant.__name__}. Received: {', '.join(map(repr, unknown))}. Leave it "
-            f"out; there are {', '.join(list(known)[1:])}."
-        )
 
 
 def _started(variant, handle, folder, large):
