@@ -9,6 +9,7 @@ Objective, for logits d and wrong labels w, which differ from y:
     generator:     E[softplus(-d(G(z, y)|y))]
     E_z:           E[|z - E_z(G(z, y))|^2]     on generated images, mean over the latents
     E_y:           E[L(E_y(x), y)]             on real images; L is `label_space.loss`
+and with `r1_weight`, for the discriminator, + r1_weight E[|grad d(x|y)|^2].
 
 Schedule, in two phases. The first trains the conditional GAN as in DCGAN, with wrong labels for the real images. The
 second trains the encoders (`encoder_phase=True`). The generator, in inference mode, makes as many images as there are
@@ -22,6 +23,7 @@ Departures from the paper:
   image and may be the right ones. For classes they are drawn as in the code for MNIST (a shift by 1 to 9);
 - the encoder of the latents has 512 hidden units; the code's has as many as the convolutions have outputs. Convolutions
   have no bias, and the generator's first batch norm is per unit, as in this library's DCGAN;
+- `r1_weight` is DCGAN's, see there;
 - the moving statistics of the generator's batch norm are those of training; the code refreshes them with 100 passes;
 - DCGAN's default kernels are 5x5, the code's are 4x4. The encoders are trained on all images, not on two thirds;
 - one encoder of both z and y, and encoders of z that see y, are left out. The paper compares them and selects two
@@ -49,7 +51,9 @@ from keras_gans.networks.checks import check_encoder, check_networks, labels_and
 from keras_gans.networks.dcgan import build_discriminator, build_generator
 from keras_gans.networks.encoding import encode_images
 from keras_gans.optimizers import FusedAdam
+from keras_gans.penalties import r1_penalty
 from keras_gans.phases import Phase
+from keras_gans_core.checks import is_number
 
 ENCODERS = ("latent_encoder", "label_encoder")
 
@@ -104,10 +108,11 @@ class IcGAN(AdversarialModel):
         label_space: what the labels are: `kg.data.Classes`, `Attributes` or `Values`.
         encoder_phase: whether `fit` trains the encoders, on what `encoder_data` returns, instead of the conditional
             GAN. The constructor sets the encoders' `trainable` to this.
+        r1_weight: weight of the penalty on the discriminator's gradient at real images, 0 or more; see `DCGAN`.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
-        ConfigurationError: networks that do not fit each other or the labels.
+        ConfigurationError: networks that do not fit each other or the labels, or a negative weight.
 
     Example:
 
@@ -132,8 +137,11 @@ class IcGAN(AdversarialModel):
         latent_dim=100,
         label_space=TEN_CLASSES,
         encoder_phase=False,
+        r1_weight=0.0,
         **kwargs,
     ):
+        if not is_number(r1_weight, 0.0):
+            raise ConfigurationError(f"Expected an r1_weight of 0 or more. Received: {r1_weight!r}.")
         size = check_label_space(label_space).size
         if isinstance(label_space, Classes) and max(label_space.counts) == 1:
             raise ConfigurationError(
@@ -161,7 +169,7 @@ class IcGAN(AdversarialModel):
         super().__init__(
             generator=generator, latent_encoder=latent_encoder, label_encoder=label_encoder, **fields, **kwargs
         )
-        self.discriminator, self.label_space = discriminator, label_space
+        self.discriminator, self.label_space, self.r1_weight = discriminator, label_space, r1_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     @classmethod
@@ -189,7 +197,10 @@ class IcGAN(AdversarialModel):
             self.score(judged, training) for judged in ([labels, real], [wrong, real], [labels, fake])
         )
         deceived = 0.5 * (cross_entropy(wrong_logits, 0.0) + cross_entropy(fake_logits, 0.0))
-        return cross_entropy(real_logits, self.real_target) + deceived
+        loss = cross_entropy(real_logits, self.real_target) + deceived
+        if self.r1_weight > 0.0:
+            loss += self.r1_weight * r1_penalty(lambda images: self.score([labels, images], training), real)
+        return loss
 
     def generator_loss(self, fake, labels, training=True):
         return non_saturating_generator_loss(self.score([labels, fake], training))

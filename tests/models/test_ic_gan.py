@@ -11,6 +11,7 @@ import keras_gans as kg
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.models.ic_gan import IcGAN, build_encoder
 from keras_gans.networks.dcgan import build_discriminator, build_generator
+from keras_gans.penalties import r1_penalty
 
 
 class TestIcGAN(ConditionalContract):
@@ -43,6 +44,19 @@ class TestIcGAN(ConditionalContract):
         assert generators == pytest.approx(np.log1p(np.exp(-d(labels, fake))).mean(), rel=1e-4)
         loss = one.discriminator_loss(real, fake, labels, wrong, training=False)
         assert number(loss) == pytest.approx(expected, rel=1e-5)
+
+    def test_r1_is_of_real_images_with_their_labels(self, one):
+        images = np.random.default_rng(0).uniform(-1, 1, (2, 6, *self.shape)).astype("float32")
+        real, fake = map(ops.convert_to_tensor, images)
+        labels, wrong = (SPACE.encode(np.array(x)) for x in ([0, 1, 2, 0, 1, 2], [1, 2, 0] * 2))
+        penalty = r1_penalty(lambda images: one.score([labels, images], training=False), real)
+        losses = [
+            number(self.rebuilt(one, r1_weight=weight).discriminator_loss(real, fake, labels, wrong, training=False))
+            for weight in (0.0, 1e4)  # the penalty of these small weights is small
+        ]
+        assert losses[1] - losses[0] == pytest.approx(1e4 * number(penalty), rel=1e-4)
+        with pytest.raises(ConfigurationError, match="r1_weight of 0 or more"):
+            self.rebuilt(one, r1_weight=-1.0)
 
     def test_wrong_labels_are_wrong_for_every_image(self, one):
         labels = ops.convert_to_numpy(SPACE.encode(np.arange(60) % 3))
