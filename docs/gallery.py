@@ -331,7 +331,7 @@ PROMPTS = {
     ]
 }
 
-EXPRESSION = "58,70,370 - 68,103,155 + 31,244,382"
+EXPRESSION = "107,116,298 - 0,16,77 + 45,60,218"
 
 # What else models show: picture, caption, and a command or, where the command line has none, Python.
 MORE = [
