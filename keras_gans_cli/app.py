@@ -4,7 +4,20 @@ import sys
 
 import click
 
-from keras_gans_cli import export, latent, measure, predict_frames, push, report, sample, train, translate, upscale, zoo
+from keras_gans_cli import (
+    demo,
+    export,
+    latent,
+    measure,
+    predict_frames,
+    push,
+    report,
+    sample,
+    train,
+    translate,
+    upscale,
+    zoo,
+)
 from keras_gans_core.errors import KerasGansError
 
 
@@ -21,6 +34,7 @@ def app():
     keras-gans predict-frames runs/clips clip.gif -o next.gif
     keras-gans reconstruct ali_mnist digits/ -o copies/
     keras-gans interpolate dcgan_mnist       from image to image; also: mix, arithmetic, invert, inpaint, traverse
+    keras-gans demo dcgan_mnist              a page to play with it in the browser
     keras-gans train dcgan --data photos/    a model on your own folder of images
     keras-gans report runs/dcgan             a page about the run: curves, samples, the doctor's verdicts
     keras-gans export dcgan_mnist serving/dcgan
@@ -51,6 +65,7 @@ for command in (
     latent.invert,
     latent.inpaint,
     latent.traverse,
+    demo.demo,
 ):
     app.add_command(command)
 
