@@ -1,0 +1,46 @@
+"""The command demo: a page to play with models, served on this machine to this machine alone."""
+
+import contextlib
+import tempfile
+
+import click
+
+from keras_gans_cli.demo import page, serving
+from keras_gans_cli.models import model_options, sampler
+from keras_gans_core import cards, handles
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--port",
+    default=7860,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Where the page is on this machine; 0 for any port that is free.",
+)
+@model_options
+def demo(names, port):
+    """Play with the models NAME (or runs' folders, or .keras files) in the browser, on this machine alone.
+
+    It needs the extra demo: pip install "keras-gans[demo]"
+    """
+    serving.gradio()
+    with contextlib.closing(serving.listening(port)) as server, tempfile.TemporaryDirectory() as folder:
+        models = {name: sampler(name)[1] for name in names}
+        blocks = page.build(models, folder, {name: examples_of(name, model) for name, model in models.items()})
+        click.echo(f"http://{serving.HOST}:{server.getsockname()[1]} shows {', '.join(models)}. Ctrl-C ends it.")
+        serving.serve(blocks, server)
+
+
+def examples_of(name, model):
+    """{input: value} of an example for each input that must be given, from the preset's golden samples; {} without."""
+    from keras_gans.data.arrays import read_npz
+    from keras_gans.sampling import needed_inputs
+
+    wanted = {f"inputs/{name}": name for name in needed_inputs(model)}
+    path = cards.path_of(handles.find(name).path, "golden.npz")
+    with contextlib.suppress(OSError, ValueError):  # no such file, one that cannot be read, or values that do not fit
+        arrays = read_npz(path, choose=lambda names: [name for name in names if name in wanted])
+        return {wanted[name]: model.input_fields[wanted[name]].asked(values)[0] for name, values in arrays.items()}
+    return {}

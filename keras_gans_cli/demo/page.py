@@ -1,0 +1,142 @@
+"""The page: a tab for each model, whose controls follow from the model's fields.
+
+What can be drawn comes from a seed; labels, prompts and numbers have controls of their own; images and clips are
+uploaded.
+"""
+
+import functools
+import html
+import os
+import re
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_gans_cli.demo import drawing, uploads
+from keras_gans_cli.demo.serving import gradio
+from keras_gans_cli.models import remedy_for_given
+from keras_gans_core.errors import ConfigurationError, KerasGansError
+
+SECONDS = 30  # that an error is shown
+
+
+def build(models, folder, examples):
+    """The page of {name: model}, `gradio.Blocks`.
+
+    Args:
+        models: the models by name.
+        folder: for uploads, and for the pictures that the page makes.
+        examples: {name: {input: value}} of examples, with which uploads begin.
+
+    Raises:
+        ConfigurationError: a model with an input that the page has no control for.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    gr, lock = gradio(), threading.Lock()
+    with gr.Blocks(title="keras_gans", analytics_enabled=False) as blocks, gr.Tabs():
+        for i, (name, model) in enumerate(models.items()):
+            title = Path(name).stem if name.endswith(".keras") else name
+            shown = Shown(title, model, examples[name], Path(folder), Path(folder, "made", str(i)), lock, blocks)
+            with gr.Tab(title):
+                inputs, outputs = (" and ".join(fields) for fields in (model.input_fields, model.output_fields))
+                gr.Markdown(f"{type(model).__name__}: {outputs} from {inputs}")
+                panel_of(shown)(shown)
+    return blocks
+
+
+def panel_of(shown):
+    """The function that builds a model's part of the page: it follows from what the model must be given."""
+    from keras_gans.fields import Clips, Images, LabelMaps, Prompts
+    from keras_gans.sampling import needed_inputs
+
+    model, needed = shown.model, needed_inputs(shown.model)
+    given = [model.input_fields[name] for name in needed]
+    if all(isinstance(field, Prompts) for field in given):
+        return drawing.panel
+    if all(len(names) == 1 for names in uploads.ways_of(model).values()):
+        if all(isinstance(field, (Images, LabelMaps)) for field in given):
+            return uploads.enlargement if hasattr(model, "upscale") else uploads.translation
+        if all(isinstance(field, Clips) for field in given):
+            return uploads.continuation
+    raise ConfigurationError(
+        f"Expected a model that is given an image, a clip or a sentence, or nothing. Received: {shown.name}, a "
+        f"{type(model).__name__}, which needs {', '.join(needed)}. {remedy_for_given(shown.name, model)}"
+    )
+
+
+@dataclass
+class Shown:
+    """A model on the page.
+
+    Attributes:
+        name: as it was asked for; of a .keras file without folder and ending.
+        model: an `AdversarialModel`.
+        examples: {input: value} of an example.
+        uploads, made: folders of the files that come and of those that are made.
+        lock: held while any model computes; models are not made for several threads at once.
+        blocks: the page.
+    """
+
+    name: str
+    model: Any
+    examples: dict
+    uploads: Path
+    made: Path
+    lock: Any
+    blocks: Any
+
+    def on(self, events, function, inputs, outputs):
+        """Calls a function for each of the events. Of those that come while it is busy, the last one counts."""
+        answer = self.answer(function)
+        gradio().on(events, answer, inputs, outputs, trigger_mode="always_last", api_visibility="private")
+
+    def answer(self, function):
+        """The function for the page, which shows the library's errors and warnings."""
+        gr = gradio()
+
+        @functools.wraps(function)
+        def answer(*values):
+            with self.lock, warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                try:
+                    made = function(*values)
+                except KerasGansError as error:
+                    raise gr.Error(self._text(error), duration=SECONDS, print_exception=False) from None
+            for warning in said:
+                if warning.category is UserWarning:
+                    gr.Warning(self._text(warning.message), duration=SECONDS)
+            return made
+
+        return answer
+
+    def _text(self, message):
+        """A message for the page, which shows HTML. The folder of an upload is left out."""
+        folder, separator = re.escape(str(self.uploads)), re.escape(os.sep)
+        text = re.sub(rf"{folder}{separator}\w+{separator}", "", str(message))
+        return html.escape(text).replace("\n", "<br>")
+
+    def file(self, ending):
+        """The path of a new picture."""
+        return self.made / f"{Path(self.name).stem}_{ending}"
+
+    def png(self, picture, ending, **about):
+        """Writes a picture, with what it was made from as text in the file. Returns the path."""
+        from PIL.PngImagePlugin import PngInfo
+
+        from keras_gans_core.pictures import save
+
+        info = PngInfo()
+        for key, value in {"model": self.name, **about}.items():
+            if value is not None:
+                info.add_text(key, str(value))
+        save(picture, self.file(ending), pnginfo=info)
+        return str(self.file(ending))
+
+    def gif(self, pictures, ending):
+        """Writes pictures as an animation. Returns the path."""
+        from keras_gans.latent import animate
+
+        animate(pictures, self.file(ending))
+        return str(self.file(ending))
