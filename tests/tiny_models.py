@@ -7,8 +7,10 @@ import keras_gans as kg
 from keras_gans.fields import Prompts
 from keras_gans.models import (
     bi_gan,
+    cgan,
     cogan,
     cycle_gan,
+    gan,
     pix2pix,
     srgan,
     stack_gan,
@@ -29,7 +31,8 @@ SPACES = {
 
 
 def conditional(kind):
-    return kg.CGAN(image_shape=COLOUR, latent_dim=4, label_space=SPACES[kind], seed=0)
+    generator = cgan.build_generator(COLOUR, 4, SPACES[kind].size, units=(8, 8, 8))
+    return kg.CGAN(generator, label_space=SPACES[kind], seed=0)
 
 
 def mapped():
@@ -64,7 +67,7 @@ def two_ways():
 
 
 KINDS = {
-    "noise": lambda: kg.GAN(image_shape=GREY, latent_dim=4, seed=0),
+    "noise": lambda: kg.GAN(gan.build_generator(GREY, 4, units=8), seed=0),
     **{kind: lambda kind=kind: conditional(kind) for kind in SPACES},
     "mapped": mapped,
     "sentences": sentences,

@@ -25,7 +25,7 @@ def demo(names, port):
 
     It needs the extra demo: pip install "keras-gans[demo]"
     """
-    serving.gradio()
+    serving.check_installed()
     with contextlib.closing(serving.listening(port)) as server, tempfile.TemporaryDirectory() as folder:
         models = {name: sampler(name)[1] for name in names}
         blocks = page.build(models, folder, {name: examples_of(name, model) for name, model in models.items()})

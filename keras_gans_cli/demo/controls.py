@@ -143,7 +143,7 @@ def upload_box(field, example=None):
     """A place for the file of an input. Any file is taken: what is wrong with it, the library says."""
     gr = gradio()
     gr.Markdown(described(field))
-    return gr.File(example, label="file", type="filepath", height=120)
+    return gr.File(example, label="your file", type="filepath", height=120)
 
 
 def described(field):

@@ -147,8 +147,8 @@ def search(shown, controls, common):
         images = read_input(uploaded(path), field, resize=True)[None]
         given, said = read(model, controls, values, 1, seed_of(seed))
         labels = given.get("labels")
-        if labels is None and encodes and hasattr(model, "read_labels"):
-            labels = model.read_labels(images)
+        if encodes and hasattr(model, "read_labels"):
+            labels, said = model.read_labels(images), {}
         if encodes:
             start = latent.encode(model, images)
         else:

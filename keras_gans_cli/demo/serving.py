@@ -1,6 +1,7 @@
 """The page's server: it answers this machine alone, and what it sends loads nothing from elsewhere."""
 
 import contextlib
+import importlib.util
 import os
 import socket
 
@@ -12,21 +13,21 @@ POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-ur
 STYLE = ".pixels img { image-rendering: pixelated; width: 100%; height: 100%; object-fit: contain; }"
 
 
-def gradio():
-    """The package `gradio`, imported at first use and without its telemetry.
-
-    Raises:
-        UnsupportedError: it is not installed.
-    """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    try:
-        import gradio
-    except ImportError as error:
+def check_installed():
+    """Raises an `UnsupportedError` unless `gradio` is installed, without importing it, which takes seconds."""
+    if importlib.util.find_spec("gradio") is None:
         raise UnsupportedError(
             "Expected the package gradio for the demo. Received: it is not installed. "
             'Install it: pip install "keras-gans[demo]"'
-        ) from error
+        )
+
+
+def gradio():
+    """The package `gradio`, imported at first use and without its telemetry."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    import gradio
+
     return gradio
 
 
@@ -64,11 +65,13 @@ def application(blocks):
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     gr = gradio()
-    app = fastapi.FastAPI(openapi_url=None)
+    without_pages = {"openapi_url": None}  # FastAPI's own of the interface, which load scripts from elsewhere
+    app = fastapi.FastAPI(**without_pages)
     gr.mount_gradio_app(
         app,
         blocks,
         path="/",
+        app_kwargs=without_pages,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css=STYLE,
         footer_links=[],
