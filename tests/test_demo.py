@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 import keras_gans as kg
 from keras_gans import sampling
 from keras_gans_cli import demo
-from keras_gans_cli.demo import drawing, page, serving
+from keras_gans_cli.demo import drawing, given, page, serving
 
 gradio = pytest.importorskip("gradio", reason="needs the extra demo")
 COMMAND = ("-m", "keras_gans_cli.app", "demo")
@@ -244,7 +244,7 @@ def test_images_are_translated_both_ways(called, models, upload):
 
 def test_an_image_becomes_larger_in_tiles(called, models, upload, monkeypatch):
     image = levels(20, 30, 3)
-    monkeypatch.setattr("keras_gans_cli.demo.uploads.TILE", 16)
+    monkeypatch.setattr(given, "TILE", 16)
     _, result = called("larger", "upscale", your_file=upload(image))
     np.testing.assert_array_equal(pixels(result), models["larger"].upscale(image)[0])
     small, result = called("larger", "upscale", your_file=upload(image[..., :1]))
@@ -278,8 +278,9 @@ def test_uploads_begin_with_the_presets_example(called, models, upload):
 
 
 def test_errors_are_the_librarys_and_no_html(called, models, upload, tmp_path):
-    (tmp_path / "a1b2").mkdir()
-    (tmp_path / "a1b2" / "<b>.png").write_text("text")
+    hidden = tmp_path / "uploads" / "a1b2"
+    hidden.mkdir(parents=True)
+    (hidden / "<b>.png").write_text("text")
     grey, drawn, colour = (
         upload(values, name)
         for values, name in (
@@ -293,7 +294,7 @@ def test_errors_are_the_librarys_and_no_html(called, models, upload, tmp_path):
         (
             "maps",
             "translate",
-            {"your_file": str(tmp_path / "a1b2" / "<b>.png")},
+            {"your_file": str(hidden / "<b>.png")},
             "Expected &lt;b&gt;.png to be an image",
         ),
         ("maps", "translate", {"your_file": grey}, "Expected classes from 0 to 2"),
@@ -310,7 +311,7 @@ def test_errors_are_the_librarys_and_no_html(called, models, upload, tmp_path):
     ):
         with pytest.raises(gradio.Error) as raised:
             called(kind, function, **chosen)
-        assert message in raised.value.message and str(tmp_path / "a1b2") not in raised.value.message, kind
+        assert message in raised.value.message and str(hidden) not in raised.value.message, kind
 
 
 def test_what_the_library_warns_of_is_shown(called):

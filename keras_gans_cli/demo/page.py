@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_gans_cli.demo import drawing, uploads
+from keras_gans_cli.demo import drawing, given
 from keras_gans_cli.demo.serving import gradio
 from keras_gans_cli.models import remedy_for_given
 from keras_gans_core.errors import ConfigurationError, KerasGansError
@@ -33,12 +33,14 @@ def build(models, folder, examples):
     Raises:
         ConfigurationError: a model with an input that the page has no control for.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    # Gradio copies what is made elsewhere to a folder named after its content, so that browsers show no older one.
+    folder, uploads = Path(folder), Path(folder, "uploads")
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     gr, lock = gradio(), threading.Lock()
     with gr.Blocks(title="keras_gans", analytics_enabled=False) as blocks, gr.Tabs():
         for i, (name, model) in enumerate(models.items()):
             title = Path(name).stem if name.endswith(".keras") else name
-            shown = Shown(title, model, examples[name], Path(folder), Path(folder, "made", str(i)), lock, blocks)
+            shown = Shown(title, model, examples[name], uploads, folder / "made" / str(i), lock, blocks)
             with gr.Tab(title):
                 inputs, outputs = (" and ".join(fields) for fields in (model.input_fields, model.output_fields))
                 gr.Markdown(f"{type(model).__name__}: {outputs} from {inputs}")
@@ -52,14 +54,14 @@ def panel_of(shown):
     from keras_gans.sampling import needed_inputs
 
     model, needed = shown.model, needed_inputs(shown.model)
-    given = [model.input_fields[name] for name in needed]
-    if all(isinstance(field, Prompts) for field in given):
+    fields = [model.input_fields[name] for name in needed]
+    if all(isinstance(field, Prompts) for field in fields):
         return drawing.panel
-    if all(len(names) == 1 for names in uploads.ways_of(model).values()):
-        if all(isinstance(field, (Images, LabelMaps)) for field in given):
-            return uploads.enlargement if hasattr(model, "upscale") else uploads.translation
-        if all(isinstance(field, Clips) for field in given):
-            return uploads.continuation
+    if all(len(names) == 1 for names in given.ways_of(model).values()):
+        if all(isinstance(field, (Images, LabelMaps)) for field in fields):
+            return given.enlargement if hasattr(model, "upscale") else given.translation
+        if all(isinstance(field, Clips) for field in fields):
+            return given.continuation
     raise ConfigurationError(
         f"Expected a model that is given an image, a clip or a sentence, or nothing. Received: {shown.name}, a "
         f"{type(model).__name__}, which needs {', '.join(needed)}. {remedy_for_given(shown.name, model)}"

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import signal
 import socket
 
 from keras_gans_core.errors import ConfigurationError, UnsupportedError
@@ -52,9 +53,10 @@ def listening(port):
 
 
 def serve(blocks, server):
-    """Serves a page on a socket until Ctrl-C."""
+    """Serves a page on a socket until Ctrl-C, or SIGTERM, which ends it in the same way."""
     import uvicorn
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(application(blocks), log_level="error")).run(sockets=[server])
 
