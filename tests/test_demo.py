@@ -5,6 +5,7 @@ import json
 import re
 
 import forked
+import keras
 import numpy as np
 import pytest
 import tiny_models
@@ -240,6 +241,34 @@ def test_images_are_translated_both_ways(called, models, upload):
         _, result = called("two_ways", "translate", your_file=upload(image), way=way)
         wanted = kg.images.to_pillow(models["two_ways"].translate(image, way)[0])
         np.testing.assert_array_equal(pixels(result), np.asarray(wanted))
+
+
+class Tinted(kg.model.AdversarialModel):
+    """A variant of one's own: grey photographs become coloured ones, and their negatives, in the colour of a label."""
+
+    def __init__(self):
+        photo, label = keras.Input((8, 8, 1)), keras.Input((3,))
+        made = photo * keras.layers.Reshape((1, 1, 3))(label)
+        images = {name: kg.fields.Images((8, 8, 3)) for name in ("tinted", "negatives")}
+        super().__init__(
+            generator=keras.Model([photo, label], {"tinted": made, "negatives": -made}),
+            batch_fields=images,
+            input_fields={
+                "photos": kg.fields.Images((8, 8, 1)),
+                "labels": kg.data.Classes(names=["red", "green", "blue"]),
+            },
+            output_fields=images,
+        )
+        self.label_space = self.input_fields["labels"]
+
+
+def test_a_variant_of_ones_own_has_the_controls_of_its_fields(called, models, upload, monkeypatch):
+    monkeypatch.setitem(models, "tinted", Tinted())
+    image = levels(8, 8, 1)
+    _, result = called("tinted", "translate", your_file=upload(image), labels=1)
+    made = pixels(result)
+    np.testing.assert_array_equal(made[:, :8, 1], image[..., 0])
+    assert made.shape == (8, 16, 3) and written(result) == {"model": "tinted", "seed": "0", "labels": "green"}
 
 
 def test_an_image_becomes_larger_in_tiles(called, models, upload, monkeypatch):

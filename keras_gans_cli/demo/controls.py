@@ -130,8 +130,7 @@ def number_of(text, whole):
 
 def seed_box(visible=True):
     """A box for the seed."""
-    info = "The same seed, the same result. Empty: a new one."
-    return gradio().Number(0, label="seed", precision=0, info=info, visible=visible)
+    return gradio().Number(0, label="seed", precision=0, info="Empty: a new one each time.", visible=visible)
 
 
 def seed_of(value):

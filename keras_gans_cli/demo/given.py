@@ -1,6 +1,6 @@
 """Models that are given an image or a clip: an upload and what becomes of it, side by side."""
 
-from keras_gans_cli.demo.controls import number_of, seed_box, seed_of, upload_box, uploaded
+from keras_gans_cli.demo.controls import controls_of, number_of, read, seed_box, seed_of, upload_box, uploaded
 from keras_gans_cli.demo.drawing import picture_of
 from keras_gans_cli.demo.serving import gradio
 
@@ -39,18 +39,26 @@ def translation(shown):
             way = gr.Radio(list(ways), value=next(iter(ways)), label="way", visible=len(ways) > 1)
             ((first,), *_) = ways.values()
             upload = upload_box(model.input_fields[first], example_file(shown, first))
-            seed, button = seed_box(visible=drawn), gr.Button("Make it", variant="primary")
+            seed, controls = seed_box(visible=drawn), controls_of(model)
+            button = gr.Button("Make it", variant="primary")
         pictures = [picture_of(label, HEIGHT) for label in ("input", "result")]
 
-    def translate(path, seed, way):
+    def translate(path, seed, way, *values):
         (name,), seed = ways[way], seed_of(seed)
         field = model.input_fields[name]
-        values = read_input(uploaded(path), field, resize=True)[None]
-        ((to, made),) = sampling.sample(model, sampling.complete_inputs(model, 1, seed, {name: values})).items()
-        result, about = model.output_fields[to].file_image(made[0]), {"seed": seed if drawn else None}
-        return [shown.png(field.file_image(values[0]), "input.png"), shown.png(result, "result.png", **about)]
+        image = read_input(uploaded(path), field, resize=True)
+        chosen, said = read(model, controls, values, 1, seed)
+        inputs = sampling.complete_inputs(model, 1, seed, {name: image[None], **chosen})
+        made = sampling.sample(model, inputs)
+        result = sampling.picture(model, made)
+        if len(made) == 1:  # of a label map the numbers, too
+            ((to, values),) = made.items()
+            result = model.output_fields[to].file_image(values[0])
+        said = {"seed": seed if drawn else None, **said}
+        return [shown.png(field.file_image(image), "input.png"), shown.png(result, "result.png", **said)]
 
-    shown.on([button.click], translate, [upload, seed, way], pictures)
+    parts = [part for control in controls.values() for part in control.components]
+    shown.on([button.click], translate, [upload, seed, way, *parts], pictures)
 
 
 def enlargement(shown):
