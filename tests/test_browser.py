@@ -225,6 +225,14 @@ def test_a_bad_upload_shows_the_librarys_error_and_the_page_goes_on(page, served
 
 
 @needs_gradio
+def test_words_that_a_model_does_not_know_are_named(page, served):
+    part = opened(page, served[0], "sentences")
+    part.get_by_label("prompts").fill("a green hat")
+    page.keyboard.press("Enter")
+    page.get_by_text("Left out of the prompts, since the model does not know it: 'green'.").wait_for()
+
+
+@needs_gradio
 def test_nothing_is_loaded_from_elsewhere_and_the_server_asks_nobody(page, served):
     address, notes = served
     size_of(opened(page, address, "cgan_digits"), "images")

@@ -1,6 +1,7 @@
 """The command demo: a page to play with models, served on this machine to this machine alone."""
 
 import contextlib
+import sys
 import tempfile
 
 import click
@@ -8,6 +9,7 @@ import click
 from keras_gans_cli.demo import page, serving
 from keras_gans_cli.models import model_options, sampler
 from keras_gans_core import cards, handles
+from keras_gans_core.errors import printable
 
 
 @click.command()
@@ -27,10 +29,18 @@ def demo(names, port):
     """
     serving.check_installed()
     with contextlib.closing(serving.listening(port)) as server, tempfile.TemporaryDirectory() as folder:
-        models = {name: sampler(name)[1] for name in names}
+        models = {name: _loaded(name) for name in names}
         blocks = page.build(models, folder, {name: examples_of(name, model) for name, model in models.items()})
-        click.echo(f"http://{serving.HOST}:{server.getsockname()[1]} shows {', '.join(models)}. Ctrl-C ends it.")
+        address = f"http://{serving.HOST}:{server.getsockname()[1]}"
+        click.echo(printable(f"{address} shows {', '.join(models)}. Ctrl-C ends it."))
         serving.serve(blocks, server)
+
+
+def _loaded(name):
+    """The model of a name. It takes seconds, of which a terminal is told."""
+    if sys.stderr.isatty():
+        click.echo(printable(f"loading {name}"), err=True)
+    return sampler(name)[1]
 
 
 def examples_of(name, model):
