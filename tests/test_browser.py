@@ -277,52 +277,64 @@ def test_pictures_of_the_demo(page, tmp_path):
 
 @pytest.fixture
 def exported(tmp_path):
-    """The address of a page of cgan_digits, from a server of files."""
+    """A function that writes the page of a model, and gives its address on a server of files."""
     if static_page.missing_files(RUNTIME):
         pytest.skip("needs ONNXRUNTIME_WEB, the folder dist of the npm package onnxruntime-web")
-    static_page.write(kg.load("cgan_digits"), tmp_path / "page", "cgan_digits", RUNTIME)
 
     class Files(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             pass
 
-    handler = functools.partial(Files, directory=tmp_path / "page")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    def write(model):
+        static_page.write(model, tmp_path, "mine", RUNTIME)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=tmp_path)) as server:
         threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield write
         server.shutdown()
 
 
-def drawn(page):
-    """The images of the page, uint8 (N, height, width), once it has nothing to say."""
-    page.wait_for_function("document.querySelector('[role=status]').textContent == ''")
+def drawn(page, count):
+    """The images of the page, uint8 (count, height, width, 3), once they are there and it has nothing to say."""
+    page.wait_for_function(
+        f"""document.querySelectorAll("canvas").length == {count}
+        && document.querySelector("[role=status]").textContent == ""
+        && !running"""
+    )
     levels = page.evaluate(
         """() => [...document.querySelectorAll("canvas")].map((canvas) => {
           const {data, width, height} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-          return [height, width, [...data.filter((level, i) => i % 4 === 0)]];
+          return [height, width, [...data]];
         })"""
     )
-    return np.array([np.reshape(values, (height, width)) for height, width, values in levels], "uint8")
+    return np.array([np.reshape(values, (height, width, 4))[..., :3] for height, width, values in levels])
 
 
 def test_the_exported_page_makes_the_librarys_images(page, exported):
     model = kg.load("cgan_digits")
-    page.goto(exported)
+    page.goto(exported(model))
     page.locator("#count").fill("4")
     page.locator("select").select_option("7")
     page.locator("#seed").fill("3")
-    page.wait_for_function("document.querySelectorAll('canvas').length == 4")
-
-    def is_shown(**inputs):
-        wanted = model.generate(labels=[7] * 4, **inputs)[..., 0].astype(int)
-        return np.abs(drawn(page) - wanted).max() <= 1
-
-    assert is_shown(n=4, seed=3)
-    page.locator("#far").fill("0.5")
+    assert np.abs(drawn(page, 4) - model.generate(4, seed=3, labels=7)).max() <= 1
     page.locator("#other").fill("8")
-    page.wait_for_timeout(1000)
-    assert is_shown(noise=(model.noise(4, seed=3) + model.noise(4, seed=8)) * 0.5**0.5)
+    page.locator("#far").fill("0.5")
+    half = (model.noise(4, seed=3) + model.noise(4, seed=8)) * 0.5**0.5
+    assert np.abs(drawn(page, 4) - model.generate(noise=half, labels=7)).max() <= 1
     page.locator("#seed").fill("1.5")
     page.get_by_text("Expected a seed that is a whole number. Received: 1.5.").wait_for()
     page.locator("#seed").fill("")
-    assert drawn(page).shape == (4, 28, 28)
+    half = (model.noise(4, seed=0) + model.noise(4, seed=8)) * 0.5**0.5
+    assert np.abs(drawn(page, 4) - model.generate(noise=half, labels=7)).max() <= 1
+
+
+@pytest.mark.parametrize("kind, label", [("attributes", [[0, 1]]), ("values", [[7.5]])])
+def test_the_exported_page_has_controls_for_labels(page, exported, kind, label):
+    model = tiny_models.KINDS[kind]()
+    page.goto(exported(model))
+    if kind == "attributes":
+        page.get_by_label("hat").select_option("yes")
+    else:
+        page.get_by_label("number 1").fill("7.5")
+    assert np.abs(drawn(page, 16) - model.generate(16, seed=0, labels=label)).max() <= 1

@@ -17,6 +17,7 @@ from typing import Any
 from keras_gans_cli.demo import drawing, given
 from keras_gans_cli.demo.serving import gradio
 from keras_gans_cli.models import remedy_for_given
+from keras_gans_core import handles
 from keras_gans_core.errors import ConfigurationError, KerasGansError
 
 SECONDS = 30  # that an error is shown
@@ -39,7 +40,7 @@ def build(models, folder, examples):
     gr, lock = gradio(), threading.Lock()
     with gr.Blocks(title="keras_gans", analytics_enabled=False) as blocks, gr.Tabs():
         for i, (name, model) in enumerate(models.items()):
-            title = Path(name).stem if name.endswith(".keras") else name
+            title = name if handles.is_remote(name) else Path(name).resolve().name.removesuffix(".keras")
             shown = Shown(title, model, examples[name], uploads, folder / "made" / str(i), lock, blocks)
             with gr.Tab(title):
                 inputs, outputs = (" and ".join(fields) for fields in (model.input_fields, model.output_fields))
@@ -73,7 +74,7 @@ class Shown:
     """A model on the page.
 
     Attributes:
-        name: as it was asked for; of a .keras file without folder and ending.
+        name: a preset's or a run's name, or a handle of a hub; not the path on this machine, as pictures show it.
         model: an `AdversarialModel`.
         examples: {input: value} of an example.
         uploads, made: folders of the files that come and of those that are made.
@@ -121,7 +122,7 @@ class Shown:
 
     def file(self, ending):
         """The path of a new picture."""
-        return self.made / f"{Path(self.name).stem}_{ending}"
+        return self.made / f"{Path(self.name).name}_{ending}"
 
     def png(self, picture, ending, **about):
         """Writes a picture, with what it was made from as text in the file. Returns the path."""
