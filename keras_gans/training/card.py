@@ -48,17 +48,24 @@ def words(run):
 
 def begun_card(model, run, progress):
     """What the card of a run will say, as far as it is known when the training begins."""
-    card = training_card(model, run, progress)
+    card = training_card(model, run, progress, run.dataset)
     known = {key: value for key, value in card["training"].items() if key not in RESULTS}
     return {"variant": type(model).__name__, **card, "training": known}
 
 
-def training_card(model, run, progress):
-    """What the card says about the training; see `zoo.write_preset` for what it says about the file."""
+def training_card(model, run, progress, last):
+    """What the card says about the training; see `zoo.write_preset` for what it says about the file.
+
+    `last` is the last phase's data. If they are the first phase's data set at another size, as where networks grow, the
+    card describes them; else it describes the first phase's: later ones may be made by the model.
+    """
     known = facts.settings(model)
+    first = run.dataset
+    grown = last.about.get("name") == first.about.get("name") and list(last.arrays) == list(first.arrays)
+    about, fingerprint = (last.about, last.fingerprint()) if grown else (first.about, progress["data"])
     return {
         **words(run),
-        "dataset": {**run.dataset.about, "fingerprint": progress["data"]},
+        "dataset": {**about, "fingerprint": fingerprint},
         "training": {
             "seed": progress["seed"],
             "steps": known.pop("steps"),

@@ -125,11 +125,14 @@ def train(
             _go_on(Path(resume_from), model, run, progress, epochs)
         progress["about"] = begun_card(model, run, progress)
         _begin(output, overwrite, recipe_file, writes)
-        model, checkpoint = _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose)
+        model, checkpoint, data = _fit_phases(
+            model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose
+        )
         if writes:
             held.keep()
             examples = run.held_back and {name: array[: zoo.SHOWN] for name, array in run.held_back.arrays.items()}
-            zoo.write_preset(model, output, training_card(model, run, checkpoint.progress), examples, run.trainable)
+            card = training_card(model, run, checkpoint.progress, data)
+            zoo.write_preset(model, output, card, examples, run.trainable)
             held.note()
             checkpoint.finish()
             decoded.forget(output)
@@ -190,7 +193,11 @@ def _check_start(folder, known, start):
 
 
 def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose):
-    """Trains the remaining phases of a run; returns the model and the checkpoint, which holds the progress."""
+    """Trains the remaining phases of a run.
+
+    Returns:
+        The model, the checkpoint, which holds the progress, and the last phase's data.
+    """
     doctors = [callback for callback in run.callbacks if isinstance(callback, GANDoctor)]
     checkpoint = _RunCheckpoint(output, held, progress, doctors, every_steps=checkpoint_steps, every_minutes=5)
     current, before = place_of(model)
@@ -215,7 +222,7 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
             logs = model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose).history
             check_finite(model, {name: values[-1] for name, values in logs.items()}, checkpoint.since())
         before = last
-    return model, checkpoint
+    return model, checkpoint, data
 
 
 class _RunCheckpoint(Checkpoint):

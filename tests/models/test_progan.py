@@ -354,6 +354,7 @@ def test_after_the_last_phase_it_is_a_model_as_any_other(whole):
     assert np.abs(made.astype("int32") - sampled).max() <= 2  # grey levels: its weights may be stored as float16
     card = json.loads((folder / "card.json").read_text())
     assert card["image_shape"] == [8, 8, 1] and [p["epochs"] for p in card["training"]["phases"]] == [1, 2]
+    assert card["dataset"] == {**dataset(8).about, "fingerprint": dataset(8).fingerprint()}  # of the final size
 
 
 def test_a_run_that_was_killed_while_a_block_fades_in_ends_as_the_whole_run(whole, tmp_path):
