@@ -53,7 +53,7 @@ TOPICS = [
     ("Relativistic GANs: average and pairing", "RelativisticGAN", "relativistic_gan_mnist"),
     ("Progressive growing", "ProGAN", "progan_avatars"),
     ("Style-based generator: mapped latents, adaptive instance normalization", "StyleGAN", "stylegan_avatars"),
-    ("A modern baseline: relativistic pairs with R1 and R2", "R3GAN", "r3gan"),
+    ("A modern baseline: relativistic pairs with R1 and R2", "R3GAN", "r3gan_avatars"),
     ("Adversarial flow: the shortest map from noise to images", "AdversarialFlow", "adversarial_flow"),
     ("Styles: a mapped latent space and modulated convolutions", "StyleGAN2", "stylegan2_avatars"),
     ("DRAGAN", "DRAGAN", "dragan_mnist"),

@@ -130,6 +130,13 @@ def test_each_network_begins_as_its_resampling():
     assert made[0].std() > 0.1
 
 
+def test_images_are_bounded_where_the_tanh_overshoots():
+    for overshoot, expected in ((None, 3.0), (0.0, math.tanh(3.0)), (0.1, 1.0)):
+        generator = build_generator((8, 8, 1), 4, **SMALL, overshoot=overshoot)
+        end = keras.Model(generator.get_layer("to_image").output, generator.output)
+        assert number(end(np.full((1, 8, 8, 1), 3.0))[0, 0, 0, 0]) == pytest.approx(expected, rel=1e-6)
+
+
 def test_first_weights_have_the_papers_deviations():
     """gain L^(-1/4) / sqrt(fan-in), with L = 6 blocks; the last of a block is zero."""
     network = build_discriminator((16, 16, 3), widths=(64, 64, 64), cardinality=4)
