@@ -1,4 +1,5 @@
-"""A fused Adam, and one `model.optimizer` that presents both players' optimizers to Keras's trainers.
+"""A fused Adam, also with a beta_2 that rises, and one `model.optimizer` that presents both players' optimizers to
+Keras's trainers.
 
 `compile(g_optimizer=..., d_optimizer=...)` gives each player its own optimizer. With different learning rates this is
 the two time-scale update rule, TTUR (Heusel et al., 2017, https://arxiv.org/abs/1706.08500). SAGAN, for example, uses
@@ -66,6 +67,55 @@ class FusedAdam(ADAM):
             self.beta_2,
             self.epsilon,
         )
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class RisingAdam(FusedAdam):
+    """`FusedAdam` whose beta_2 rises along half a cosine and then stays: late updates average over more gradients.
+
+    At update t, counted from 0, beta_2 is `cosine_fall(first_beta_2, beta_2, t, rise_steps)`, in the corrections of the
+    moments too.
+
+    Args:
+        learning_rate: as for `keras.optimizers.Adam`.
+        first_beta_2: beta_2 at the first update, in [0, 1).
+        beta_2: the last one.
+        rise_steps: updates until then, 1 or more.
+        kwargs: as for `keras.optimizers.Adam`.
+
+    Raises:
+        ConfigurationError: numbers out of range.
+
+    Example:
+
+    >>> adam = RisingAdam(2e-4, first_beta_2=0.9, beta_2=0.99, rise_steps=1000)
+    >>> round(float(ops.convert_to_numpy(adam.beta_2)), 3)
+    0.9
+
+    Reference: Huang et al., 2024, https://arxiv.org/abs/2501.05441
+    """
+
+    def __init__(self, learning_rate=0.001, *, first_beta_2=0.9, beta_2=0.99, rise_steps, **kwargs):
+        for name, value in (("first_beta_2", first_beta_2), ("beta_2", beta_2)):
+            if not (is_number(value, 0.0) and value < 1.0):
+                raise ConfigurationError(f"Expected a {name} in [0, 1). Received: {value!r}.")
+        if not is_whole(rise_steps, 1):
+            raise ConfigurationError(f"Expected rise_steps of 1 or more. Received: {rise_steps!r}.")
+        super().__init__(learning_rate, beta_2=beta_2, **kwargs)
+        self.first_beta_2, self.rise_steps = first_beta_2, rise_steps
+
+    @property
+    def beta_2(self):
+        """beta_2 of the next update, a scalar tensor."""
+        return cosine_fall(self.first_beta_2, self.last_beta_2, self.iterations, self.rise_steps)
+
+    @beta_2.setter
+    def beta_2(self, value):
+        self.last_beta_2 = value
+
+    def get_config(self):
+        own = {"first_beta_2": self.first_beta_2, "beta_2": self.last_beta_2, "rise_steps": self.rise_steps}
+        return {**super().get_config(), **own}
 
 
 def lazy_adam(interval, learning_rate=2.5e-3, beta_1=0.0, beta_2=0.99, epsilon=1e-8):

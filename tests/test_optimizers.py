@@ -1,4 +1,4 @@
-"""The fused Adam is Keras's, and the paper's algorithm; each player has a learning rate of its own."""
+"""The fused Adam is Keras's, and the paper's algorithm; beta_2 may rise; each player has a learning rate of its own."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras.optimizers import SGD
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError
-from keras_gans.optimizers import FusedAdam
+from keras_gans.optimizers import FusedAdam, RisingAdam
 
 PLAYERS = ("generator", "discriminator")
 
@@ -54,6 +54,27 @@ def test_the_first_step_by_hand():
 def test_it_survives_its_config():
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(FusedAdam(beta_1=0.5)))
     assert type(copy) is FusedAdam and copy.beta_1 == 0.5
+
+
+def test_beta_2_rises_from_update_to_update():
+    """Adam's formula with beta_2 at 0.5, 0.7 and 0.9 in three updates, then 0.9 for ever."""
+    variable, gradients = keras.Variable([1.0]), [3.0, -0.5, 2.0, 1.0, 4.0]
+    adam = RisingAdam(0.1, beta_1=0.5, first_beta_2=0.5, beta_2=0.9, rise_steps=2, epsilon=0.0)
+    expected, m, v = 1.0, 0.0, 0.0
+    for t, (gradient, beta_2) in enumerate(zip(gradients, (0.5, 0.7, 0.9, 0.9, 0.9))):
+        adam.apply([ops.convert_to_tensor([gradient])], [variable])
+        m, v = 0.5 * m + 0.5 * gradient, beta_2 * v + (1.0 - beta_2) * gradient**2
+        expected -= 0.1 * m / (1.0 - 0.5 ** (t + 1)) / np.sqrt(v / (1.0 - beta_2 ** (t + 1)))
+        assert float(ops.convert_to_numpy(variable)[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_rising_beta_2_survives_its_config_and_is_kept_in_range():
+    adam = RisingAdam(2e-4, first_beta_2=0.8, beta_2=0.95, rise_steps=7)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(adam))
+    assert (type(copy), copy.first_beta_2, copy.last_beta_2, copy.rise_steps) == (RisingAdam, 0.8, 0.95, 7)
+    for wrong in ({"first_beta_2": 1.0}, {"beta_2": -0.1}, {"rise_steps": 0}):
+        with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+            RisingAdam(**{"rise_steps": 7, **wrong})
 
 
 # The players' rates: two time scales, schedules, Keras's callbacks

@@ -7,7 +7,8 @@ Objective, for logits d, and real images x_i and generated images f_i paired by 
 The penalties R1 and R2 are taken at every update. With R1 alone the paper's runs diverged.
 
 Schedule: the discriminator is updated, then the generator, each on fresh noise. With `discriminator_steps=k` the batch
-is split among k discriminator updates. Over `decay_steps` steps gamma and the learning rates fall along half a cosine.
+is split among k discriminator updates. Over `decay_steps` steps gamma and the learning rates fall along half a cosine,
+and beta_2 rises along one.
 
 Networks: residual blocks of 1x1, 3x3 (grouped) and 1x1 convolutions without normalization. The last convolution of a
 block is zero at first, so that each network begins as its resampling and its ends. Filters resample, see
@@ -17,8 +18,8 @@ Departures from the paper:
 - the generator's update uses the real images of the discriminator's last update; the code draws others;
 - the default networks have a twelfth of the paper's channels and no groups; `widths=(768,) * 4, cardinality=96` are the
   paper's at 32x32;
-- beta_2 is 0.99, where the paper's schedule ends; it begins at 0.9;
-- the moving average is the base's, with one decay;
+- the half-life of the moving average rises with the step in a line, 0.077 (step + 10) steps, until `ema_decay` bounds
+  it, as in every variant; in the code it rises along half a cosine, over `decay_steps`;
 - no augmentation, no labels, and float32 instead of bfloat16 in the larger maps;
 - `finite_differences` estimates the penalties without second-order gradients, as the adversarial flow model does
   (https://arxiv.org/abs/2511.22475).
@@ -40,7 +41,7 @@ from keras_gans.losses import (
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.heads import image_values
 from keras_gans.networks.checks import check_networks
-from keras_gans.optimizers import FusedAdam, cosine_fall
+from keras_gans.optimizers import FusedAdam, RisingAdam, cosine_fall
 from keras_gans.penalties import finite_difference_penalty, r1_penalty, r2_penalty, refuse_batch_norm
 from keras_gans_core.checks import is_number, is_whole
 
@@ -198,8 +199,8 @@ class R3GAN(AdversarialModel):
         latent_dim: latents of the default generator.
         gamma: weight of the penalties, above 0, at the first step. It depends on the data: the paper has 0.05 for
             CIFAR-10, 2 for faces of 64x64, 150 for faces of 256x256.
-        decay_steps: steps over which gamma falls to a tenth, and the learning rates of `compile()` from 2e-4 to 5e-5;
-            None keeps all three.
+        decay_steps: steps over which gamma falls to a tenth, and the optimizers of `compile()` change: the learning
+            rates from 2e-4 to 5e-5, beta_2 from 0.9 to 0.99. None keeps gamma, 2e-4 and 0.99.
         finite_differences: None for exact penalties; or a share of the batch, in (0, 1], on which they are estimated by
             `keras_gans.penalties.finite_difference_penalty`. The code of the adversarial flow model has 0.25.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
@@ -298,11 +299,13 @@ class R3GAN(AdversarialModel):
         }
 
     def paper_optimizers(self):
-        updates = {"generator": 1, "discriminator": self.discriminator_steps}
-        rates = {
-            player: 2e-4
-            if self.decay_steps is None
-            else keras.optimizers.schedules.CosineDecay(2e-4, self.decay_steps * count, alpha=0.25)
-            for player, count in updates.items()
+        common = {"beta_1": 0.0, "epsilon": 1e-8}
+        if self.decay_steps is None:
+            return {player: FusedAdam(2e-4, beta_2=0.99, **common) for player in self.players}
+        steps = {"generator": self.decay_steps, "discriminator": self.decay_steps * self.discriminator_steps}
+        return {
+            player: RisingAdam(
+                keras.optimizers.schedules.CosineDecay(2e-4, count, alpha=0.25), rise_steps=count, **common
+            )
+            for player, count in steps.items()
         }
-        return {player: FusedAdam(rate, beta_1=0.0, beta_2=0.99, epsilon=1e-8) for player, rate in rates.items()}

@@ -5,12 +5,13 @@ import math
 import keras
 import numpy as np
 import pytest
-from contract import VariantContract, number, slow_on_jax
+from contract import VariantContract, equal, number, slow_on_jax, training_state
 from keras import layers, ops
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError
 from keras_gans.models.r3gan import GAIN, R3GAN, build_discriminator, build_generator
+from keras_gans.optimizers import RisingAdam
 
 SMALL = {"widths": (8, 4), "cardinality": 1, "blocks": 1}
 
@@ -74,13 +75,28 @@ class TestR3GAN(VariantContract):
         assert [r1, r2] == pytest.approx([9.0, 9.0], abs=4 * 9 * math.sqrt(2 / 1001))
         assert r1 != r2  # noise of their own
 
-    def test_gamma_and_rates_fall_along_half_a_cosine(self):
+    @pytest.mark.parametrize(
+        "step, gamma, rate, beta_2",
+        [(0, 2.0, 2e-4, 0.9), (50, 1.1, 1.25e-4, 0.945), (100, 0.2, 5e-5, 0.99), (1000, 0.2, 5e-5, 0.99)],
+    )
+    def test_gamma_and_rates_fall_and_beta_2_rises_along_half_a_cosine(self, step, gamma, rate, beta_2):
         gan = self.gan(gamma=2.0, decay_steps=100, discriminator_steps=2)
-        for step, gamma, rate in ((0, 2.0, 2e-4), (50, 1.1, 1.25e-4), (100, 0.2, 5e-5), (1000, 0.2, 5e-5)):
-            gan.step.assign(step)
-            assert number(gan.current_gamma()) == pytest.approx(gamma, rel=1e-5)
-            rates = [gan.g_optimizer._learning_rate(step), gan.d_optimizer._learning_rate(2 * step)]
-            assert [float(ops.convert_to_numpy(r)) for r in rates] == pytest.approx([rate] * 2, rel=1e-5)
+        gan.step.assign(step)
+        assert number(gan.current_gamma()) == pytest.approx(gamma, rel=1e-5)
+        for optimizer, updates in ((gan.g_optimizer, step), (gan.d_optimizer, 2 * step)):
+            optimizer.iterations.assign(updates)
+            assert number(optimizer.learning_rate) == pytest.approx(rate, rel=1e-5)
+            assert number(optimizer.beta_2) == pytest.approx(beta_2, rel=1e-5)
+
+    def test_a_run_with_schedules_is_resumed_exactly(self, tmp_path):
+        first, whole = (self.trained(epochs, decay_steps=8) for epochs in (1, 2))
+        first.save(tmp_path / "x.keras")
+        resumed = keras.saving.load_model(tmp_path / "x.keras")
+        resumed.fit(self.batches(), initial_epoch=1, epochs=2, verbose=0)
+        assert type(resumed.g_optimizer) is RisingAdam
+        assert equal(training_state(resumed), training_state(whole))
+
+    def test_without_a_schedule_all_stays(self):
         constant = self.gan(gamma=2.0)
         assert constant.current_gamma() == 2.0
         config = constant.g_optimizer.get_config()
