@@ -50,11 +50,11 @@ def torch_networks(workload, shape):
     kernel = torch.outer(kernel, kernel) / 64
 
     def filtered(x, padding, gain=1.0, stride=1):
-        weight = (gain * kernel).expand(x.shape[1], 1, 4, 4)
+        weight = (gain * kernel).to(x).expand(x.shape[1], 1, 4, 4)
         return functional.conv2d(functional.pad(x, padding), weight, stride=stride, groups=x.shape[1])
 
     def enlarged(x):
-        weight = (4.0 * kernel).expand(x.shape[1], 1, 4, 4)
+        weight = (4.0 * kernel).to(x).expand(x.shape[1], 1, 4, 4)
         return functional.conv_transpose2d(x, weight, stride=2, padding=1, groups=x.shape[1])
 
     def activated(x):
@@ -106,7 +106,7 @@ def torch_networks(workload, shape):
             if self.size == 1:
                 return x + self.bias[None, :, None, None]
             x = x * torch.rsqrt(s.square() @ self.weight.square().sum((2, 3)).T + 1e-8)[:, :, None, None]
-            noise = torch.randn(len(x), 1, *x.shape[2:])
+            noise = torch.randn(len(x), 1, *x.shape[2:], device=x.device)
             return activated(x + noise * self.strength + self.bias[None, :, None, None])
 
     class Generator(nn.Module):
@@ -155,15 +155,17 @@ def torch_networks(workload, shape):
     return Generator(), Discriminator(), Mapping()
 
 
-def torch_tutorial(workload, examples, batch, rate):
-    """A function that takes one step for each batch of `examples`, {field: array}."""
+def torch_tutorial(workload, examples, batch, rate, device="cpu", bfloat16=False):
+    """A function that takes one step for each batch of `examples`, {field: array}; with bfloat16 by autocast."""
     import torch
     from torch.nn import functional
 
     images = torch.from_numpy(examples["images"].copy()).permute(0, 3, 1, 2).contiguous()
-    generator, discriminator, mapping = torch_networks(workload, examples["images"].shape[1:])
+    generator, discriminator, mapping = (
+        network.to(device) for network in torch_networks(workload, examples["images"].shape[1:])
+    )
     layers, steps = 2 * len(generator.images), 0
-    path_mean = style_mean = torch.zeros(())
+    path_mean = style_mean = torch.zeros((), device=device)
     optimizers = [
         torch.optim.Adam(
             [p for network in networks for p in network.parameters()],
@@ -173,43 +175,61 @@ def torch_tutorial(workload, examples, batch, rate):
         for networks, k in (((generator, mapping), PATH_INTERVAL), ((discriminator,), R1_INTERVAL))
     ]
 
+    def latents(count):
+        return torch.randn(count, STYLE, device=device)
+
     def styles(count):
         nonlocal style_mean
-        w = mapping(torch.randn(count, STYLE))
+        w = mapping(latents(count))
         style_mean = style_mean + 0.005 * (w.detach().mean(0) - style_mean)
-        w, others = (one[:, None].expand(-1, layers, -1) for one in (w, mapping(torch.randn(count, STYLE))))
+        w, others = (one[:, None].expand(-1, layers, -1) for one in (w, mapping(latents(count))))
         first = int(torch.randint(1, layers, ())) if float(torch.rand(())) < 0.9 else layers
         return torch.cat([w[:, :first], others[:, first:]], 1)
 
-    def update(optimizer, loss):
+    def generator_loss(real):
+        return functional.softplus(-discriminator(generator(styles(len(real))))).mean()
+
+    def path_loss(real):
+        nonlocal path_mean
+        ws = styles((len(real) + 1) // 2)
+        made = generator(ws)
+        noise = torch.randn_like(made) / math.sqrt(made.shape[2] * made.shape[3])
+        (slopes,) = torch.autograd.grad((made * noise).sum(), ws, create_graph=True)
+        lengths = slopes.square().sum(2).mean(1).sqrt()
+        mean = path_mean + 0.01 * (lengths.mean() - path_mean)
+        path_mean = mean.detach()
+        return 2.0 * PATH_INTERVAL * (lengths - mean).square().mean()
+
+    def discriminator_loss(real):
+        with torch.no_grad():
+            fake = generator(styles(len(real)))
+        return functional.softplus(-discriminator(real)).mean() + functional.softplus(discriminator(fake)).mean()
+
+    def penalty(real):
+        seen = real.clone().requires_grad_(True)
+        (slopes,) = torch.autograd.grad(discriminator(seen).sum(), seen, create_graph=True)
+        return 0.5 * GAMMA * R1_INTERVAL * slopes.square().sum((1, 2, 3)).mean()
+
+    def update(optimizer, loss_fn, real):
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            loss = loss_fn(real)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return loss
 
     def epoch():
-        nonlocal path_mean, steps
+        nonlocal steps
         for real in images.split(batch):
+            real = real.to(device)
             discriminator.requires_grad_(False)
-            g_loss = functional.softplus(-discriminator(generator(styles(len(real))))).mean()
-            update(optimizers[0], g_loss)
+            g_loss = update(optimizers[0], generator_loss, real)
             if steps % PATH_INTERVAL == 0:
-                ws = styles((len(real) + 1) // 2)
-                made = generator(ws)
-                noise = torch.randn_like(made) / math.sqrt(made.shape[2] * made.shape[3])
-                (slopes,) = torch.autograd.grad((made * noise).sum(), ws, create_graph=True)
-                lengths = slopes.square().sum(2).mean(1).sqrt()
-                mean = path_mean + 0.01 * (lengths.mean() - path_mean)
-                path_mean = mean.detach()
-                update(optimizers[0], 2.0 * PATH_INTERVAL * (lengths - mean).square().mean())
+                update(optimizers[0], path_loss, real)
             discriminator.requires_grad_(True)
-            with torch.no_grad():
-                fake = generator(styles(len(real)))
-            d_loss = functional.softplus(-discriminator(real)).mean() + functional.softplus(discriminator(fake)).mean()
-            update(optimizers[1], d_loss)
+            d_loss = update(optimizers[1], discriminator_loss, real)
             if steps % R1_INTERVAL == 0:
-                seen = real.clone().requires_grad_(True)
-                (slopes,) = torch.autograd.grad(discriminator(seen).sum(), seen, create_graph=True)
-                update(optimizers[1], 0.5 * GAMMA * R1_INTERVAL * slopes.square().sum((1, 2, 3)).mean())
+                update(optimizers[1], penalty, real)
             steps += 1
             g_loss.item(), d_loss.item()
 

@@ -96,8 +96,8 @@ def keras_data(workload):
     return dataset.with_options(options)
 
 
-def ours(workload, policy="float32"):
-    """A function that runs the workload's steps once, and the operations of one step, None where not counted."""
+def compiled(workload, policy="float32"):
+    """Ours, compiled."""
     import keras
 
     import keras_gans as kg
@@ -111,7 +111,12 @@ def ours(workload, policy="float32"):
     options = {"jit_compile": True, "steps_per_execution": 32} if workload == "mlp" else {}
     adam = kg.optimizers.FusedAdam
     model.compile(adam(**RATE), adam(**RATE), **options)
-    dataset = keras_data(workload)
+    return model
+
+
+def ours(workload, policy="float32"):
+    """A function that runs the workload's steps once, and the operations of one step, None where not counted."""
+    model, dataset = compiled(workload, policy), keras_data(workload)
     if workload in (*translation.SIDES, *ALONE):
         return lambda: model.fit(dataset, verbose=0), None
     # 3 forward passes of G (forward, and twice that backward), 8 of D (real and fake 3 each, the generator's step 2).
@@ -185,7 +190,8 @@ def keras_tutorial(workload, fused=False):
     return lambda: model.fit(dataset, verbose=0, shuffle=False), None
 
 
-def torch_tutorial(workload):
+def torch_tutorial(workload, device="cpu", bfloat16=False):
+    """As `ours`. The device and bfloat16, by autocast, are for the GANs of noise here and in style_based.py."""
     import torch
     from torch import nn
 
@@ -194,7 +200,8 @@ def torch_tutorial(workload):
         return translation.torch_tutorial(workload, list(data(workload).values()), batch, RATE), None
 
     if workload in ALONE:
-        return ALONE[workload].torch_tutorial(workload, data(workload), batch, RATE), None
+        where = {"device": device, "bfloat16": bfloat16} if workload in style_based.SIDES else {}
+        return ALONE[workload].torch_tutorial(workload, data(workload), batch, RATE, **where), None
 
     class Maxout(nn.Module):
         def __init__(self, inputs, units, pieces):
@@ -215,7 +222,8 @@ def torch_tutorial(workload):
             nn.Dropout(0.5), nn.Linear(240, 1),
         )  # fmt: skip
     else:
-        stages, start = (2, 7) if height == 28 else (4, 4)
+        start = 7 if height == 28 else 4
+        stages = (height // start).bit_length() - 1
         widths = [64 << i for i in reversed(range(stages))]
         up = [nn.Linear(LATENTS, start * start * widths[0], bias=False), nn.BatchNorm1d(start * start * widths[0])]
         up += [nn.ReLU(), nn.Unflatten(1, (widths[0], start, start))]
@@ -229,22 +237,28 @@ def torch_tutorial(workload):
         down += [nn.Flatten(), nn.Linear(start * start * widths[0], 1, bias=False)]
         generator, discriminator = nn.Sequential(*up), nn.Sequential(*down)
 
+    generator, discriminator = generator.to(device), discriminator.to(device)
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=RATE["learning_rate"], betas=(RATE["beta_1"], 0.999))
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=RATE["learning_rate"], betas=(RATE["beta_1"], 0.999))
     loss_fn = nn.BCEWithLogitsLoss()
     images = torch.from_numpy(data(workload)).permute(0, 3, 1, 2).contiguous()
-    ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
+    ones, zeros = torch.ones(batch, 1, device=device), torch.zeros(batch, 1, device=device)
+
+    def loss_of(made, target):
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            return loss_fn(discriminator(made), target)
 
     def epoch():
         for real in images.split(batch):
             discriminator.zero_grad()
-            d_loss = loss_fn(discriminator(real), ones)
+            d_loss = loss_of(real.to(device), ones)
             d_loss.backward()
-            fake = generator(torch.randn(batch, LATENTS))
-            loss_fn(discriminator(fake.detach()), zeros).backward()
+            with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+                fake = generator(torch.randn(batch, LATENTS, device=device))
+            loss_of(fake.detach(), zeros).backward()
             d_optimizer.step()
             generator.zero_grad()
-            g_loss = loss_fn(discriminator(fake), ones)
+            g_loss = loss_of(fake, ones)
             g_loss.backward()
             g_optimizer.step()
             d_loss.item(), g_loss.item()

@@ -1,13 +1,17 @@
 """Presets as Keras users know them: `from_preset`, `presets` and `kg.load`, for every class."""
 
 import json
+import os
+import platform
 import shutil
 
 import keras
 import pytest
 
 import keras_gans as kg
+from keras_gans import engine
 from keras_gans.errors import ConfigurationError, CorruptPresetError, UnknownPresetError
+from keras_gans.presets import facts
 from keras_gans_core import cards
 
 VARIANTS = [getattr(kg, name) for name in kg.models.__all__]
@@ -24,6 +28,13 @@ def tiny(tmp_path):
     model = MyDCGAN(image_shape=(8, 8, 1), latent_dim=2)
     kg.zoo.write_preset(model, tmp_path / "tiny", {"title": "mine"})
     return tmp_path / "tiny"
+
+
+def test_a_card_names_what_trained(monkeypatch):
+    assert isinstance(engine.accelerators(), list)
+    for names, expected in ((["GPU A", "GPU A"], "GPU A, GPU A"), ([], f"{os.cpu_count()} x {platform.machine()} CPU")):
+        monkeypatch.setattr(engine, "accelerators", lambda names=names: names)
+        assert facts.surroundings()["device"] == expected
 
 
 def test_each_variant_has_its_own_presets():

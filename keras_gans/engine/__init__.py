@@ -23,6 +23,7 @@ Each backend's module defines the same names, and models use the backend only th
 - `scope_of(model)`: a context for creating more variables of a model;
 - `machine_of(model)`: this machine's number among those that train a model, and how many there are;
 - `check_replicas(model, jit_compile, steps_per_execution)`: refuses what cannot be trained on several replicas;
+- `accelerators()`: the names of the GPUs or TPUs that train, a list;
 - `accelerators_multiply_bfloat16()`: whether the GPUs compute with bfloat16 themselves, or None without GPUs;
 - `forget_kernels()`: frees what the backend keeps of operations, also of those on variables that are gone;
 - `adapt(model)`: adapts a model to the backend's trainer, which may need more than `train_step(self, data)`.
@@ -62,6 +63,7 @@ devices_of = _backend.devices_of
 scope_of = _backend.scope_of
 machine_of = _backend.machine_of
 check_replicas = _backend.check_replicas
+accelerators = _backend.accelerators
 accelerators_multiply_bfloat16 = _backend.accelerators_multiply_bfloat16
 forget_kernels = _backend.forget_kernels
 adapt = _backend.adapt

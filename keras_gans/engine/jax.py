@@ -277,8 +277,17 @@ def _stateless(model, step, groups):
     return stateless
 
 
+def _accelerators():
+    return [device for device in jax.devices() if device.platform != "cpu"]
+
+
+def accelerators():
+    """The names of the accelerators."""
+    return [device.device_kind for device in _accelerators()]
+
+
 def accelerators_multiply_bfloat16():
     """Whether all accelerators compute with bfloat16 themselves; None without accelerators."""
-    devices = [device for device in jax.devices() if device.platform != "cpu"]
+    devices = _accelerators()
     capability = [float(getattr(device, "compute_capability", 8.0)) for device in devices]  # TPUs have none
     return all(number >= 8.0 for number in capability) if devices else None

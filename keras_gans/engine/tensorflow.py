@@ -367,8 +367,17 @@ def _with_logs_as_batches(model, step):
     return lambda data: {name: tf.expand_dims(value, 0) for name, value in step(model, data).items()}
 
 
+def _gpus():
+    gpus = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+
+
+def accelerators():
+    """The names of the GPUs."""
+    return [about.get("device_name", "GPU") for about in _gpus()]
+
+
 def accelerators_multiply_bfloat16():
     """Whether all GPUs compute with bfloat16 themselves; None without GPUs."""
-    gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return all(about.get("compute_capability", (0, 0)) >= (8, 0) for about in details) if gpus else None
+    gpus = _gpus()
+    return all(about.get("compute_capability", (0, 0)) >= (8, 0) for about in gpus) if gpus else None

@@ -138,6 +138,11 @@ def adapt(model):
     """Does nothing: PyTorch's trainer calls `train_step(data)` directly."""
 
 
+def accelerators():
+    """The name of the GPU that trains, or none."""
+    return [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+
+
 def accelerators_multiply_bfloat16():
     """Whether the GPU computes with bfloat16 itself; None without GPUs."""
     return torch.cuda.get_device_capability() >= (8, 0) if torch.cuda.is_available() else None

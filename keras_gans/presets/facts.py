@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 from keras import ops
 
+from keras_gans import engine
+
 PACKAGES = ("keras-gans", "keras", "tensorflow", "jax", "torch", "numpy")
 
 
@@ -52,7 +54,7 @@ def _versions():
 
 
 def _device():
-    return f"{os.cpu_count()} x {platform.machine()} CPU"
+    return ", ".join(engine.accelerators()) or f"{os.cpu_count()} x {platform.machine()} CPU"
 
 
 def _commit():
