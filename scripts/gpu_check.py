@@ -194,6 +194,7 @@ class Child:
             for line in said:
                 if line.startswith("{"):
                     self.lines.put(json.loads(line))
+        self.process.wait()
         self.lines.put(None)
 
     def answer(self, deadline):
