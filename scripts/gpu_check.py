@@ -48,7 +48,7 @@ TINY = {"image_shape": (8, 8, 3), "batch": 2, "steps": 1}
 IN_PYTORCH = ("dcgan64", "style_gan2")  # of which benchmarks/ has the networks
 TRAINING = 0.5  # of the seconds
 ENDING = 0.25  # of the training's seconds, for its preset and samples
-NEEDED = 5  # seconds without which a competitor is not started
+WARMING = 0.75  # of a workload's seconds, after which the rounds begin without those that are not warm
 
 # In a process of its own: what is there
 
@@ -292,9 +292,10 @@ def compared(workload, folder, backend, options, deadline):
     more = ["--smoke"] if options.smoke else []
     words = {f"{workload} {side} {policy}": ["--serve", side, workload, policy, *more] for side, policy in sides}
     times = {side: [] for side in sides}
+    warm = deadline - (1.0 - WARMING) * (deadline - time.monotonic())
     with children(folder, backend, words) as started:
         waiting = dict(zip(sides, started.values()))
-        missing = {side: child.why() for side, child in waiting.items() if child.answer(deadline - NEEDED) is None}
+        missing = {side: child.why() for side, child in waiting.items() if child.answer(warm) is None}
         for _ in range(options.rounds):
             for side in [side for side in sides if side not in missing]:
                 if (said := waiting[side].ask(deadline)) is None:
