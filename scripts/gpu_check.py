@@ -96,9 +96,12 @@ def train(name, output, seconds, data, smoke):
 def reading(load, file):
     """`kg.data.load`, which reads images from a file in the place of a named data set."""
 
+    from keras_gans.data.loading import LICENSES
+
     def load_file(source, *, split="train", **options):
         batches = load(file, **options)
         batches.about |= {"name": source, "split": split}
+        batches.about["license"] = LICENSES.get(source, batches.about["license"])
         return batches
 
     return load_file

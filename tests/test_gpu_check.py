@@ -104,6 +104,7 @@ def test_packed_images_are_read_in_the_place_of_a_data_set(script, tmp_path):
     read = load("avatars", split="train", labels=False, batch_size=4, take=8)
     assert (len(read), read.image_shape) == (2, (8, 8, 3))
     assert (read.about["name"], read.about["split"], read.about["examples"]) == ("avatars", "train", 8)
+    assert "Pablo Stanley" in read.about["license"]
     whole = load("avatars", labels=False, batch_size=4)
     assert whole.fingerprint() == kg.data.Batches(images, batch_size=4).fingerprint()
 
