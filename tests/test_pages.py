@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?![a-z]+:)([\w./-]+)(?:#[\w-]+)?\)")
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -43,6 +44,21 @@ def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
     if page == "own_variant.md":
         test = names["TestGeometricGAN"]()
         test.test_the_losses_are_hinges(test.make())
+
+
+def test_links_lead_to_files_that_git_keeps():
+    """A file that .gitignore names is there for its author alone."""
+    root = DOCS.parent
+    pages = [*root.glob("*.md"), *DOCS.glob("*.md"), *root.glob("examples/**/*.md")]
+    links = {(page, link) for page in pages for link in LINK.findall(page.read_text(encoding="utf-8"))}
+    found = {(page.parent / link).resolve() for page, link in links}
+    assert len(found) > 50 and [str(file) for file in sorted(found) if not file.exists()] == []
+    if not (root / ".git").exists():
+        pytest.skip("not in a checkout")
+    names = "\n".join(str(file.relative_to(root)) for file in sorted(found))
+    command = ["git", "check-ignore", "--no-index", "--stdin"]
+    done = subprocess.run(command, cwd=root, input=names, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr  # 1: none is ignored
 
 
 def test_docstrings_become_markdown(monkeypatch):
