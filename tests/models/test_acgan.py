@@ -71,7 +71,9 @@ class TestACGAN(ConditionalContract):
 
         def added(network):
             losses = [
-                number(self.rebuilt(one, discriminator=network, r1_weight=weight).discriminator_loss(real, fake, labels))
+                number(
+                    self.rebuilt(one, discriminator=network, r1_weight=weight).discriminator_loss(real, fake, labels)
+                )
                 for weight in (0.0, 1e4)  # the penalty of these small weights is 1e-4
             ]
             return losses[1] - losses[0]

@@ -11,9 +11,7 @@ from keras_gans.networks import dcgan, residual
 from keras_gans.networks.heads import image_values
 
 
-@pytest.mark.parametrize(
-    "overshoot, expected", [(0.0, (-0.964028, 0.761594, 0.964028)), (0.1, (-1.0, 0.837754, 1.0))]
-)
+@pytest.mark.parametrize("overshoot, expected", [(0.0, (-0.964028, 0.761594, 0.964028)), (0.1, (-1.0, 0.837754, 1.0))])
 def test_with_an_overshoot_pure_black_and_white_are_reached(overshoot, expected):
     """tanh(2) is 0.964, and 1.1 times that is clipped; tanh(1) is 0.762."""
     values = keras.Input((1, 3, 1))
