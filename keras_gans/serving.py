@@ -43,7 +43,8 @@ def export(model, path, format=SAVED_MODEL, image_size=None, max_examples=None):
     called model.onnx or model.tflite.
 
     **"tf_saved_model"**. The version is a SavedModel that needs only TensorFlow to run. Its signatures follow from
-    the model's fields; each takes up to `max_examples` examples. For a model that makes images from noise they are:
+    the model's fields; each takes any number of examples, or up to `max_examples`. For a model that makes images from
+    noise they are:
 
     - `serving_default`: {"noise": float32 (N, latent_dim)} to {"images": uint8 (N, height, width, channels)}, the
       images of `model.generate(noise=noise)`. Before models had fields, it took "latents", which was
@@ -58,9 +59,9 @@ def export(model, path, format=SAVED_MODEL, image_size=None, max_examples=None):
     inputs may be left out, each of the model's `ways` has a signature as well.
 
     The graph checks its inputs. NaN or infinite numbers, labels and other values outside the field's bounds, inputs
-    with different numbers of examples, and more examples than `max_examples` are an `InvalidArgumentError`, which
-    TensorFlow Serving answers with the status INVALID_ARGUMENT, HTTP 400. Of prompts it passes over unknown words, and
-    words beyond the model's length.
+    with different numbers of examples, and more examples than `max_examples` are an `InvalidArgumentError`. TensorFlow
+    Serving turns it into the status INVALID_ARGUMENT, HTTP 400. Unknown words of prompts, and words beyond the model's
+    length, are passed over.
 
     `png` exists if the only output is images with 1 to 4 channels, as PNG can hold. If the only output is tokens, there
     is instead:
@@ -87,8 +88,8 @@ def export(model, path, format=SAVED_MODEL, image_size=None, max_examples=None):
             needs the extra litert (ai-edge-litert).
         image_size: (height, width) of the images in a file, for a model that takes images of any size. LiteRT needs it
             then.
-        max_examples: of one request to a SavedModel, 1 or more. None for as many as `generate` computes at once: 256,
-            and fewer of a model of large images.
+        max_examples: the most examples of one request to a SavedModel, 1 or more; None for any number. If the server
+            joins requests into batches, each of these counts as one request: give its `max_batch_size` or more.
 
     Returns:
         The `Path` of the file; or of the version, `path/<n>`: n is one more than the largest version there, 1 for the
@@ -99,7 +100,7 @@ def export(model, path, format=SAVED_MODEL, image_size=None, max_examples=None):
             networks that the format does not have; the message names it.
         OutputError: the folder or the file cannot be made or written to.
         ConfigurationError: not a model of this library, another format or another ending of the file, an image size
-            that is needed and missing, or not needed and there, or a `max_examples` that is below 1 or for a file.
+            that is needed and missing, or not needed and there, or a `max_examples` below 1 or for a file.
 
     Example:
 
@@ -120,7 +121,7 @@ def export(model, path, format=SAVED_MODEL, image_size=None, max_examples=None):
         )
     if max_examples is not None and (format != SAVED_MODEL or not is_whole(max_examples, 1)):
         raise ConfigurationError(
-            f"Expected max_examples of 1 or more, for a SavedModel, or None. Received: "
+            "Expected max_examples of 1 or more, for a SavedModel, or None. Received: "
             f"max_examples={max_examples!r}, for {format!r}. Leave max_examples out."
         )
     if format != SAVED_MODEL:
@@ -244,19 +245,17 @@ def _save(model, path, name, max_examples):
 
     readers, module = _readers(model), tf.Module()
     module.tables_ = [reader.table for reader in readers.values()]
-    example = _example(model, 1)
-    most = max_examples or sampling.batch_size(model, example)
     signatures = {}
     for key, signature in _signatures(model).items():
         function, inputs = _reading(readers, *signature)
-        signatures[key] = _traced(_checking(model, most, function), inputs)
+        signatures[key] = _traced(_checking(model, max_examples, function), inputs)
     module.variables_ = list({id(v): v for traced in signatures.values() for v in traced.graph.variables}.values())
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)  # TensorFlow announces every file
     try:
         tf.saved_model.save(module, str(path), signatures=signatures)
-        _save_requests(model, path, name, signatures, example)
+        _save_requests(model, path, name, signatures)
     except tf.errors.OpError as error:  # how TensorFlow reports a full disk
         raise OSError(error.message) from error
     finally:
@@ -300,15 +299,17 @@ def _signatures(model):
 
 
 def _checking(model, most, function):
-    """A signature's function, in a graph that ends with an error where its inputs are not those of a model's examples,
-    or are more than `most`."""
+    """A signature's function, in a graph that ends with an error where its inputs are none that the model takes, or of
+    more than `most` examples; None for any number."""
     import tensorflow as tf
 
     def checked(tensors):
         demands = [demand for name, values in tensors.items() for demand in _demands(model, name, values)]
         counts = [tf.shape(values)[0] for values in tensors.values()]
         demands += [(count == counts[0], "Expected as many examples under each name.") for count in counts[1:]]
-        demands.append((counts[0] <= most, f"Expected at most {most} examples. Send the others in further requests."))
+        if most is not None:
+            text = f"Expected at most {most} examples. Send the others in further requests."
+            demands.append((counts[0] <= most, text))
         with tf.control_dependencies([tf.debugging.Assert(right, [text]) for right, text in demands]):
             return function({name: tf.identity(values) for name, values in tensors.items()})
 
@@ -425,14 +426,14 @@ FILES = {Images: ("png", "png_bytes", _png_of), Tokens: ("text", "text", _text_o
 # Warm-up requests
 
 
-def _save_requests(model, path, name, signatures, example):
+def _save_requests(model, path, name, signatures):
     """Writes the warm-up requests: PredictionLogs of TensorFlow Serving's prediction_log.proto.
 
     They are encoded here, because the package with these messages depends on gRPC and is of no other use to us.
     """
     import tensorflow as tf
 
-    example = _as_text(model, example)
+    example = _as_text(model, _example(model, 1))
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:

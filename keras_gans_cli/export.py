@@ -43,8 +43,7 @@ def _size_of(context, parameter, value):
 @click.option(
     "--max-examples",
     type=click.IntRange(1),
-    help="For a SavedModel: how many examples one request may ask for.  [default: as many as are computed at once, at "
-    "most 256]",
+    help="For a SavedModel: the most examples that one request may ask for.  [default: any number]",
 )
 @model_options
 def export(name, path, output, format, runtime, image_size, max_examples):
@@ -61,7 +60,7 @@ def export(name, path, output, format, runtime, image_size, max_examples):
         )
     if max_examples is not None and format != "tf_saved_model":
         raise click.UsageError(
-            f"Expected --max-examples with a SavedModel. Received: --format {format}, whose user decides. Leave it out."
+            f"Expected --max-examples with a SavedModel. Received: --format {format}. Leave --max-examples out."
         )
     path = output if path is None else path
     missing = page.missing_files(runtime) if runtime else []

@@ -50,7 +50,7 @@ def served(tmp_path_factory):
     """A folder of models, its only model, and the address of a server of that folder."""
     folder = tmp_path_factory.mktemp("models")
     model = make_gan(0)
-    kg.export(model, folder / "gan")
+    kg.export(model, folder / "gan", max_examples=256)
     with ModelServer(folder) as address:
         yield folder, model, address
 
@@ -224,12 +224,12 @@ def test_a_thousand_requests_while_a_new_version_appears(tmp_path):
                 counts[version, kind] += 1
         return counts
 
-    kg.export(models[1], tmp_path / "gan")
+    kg.export(models[1], tmp_path / "gan", max_examples=256)
     with ModelServer(tmp_path) as address, futures.ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(client, (0, i), 25, {1}) for i in range(CLIENTS)]
         futures.wait(clients)
         clients += [pool.submit(client, (1, i), 200, {1, 2}) for i in range(CLIENTS)]
-        kg.export(models[2], tmp_path / "gan")
+        kg.export(models[2], tmp_path / "gan", max_examples=256)
         futures.wait(clients)
         clients += [pool.submit(client, (2, i), 25, {2}) for i in range(CLIENTS)]
         counts = sum((one.result() for one in clients), Counter())

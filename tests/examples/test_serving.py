@@ -41,7 +41,7 @@ def models(tmp_path_factory):
 def url(models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     for name, model in models.items():
-        kg.export(model, folder / name)
+        kg.export(model, folder / name, max_examples=256)
     with ModelServer(folder) as address, RestServer(address) as url:
         yield url
 
