@@ -46,10 +46,12 @@ def _lines(card, indent=""):
 
 
 def one_line(value):
-    """An entry on one line: sizes as 28 x 28, other lists with commas."""
+    """An entry on one line: sizes as 28 x 28, other lists with commas, lists of several entries with semicolons."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one_line(inner)}" for key, inner in value.items() if inner != "")
     if not isinstance(value, list):
         return str(value)
-    if any(isinstance(part, list) for part in value):
+    if any(isinstance(part, (list, dict)) for part in value):
         return "; ".join(map(one_line, value))
     return (", " if any(isinstance(part, str) for part in value) else " x ").join(
         "any" if part is None else str(part) for part in value

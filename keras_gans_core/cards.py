@@ -266,12 +266,22 @@ def _check(card):
     domains = dataset.get("domains", ["", ""])
     if type(domains) is not list or [type(domain) for domain in domains] != [str, str]:
         raise ValueError(f"data set domains that are {domains!r}")
-    level = [card]
-    for _ in range(DEEPEST_CARD):
+    for level in levels(card):
         for text in (value for value in level if isinstance(value, str)):
             if printable(text, allowed="\n\t") != text:
                 raise ValueError(f"text that cannot be shown: {text!r}")
-        level = [inner for value in level for inner in _inside(value)]
+
+
+def levels(value):
+    """Yields what a value from JSON holds, a list for each level: the value itself, what is in it, and so on.
+
+    Raises:
+        ValueError: more than `DEEPEST_CARD` levels, which may be too many for functions that call themselves.
+    """
+    level = [value]
+    for _ in range(DEEPEST_CARD):
+        yield level
+        level = [inner for one in level for inner in _inside(one)]
     if level:
         raise ValueError(f"entries nested more than {DEEPEST_CARD} deep")
 

@@ -12,6 +12,7 @@ from keras_gans_core.errors import CheckpointError, format_error
 
 PROGRESS = "progress.json"
 SAMPLES = "samples"  # the folder of the grids
+LARGEST_PROGRESS = 2**28  # bytes
 
 
 def _is_number(value):
@@ -50,6 +51,12 @@ OPTIONAL = {
     "verdicts": lambda value: isinstance(value, list) and all(map(_is_verdict, value)),
 }
 START = ("preset", "sha256")
+# What a page takes from the card of a run without a progress file.
+ENDED = {
+    "epochs": lambda value: type(value) is int,
+    "wall_seconds": _is_number,
+    "final_losses": lambda value: isinstance(value, dict),
+}
 
 
 @dataclass(frozen=True)
@@ -59,10 +66,11 @@ class Run:
     Args:
         folder: its `Path`.
         finished: whether the run is.
-        epochs: how many are done.
+        epochs: how many are done; None if that is not known.
         planned: how many there will be in the phases that have begun; None if that is not known.
         seconds: that the training took so far; None if that is not known.
         history: the logs of each epoch, {name: value}, {} where they are lost; None if they are not known at all.
+        last: the logs of the last epoch; where they are not known, the losses in the card of a finished run.
         verdicts: a doctor's, as dicts; None if no doctor's verdicts are known.
         card: the run's card; of an unfinished run what the card will say of its settings.
         grids: {epoch: path} of the sample grids of its epochs.
@@ -70,10 +78,11 @@ class Run:
 
     folder: Path
     finished: bool
-    epochs: int = 0
+    epochs: int | None = None
     planned: int | None = None
     seconds: float | None = None
     history: list | None = None
+    last: dict = field(default_factory=dict)
     verdicts: list | None = None
     card: dict = field(default_factory=dict)
     grids: dict = field(default_factory=dict)
@@ -96,22 +105,29 @@ def read_run(folder):
     finished = is_finished(folder)
     has_card = finished and os.path.exists(cards.path_of(folder, "card.json"))
     card = cards.read_card(folder) if has_card else progress.get("about", {})
-    training = card.get("training")
-    counted = training.get("epochs") if isinstance(training, dict) else None  # by the card of a run without progress
-    epochs = len(progress.get("history", ())) or (counted if type(counted) is int else 0)
+    ended, history = _ended(card), progress.get("history")
+    epochs = len(history) if history else ended.get("epochs", None if history is None else 0)
     planned = [phase.get("epochs") for phase in progress.get("phases", ())]
     return Run(
         folder=folder,
         finished=finished,
         epochs=epochs,
         planned=sum(planned) if planned and all(type(number) is int for number in planned) else None,
-        seconds=progress.get("wall_seconds"),
-        history=progress.get("history"),
+        seconds=progress.get("wall_seconds", ended.get("wall_seconds")),
+        history=history,
+        last=history[-1] if history and history[-1] else ended.get("final_losses", {}),
         verdicts=progress.get("verdicts"),
         card=card,
         # Later ones belong to an earlier run, which was overwritten.
-        grids={epoch: path for epoch, path in grids(folder / SAMPLES).items() if epoch <= epochs},
+        grids={epoch: path for epoch, path in grids(folder / SAMPLES).items() if epochs is None or epoch <= epochs},
     )
+
+
+def _ended(card):
+    """What a card says about how a training ended, as far as it can be used."""
+    training = card.get("training")
+    training = training if isinstance(training, dict) else {}
+    return {key: training[key] for key, is_right in ENDED.items() if is_right(training.get(key))}
 
 
 def grids(folder):
@@ -152,9 +168,11 @@ def read_progress(folder):
 
 def _load(folder):
     try:
-        found = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        with cards.open_file(folder / PROGRESS, LARGEST_PROGRESS) as file:
+            found = json.loads(file.read(LARGEST_PROGRESS).decode("utf-8"))
         if not isinstance(found, dict):
             raise ValueError(f"a {type(found).__name__} instead of its entries")
+        list(cards.levels(found))  # which are not too many
         return found, None
     except (OSError, ValueError, RecursionError) as error:
         return {}, format_error(error)

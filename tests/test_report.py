@@ -81,7 +81,7 @@ def drawn(page):
 
 def test_a_point_is_drawn_where_its_numbers_say():
     axes = curves.axes([[(1, 0.0), (2, 1.0), (3, 2.0)]], epochs=3)
-    assert axes == curves.Axes(1, 3, 0.0, 2.0)
+    assert axes == curves.Axes(1, 3, (0.0, 0.5, 1.0, 1.5, 2.0))
     # From 64 to 460 - 12 along, from 220 - 26 up to 10.
     assert [axes.place(*point) for point in ((1, 0.0), (2, 1.0), (3, 2.0))] == [(64, 194), (256, 102), (448, 10)]
     made = curves.chart({"loss": [(1, 0.0), (2, 1.0), (3, 2.0)]}, axes, "Loss")
@@ -95,7 +95,7 @@ def test_a_point_is_drawn_where_its_numbers_say():
 
 
 def test_an_epoch_without_a_number_is_a_gap():
-    axes = curves.Axes(1, 5, 0.0, 1.0)
+    axes = curves.Axes(1, 5, (0.0, 1.0))
     made = curves.chart({"loss": [(1, 0.0), (2, None), (3, 1.0), (4, 0.0), (5, None)]}, axes, "Loss")
     assert re.search(' d="(M64[^"]*)"/><circle', made)[1] == "M64.00 194.00h0M256.00 10.00h0L352.00 194.00"
 
@@ -111,12 +111,17 @@ def test_an_epoch_without_a_number_is_a_gap():
         ([1e-7, 3e-7], 1e-7, 3e-7),
         ([-9e99, 9e99], -1e100, 1e100),
         ([1.0, 1.0 + 1e-15], 0.4, 1.6),
+        ([0.19, 1.01], 0.0, 1.2),
+        ([0.0, 1e-323], -1.0, 1.0),
+        ([5e-324], -1.0, 1.0),
     ],
 )
 def test_axes_end_at_round_numbers_around_all_values(values, low, high):
     axes = curves.axes([[(i + 1, value) for i, value in enumerate(values)]], epochs=len(values))
-    assert (axes.low, axes.high) == pytest.approx((low, high), rel=1e-12)
+    assert (axes.values[0], axes.values[-1]) == pytest.approx((low, high), rel=1e-12)
     assert all(10 - 1e-9 <= axes.place(1, value)[1] <= 194 + 1e-9 for value in values)
+    lines = re.findall(r'class="line" d="M64 ([-\d.]+)H', curves.chart({}, axes, "Loss"))
+    assert (lines[0], lines[-1]) == ("194.00", "10.00") and 3 <= len(lines) <= 7
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e300, None, "1", True, [1], {}])
@@ -146,12 +151,19 @@ def test_losses_share_a_chart_and_other_numbers_have_their_own(tmp_path):
 def test_a_long_run_is_thinned_out_and_says_so(tmp_path):
     history = [{"d_loss": float(i)} for i in range(2500)]
     page = page_of(make_run(tmp_path / "run", history), output=tmp_path / "page.html")
-    assert "The curves show one epoch in 3, and the last one." in page.text("p")
+    assert "The curves show one of 3 epochs, and the last one." in page.text("p")
     (path,) = drawn(page)
     assert path.count("L") == 833
     x, y = map(float, path.split("L")[-1].split())  # 2499 in epoch 2500, on axes from 1 to 2500 and 0 to 2500
     assert x == 448.0 and y == pytest.approx(10 + 184 / 2500, abs=0.01)
     assert (tmp_path / "page.html").stat().st_size < 100_000
+
+
+def test_a_long_run_keeps_what_is_logged_rarely(tmp_path):
+    history = [{"d_loss": 1.0, **({"fid": float(i)} if i % 100 == 0 else {})} for i in range(1501)]
+    page = page_of(make_run(tmp_path / "run", history), output=tmp_path / "page.html")
+    (dots,) = [about["d"] for about in page.all("path") if about["d"].count("M") > 1]
+    assert dots.count("M") == 16 and dots.startswith("M64.00 194.00h0") and "No finite numbers." not in page.text("p")
 
 
 # Safety
@@ -209,7 +221,7 @@ def test_the_last_grid_is_shown_first_and_the_others_are_hidden(tmp_path):
     page = page_of(folder, output=tmp_path / "page.html")
     assert [(about["data-epoch"], "hidden" in about) for about in page.all("img")] == [("1", True), ("3", False)]
     assert page.all("img")[1]["alt"] == "Samples of run after epoch 3" and page.all("img")[0]["width"] == "448"
-    assert "1 grids cannot be read." in page.text("p")  # and the fourth is of a run that was overwritten
+    assert "1 of 3 grids cannot be read." in page.text("p")  # and the fourth is of a run that was overwritten
     assert page.text("figcaption") == ["run, epoch 3"]
 
 
@@ -246,8 +258,8 @@ def test_a_run_that_has_only_begun(tmp_path):
     }
     folder = make_run(tmp_path / "run", wall_seconds=0.0, about=about, grids=[1])  # of a run that was overwritten
     page = page_of(folder, output=tmp_path / "page.html")
-    assert page.all("img") == [] and "run: no grids" in page.text("figcaption")
-    assert "No epoch is finished yet." in page.text("p")
+    assert page.all("img") == [] and "run: no grid to show" in page.text("figcaption")
+    assert page.text("p").count("No epoch is finished yet.") == 2  # of the curves and of the doctor
     cells = dict(zip(page.text("th"), page.text("td")))
     assert cells["state"] == "not finished" and cells["epochs"] == "0 of 25" and cells["time"] == "0 min 0 s"
     assert cells["seed"] == "0" and cells["device"] == "a CPU" and cells["dtype policy"] == "float32"
@@ -261,7 +273,32 @@ def test_a_run_without_its_progress_has_its_card(tmp_path):
     cells = dict(zip(page.text("th"), page.text("td")))
     assert cells["state"] == "finished" and cells["epochs"] == "16" and cells["title"] == card["title"]
     assert cells["sha256"] == card["sha256"] and cells["packages: keras"] == card["training"]["packages"]["keras"]
-    assert "The logs are not known." in page.text("p")
+    assert cells["time"] == report._duration(card["training"]["wall_seconds"])
+    assert cells["d_loss, last epoch"] == f"{card['training']['final_losses']['d_loss']:.4g}"
+    assert page.text("p").count(report.NO_LOGS) == 2  # of the curves and of the doctor
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"finished": fal', "[]", '{"history": 3}', '{"x": ' + "[" * 40 + "]" * 40 + "}", None]
+)
+def test_a_run_with_a_damaged_progress_file_shows_its_grids(damage, tmp_path):
+    folder = make_run(tmp_path / "run", grids=[1, 2])
+    if damage is None:
+        (folder / "progress.json").unlink()
+        os.mkfifo(folder / "progress.json")  # which nobody writes to
+    else:
+        (folder / "progress.json").write_text(damage)
+    page = page_of(folder, output=tmp_path / "page.html")
+    assert len(page.all("img")) == 2 and report.NO_LOGS in page.text("p")
+    assert dict(zip(page.text("th"), page.text("td")))["epochs"] == "not known"
+
+
+def test_the_phases_of_a_run_can_be_read(tmp_path):
+    phases = [{"title": "", "epochs": 2}, {"title": "larger", "epochs": 3}]
+    folder = make_run(tmp_path / "run", [{"d_loss": 1.0}], phases=phases, about={"training": {"phases": phases}})
+    page = page_of(folder, output=tmp_path / "page.html")
+    cells = dict(zip(page.text("th"), page.text("td")))
+    assert cells["phases"] == "epochs 2; title larger, epochs 3" and cells["epochs"] == "1 of 5"
 
 
 def test_settings_that_differ_are_marked(tmp_path):

@@ -19,6 +19,8 @@ MOST_EPOCHS = 1000  # points of a curve
 SURROUNDINGS = ("device", "backend", "dtype_policy", "packages", "commit")  # of a card's training
 SHOWN = ("title", "variant", "epochs", "wall_seconds", "final_losses")  # entries of a card that stand at the top
 DOCTOR = "doctor/"  # begins the names of its signals in the logs
+NO_EPOCH = "No epoch is finished yet."
+NO_LOGS = f"The logs are not known: there is no usable {runs.PROGRESS}."
 NO_OTHERS = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
@@ -118,12 +120,13 @@ def _state(found, names):
     """How far the runs are, and the last values of their logs."""
     rows = []
     for run in found:
-        done = f"{run.epochs} of {run.planned}" if run.planned else str(run.epochs)
+        done = "not known" if run.epochs is None else str(run.epochs)
+        done = f"{done} of {run.planned}" if run.planned else done
         row = {"state": "finished" if run.finished else "not finished", "epochs": done}
         if run.seconds is not None:
             row["time"] = _duration(run.seconds)
-        last = run.history[-1] if run.history else {}
-        row |= {f"{name}, last epoch": _number(value) for name, value in last.items() if not name.startswith(DOCTOR)}
+        last = {name: value for name, value in run.last.items() if not name.startswith(DOCTOR)}
+        row |= {f"{name}, last epoch": _number(value) for name, value in last.items()}
         rows.append({key: run.card[key] for key in ("title", "variant") if key in run.card} | row)
     return _section("Runs" if len(found) > 1 else "Run", _table(rows, names))
 
@@ -162,12 +165,12 @@ def _grids(run, name, room):
         about = text(f"Samples of {name} after epoch {epoch}")
         data = base64.b64encode(content).decode()
         pictures.append(f'<img data-epoch="{epoch}" alt="{about}" src="data:image/png;base64,{data}"{small}{hidden}>')
-    said = f"{name}, epoch {max(shown)}" if shown else f"{name}: no grids"
+    said = f"{name}, epoch {max(shown)}" if shown else f"{name}: no grid to show"
     notes = []
     if len(kept) < len(run.grids):
         notes.append(f"{len(run.grids) - len(kept)} of {len(run.grids)} grids are left out, to keep the page small.")
     if len(shown) < len(kept):
-        notes.append(f"{len(kept) - len(shown)} grids cannot be read.")
+        notes.append(f"{len(kept) - len(shown)} of {len(run.grids)} grids cannot be read.")
     notes = "".join(f"<p>{note}</p>" for note in notes)
     return (
         f'<figure class="grids" data-name="{text(name)}">{"".join(pictures)}<figcaption>{text(said)}</figcaption>'
@@ -208,8 +211,8 @@ def _png(path):
 def _curves(found, names):
     logged = [name for name in _logged(found) if not name.startswith(DOCTOR)]
     if not logged:
-        known = all(run.history is not None for run in found)
-        return _section("Curves", f"<p>{'No epoch is finished yet.' if known else 'The logs are not known.'}</p>")
+        begun = all(run.epochs == 0 for run in found)
+        return _section("Curves", f"<p>{NO_EPOCH if begun else NO_LOGS}</p>")
     losses = [name for name in logged if name.endswith("loss") and not name.startswith("val_")]
     of_validation = [name for name in logged if name.endswith("loss") and name.startswith("val_")]
     others = {name: [name] for name in logged if not name.endswith("loss")}
@@ -225,7 +228,7 @@ def _logged(found):
 
 def _thinning(found):
     every = _every(found)
-    return "" if every == 1 else f"<p>The curves show one epoch in {every}, and the last one.</p>"
+    return "" if every == 1 else f"<p>The curves show one of {every} epochs, and the last one.</p>"
 
 
 def _every(found):
@@ -255,11 +258,11 @@ def _charts(title, group, found, names):
 
 
 def _points(run, name, every):
-    """`[(epoch, value or None)]` of a log."""
+    """`[(epoch, value or None)]` of a log: of each `every` epochs the last one that has a number."""
     values = [logs.get(name) for logs in run.history or ()]
-    values = [value if curves.is_drawn(value) else None for value in values]
-    last = len(values)
-    return [(i + 1, values[i]) for i in range(last) if (i + 1) % every == 0 or i + 1 == last]
+    points = [(i + 1, value if curves.is_drawn(value) else None) for i, value in enumerate(values)]
+    parts = [points[i : i + every] for i in range(0, len(points), every)]
+    return [next((point for point in part[::-1] if point[1] is not None), part[-1]) for part in parts]
 
 
 # The doctor
@@ -280,6 +283,8 @@ def _verdicts(run):
     if run.verdicts is None:
         if any(name.startswith(DOCTOR) for name in _logged([run])):
             return "<p>The verdicts are not known, only the signals.</p>"
+        if not _logged([run]):
+            return f"<p>{NO_EPOCH if run.epochs == 0 else NO_LOGS}</p>"
         return "<p>No doctor watched this run. A recipe gives it one: callbacks=[kg.callbacks.GANDoctor(images)].</p>"
     if not run.verdicts:
         return "<p>No verdicts: the doctor saw no sickness.</p>"

@@ -7,29 +7,30 @@ from keras_gans_cli.report.markup import text
 
 WIDTH, HEIGHT = 460, 220  # of a chart, in units of its viewBox
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 10, 26  # margins; the numbers of the axes stand in the left and the bottom one
-INTERVALS = 5  # between the lines of an axis, at most
+INTERVALS = 5  # between the lines of an axis, about
 MARKED = 60  # points of a curve that are marked; longer curves are lines alone
 LARGEST = 1e100  # numbers beyond it are not drawn
+SMALLEST = 1e-100  # numbers that differ by less are drawn as one
 COLOURS = 6  # in the style sheet; further curves are dashed
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The scales of a chart: epochs from `first` to `last` along it, values from `low` to `high` up it."""
+    """The scales of a chart: epochs from `first` to `last` along it, and up it values, with lines at the round numbers
+    `values`, from the lowest one to the highest."""
 
     first: float
     last: float
-    low: float
-    high: float
+    values: tuple
 
     def place(self, epoch, value):
         """Where a point is drawn: (x, y), with y downwards.
 
-        >>> Axes(1, 3, 0.0, 1.0).place(2, 0.5)
+        >>> Axes(1, 3, (0.0, 1.0)).place(2, 0.5)
         (256.0, 102.0)
         """
         x = (epoch - self.first) / (self.last - self.first)
-        y = (value - self.low) / (self.high - self.low)
+        y = (value - self.values[0]) / (self.values[-1] - self.values[0])
         return LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
 
@@ -42,11 +43,10 @@ def axes(curves, epochs):
     """The `Axes` that hold all curves, `[(epoch, value or None), ...]`, of runs with up to `epochs` epochs."""
     values = [value for points in curves for _, value in points if value is not None]
     low, high = min(values), max(values)
-    if high - low <= 1e-6 * max(abs(low), abs(high)):  # a constant is drawn in the middle
-        pad = abs(low) / 2 or 1.0
+    if high - low <= max(1e-6 * max(abs(low), abs(high)), SMALLEST):  # a constant is drawn in the middle
+        pad = abs(low) / 2 if abs(low) > SMALLEST else 1.0
         low, high = low - pad, high + pad
-    lines = _lines(low, high)
-    return Axes(1, max(epochs, 2), lines[0], lines[-1])
+    return Axes(1, max(epochs, 2), tuple(_lines(low, high)))
 
 
 def chart(curves, axes, title):
@@ -58,13 +58,13 @@ def chart(curves, axes, title):
         title: what a screen reader says.
     """
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(title)}">']
-    for value in _lines(axes.low, axes.high):
+    for value in axes.values:
         _, y = axes.place(axes.first, value)
         parts.append(f'<path class="line" d="M{LEFT} {y:.2f}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text class="up" x="{LEFT - 6}" y="{y + 4:.2f}">{value:.8g}</text>')
     for epoch in _lines(axes.first, axes.last, whole=True):
         if axes.first <= epoch <= axes.last:
-            x, _ = axes.place(epoch, axes.low)
+            x, _ = axes.place(epoch, axes.values[0])
             parts.append(f'<text class="along" x="{x:.2f}" y="{HEIGHT - 8}">{epoch:.0f}</text>')
     parts.append(f'<text class="up" x="{LEFT - 6}" y="{HEIGHT - 8}">epoch</text>')
     for i, (name, points) in enumerate(curves.items()):
