@@ -1,5 +1,6 @@
 """The page about a run: what the numbers are, drawn where they belong, and nothing from outside."""
 
+import dataclasses
 import json
 import os
 import re
@@ -9,12 +10,14 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from light_runs import At, a_gan, light, run  # noqa: F401
 from PIL import Image
 
 import keras_gans as kg
+from keras_gans.errors import DivergenceError
 from keras_gans_cli import report
 from keras_gans_cli.app import app, main
 from keras_gans_cli.report import curves
@@ -367,6 +370,48 @@ def test_the_command_needs_no_keras(tmp_path):
 
 
 # What a training leaves for the page
+
+
+class Diverging(keras.callbacks.Callback):
+    """Ends the second epoch with a loss of NaN."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            logs["d_loss"] = float("nan")
+
+
+@pytest.mark.usefixtures("light")
+def test_a_run_that_the_doctor_ended_keeps_its_verdict_and_its_last_losses(tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
+    callbacks = [Diverging(), kg.callbacks.GANDoctor(images, stop=True)]
+    with pytest.raises(DivergenceError):
+        run(tmp_path / "run", a_gan(callbacks=callbacks, epochs=5))
+    page = page_of(tmp_path / "run", output=tmp_path / "page.html")
+    assert page.text("h4") == ["divergence, epoch 2 to the end"]
+    cells = dict(zip(page.text("th"), page.text("td")))  # without the recipe's texts, which are empty
+    assert cells["epochs"] == "2 of 5" and cells["d_loss, last epoch"] == "nan" and "title" not in cells
+    run(tmp_path / "run", a_gan(epochs=5), resume_from=tmp_path / "run")
+    history = runs.read_progress(tmp_path / "run")[0]["history"]
+    assert len(history) == 5 and np.isfinite([logs["d_loss"] for logs in history]).all()
+
+
+def with_another_optimizer(model):
+    model.compile(keras.optimizers.SGD(0.02), keras.optimizers.SGD(0.02), run_eagerly=True)
+    return model
+
+
+@pytest.mark.usefixtures("light")
+def test_the_settings_of_an_unfinished_run_are_those_of_its_phase(tmp_path):
+    def recipe(smoke=False):
+        made = a_gan(2, callbacks=[At(6)])(smoke)
+        made.phases[1] = dataclasses.replace(made.phases[1], prepare=with_another_optimizer)
+        return made
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", recipe)
+    training = runs.read_run(tmp_path / "run").card["training"]
+    assert [phase["epochs"] for phase in training["phases"]] == [2, 2]
+    assert training["g_optimizer"]["learning_rate"] == pytest.approx(0.02)
 
 
 class Doctor(kg.callbacks.GANDoctor):

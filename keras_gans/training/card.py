@@ -46,9 +46,9 @@ def words(run):
     return {name: getattr(run, name) for name in WORDS}
 
 
-def begun_card(model, run, progress):
-    """What the card of a run will say, as far as it is known when the training begins."""
-    card = training_card(model, run, progress, run.dataset)
+def begun_card(model, run, progress, data):
+    """What the card of a run will say, as far as it is known when a phase begins on its data."""
+    card = training_card(model, run, progress, data)
     known = {key: value for key, value in card["training"].items() if key not in RESULTS}
     return {"variant": type(model).__name__, **card, "training": known}
 

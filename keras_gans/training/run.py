@@ -13,7 +13,7 @@ from keras_gans.callbacks import Checkpoint, GANDoctor, SampleGrid, resume
 from keras_gans.data import decoded
 from keras_gans.errors import CheckpointError, ConfigurationError
 from keras_gans.fitting import phase_of, steps_of
-from keras_gans.guards import broken_losses, check_finite
+from keras_gans.guards import broken_losses, check_finite, is_finite
 from keras_gans.images import atomic_write, remove_unfinished
 from keras_gans.phases import begin, data_of, place_of, seed_of
 from keras_gans.training.card import begun_card, check_card, training_card
@@ -123,7 +123,6 @@ def train(
             with engine.shared_by(devices):
                 model = resume(resume_from)
             _go_on(Path(resume_from), model, run, progress, epochs)
-        progress["about"] = begun_card(model, run, progress)
         _begin(output, overwrite, recipe_file, writes)
         model, checkpoint, data = _fit_phases(
             model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose
@@ -214,6 +213,7 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
         done = before + (steps_of(model) - phase_of(model)[1]) // len(data)
         progress["phases"][index:] = [{"title": phase.title, "epochs": last - before}]
         progress.setdefault("epochs", done)
+        progress["about"] = begun_card(model, run, progress, data)
         if done < last or index == len(run.phases) - 1:
             if len(run.phases) > 1 and verbose != 0:
                 title = f", {phase.title}" if phase.title else ""
@@ -262,6 +262,9 @@ class _RunCheckpoint(Checkpoint):
         self.progress.update(epochs=epoch + 1, final_losses=losses, history=history)
         if self.doctors:
             self.progress["verdicts"] = self._verdicts(epoch)
+        if not is_finite(self.model, logs):  # the last checkpoint stays; a page about the run shows what came after it
+            shown = {key: self.progress[key] for key in ("history", "verdicts") if key in self.progress}
+            self._write_progress({**self._written, **shown})
         super().on_epoch_end(epoch, logs)
 
     def _verdicts(self, epoch):

@@ -127,7 +127,7 @@ def _state(found, names):
             row["time"] = _duration(run.seconds)
         last = {name: value for name, value in run.last.items() if not name.startswith(DOCTOR)}
         row |= {f"{name}, last epoch": _number(value) for name, value in last.items()}
-        rows.append({key: run.card[key] for key in ("title", "variant") if key in run.card} | row)
+        rows.append({key: run.card[key] for key in ("title", "variant") if run.card.get(key)} | row)
     return _section("Runs" if len(found) > 1 else "Run", _table(rows, names))
 
 
@@ -327,5 +327,5 @@ def _flat(card, before=""):
         title = f"{before}{key.replace('_', ' ')}"
         if isinstance(value, dict):
             yield from _flat(value, f"{title}: ")
-        else:
+        elif value != "":  # as the words that a recipe does not have
             yield title, f"{value:.6g}" if isinstance(value, float) else one_line(value)
