@@ -134,7 +134,7 @@ def push(name, revision, files, message, private):
     Raises:
         UnknownPresetError: no such branch, or a branch of a model that is not there.
         HubError: the hub cannot be reached, or refuses, such as without a token; the upload to a new model breaks off,
-            which leaves it empty; or a model that is there and public, and is to be private.
+            which may leave it empty; or a model that is there and public, and is to be private.
     """
     hub, handle = client(), f"hf://{name}" + (f"@{revision}" if revision else "")
     with _typed(hub, handle):
@@ -158,8 +158,8 @@ def push(name, revision, files, message, private):
                 return _commit(hub, api, name, revision, files, message, handle)
         except KerasGansError as error:
             raise HubError(
-                f"{error} The model {handle} has been created, and is empty. Push again, by the same command: it goes "
-                "on with that model."
+                f"{error} The model {handle} has been created, and may be empty. Push again with the same command: it "
+                "uploads to that model."
             ) from error
 
 
