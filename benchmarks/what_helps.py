@@ -5,7 +5,7 @@ time.
 
 Prints the share of 2,000 samples that a classifier recognises with a probability above 0.9 (of faces, each of six
 attributes), the Frechet distance of its features to those of the data's test split, and the processor's seconds.
-docs/training.md says what follows.
+docs/training.md says what follows for digits.
 """
 
 import argparse

@@ -45,7 +45,7 @@ class DCGAN(AdversarialModel):
         image_shape: (height, width, channels) of the default networks.
         latent_dim: latents of the default generator.
         r1_weight: weight of the penalty on the discriminator's gradient at real images, 0 or more; 0, as in the paper,
-            for none. On drawings with flat colours 0.025 helps more than noise on the discriminator's images.
+            for none. The preset dcgan_avatars, of drawings with flat colours, has 0.025.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
     Raises:
