@@ -38,7 +38,7 @@ from keras_gans.losses import (
     relativistic_pairing_discriminator_loss,
     relativistic_pairing_generator_loss,
 )
-from keras_gans.networks.heads import image_values
+from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks
 from keras_gans.networks.heads import image_values
 from keras_gans.optimizers import FusedAdam, RisingAdam, cosine_fall
