@@ -144,6 +144,13 @@ def test_two_runs_have_the_same_axes(tmp_path):
     assert drawn(alone) == ["M64.00 10.00h0L448.00 194.00"]
 
 
+def test_a_run_without_a_log_that_the_other_has_says_so(tmp_path):
+    one = make_run(tmp_path / "one", [{"d_loss": 1.0, "fid": 3.0}])
+    other = make_run(tmp_path / "other", [{"d_loss": 1.0}])
+    page = page_of(one, other, output=tmp_path / "page.html")
+    assert page.text("figcaption")[2:] == ["one", "other", "one", "other: no numbers"]
+
+
 def test_losses_share_a_chart_and_other_numbers_have_their_own(tmp_path):
     logs = {"d_loss": 1.0, "g_loss": 2.0, "val_d_loss": 3.0, "gp": 4.0, "doctor/diversity": 0.5}
     page = page_of(make_run(tmp_path / "run", [logs, logs]), output=tmp_path / "page.html")

@@ -246,7 +246,8 @@ def _charts(title, group, found, names):
     parts = []
     for run, name in zip(drawn, names):
         about = f"{title} of {name} by epoch"
-        caption = f"<figcaption>{text(name)}</figcaption>" if len(found) > 1 else ""
+        said = name if any(value is not None for one in run.values() for _, value in one) else f"{name}: no numbers"
+        caption = f"<figcaption>{text(said)}</figcaption>" if len(found) > 1 else ""
         parts.append(f"<figure>{curves.chart(run, axes, about)}{caption}</figure>")
     key = "".join(
         f'<li><svg viewBox="0 0 24 8" aria-hidden="true"><g class="{curves.style(i)}"><path d="M1 4H23"/></g></svg>'
