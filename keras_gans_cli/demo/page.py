@@ -9,6 +9,7 @@ import html
 import os
 import re
 import threading
+import uuid
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +35,13 @@ def build(models, folder, examples):
     Raises:
         ConfigurationError: a model with an input that the page has no control for.
     """
-    # Gradio copies what is made elsewhere to a folder named after its content, so that browsers show no older one.
-    folder, uploads = Path(folder), Path(folder, "uploads")
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    folder = Path(folder).resolve()  # as in the paths of uploads
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
     gr, lock = gradio(), threading.Lock()
     with gr.Blocks(title="keras_gans", analytics_enabled=False) as blocks, gr.Tabs():
-        for i, (name, model) in enumerate(models.items()):
+        for name, model in models.items():
             title = name if handles.is_remote(name) else Path(name).resolve().name.removesuffix(".keras")
-            shown = Shown(title, model, examples[name], uploads, folder / "made" / str(i), lock, blocks)
+            shown = Shown(title, model, examples[name], folder, lock, blocks)
             with gr.Tab(title):
                 inputs, outputs = (" and ".join(fields) for fields in (model.input_fields, model.output_fields))
                 gr.Markdown(f"{type(model).__name__}: {outputs} from {inputs}")
@@ -77,7 +77,7 @@ class Shown:
         name: a preset's or a run's name, or a handle of a hub; not the path on this machine, as pictures show it.
         model: an `AdversarialModel`.
         examples: {input: value} of an example.
-        uploads, made: folders of the files that come and of those that are made.
+        folder: for uploads, and for the pictures that are made.
         lock: held while any model computes; models are not made for several threads at once.
         blocks: the page.
     """
@@ -85,8 +85,7 @@ class Shown:
     name: str
     model: Any
     examples: dict
-    uploads: Path
-    made: Path
+    folder: Path
     lock: Any
     blocks: Any
 
@@ -116,13 +115,14 @@ class Shown:
 
     def _text(self, message):
         """A message for the page, which shows HTML. The folder of an upload is left out."""
-        folder, separator = re.escape(str(self.uploads)), re.escape(os.sep)
+        folder, separator = re.escape(str(self.folder)), re.escape(os.sep)
         text = re.sub(rf"{folder}{separator}\w+{separator}", "", str(message))
         return html.escape(text).replace("\n", "<br>")
 
     def file(self, ending):
-        """The path of a new picture."""
-        return self.made / f"{Path(self.name).name}_{ending}"
+        """The path of a new picture, in a folder of its own: it replaces no other visitor's, and its address is new to
+        the browser."""
+        return self.folder / uuid.uuid4().hex / f"{Path(self.name).name}_{ending}"
 
     def png(self, picture, ending, **about):
         """Writes a picture, with what it was made from as text in the file. Returns the path."""
@@ -134,12 +134,14 @@ class Shown:
         for key, value in {"model": self.name, **about}.items():
             if value is not None:
                 info.add_text(key, str(value))
-        save(picture, self.file(ending), pnginfo=info)
-        return str(self.file(ending))
+        file = self.file(ending)
+        save(picture, file, pnginfo=info)
+        return str(file)
 
     def gif(self, pictures, ending):
         """Writes pictures as an animation. Returns the path."""
         from keras_gans.latent import animate
 
-        animate(pictures, self.file(ending))
-        return str(self.file(ending))
+        file = self.file(ending)
+        animate(pictures, file)
+        return str(file)
