@@ -13,6 +13,7 @@ from PIL import Image, ImageSequence
 
 import keras_gans as kg
 from keras_gans import sampling
+from keras_gans.models import gan
 from keras_gans_cli import demo
 from keras_gans_cli.demo import drawing, given, page, serving
 
@@ -126,6 +127,16 @@ def test_the_controls_follow_from_the_fields(models, tmp_path, kind):
     assert ("find" in shown) == (draws and kind not in ("text", "pairs", "sentences"))
 
 
+def test_a_slider_with_an_empty_box_is_where_it_began(models, tmp_path):
+    blocks = build(models, tmp_path)
+    sliders = {part for event in blocks.fns.values() for part in event.inputs if isinstance(part, gradio.Slider)}
+    assert {"direction 1", "frames", "frames on the way", "images", "labels"} <= {part.label for part in sliders}
+    for part in sliders:
+        assert part.preprocess(None) == part.value and part.preprocess(part.maximum) == part.maximum
+        with pytest.raises(gradio.Error, match="greater than maximum"):
+            part.preprocess(part.maximum + 1)
+
+
 def test_labels_are_chosen_by_name(called, models):
     def shown(kind, wanted, **chosen):
         file = called(kind, "make", images=4, seed=3, **chosen)
@@ -228,6 +239,20 @@ def test_the_latents_of_an_image_are_searched_for(called, models, upload, monkey
     encoded = kg.latent.encode(models["encoder"], wanted[None])
     _, start, _ = called("encoder", "find", your_file=upload(wanted))
     np.testing.assert_array_equal(pixels(start), models["encoder"].generate(noise=encoded)[0, ..., 0])
+
+
+def test_a_search_says_nothing_of_what_it_does_not_use(called, upload, monkeypatch):
+    monkeypatch.setattr(drawing, "SEEDS", 2)
+    monkeypatch.setattr(drawing, "STEPS", 1)
+    file = upload(levels(8, 8, 3))
+    assert written(called("mapped", "find", your_file=file, truncation_psi="0.5")[2]) == {"model": "mapped"}
+    assert written(called("classes", "find", your_file=file, labels=1)[2]) == {"model": "classes", "labels": "dog"}
+
+
+def test_images_that_no_file_holds_are_made_and_not_searched_for(tmp_path):
+    points = kg.GAN(gan.build_generator((1, 1, 2), 4, units=8), seed=0)
+    blocks = build({"points": points}, tmp_path)
+    assert {event.name for event in blocks.fns.values()} == {"make", "go"}
 
 
 # Models that are given images or clips
@@ -343,6 +368,8 @@ def test_errors_are_the_librarys_and_no_html(called, models, upload, tmp_path):
         ("mapped", "make", {"truncation_cutoff": "1"}, "Expected truncation_psi with truncation_cutoff"),
         ("sentences", "make", {"prompts": ""}, "Expected prompts with a word or more"),
         ("noise", "make", {"images": 0}, "of 1 or more"),
+        ("noise", "make", {"images": 2.5}, "of 1 or more"),
+        ("noise", "go", {"images": 2**20, "frames_on_the_way": 60}, "at most 256 MiB"),
     ):
         with pytest.raises(gradio.Error) as raised:
             called(kind, function, **chosen)
@@ -359,6 +386,9 @@ def test_a_model_without_a_control_for_its_input_is_refused(models, tmp_path):
     model.input_fields["sources"] = kg.fields.InstanceMaps((8, 8), 2)
     try:
         with pytest.raises(kg.errors.ConfigurationError, match="Received: mine, a Pix2Pix, which needs sources"):
+            build({"mine": model}, tmp_path)
+        model.input_fields["sources"] = kg.fields.Images((8, 8, 2))
+        with pytest.raises(kg.errors.ConfigurationError, match="which needs sources"):
             build({"mine": model}, tmp_path)
     finally:
         model.input_fields["sources"] = kg.fields.LabelMaps((8, 8), 3)

@@ -99,8 +99,16 @@ def attribute_boxes(name, field):
 def value_sliders(name, field):
     """A slider for each number of a label."""
     middle = (field.low + field.high) / 2
-    sliders = [gradio().Slider(field.low, field.high, middle, label=title) for title in _titles(name, field.count)]
+    sliders = [slider(field.low, field.high, middle, label=title) for title in _titles(name, field.count)]
     return Control(sliders, lambda chosen, draw: ([chosen], ":".join(f"{value:g}" for value in chosen)))
+
+
+def slider(low, high, value, **options):
+    """A slider whose number counts as the one that it begins with while its box is empty, as before another is typed."""
+    made = gradio().Slider(low, high, value, **options)
+    checked = made.preprocess
+    made.preprocess = lambda number: checked(value if number is None else number)
+    return made
 
 
 def number_box(name, field):
@@ -139,10 +147,18 @@ def seed_of(value):
 
 
 def upload_box(field, example=None):
-    """A place for the file of an input. Any file is taken: what is wrong with it, the library says."""
+    """A place for the file of an input. It takes any file; the library says what is wrong with it."""
     gr = gradio()
     gr.Markdown(described(field))
     return gr.File(example, label="your file", type="filepath", height=120)
+
+
+def can_be_uploaded(field):
+    """Whether files hold a field's values. Image files have one, three or four channels."""
+    from keras_gans.data.pictures import KINDS
+    from keras_gans.fields import Clips, Images, LabelMaps
+
+    return isinstance(field, LabelMaps) or isinstance(field, (Clips, Images)) and field.shape[-1] in KINDS
 
 
 def described(field):

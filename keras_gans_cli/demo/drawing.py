@@ -1,6 +1,15 @@
 """Models that draw what they need: images of a seed, a walk to another one, and the search for a given image."""
 
-from keras_gans_cli.demo.controls import controls_of, read, seed_box, seed_of, upload_box, uploaded
+from keras_gans_cli.demo.controls import (
+    can_be_uploaded,
+    controls_of,
+    read,
+    seed_box,
+    seed_of,
+    slider,
+    upload_box,
+    uploaded,
+)
 from keras_gans_cli.demo.serving import gradio
 from keras_gans_core.errors import UnsupportedError
 
@@ -16,10 +25,10 @@ def panel(shown):
     directions = directions_of(model)
     with gr.Row():
         with gr.Column(scale=1):
-            seed, count = seed_box(), gr.Slider(1, MOST, 16, step=1, label="images")
+            seed, count = seed_box(), slider(1, MOST, 16, step=1, label="images")
             controls = controls_of(model)
             titles = [f"direction {i + 1}" for i in range(len(directions))]
-            sliders = [gr.Slider(-REACH, REACH, 0.0, label=title, step=0.1) for title in titles]
+            sliders = [slider(-REACH, REACH, 0.0, label=title, step=0.1) for title in titles]
         common = [seed, count, *(part for control in controls.values() for part in control.components)]
         with gr.Column(scale=2):
             with gr.Tab("Images"):
@@ -59,12 +68,12 @@ def images(shown, controls, common, directions, sliders):
         sampling.check_picture(model, count)
         inputs = sampling.complete_inputs(model, count, seed, given)
         made = moved(model, inputs, directions, values[split:])
-        steps = {slider.label: step or None for slider, step in zip(sliders, values[split:])}
+        steps = {part.label: step or None for part, step in zip(sliders, values[split:])}
         file = shown.png(sampling.picture(model, made), f"seed_{seed}.png", seed=seed, count=count, **said, **steps)
         return [file, *("\n".join(field.text(made[name])) for name, field in texts.items())] if texts else file
 
     entered = [part.submit for part in common if hasattr(part, "submit")]
-    for events in ([button.click, shown.blocks.load, *entered], [slider.change for slider in sliders]):
+    for events in ([button.click, shown.blocks.load, *entered], [part.change for part in sliders]):
         if events:
             shown.on(events, make, [*common, *sliders], [picture, *lines])
 
@@ -102,13 +111,13 @@ def walk(shown, controls, common):
 
     gr, model = gradio(), shown.model
     other = gr.Number(1, label="to seed", precision=0)
-    frames = gr.Slider(2, 60, 16, step=1, label="frames on the way")
+    frames = slider(2, 60, 16, step=1, label="frames on the way")
     button, picture = gr.Button("Walk", variant="primary"), picture_of("walk")
 
     def go(other, frames, seed, count, *values):
         seed, other = seed_of(seed), seed_of(other)
         given, _ = read(model, controls, values, count, seed)
-        sampling.check_picture(model, count)
+        sampling.check_picture(model, count * frames)  # they are in memory together
         inputs = sampling.complete_inputs(model, count, seed, given)
         path = latent.strips(inputs["noise"], model.noise(count, other), frames)
         made = [sampling.sample(model, {**inputs, "noise": path[:, i]}) for i in range(frames)]
@@ -119,15 +128,15 @@ def walk(shown, controls, common):
 
 
 def can_be_searched(model):
-    """Whether the noise of a given image can be searched for."""
+    """Whether the noise of an uploaded image can be searched for."""
     from keras_gans.latent.checks import images_of
     from keras_gans.sampling import needed_inputs
 
     try:
-        images_of(model)
+        field = images_of(model)
     except UnsupportedError:
         return False
-    return not needed_inputs(model)
+    return can_be_uploaded(field) and not needed_inputs(model)
 
 
 def search(shown, controls, common):
@@ -146,15 +155,16 @@ def search(shown, controls, common):
     def find(path, seed, count, *values):
         images = read_input(uploaded(path), field, resize=True)[None]
         given, said = read(model, controls, values, 1, seed_of(seed))
-        labels = given.get("labels")
+        labels, written = given.get("labels"), said.get("labels")
         if encodes and hasattr(model, "read_labels"):
-            labels, said = model.read_labels(images), {}
+            labels, written = model.read_labels(images), None
         if encodes:
             start = latent.encode(model, images)
         else:
             start = model.noise(seed=latent.nearest(model, images, SEEDS, labels)[0])
         found = latent.invert(model, images, labels=labels, start=start, steps=STEPS)
         made = [images, *(model.generate(noise=noise, labels=labels) for noise in (start, found.noise))]
-        return [shown.png(one[0], f"{place}.png", **said) for one, place in zip(made, ("yours", "start", "found"))]
+        places = ("yours", "start", "found")
+        return [shown.png(one[0], f"{place}.png", labels=written) for one, place in zip(made, places)]
 
     shown.on([button.click], find, [upload, *common], pictures)

@@ -1,6 +1,15 @@
 """Models that are given an image or a clip: an upload and what becomes of it, side by side."""
 
-from keras_gans_cli.demo.controls import controls_of, number_of, read, seed_box, seed_of, upload_box, uploaded
+from keras_gans_cli.demo.controls import (
+    controls_of,
+    number_of,
+    read,
+    seed_box,
+    seed_of,
+    slider,
+    upload_box,
+    uploaded,
+)
 from keras_gans_cli.demo.drawing import picture_of
 from keras_gans_cli.demo.serving import gradio
 
@@ -93,7 +102,7 @@ def continuation(shown):
         with gr.Column(scale=1):
             upload = upload_box(field, example_file(shown, name))
             side = gr.Textbox("", label="side", info="The frames become squares of this side. Empty: as they are.")
-            frames = gr.Slider(1, 32, 8, step=1, label="frames")
+            frames = slider(1, 32, 8, step=1, label="frames")
             button = gr.Button("Go on", variant="primary")
         pictures = [picture_of(label, HEIGHT) for label in ("input", "how it goes on")]
 

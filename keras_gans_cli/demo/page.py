@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_gans_cli.demo import drawing, given
+from keras_gans_cli.demo.controls import can_be_uploaded
 from keras_gans_cli.demo.serving import gradio
 from keras_gans_cli.models import remedy_for_given
 from keras_gans_core import handles
@@ -58,7 +59,7 @@ def panel_of(shown):
     fields = [model.input_fields[name] for name in needed]
     if all(isinstance(field, Prompts) for field in fields):
         return drawing.panel
-    if all(len(names) == 1 for names in given.ways_of(model).values()):
+    if all(len(names) == 1 for names in given.ways_of(model).values()) and all(map(can_be_uploaded, fields)):
         if all(isinstance(field, (Images, LabelMaps)) for field in fields):
             return given.enlargement if hasattr(model, "upscale") else given.translation
         if all(isinstance(field, Clips) for field in fields):
