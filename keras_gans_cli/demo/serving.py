@@ -82,9 +82,26 @@ def application(blocks):
         mcp_server=False,
         enable_monitoring=False,
     )
+    app.add_middleware(OwnOrigin)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])  # not others' names for this machine
     app.add_middleware(Policy)
     return app
+
+
+class OwnOrigin:
+    """Refuses what the pages of other sites send, such as uploads. Browsers name the site in the header Origin."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        from starlette.responses import PlainTextResponse
+
+        headers = dict(scope.get("headers", ()))
+        origin = headers.get(b"origin")
+        own = origin is None or origin.partition(b"://")[2] == headers.get(b"host")
+        answer = self.app if own else PlainTextResponse("Expected a request of this page.", status_code=403)
+        await answer(scope, receive, send)
 
 
 class Policy:
