@@ -29,7 +29,7 @@ def demo(names, port):
     """
     serving.check_installed()
     with contextlib.closing(serving.listening(port)) as server, tempfile.TemporaryDirectory() as folder:
-        models = {name: _loaded(name) for name in names}
+        models = {name: _loaded(name) for name in dict.fromkeys(names)}
         blocks = page.build(models, folder, {name: examples_of(name, model) for name, model in models.items()})
         address = f"http://{serving.HOST}:{server.getsockname()[1]}"
         click.echo(printable(f"{address} shows {', '.join(models)}. Ctrl-C ends it."))
@@ -37,7 +37,7 @@ def demo(names, port):
 
 
 def _loaded(name):
-    """The model of a name. It takes seconds, of which a terminal is told."""
+    """The model of a name. Loading takes seconds, so a terminal shows the name first."""
     if sys.stderr.isatty():
         click.echo(printable(f"loading {name}"), err=True)
     return sampler(name)[1]
@@ -52,5 +52,6 @@ def examples_of(name, model):
     path = cards.path_of(handles.find(name).path, "golden.npz")
     with contextlib.suppress(OSError, ValueError):  # no such file, one that cannot be read, or values that do not fit
         arrays = read_npz(path, choose=lambda names: [name for name in names if name in wanted])
-        return {wanted[name]: model.input_fields[wanted[name]].asked(values)[0] for name, values in arrays.items()}
+        given = {wanted[name]: model.input_fields[wanted[name]].asked(values) for name, values in arrays.items()}
+        return {name: values[0] for name, values in given.items() if values.dtype.kind in "iu"}  # as files have
     return {}

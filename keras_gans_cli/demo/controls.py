@@ -104,7 +104,7 @@ def value_sliders(name, field):
 
 
 def slider(low, high, value, **options):
-    """A slider whose number counts as the one that it begins with while its box is empty, as before another is typed."""
+    """A slider. While its box is empty, such as before a number is typed, its first value counts."""
     made = gradio().Slider(low, high, value, **options)
     checked = made.preprocess
     made.preprocess = lambda number: checked(value if number is None else number)

@@ -20,7 +20,7 @@ from keras_gans_cli.demo.controls import can_be_uploaded
 from keras_gans_cli.demo.serving import gradio
 from keras_gans_cli.models import remedy_for_given
 from keras_gans_core import handles
-from keras_gans_core.errors import ConfigurationError, KerasGansError
+from keras_gans_core.errors import ConfigurationError, KerasGansError, printable
 
 SECONDS = 30  # that an error is shown
 
@@ -38,25 +38,29 @@ def build(models, folder, examples):
     """
     folder = Path(folder).resolve()  # as in the paths of uploads
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    gr, lock = gradio(), threading.Lock()
+    gr, lock, titles = gradio(), threading.Lock(), [title_of(name) for name in models]
     with gr.Blocks(title="keras_gans", analytics_enabled=False) as blocks, gr.Tabs():
-        for name, model in models.items():
-            title = name if handles.is_remote(name) else Path(name).resolve().name.removesuffix(".keras")
+        for (name, model), title in zip(models.items(), titles):
             shown = Shown(title, model, examples[name], folder, lock, blocks)
-            with gr.Tab(title):
+            with gr.Tab(title if titles.count(title) == 1 else printable(name)):
                 inputs, outputs = (" and ".join(fields) for fields in (model.input_fields, model.output_fields))
                 gr.Markdown(f"{type(model).__name__}: {outputs} from {inputs}")
-                panel_of(shown)(shown)
+                panel_of(name, model)(shown)
     return blocks
 
 
-def panel_of(shown):
+def title_of(name):
+    """A model's name without the folder that it is in, which pictures do not show."""
+    return printable(name if handles.is_remote(name) else Path(os.path.abspath(name)).name.removesuffix(".keras"))
+
+
+def panel_of(name, model):
     """The function that builds a model's part of the page: it follows from what the model must be given."""
     from keras_gans.fields import Clips, Images, LabelMaps, Prompts
     from keras_gans.sampling import needed_inputs
 
-    model, needed = shown.model, needed_inputs(shown.model)
-    fields = [model.input_fields[name] for name in needed]
+    needed = needed_inputs(model)
+    fields = [model.input_fields[key] for key in needed]
     if all(isinstance(field, Prompts) for field in fields):
         return drawing.panel
     if all(len(names) == 1 for names in given.ways_of(model).values()) and all(map(can_be_uploaded, fields)):
@@ -65,8 +69,8 @@ def panel_of(shown):
         if all(isinstance(field, Clips) for field in fields):
             return given.continuation
     raise ConfigurationError(
-        f"Expected a model that is given an image, a clip or a sentence, or nothing. Received: {shown.name}, a "
-        f"{type(model).__name__}, which needs {', '.join(needed)}. {remedy_for_given(shown.name, model)}"
+        f"Expected a model that is given an image, a clip or a sentence, or nothing. Received: {name}, a "
+        f"{type(model).__name__}, which needs {', '.join(needed)}. {remedy_for_given(name, model)}"
     )
 
 
