@@ -334,6 +334,31 @@ def test_uploads_begin_with_the_presets_example(called, models, upload):
     assert demo.examples_of("mine.keras", models["maps"]) == {}  # a file has no golden samples
 
 
+def test_an_example_that_no_file_holds_is_left_out(tmp_path, monkeypatch):
+    model = kg.load("deepsim_mnist")
+    (tmp_path / "strange").mkdir()
+    monkeypatch.setenv("KERAS_GANS_ZOO", str(tmp_path))
+    (tmp_path / "strange" / "card.json").write_text("{}")
+    for dtype, there in (("uint8", {"images"}), ("float32", set())):
+        np.savez(tmp_path / "strange" / "golden.npz", **{"inputs/images": np.zeros((1, 28, 28, 1), dtype)})
+        assert set(demo.examples_of("strange", model)) == there
+
+
+# The tabs
+
+
+def tabs(blocks):
+    return [part.label for part in blocks.blocks.values() if isinstance(part, gradio.Tab)]
+
+
+def test_a_tab_has_the_name_without_its_folder_unless_another_has_it_too(models, tmp_path):
+    model = models["two_ways"]
+    names = ["runs/b.keras", "hf://ada/a", "b\x1b\udcff"]
+    assert tabs(build(dict.fromkeys(names, model), tmp_path)) == ["b", "hf://ada/a", "b\\x1b\\udcff"]
+    names = ["old/a.keras", "new/a", "new/b"]
+    assert tabs(build(dict.fromkeys(names, model), tmp_path)) == ["old/a.keras", "new/a", "b"]
+
+
 # Errors
 
 
@@ -385,8 +410,11 @@ def test_a_model_without_a_control_for_its_input_is_refused(models, tmp_path):
     model = models["maps"]
     model.input_fields["sources"] = kg.fields.InstanceMaps((8, 8), 2)
     try:
-        with pytest.raises(kg.errors.ConfigurationError, match="Received: mine, a Pix2Pix, which needs sources"):
-            build({"mine": model}, tmp_path)
+        with pytest.raises(
+            kg.errors.ConfigurationError,
+            match="Received: runs/mine, a Pix2Pix, which needs sources.*translate runs/mine ",
+        ):
+            build({"runs/mine": model}, tmp_path)
         model.input_fields["sources"] = kg.fields.Images((8, 8, 2))
         with pytest.raises(kg.errors.ConfigurationError, match="which needs sources"):
             build({"mine": model}, tmp_path)
@@ -448,8 +476,11 @@ def test_the_page_may_load_nothing_from_elsewhere(client):
     assert "system-ui" in client.get("/theme.css").text
 
 
-def test_only_names_of_this_machine_are_answered(client):
+def test_only_names_of_this_machine_and_its_own_page_are_answered(client):
     assert client.get("/", headers={"host": "localhost:7860"}).status_code == 200
     assert client.get("/", headers={"host": "elsewhere.example"}).status_code == 400
+    for origin, code in (("http://127.0.0.1", 200), ("https://elsewhere.example", 403), ("null", 403)):
+        sent = client.post("/gradio_api/upload", headers={"origin": origin}, files={"files": ("a.txt", b"text")})
+        assert sent.status_code == code, origin
     for path in ("/docs", "/redoc", "/openapi.json", "/monitoring"):
         assert client.get(path).status_code in (403, 404), path
