@@ -466,7 +466,8 @@ def client(models, tmp_path_factory):
 
 def test_the_page_may_load_nothing_from_elsewhere(client):
     answer = client.get("/")
-    assert answer.status_code == 200 and "default-src 'self'" in answer.headers["content-security-policy"]
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200 and "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
     links = re.findall(r"""(?:src|href)=["']?(https?://[^"'\s>]*)""", answer.text)
     assert all(link.startswith("http://127.0.0.1") for link in links), links
     config = json.loads(re.search(r"window\.gradio_config = (\{.*?\});</script>", answer.text, re.S).group(1))

@@ -9,8 +9,11 @@ import socket
 from keras_gans_core.errors import ConfigurationError, UnsupportedError
 
 HOST = "127.0.0.1"
-# What a browser may load: this server's files, and what the page itself has made.
-POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'"
+# What a browser may load: this server's files, and what the page itself has made. No other site may frame the page.
+POLICY = (
+    b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'; "
+    b"frame-ancestors 'none'"
+)
 STYLE = ".pixels img { image-rendering: pixelated; width: 100%; height: 100%; object-fit: contain; }"
 
 
