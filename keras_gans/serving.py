@@ -299,14 +299,16 @@ def _signatures(model):
 
 
 def _checking(model, most, function):
-    """A signature's function, in a graph that ends with an error where its inputs are none that the model takes, or of
-    more than `most` examples; None for any number."""
+    """A signature's function, whose graph first checks its inputs: their values, that there are equally many, and that
+    there are at most `most` examples, if that is not None."""
     import tensorflow as tf
 
     def checked(tensors):
         demands = [demand for name, values in tensors.items() for demand in _demands(model, name, values)]
         counts = [tf.shape(values)[0] for values in tensors.values()]
-        demands += [(count == counts[0], "Expected as many examples under each name.") for count in counts[1:]]
+        demands += [
+            (count == counts[0], "Expected the same number of examples under each name.") for count in counts[1:]
+        ]
         if most is not None:
             text = f"Expected at most {most} examples. Send the others in further requests."
             demands.append((counts[0] <= most, text))

@@ -17,7 +17,7 @@ done by then is left out, and the table says so. It needs no network.
   its work; a ratio is the median over the rounds of the ratios inside a round.
 
 DIR/gpu.md is the table, DIR/gpu.json the same with all settings. `--smoke` rehearses everything with one round of tiny
-sizes, on a CPU if there is no GPU: its numbers mean nothing. Without `--output` the folder is $OUT, if that is set.
+sizes, on a CPU if there is no GPU: its numbers mean nothing.
 """
 
 import argparse
@@ -398,9 +398,8 @@ def main():
         return train(options.recipe, options.train, options.seconds, options.data, options.smoke)
     if options.serve:
         return serve(*options.serve, options.smoke)
-    if options.output is None and not os.environ.get("OUT"):
-        parser.error("Expected a folder for the results. Received: neither --output nor $OUT. Give --output DIR.")
-    options.output = options.output or Path(os.environ["OUT"])
+    if options.output is None:
+        parser.error("Expected a folder for the results. Received: none. Give --output DIR.")
     options.rounds = 1 if options.smoke else options.rounds
     check(options)
 

@@ -110,7 +110,6 @@ def test_packed_images_are_read_in_the_place_of_a_data_set(script, tmp_path):
 
 
 def test_a_folder_for_the_results_is_asked_for(script, monkeypatch, capsys):
-    monkeypatch.delenv("OUT", raising=False)
     monkeypatch.setattr(sys, "argv", ["gpu_check.py"])
     with pytest.raises(SystemExit) as ended:
         script.main()

@@ -74,7 +74,7 @@ def build_generator(image_shape, latent_dim=128, *, base_filters=64, batch_norm=
         A Keras model, (N, latent_dim) to (N, height, width, channels) in [-1, 1].
 
     Raises:
-        ConfigurationError: images too small to halve.
+        ConfigurationError: images too small to halve, or a negative overshoot.
     """
     check_image_shape(image_shape)
     *sizes, smallest = _sizes(image_shape)

@@ -33,7 +33,6 @@ def recipe(smoke=False):
         dataset=dataset,
         epochs=1 if smoke else 16,
         held_back=kg.data.load_pairs("emoji", split="test", take=64, **options),
-        limits="Half the paper's filters and 3,034 pairs: it knows the flags and faces it has seen; what it has not "
-        "seen keeps its shape and is blurred.",
+        limits="Half the paper's filters, few pairs and 16 epochs on a processor.",
         not_good_for="Photographs, or drawings in another style: it has seen two vendors' emoji only.",
     )

@@ -5,8 +5,8 @@
 A twelfth of the paper's channels at the small sizes and fewer at the large ones, one residual block a size instead of
 two, and no groups. Drawn faces have flat colours, so the generator ends in a tanh that overshoots and is clipped: it
 reaches pure white. gamma is a fortieth of what the paper has for photographs of this size, and both players move by
-Adam with momentum. The penalties are exact: bfloat16 rounds the small differences that would estimate them. Budget:
-minutes on a GPU, or three hours of two CPU cores with bfloat16.
+Adam with momentum. The penalties are exact, because bfloat16 rounds the small differences that would estimate them.
+It has not been trained to its end yet; two CPU cores with bfloat16 need about three hours, by the cost of a few steps.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars", or pass images of your own to `keras-gans train r3gan --data FOLDER --image-size 64`.
