@@ -49,6 +49,7 @@ from keras_gans.layers.inner import inner_layers
 from keras_gans.losses import hinge_discriminator_loss, hinge_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks, labels_and_images
+from keras_gans.networks.heads import image_values
 from keras_gans.networks.residual import (
     attended_height,
     discriminator_block,
@@ -80,6 +81,7 @@ def build_generator(
     label_size=10,
     embedding_size=128,
     attention_height=None,
+    overshoot=0.0,
 ):
     """The generator: a map made from the first chunk of latents, whose size is doubled by residual blocks.
 
@@ -92,6 +94,8 @@ def build_generator(
         embedding_size: size of the labels' embedding, which all blocks share.
         attention_height: height of the maps that attend to themselves, below the image's; None for half the image's,
             at most 64; 0 for none.
+        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1], so that it reaches pure black and
+            white.
 
     Returns:
         A Keras model, [(N, latent_dim), (N, label_size)] to (N, height, width, channels) in [-1, 1].
@@ -124,8 +128,7 @@ def build_generator(
         x = generator_block(x, width, lambda x, condition=condition: _norm(x, condition), _conv)
     x = layers.ReLU()(FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x))
     x = _conv(image_shape[-1], 3, name="to_image")(x)
-    images = layers.Activation("tanh", dtype="float32", name="images")(x)
-    return keras.Model([latents, labels], images, name="generator")
+    return keras.Model([latents, labels], image_values(x, overshoot), name="generator")
 
 
 def _norm(x, condition):

@@ -34,6 +34,7 @@ from keras_gans.layers import (
 from keras_gans.losses import hinge_discriminator_loss, hinge_generator_loss
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_networks, labels_and_images
+from keras_gans.networks.heads import image_values
 from keras_gans.networks.residual import (
     attended_height,
     discriminator_block,
@@ -53,7 +54,9 @@ def _conv(filters, size, activated=True, **options):
     return SpectralNormalization(layers.Conv2D(filters, size, padding="same", **options))
 
 
-def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=64, label_size=10, attention_height=None):
+def build_generator(
+    image_shape=(32, 32, 3), latent_dim=128, *, base_filters=64, label_size=10, attention_height=None, overshoot=0.0
+):
     """The generator: a small map whose size is doubled by residual blocks, while its channels are halved.
 
     Args:
@@ -63,6 +66,8 @@ def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=64,
         label_size: size of the encoded labels, on which every normalisation except the last depends.
         attention_height: height of the maps that attend to themselves, below the image's; None for half the image's,
             at most 32; 0 for none.
+        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1], so that it reaches pure black and
+            white.
 
     Returns:
         A Keras model, [(N, latent_dim), (N, label_size)] to (N, height, width, channels) in [-1, 1].
@@ -82,8 +87,7 @@ def build_generator(image_shape=(32, 32, 3), latent_dim=128, *, base_filters=64,
         x = generator_block(x, width, lambda x: ConditionalBatchNormalization(**NORM)([x, labels]), _conv)
     x = layers.ReLU()(FusedBatchNormalization(**NORM)(x))
     x = _conv(image_shape[-1], 3, name="to_image")(x)
-    images = layers.Activation("tanh", dtype="float32", name="images")(x)
-    return keras.Model([latents, labels], images, name="generator")
+    return keras.Model([latents, labels], image_values(x, overshoot), name="generator")
 
 
 def build_discriminator(image_shape=(32, 32, 3), *, base_filters=64, label_size=10, attention_height=None):

@@ -48,6 +48,7 @@ from keras_gans.layers import FusedBatchNormalization, GatedLinearUnit
 from keras_gans.losses import cross_entropy
 from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_built, check_discriminator, check_encoder, check_image_range
+from keras_gans.networks.heads import image_values
 from keras_gans.optimizers import FusedAdam
 from keras_gans.phases import Phase
 from keras_gans_core.checks import is_number, is_whole
@@ -122,7 +123,9 @@ def _tiled(code, size, name):
     return layers.UpSampling2D(size, name=f"{name}_tiled")(code)
 
 
-def build_generator(image_shape=(256, 256, 3), *, stages=3, latent_dim=100, condition_dim=128, filters=64, blocks=2):
+def build_generator(
+    image_shape=(256, 256, 3), *, stages=3, latent_dim=100, condition_dim=128, filters=64, blocks=2, overshoot=0.0
+):
     """The paper's generator: maps of the smallest image, then for each larger one two residual blocks and a doubling.
 
     Args:
@@ -132,6 +135,8 @@ def build_generator(image_shape=(256, 256, 3), *, stages=3, latent_dim=100, cond
         filters: channels of the smallest image's maps; each doubling before it has half as many as the one before, and
             so has each stage after it.
         blocks: residual blocks of a stage.
+        overshoot: the tanh is multiplied by 1 + overshoot and clipped to [-1, 1], so that it reaches pure black and
+            white.
 
     Returns:
         A Keras model, [z (N, latent_dim), c (N, condition_dim)] to a list of images, the smallest first.
@@ -154,7 +159,7 @@ def build_generator(image_shape=(256, 256, 3), *, stages=3, latent_dim=100, cond
     x = layers.Reshape((height, width, start), name="start")(x)
     for i in range(halvings):
         x = _up(x, start >> (i + 1), f"up{i}")
-    images = [_image(x, image_shape[-1], 0)]
+    images = [_image(x, image_shape[-1], 0, overshoot)]
     for stage, size in enumerate(sizes[:-1], 1):
         channels = x.shape[-1]
         x = layers.Concatenate(name=f"stage{stage}_seen")([_tiled(code, size, f"stage{stage}"), x])
@@ -162,13 +167,12 @@ def build_generator(image_shape=(256, 256, 3), *, stages=3, latent_dim=100, cond
         for i in range(blocks):
             x = _residual(x, f"stage{stage}_block{i}")
         x = _up(x, max(1, channels // 2), f"stage{stage}_up")
-        images.append(_image(x, image_shape[-1], stage))
+        images.append(_image(x, image_shape[-1], stage, overshoot))
     return keras.Model([latents, code], images, name="generator")
 
 
-def _image(x, channels, stage):
-    x = _conv(channels, 3, f"image{stage}_conv")(x)
-    return layers.Activation("tanh", dtype="float32", name=f"image{stage}")(x)
+def _image(x, channels, stage, overshoot):
+    return image_values(_conv(channels, 3, f"image{stage}_conv")(x), overshoot, name=f"image{stage}")
 
 
 def build_conditioner(text_dim=1024, condition_dim=128):

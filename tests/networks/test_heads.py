@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_gans.errors import ConfigurationError
-from keras_gans.models import wgan_gp
+from keras_gans.models import biggan, sagan, stack_gan, wgan_gp
 from keras_gans.networks import dcgan, residual
 from keras_gans.networks.heads import image_values
 
@@ -28,4 +28,18 @@ def test_a_negative_overshoot_is_refused():
 @pytest.mark.parametrize("builder", [dcgan, residual, wgan_gp])
 def test_generators_pass_the_overshoot_on(builder):
     generator = builder.build_generator((8, 8, 1), 4, base_filters=4, overshoot=0.1)
-    assert generator.get_layer("overshoot").scale == pytest.approx(1.1)
+    assert generator.get_layer("images_overshoot").scale == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("builder", [sagan, biggan])
+def test_generators_with_labels_pass_the_overshoot_on(builder):
+    generator = builder.build_generator((8, 8, 1), base_filters=8, label_size=2, attention_height=0, overshoot=0.1)
+    assert generator.get_layer("images_overshoot").scale == pytest.approx(1.1)
+
+
+def test_each_scale_of_a_stack_has_the_overshoot():
+    generator = stack_gan.build_generator(
+        (16, 16, 1), stages=2, latent_dim=4, condition_dim=4, filters=2, overshoot=0.1
+    )
+    scales = [generator.get_layer(f"image{stage}_overshoot").scale for stage in range(2)]
+    assert scales == pytest.approx([1.1, 1.1])
