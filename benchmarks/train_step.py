@@ -140,7 +140,7 @@ def multiply_adds(network):
     return total
 
 
-def keras_tutorial(workload, fused=False):
+def keras_tutorial(workload, fused=False, in_turn=False):
     import keras
     import tensorflow as tf
 
@@ -182,7 +182,7 @@ def keras_tutorial(workload, fused=False):
 
     players = networks(workload)
     if workload in translation.SIDES:
-        model = translation.keras_tutorial(workload, players, RATE)
+        model = translation.keras_tutorial(workload, players, RATE, in_turn)
     else:
         model = TutorialGAN(*(players if fused else map(with_keras_batch_norm, players)))
         model.compile(keras.optimizers.Adam(**RATE), keras.optimizers.Adam(**RATE))
@@ -279,6 +279,7 @@ COMPETITORS = {
     "ours bf16": lambda workload: ours(workload, "mixed_bfloat16"),
     "keras": keras_tutorial,
     "keras fused": lambda workload: keras_tutorial(workload, fused=True),
+    "keras in turn": lambda workload: keras_tutorial(workload, in_turn=True),
     "torch": torch_tutorial,
     "peak": peak,
 }
@@ -329,6 +330,8 @@ def compare(workload, rounds, torch_python):
     names = [name for name in COMPETITORS if name != "torch" or torch_python]
     if not workload.startswith("dcgan"):
         names.remove("keras fused")  # there is no batch normalization
+    if workload != "pix2pix":
+        names.remove("keras in turn")  # the other tutorials update the discriminator first, or both players at once
     if workload in ALONE:
         names.remove("keras")  # there is no tutorial with these networks
     children = {name: Competitor(name, workload, torch_python if name == "torch" else sys.executable) for name in names}
@@ -360,12 +363,12 @@ def main():
     if options.serve:
         serve(options.serve, options.workloads[0])
         return
-    print(f"{'workload':9} {'competitor':11} {'ms a step':>10} {'time over ours':>15} {'share of peak':>14}")
+    print(f"{'workload':9} {'competitor':13} {'ms a step':>10} {'time over ours':>15} {'share of peak':>14}")
     for workload in options.workloads:
         rows, gigaflops = compare(workload, options.rounds, options.torch_python)
         for name, milliseconds, ratio, share in rows:
             shown = "" if share is None else f"{share:.0%}"
-            print(f"{workload:9} {name:11} {milliseconds:10.1f} {ratio:15.2f} {shown:>14}", flush=True)
+            print(f"{workload:9} {name:13} {milliseconds:10.1f} {ratio:15.2f} {shown:>14}", flush=True)
         print(f"{workload:9} peak of a matrix product: {gigaflops:.0f} GFLOP/s", flush=True)
 
 

@@ -8,7 +8,7 @@
   see pools of 50 images.
 
 Ours updates pix2pix's generator after the discriminator, as the PyTorch code does, which is one more pass of the
-discriminator than the tutorial's.
+discriminator than the tutorial's. "keras in turn" is the tutorial's loop in this order: the same mathematics.
 """
 
 import itertools
@@ -63,8 +63,10 @@ def with_keras_layers(network):
     return keras.Model(used if len(used) > 1 else used[0], cloned.outputs[0], name=network.name)
 
 
-def keras_tutorial(workload, players, rate):
-    """A model of the tutorial's loop, compiled; `players` as `networks` gives them."""
+def keras_tutorial(workload, players, rate, in_turn=False):
+    """A model of the tutorial's loop, compiled; `players` as `networks` gives them. In turn: pix2pix's generator is
+    judged by the updated discriminator.
+    """
     import keras
     import tensorflow as tf
 
@@ -88,10 +90,13 @@ def keras_tutorial(workload, players, rate):
 
         def update(self, tape, losses):
             """One step of every player, from gradients that are all taken before."""
-            weights = [player.trainable_weights for player in self.players]
-            gradients = [tape.gradient(loss, of) for loss, of in zip(losses, weights)]
-            for optimizer, *pairs in zip(self.own_optimizers, gradients, weights):
-                optimizer.apply_gradients(zip(*pairs))
+            gradients = [tape.gradient(loss, of.trainable_weights) for loss, of in zip(losses, self.players)]
+            for player, found in zip(self.players, gradients):
+                self.apply(player, found)
+
+        def apply(self, player, gradients):
+            optimizer = self.own_optimizers[self.players.index(player)]
+            optimizer.apply_gradients(zip(gradients, player.trainable_weights))
 
         def log(self, d_loss, g_loss):
             self.d_metric.update_state(d_loss)
@@ -110,6 +115,24 @@ def keras_tutorial(workload, players, rate):
                 d_loss = 0.5 * (d_loss + entropy(tf.zeros_like(fake_logits), fake_logits))
                 g_loss = entropy(tf.ones_like(fake_logits), fake_logits) + L1_WEIGHT * distance(targets, fake)
             self.update(tape, [g_loss, d_loss])
+            return self.log(d_loss, g_loss)
+
+    class Pix2PixInTurn(Tutorial):
+        def train_step(self, batch):
+            sources, targets = batch["sources"], batch["targets"]
+            generator, discriminator = self.players
+            with tf.GradientTape() as g_tape:
+                fake = generator(sources, training=True)
+                with g_tape.stop_recording(), tf.GradientTape() as d_tape:
+                    real_logits = discriminator([sources, targets], training=True)
+                    fake_logits = discriminator([sources, fake], training=True)
+                    d_loss = entropy(tf.ones_like(real_logits), real_logits)
+                    d_loss = 0.5 * (d_loss + entropy(tf.zeros_like(fake_logits), fake_logits))
+                with g_tape.stop_recording():
+                    self.apply(discriminator, d_tape.gradient(d_loss, discriminator.trainable_weights))
+                logits = discriminator([sources, fake], training=True)
+                g_loss = entropy(tf.ones_like(logits), logits) + L1_WEIGHT * distance(targets, fake)
+            self.apply(generator, g_tape.gradient(g_loss, generator.trainable_weights))
             return self.log(d_loss, g_loss)
 
     class CycleGAN(Tutorial):
@@ -135,7 +158,8 @@ def keras_tutorial(workload, players, rate):
             self.update(tape, [*g_losses, *d_losses])
             return self.log(sum(d_losses), sum(g_losses))
 
-    model = (Pix2Pix if workload == "pix2pix" else CycleGAN)(map(with_keras_layers, players))
+    pix2pix = Pix2PixInTurn if in_turn else Pix2Pix
+    model = (pix2pix if workload == "pix2pix" else CycleGAN)(map(with_keras_layers, players))
     model.compile([keras.optimizers.Adam(**rate) for _ in players])
     return model
 

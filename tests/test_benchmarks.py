@@ -116,6 +116,7 @@ def test_competitors_of_a_system_have_networks_of_one_size(train_step, workload,
         ("pix2pix", "torch"),
         ("cyclegan", "ours"),
         pytest.param("cyclegan", "keras", marks=pytest.mark.slow),  # 20 seconds of tracing
+        pytest.param("pix2pix", "keras in turn", marks=pytest.mark.slow),
         ("cyclegan", "torch"),
         ("pix2pix_hd", "torch"),
         ("srgan", "torch"),
