@@ -51,8 +51,10 @@ def quality(card):
         parts = [f"{title} {found['value']:.3g}{real}"]
     shares = {"labels": "labels", "pixel_accuracy": "pixels"}
     parts += [f"{metrics[name]['value']:.1%} of {what}" for name, what in shares.items() if name in metrics]
-    if "l1_b" in metrics:
-        parts += [f"L1 {metrics['l1_b']['value']:.3g}, unchanged {metrics['l1_of_source_b']['value']:.3g}"]
+    for ending in ("", "_b"):
+        if f"l1_of_source{ending}" in metrics:
+            made, unchanged = (metrics[f"{name}{ending}"]["value"] for name in ("l1", "l1_of_source"))
+            parts += [f"L1 {made:.3g}, unchanged {unchanged:.3g}"]
     if "psnr_moving_1" in metrics:
         made, copied = (metrics[f"psnr_moving_1{ending}"]["value"] for ending in ("", "_of_copying"))
         parts += [f"PSNR of the next frame's moving pixels {made:.3g} dB, copying the last {copied:.3g} dB"]
