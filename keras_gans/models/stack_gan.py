@@ -34,7 +34,10 @@ Departures from the papers:
   of different sentences close together. The margin is 0.2 instead of 1 for this reason;
 - text is encoded by word convolutions and their maximum over the sentence, images by convolutions that are trained at
   the same time; Reed's have characters, a recurrent network on top, and the features of a trained GoogLeNet;
-- the form without sentences (c = z) is left out; other variants generate without.
+- the form without sentences (c = z) is left out; other variants generate without;
+- `r1_weight` is not the papers': it is R1 of Mescheder et al., 2018 (https://arxiv.org/abs/1801.04406), of the sum of
+  both logits at each scale, added over the scales. On drawings, which these discriminators soon tell from generated
+  images, it keeps the samples different.
 """
 
 import keras
@@ -50,6 +53,7 @@ from keras_gans.model import AdversarialModel
 from keras_gans.networks.checks import check_built, check_discriminator, check_encoder, check_image_range
 from keras_gans.networks.heads import image_values
 from keras_gans.optimizers import FusedAdam
+from keras_gans.penalties import r1_penalty
 from keras_gans.phases import Phase
 from keras_gans_core.checks import is_number, is_whole
 
@@ -297,6 +301,8 @@ class StackGAN(AdversarialModel):
         pretraining: whether `fit` trains the text encoder instead. The constructor sets the encoders' `trainable` to
             this.
         kl_weight, unconditional_weight, color_weight: see above, numbers of 0 or more.
+        r1_weight: weight of the penalty on the discriminators' gradients at real images, 0 or more; 0, as in the paper,
+            leaves it out. Its paper's gamma is twice that.
         margin: of the joint embedding, above 0 and below 2.
         discriminator_steps, ema_decay, seed: see `AdversarialModel`.
 
@@ -336,12 +342,18 @@ class StackGAN(AdversarialModel):
         kl_weight=2.0,
         unconditional_weight=1.0,
         color_weight=0.0,
+        r1_weight=0.0,
         margin=0.2,
         **kwargs,
     ):
         if not isinstance(prompts, Prompts):
             raise ConfigurationError(f"Expected prompts as kg.fields.Prompts. Received: {prompts!r:.100}.")
-        weights = {"kl_weight": kl_weight, "unconditional_weight": unconditional_weight, "color_weight": color_weight}
+        weights = {
+            "kl_weight": kl_weight,
+            "unconditional_weight": unconditional_weight,
+            "color_weight": color_weight,
+            "r1_weight": r1_weight,
+        }
         for name, weight in weights.items():
             if not is_number(weight, 0.0):
                 raise ConfigurationError(f"Expected {name} of 0 or more. Received: {weight!r}.")
@@ -380,6 +392,7 @@ class StackGAN(AdversarialModel):
         self.discriminators, self.image_encoder, self.prompts = discriminators, image_encoder, prompts
         self.pretraining, self.margin = bool(pretraining), margin
         self.kl_weight, self.unconditional_weight, self.color_weight = kl_weight, unconditional_weight, color_weight
+        self.r1_weight = r1_weight
         self.real_target = self.add_weight(shape=(), initializer="ones", trainable=False, name="real_target")
 
     @property
@@ -447,15 +460,24 @@ class StackGAN(AdversarialModel):
         """The sum of the scales' losses, for lists of real and generated images; prompts tell which are wrong pairs."""
         rows, exists = self.wrong_rows(prompts)
         wrong = [ops.take(images, rows, axis=0) for images in real]
+        penalty = self.r1_weight * self.real_gradients(real, mean, training) if self.r1_weight else 0.0
         real, wrong, fake = (self.score(images, mean, training) for images in (real, wrong, fake))
         deceived = _mean_where(ops.softplus(wrong[..., 0]), exists) + cross_entropy(fake[..., 0], 0.0)
         loss = cross_entropy(real[..., 0], self.real_target)
         if not self.unconditional_weight:
-            return self.stages * (loss + 0.5 * deceived)
+            return self.stages * (loss + 0.5 * deceived) + penalty
         alone = cross_entropy(real[..., 1], self.real_target) + cross_entropy(fake[..., 1], 0.0)
         wrong, target = wrong[..., 1], self.real_target  # without their sentences they are real images
         alone += _mean_where(target * ops.softplus(-wrong) + (1.0 - target) * ops.softplus(wrong), exists)
-        return self.stages * (loss + deceived + self.unconditional_weight * alone)
+        return self.stages * (loss + deceived + self.unconditional_weight * alone) + penalty
+
+    def real_gradients(self, real, mean, training=True):
+        """R1 of the sum of an image's logits, added over the scales."""
+
+        def judged_by(judge):
+            return lambda images: ops.sum(ops.cast(judge([mean, images], training=training), "float32"), axis=-1)
+
+        return sum(r1_penalty(judged_by(judge), images) for judge, images in zip(self.discriminators, real))
 
     def kl_loss(self, mean, log_variance):
         """The divergence of the codes' distribution from N(0, I), a mean over all elements."""
@@ -556,6 +578,7 @@ class StackGAN(AdversarialModel):
             kl_weight=self.kl_weight,
             unconditional_weight=self.unconditional_weight,
             color_weight=self.color_weight,
+            r1_weight=self.r1_weight,
             margin=self.margin,
             discriminator_steps=self.discriminator_steps,
             ema_decay=self.ema_decay,

@@ -92,6 +92,7 @@ class TestStackGAN(VariantContract):
             ({"prompts": ["a", "face"]}, "kg.fields.Prompts"),
             ({"image_encoder": build_image_encoder((8, 8, 1), text_dim=6)}, "image_encoder"),
             ({"kl_weight": -1.0}, "kl_weight of 0 or more"),
+            ({"r1_weight": -1.0}, "r1_weight of 0 or more"),
             ({"color_weight": "50"}, "color_weight of 0 or more"),
             ({"unconditional_weight": 0.0}, "1 logits: of images with their sentences alone"),
             ({"margin": 0}, "margin above 0"),
@@ -283,6 +284,25 @@ def test_without_the_unconditional_head_wrong_and_generated_count_half(monkeypat
     with_fixed_logits(monkeypatch, gan, [(0.3, 9.0), (1.1, 9.0), (-0.4, 9.0)])
     found = number(gan.discriminator_loss(images, images, ids("red hat", "blue hat"), ops.zeros((2, 2))))
     assert found == pytest.approx(2 * (softplus(-0.3) + 0.5 * (softplus(1.1) + softplus(-0.4))), rel=1e-5)
+
+
+def test_r1_is_of_the_sum_of_both_logits_at_each_scale():
+    """Of linear discriminators it is the squared sum of the weights of both logits."""
+
+    def linear(side):
+        means, images = keras.Input((2,)), keras.Input((side, side, 3))
+        seen = layers.Concatenate()([layers.Flatten()(images), means])
+        return keras.Model([means, images], layers.Dense(2)(seen))
+
+    parts = {**networks(), "discriminators": [linear(4), linear(8)], "prompts": PROMPTS}
+    real, fake = [[tensors(2, side, side, 3, seed=seed) for side in (4, 8)] for seed in (0, 1)]
+    losses = [
+        number(kg.StackGAN(**parts, r1_weight=weight).discriminator_loss(real, fake, ids("red", "hat"), tensors(2, 2)))
+        for weight in (0.0, 0.5)
+    ]
+    kernels = values([judge.layers[-1].kernel for judge in parts["discriminators"]])
+    expected = 0.5 * sum(np.sum(kernel[:-2].sum(axis=1) ** 2) for kernel in kernels)
+    assert losses[1] - losses[0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_generators_loss_by_hand(monkeypatch):
