@@ -6,9 +6,9 @@ https://arxiv.org/abs/1710.10916
 Captions such as "a face with long red hair, smiling, wearing green clothes" name the hair, beard, glasses, hat, mouth
 and clothes. First a joint embedding of images and captions, then the game with its text encoder: the paper's networks
 with three eighths of the channels or fewer, one residual block a stage, and a moving average of the generator. Drawings
-are flat colours, by which the discriminators would soon tell them from generated ones: the generator's tanh is stretched
-until it reaches pure white, and the discriminators have R1. Both players' rate is 1e-3. Budget: 40 minutes on two CPU
-cores; card.json says what it took.
+are flat colours, by which the discriminators would soon tell them from generated images: the generator's tanh is
+stretched until it reaches pure white, and the discriminators have R1. Both players' rate is 1e-3. Budget: 40 minutes on
+two CPU cores; card.json says what it took.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars".
