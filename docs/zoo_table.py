@@ -43,6 +43,12 @@ def quality(card):
         return f"{metrics['classes']['value']:.0f} of 1000 classes"
     if "code_error" in metrics:
         return f"distance of codes {metrics['code_error']['value']:.3g}, to another image's 1"
+    if "psnr_luma" in metrics:
+        shown = {"PSNR of the luma in dB": "psnr_luma", "distance of patches": "patch_distance"}
+        return "; ".join(
+            f"{what} {metrics[name]['value']:.2f}, bicubic {metrics[f'{name}_of_bicubic']['value']:.2f}"
+            for what, name in shown.items()
+        )
     parts = []
     if "frechet_distance" in metrics:
         found = metrics["frechet_distance"]
