@@ -93,8 +93,8 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
     given = {name: value for name, value in (inputs or {}).items() if value is not None}
     for name in given:
         if name not in fields:
-            takers = _takers(model, name)
-            remedy = f"It is an input of {' and '.join(takers)}." if takers else f"Leave {name} out."
+            known = takers(model, name)
+            remedy = f"It is an input of {' and '.join(known)}." if known else f"Leave {name} out."
             raise ConfigurationError(
                 f"Expected inputs among {', '.join(fields)}: {type(model).__name__} takes no others. Received: "
                 f"{name}. {remedy}"
@@ -126,7 +126,7 @@ def complete_inputs(model, n=None, seed=None, inputs=None):
     return complete
 
 
-def _takers(model, name):
+def takers(model, name):
     """The names of the variants with an optional input of this name."""
     base = [cls for cls in type(model).__mro__ if hasattr(cls, "optional_inputs")][-1]
     known, found = base.__subclasses__(), []

@@ -325,9 +325,10 @@ def _demands(model, name, values):
     field = model.input_fields.get(name)  # None for the seeds of noise
     if values.dtype.is_floating:
         yield tf.reduce_all(tf.math.is_finite(values)), f"Expected finite numbers in {name}."
-    if field is not None and field.low is not None:
-        low, high = (tf.cast(bound, values.dtype) for bound in (field.low, field.high))
-        yield tf.reduce_all((values >= low) & (values <= high)), f"Expected in {name}: {field}."
+    bounds = () if field is None else ((tf.greater_equal, field.low), (tf.less_equal, field.high))
+    for keeps, bound in bounds:
+        if bound is not None:
+            yield tf.reduce_all(keeps(values, tf.cast(bound, values.dtype))), f"Expected in {name}: {field}."
 
 
 def _from_seed(model, inputs):

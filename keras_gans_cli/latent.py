@@ -72,10 +72,10 @@ def interpolate(name, seeds, steps, linear, space, truncation, cutoff, labels, o
     """Walk between images of the model NAME, or of a .keras file."""
     if len(seeds) < 2:
         raise click.UsageError(f"Expected two seeds or more. Received: --seeds {seeds[0]}.")
-    truncation = truncation_for(truncation, cutoff)
     if space == "w" and labels is not None:
         raise click.UsageError("Expected no --labels with --space w: styles have none. Leave one of them out.")
     kg, model = sampler_of_styles(name) if space == "w" else sampler_of_noise(name)
+    truncation = truncation_for(name, model, truncation, cutoff)
     points, between = model.noise(seed=seeds), kg.latent.lerp if linear or space == "w" else kg.latent.slerp
     shape = points.shape[1:]
     if space == "w":
@@ -116,8 +116,8 @@ def _draw_styles(kg, model, rows, output):
 @picture_option("mixing.png", "The images of the columns stand above, those of the rows on the left.")
 def mix(name, rows, columns, layers, truncation, cutoff, output):
     """Mix the styles of images of the model NAME, or of a .keras file: some layers of one, the others of another."""
-    truncation = truncation_for(truncation, cutoff)
     kg, model = sampler_of_styles(name)
+    truncation = truncation_for(name, model, truncation, cutoff)
     import numpy as np
 
     first, second = (model.to_styles(seed=seeds, **truncation) for seeds in (rows, columns))

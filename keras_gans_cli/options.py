@@ -78,14 +78,28 @@ def numbers_of(context, parameter, value):
     return None if value is None else numbers
 
 
+def _with_truncation(context, parameter, cutoff):
+    """The callback of --cutoff: refused alone, before a model is loaded."""
+    if cutoff is not None and context.params.get("truncation") is None:
+        raise click.UsageError("Expected --truncation with --cutoff. Received: --cutoff alone. Give both, or neither.")
+    return cutoff
+
+
 truncation_options = (
     click.option(
         "--truncation",
         type=float,
+        is_eager=True,  # before --cutoff
         help="For a model with a mapped latent space, such as a StyleGAN2: how far styles are from their average, "
-        "between 0 (all are the average) and 1 (as they are). Below 1 images are more alike, and often better.",
+        "between 0 (all are the average) and 1 (as they are). For a model of truncated noise, such as a BigGAN: the "
+        "largest size of the noise's numbers, 0 or more. Smaller: images are more alike, and often better.",
     ),
-    click.option("--cutoff", type=click.IntRange(0), help="With --truncation: how many layers, the first ones."),
+    click.option(
+        "--cutoff",
+        type=click.IntRange(0),
+        callback=_with_truncation,
+        help="With --truncation of styles: how many layers, the first ones.",
+    ),
 )
 
 
@@ -96,8 +110,20 @@ def truncated(command):
     return command
 
 
-def truncation_for(truncation, cutoff):
-    """{name: value} of the inputs that --truncation and --cutoff give."""
-    if cutoff is not None and truncation is None:
-        raise click.UsageError("Expected --truncation with --cutoff. Received: --cutoff alone. Give both, or neither.")
-    return {"truncation_psi": truncation, "truncation_cutoff": cutoff}
+def truncation_for(name, model, truncation, cutoff):
+    """{input: value} that --truncation and --cutoff give to a model: `truncation_psi` and `truncation_cutoff` where it
+    has styles, `truncation` where it has truncated noise."""
+    if truncation is None:
+        return {}
+    inputs = ("truncation_psi", "truncation")
+    there = [key for key in inputs if key in model.input_fields]
+    if len(there) != 1:
+        from keras_gans.sampling import takers
+
+        known = ", or ".join(f"{key}, such as {' and '.join(takers(model, key))}" for key in inputs)
+        raise click.UsageError(
+            f"Expected a model with one of these inputs with --truncation: {known}. Received: {name}, a "
+            f"{type(model).__name__} with {'both' if there else 'neither'}. "
+            + ("Use Python: generate takes both." if there else "Leave --truncation out.")
+        )
+    return {there[0]: truncation, "truncation_cutoff": cutoff}

@@ -54,10 +54,8 @@ def sample(name, count, seed, seeds, truncation, cutoff, output, folder, enlarge
     if folder and seeds is not None and len(set(seeds)) < len(seeds):
         raise click.UsageError("Expected different --seeds, which name the files in --folder. Received: one twice.")
     count = len(seeds) if seeds is not None else count or 64
-    truncation = truncation_for(truncation, cutoff)
     card = fast.card_of(name)
-    plain = not prompt and all(value is None for value in truncation.values())
-    network = fast.network(card) if plain and card is not None else None
+    network = fast.network(card) if card is not None and not prompt and truncation is None else None
     inputs = None if network is None else network.inputs(count, seed, seeds, labels)
     batch = None if seeds is None else 1  # as `generate` does for a list of seeds
     if inputs is not None and (folder is not None or network.fits(count)):
@@ -82,7 +80,8 @@ def sample(name, count, seed, seeds, truncation, cutoff, output, folder, enlarge
             f"Expected a model that samples from a seed alone. Received: {name}, which needs {', '.join(needed)}. "
             f"{remedy_for_given(name, model)}"
         )
-    given = {"labels": labels_for(labels, count, model), "prompts": prompts, **truncation}
+    given = {"labels": labels_for(labels, count, model), "prompts": prompts}
+    given |= truncation_for(name, model, truncation, cutoff)
     inputs = sampling.complete_inputs(model, count, seed if seeds is None else seeds, given)
     if folder is None:
         sampling.check_picture(model, count)

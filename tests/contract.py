@@ -92,7 +92,8 @@ def examples(field, count, seed=0):
     if isinstance(field, fields.Classes) and field.shape == ():
         return np.arange(count) % field.counts[0]
     if isinstance(field, fields.Numbers):
-        low, high = (0.5, 1.0) if field.low is None else (field.low, field.high)
+        low = 0.5 if field.low is None else field.low
+        high = low + 0.5 if field.high is None else field.high
         return rng.integers(low, high + 1, shape) if field.whole else rng.uniform(low, high, shape).astype("float32")
     return field.from_normals(rng.normal(size=(count, field.num_normals)).astype("float32"))
 

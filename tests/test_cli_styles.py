@@ -1,4 +1,5 @@
-"""The command line for models with a mapped latent space: truncation, lists of seeds, walks in W, mixing."""
+"""The command line for models with a mapped latent space: truncation, lists of seeds, walks in W, mixing; and the
+truncation of other models."""
 
 import click
 import keras
@@ -8,10 +9,12 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans.errors import ConfigurationError, DataError, UnsupportedError
+from keras_gans.fields import Numbers
+from keras_gans.models import biggan
 from keras_gans.models.style_gan2 import StyleGAN2, build_generator
 from keras_gans.networks.mapping import build_mapping
 from keras_gans_cli.app import app
-from keras_gans_cli.options import numbers_of
+from keras_gans_cli.options import numbers_of, truncation_for
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("styles")
     mapped.save(folder / "mapped.keras")
     kg.GAN(image_shape=(8, 8, 1), latent_dim=4, seed=0).save(folder / "plain.keras")
+    noise = biggan.build_generator((8, 8, 3), 4, base_filters=4, embedding_size=2, attention_height=0)
+    kg.BigGAN(noise, None, seed=0).save(folder / "noise.keras")
     return folder
 
 
@@ -46,6 +51,23 @@ def test_a_list_of_seeds_is_truncated_as_generate_does(run, model):
     images = model.generate(seed=[0, 1, 2, 7], truncation_psi=0.7, truncation_cutoff=2)
     np.testing.assert_array_equal(picture, kg.images.grid(images))
     assert not np.array_equal(run("sample", "--seeds", "0-2,7"), picture)
+
+
+def test_noise_is_truncated_as_generate_does(run, folder):
+    model = kg.zoo.load_file(folder / "noise.keras")
+    picture = run("sample", "--seeds", "0-2,7", "--truncation", "0.5", "--labels", "3", file="noise.keras")
+    images = model.generate(seed=[0, 1, 2, 7], labels=3, truncation=0.5)
+    np.testing.assert_array_equal(picture, kg.images.grid(images))
+    walk = ("interpolate", "--seeds", "0,1", "--steps", "2", "--labels", "3")
+    picture = run(*walk, "--truncation", "0.5", file="noise.keras")
+    assert np.abs(picture.astype(int) - kg.images.grid(images[:2])).max() <= 1  # by rounding
+    assert not np.array_equal(picture, run(*walk, file="noise.keras"))
+
+
+def test_a_model_of_both_truncations_is_refused(model, monkeypatch):
+    monkeypatch.setitem(model.input_fields, "truncation", Numbers("truncation", 0))
+    with pytest.raises(click.UsageError, match="Received: mine, a StyleGAN2 with both"):
+        truncation_for("mine", model, 0.5, None)
 
 
 def test_images_of_seeds_have_their_names(folder, model):
@@ -83,7 +105,19 @@ def test_a_sheet_of_mixed_styles(run, model):
 @pytest.mark.parametrize(
     "arguments, file, error, match",
     [
-        (["sample", "--truncation", "0.7"], "plain.keras", ConfigurationError, "input of .*StyleGAN2"),
+        (
+            ["sample", "--truncation", "0.7"],
+            "plain.keras",
+            click.UsageError,
+            "truncation_psi, such as StyleGAN and StyleGAN2, or truncation, such as BigGAN. .* a GAN with neither",
+        ),
+        (
+            ["sample", "--truncation", "0.7", "--cutoff", "2"],
+            "noise.keras",
+            ConfigurationError,
+            "truncation_cutoff. It is an input of StyleGAN and StyleGAN2",
+        ),
+        (["sample", "--truncation", "-0.5"], "noise.keras", DataError, "numbers of 0 or more"),
         (["mix"], "plain.keras", UnsupportedError, "mapped latent space, .*StyleGAN2"),
         (["interpolate", "--space", "w"], "plain.keras", UnsupportedError, "mapped latent space"),
         (["interpolate", "--space", "w", "--labels", "3"], "mapped.keras", click.UsageError, "no --labels"),

@@ -17,7 +17,7 @@ import keras_gans as kg
 from keras_gans import serving
 from keras_gans.batch_statistics import standing_statistics
 from keras_gans.errors import ConfigurationError, OutputError, UnsupportedError
-from keras_gans.models import dcgan, gan, style_gan2
+from keras_gans.models import biggan, dcgan, gan, style_gan2
 from keras_gans.networks.mapping import build_mapping
 
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's")
@@ -324,6 +324,19 @@ def test_settings_that_may_be_left_out_have_a_signature_of_their_own(tmp_path):
     np.testing.assert_array_equal(served, model.generate(seed=seeds, **settings))
     served = signatures["serving_default"](noise=tf.constant(model.noise(2, seed=0)))["images"]
     np.testing.assert_array_equal(served, model.generate(2, seed=0))
+
+
+@needs_tensorflow
+def test_truncated_noise_is_served(tmp_path):
+    import tensorflow as tf
+
+    model = kg.BigGAN(biggan.build_generator((8, 8, 3), 4, base_filters=4, embedding_size=2, attention_height=0), None)
+    serve, seeds = signatures_of(kg.export(model, tmp_path))["with_settings"], [5, 0, -1]
+    given = {"labels": np.array([3, 1, 4]), "truncation": np.float32([0.5, 0.0, 9.0])}
+    asked = {"seeds": tf.constant(seeds, "int64"), **{name: tf.constant(values) for name, values in given.items()}}
+    np.testing.assert_array_equal(serve(**asked)["images"], model.generate(seed=seeds, **given))
+    below = {**asked, "truncation": tf.constant([0.5, -0.5, 0.5])}
+    assert "truncation (N,), numbers of 0 or more" in answers(serve, below)
 
 
 @needs_tensorflow

@@ -12,7 +12,7 @@ class Numbers(Field):
 
     Args:
         name: what the number is, for errors.
-        low, high: bounds that are allowed themselves; None for any finite number.
+        low, high: bounds that are allowed themselves; None for none.
         whole: whether it is a whole number.
 
     Example:
@@ -27,7 +27,8 @@ class Numbers(Field):
 
     def __str__(self):
         kind = "whole numbers" if self.whole else "numbers"
-        bounds = "" if self.low is None else f" from {self.low} to {self.high}"
+        above = "" if self.low is None else f" of {self.low} or more"
+        bounds = above if self.high is None else f" from {self.low} to {self.high}"
         return f"{self.name} (N,), {kind}{bounds}"
 
     def check(self, values):
@@ -39,7 +40,8 @@ class Numbers(Field):
                 fits = fits and np.isfinite(numbers.astype("float32")).all()
         except (TypeError, ValueError):
             fits = False
-        if not fits or (self.low is not None and not ((numbers >= self.low) & (numbers <= self.high)).all()):
+        low, high = (-np.inf if self.low is None else self.low), (np.inf if self.high is None else self.high)
+        if not fits or not ((numbers >= low) & (numbers <= high)).all():
             raise DataError(f"Expected {self}, one for all examples or one for each. Received: {values!r}.")
         return numbers.astype(self.dtype)
 

@@ -15,7 +15,7 @@ Networks: residual blocks. The generator's latents are cut into equal chunks. Th
 the others, beside one embedding of the label that all blocks share, makes the gains and offsets of one block. Maps of a
 middle size attend to themselves. Kernels start orthogonal.
 
-Sampling: `generate(truncation=t)`, in Python only, draws each number of the noise above t in size again. A small t
+Sampling: `generate(truncation=t)` makes images of noise within [-t, t]; see `keras_gans.fields.truncated`. A small t
 makes images more typical and less diverse. In the paper the moving average of the generator samples
 (`ema_decay=0.9999`, from step 20 000), with statistics of batch normalization computed anew for it ("standing
 statistics"): presets, exports, `kg.callbacks.SampleGrid` and `kg.zoo.sampler(model)` compute them.
@@ -27,18 +27,17 @@ Departures from the paper:
 - the embedding is linear in the encoded label without a bias, so labels may also be attributes, several classes at
   once or continuous values;
 - psi has no bias;
+- truncation moves all numbers of the noise; the paper draws those above t in size again. Both give the same
+  distribution;
 - standing statistics are those of noise that is not truncated.
 """
 
-import random
-
 import keras
-import numpy as np
 from keras import layers, ops
 
 from keras_gans import sampling
 from keras_gans.errors import ConfigurationError
-from keras_gans.fields import TEN_CLASSES, check_image_shape, check_label_space, noise_to_images, truncated
+from keras_gans.fields import TEN_CLASSES, Numbers, check_image_shape, check_label_space, noise_to_images, truncated
 from keras_gans.layers import (
     ConditionalBatchNormalization,
     FusedBatchNormalization,
@@ -168,6 +167,9 @@ class BigGAN(AdversarialModel):
 
     In the logs, `g_loss` is the generator's whole loss; `orthogonal` is the penalty in it, without its weight.
 
+    `generate` and `sample` take `truncation`, one number for all images or one for each, 0 or more: the largest size
+    that numbers of the noise then have, see `keras_gans.fields.truncated`. Without it nothing is truncated.
+
     Args:
         generator, discriminator: networks. The generator takes [latents, labels], the discriminator [labels, images].
             With neither, residual networks for `image_shape`.
@@ -197,6 +199,7 @@ class BigGAN(AdversarialModel):
     """
 
     log_names = ("d_loss", "g_loss", "orthogonal")
+    optional_inputs = ("truncation",)
 
     def __init__(
         self,
@@ -217,11 +220,13 @@ class BigGAN(AdversarialModel):
             generator = build_generator(image_shape, latent_dim, label_size=size)
             discriminator = build_discriminator(image_shape, label_size=size)
         check_networks(generator, discriminator, label_space=label_space, judged=labels_and_images)
+        fields = noise_to_images(generator, label_space=label_space)
+        fields["input_fields"] = {**fields["input_fields"], "truncation": Numbers("truncation", 0)}
         super().__init__(
             generator=generator,
             discriminator=discriminator,
             discriminator_steps=discriminator_steps,
-            **noise_to_images(generator, label_space=label_space),
+            **fields,
             **kwargs,
         )
         self.label_space, self.orthogonal_weight = label_space, orthogonal_weight
@@ -278,30 +283,11 @@ class BigGAN(AdversarialModel):
         rates = {"generator": 5e-5, "discriminator": 2e-4}
         return {player: FusedAdam(rate, beta_1=0.0, beta_2=0.999, epsilon=1e-6) for player, rate in rates.items()}
 
-    # Sampling
+    # Outside of training
 
-    def generate(self, n=None, seed=None, truncation=None, **inputs):
-        """New images; see `AdversarialModel.generate`.
-
-        Args:
-            n, seed, inputs: see `AdversarialModel.generate`. A seed and a truncation name an image, in any batch.
-            truncation: the largest size of a number of the noise, above 0: larger ones are drawn again. None for the
-                whole normal distribution.
-
-        Raises:
-            ConfigurationError: a truncation that is not above 0, or beside given noise; see also
-                `AdversarialModel.generate`.
-        """
-        if truncation is None:
-            return super().generate(n, seed, **inputs)
-        if inputs.get("noise") is not None:
-            raise ConfigurationError(
-                f"Expected truncation={truncation!r} with noise that is drawn. Received: noise. Leave one of them out; "
-                "kg.fields.truncated truncates noise."
-            )
-        seed = random.randrange(2**31) if seed is None else seed
-        complete = sampling.complete_inputs(self, n, seed, inputs)
-        noise, stream = complete["noise"], sampling.stream_of("truncation")
-        seeds = [int(one) ^ stream for one in seed] if np.ndim(seed) else int(seed) ^ stream
-        complete["noise"] = truncated(noise, self.noise(len(noise), seeds), truncation)
-        return sampling.only(sampling.sample(self, complete, batch=1 if np.ndim(seed) else None))
+    def compute_outputs(self, inputs, training=False):
+        inputs = sampling.in_order(inputs, self.input_fields)
+        noise, labels, *truncation = map(ops.convert_to_tensor, inputs)
+        if truncation:
+            noise = truncated(noise, truncation[0][:, None])
+        return self.generator([noise, labels], training=training)

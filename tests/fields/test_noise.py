@@ -1,6 +1,7 @@
 """Noise, seeds and indices: what is drawn, how networks see it, what is refused."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -30,27 +31,51 @@ def test_uniform_distributions(distribution, low, high, quartile):
     np.testing.assert_allclose(ends, [low, (low + high) / 2, quartile, high], atol=1e-6)
 
 
+# How far rounding may move a truncated number: ten last places of erf below 1, divided by the slope of erf.
+def rounding(numbers):
+    return 10 * 2**-24 / (2 * np.exp(-(np.float64(numbers) ** 2) / 2) / (2 * np.pi) ** 0.5)
+
+
+def fold(noise, limit):
+    return array(truncated(np.float32(noise), np.float32(limit)))
+
+
+@pytest.mark.parametrize("limit", [1e-3, 0.05, 0.5, 1.0, 2.0, 3.0, 4.5])
+def test_truncated_numbers_are_the_same_quantiles_within_the_limit(limit):
+    """By the survival functions in float64: 1 - u v = a + b - a b, where a = 1 - u and b = 1 - v."""
+    noise, limit = np.linspace(0.001, 7.0, 701, dtype="float32"), float(np.float32(limit))
+    beyond = math.erfc(limit / 2**0.5)
+    shares = [math.erfc(z / 2**0.5) for z in noise.tolist()]
+    expected = np.array([-NormalDist().inv_cdf((a + beyond - a * beyond) / 2) for a in shares])
+    made = fold(noise, limit)
+    assert made.dtype == np.float32 and made.max() <= limit
+    assert (np.abs(made - expected) <= rounding(expected)).all()
+    np.testing.assert_array_equal(fold(-noise, limit), -made)
+
+
 @pytest.mark.parametrize("limit", [0.05, 0.5, 2.0])
-def test_truncated_numbers_are_normal_within_the_limit(limit):
-    """Those inside stay; all together have the distribution (Phi(x) - Phi(-t)) / (Phi(t) - Phi(-t))."""
-    noise, again = normals(20_000, 2).reshape(2, -1)
-    made = truncated(noise, again, limit)
-    inside = np.abs(noise) <= limit
-    np.testing.assert_array_equal(made[inside], noise[inside])
-    assert np.abs(made).max() <= limit and made.dtype == np.float32
-    share = math.erf(limit / 2**0.5)
-    places = np.sort([0.5 + 0.5 * math.erf(x / 2**0.5) / share for x in made.tolist()])
-    assert np.abs(places - np.linspace(0, 1, len(made))).max() < 1.95 / len(made) ** 0.5  # Kolmogorov, p = 1e-3
-    density = 2 * limit * math.exp(-(limit**2) / 2) / (2 * math.pi) ** 0.5
-    assert made.var() == pytest.approx(1 - density / share, rel=0.05) and made.var() < 1
-    redrawn = made[~inside]
-    assert np.abs(np.corrcoef(redrawn, noise[~inside])[0, 1]) < 4 / len(redrawn) ** 0.5
+def test_truncated_numbers_have_the_moments_of_the_truncated_normal_distribution(limit):
+    noise = [NormalDist().inv_cdf((i + 0.5) / 10_000) for i in range(10_000)]
+    made = fold(noise, limit).astype("float64")
+    ends = 2 * limit * NormalDist().pdf(limit) / math.erf(limit / 2**0.5)
+    assert np.mean(made) == pytest.approx(0.0, abs=1e-6)
+    assert np.mean(made**2) == pytest.approx(1 - ends, rel=1e-4)
+    assert np.mean(made**4) == pytest.approx(3 - (limit**2 + 3) * ends, rel=1e-4)
 
 
-def test_a_large_limit_and_extreme_numbers():
-    noise = np.array([[-8.0, 0.5, 3.0]], "float32")
-    np.testing.assert_array_equal(truncated(noise, noise, 9.0), noise)
-    np.testing.assert_allclose(truncated(noise, np.array([[40.0, 0.0, -40.0]]), 2.0), [[2.0, 0.5, -2.0]], rtol=1e-5)
+def test_truncation_keeps_the_order_and_a_smaller_limit_moves_towards_zero():
+    noise, limits = np.linspace(-6, 6, 601, dtype="float32"), np.linspace(0, 3, 31, dtype="float32")
+    made = fold(noise, limits[:, None])  # a row for each limit
+    assert (np.diff(made, axis=1) >= -rounding(made[:, 1:])).all()
+    assert (np.diff(np.abs(made), axis=0) >= -rounding(made[1:])).all()
+    assert (np.abs(made) <= np.abs(noise)).all() and not made[0].any()
+
+
+def test_a_large_limit_moves_only_what_is_beyond_it():
+    noise = np.float32([-8.0, -5.5, 0.0, 0.5, 3.0, 5.25, 7.0])
+    np.testing.assert_array_equal(fold(noise, 9.0), noise)
+    np.testing.assert_array_equal(fold(noise, 5.0), np.clip(noise, -5.0, 5.0))
+    np.testing.assert_array_equal(fold(noise, 1e30), noise)
 
 
 def test_noise_is_standard_normal_for_the_user_and_latents_for_networks():

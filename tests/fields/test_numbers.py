@@ -26,6 +26,14 @@ def test_whole_numbers_have_bounds():
             field.asked(wrong)
 
 
+def test_the_lower_bound_may_be_the_only_one():
+    field = Numbers("size", 0)
+    assert field.asked([0, 1e30]).tolist() == [0.0, np.float32(1e30)]
+    for wrong in (-0.5, [1.0, -1e-6], np.nan, True):
+        with pytest.raises(DataError, match="size .N,., numbers of 0 or more"):
+            field.asked(wrong)
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e39, "half", None, [], [[0.5]], [0.5, "a"], [[1], [1, 2]]], ids=str)
 def test_what_is_no_number_for_each_example_is_refused(wrong):
     with pytest.raises(DataError, match="psi"):

@@ -7,9 +7,9 @@ from conditional import SPACE, ConditionalContract
 from contract import number, once_elsewhere, values
 from keras import ops
 
-import keras_gans as kg
 from keras_gans.batch_statistics import batch_norms, standing_statistics
-from keras_gans.errors import ConfigurationError
+from keras_gans.errors import ConfigurationError, DataError
+from keras_gans.fields import truncated
 from keras_gans.layers import ConditionalBatchNormalization, SpectralNormalization
 from keras_gans.layers.inner import inner_layers
 from keras_gans.models.biggan import BigGAN, build_discriminator, build_generator
@@ -108,17 +108,14 @@ class TestBigGAN(ConditionalContract):
     # Sampling
 
     def test_truncated_images_are_those_of_truncated_noise(self, one):
-        noise, seen = one.noise(40, seed=4), []
-        with pytest.MonkeyPatch.context() as patch:
-            check = kg.models.biggan.truncated
-            patch.setattr(kg.models.biggan, "truncated", lambda *about: seen.append(check(*about)) or seen[-1])
-            made = one.generate(40, seed=4, labels=1, truncation=0.7)
-        (truncated,) = seen
-        assert np.abs(truncated).max() <= 0.7 and truncated.shape == noise.shape
-        kept = np.abs(noise) <= 0.7
-        np.testing.assert_array_equal(truncated[kept], noise[kept])
-        assert len(np.unique(truncated[~kept])) == (~kept).sum()
-        np.testing.assert_array_equal(made, one.generate(noise=truncated, labels=1))
+        noise = one.noise(6, seed=4)
+        limits = np.float32([0.1, 0.5, 0.5, 1.0, 2.0, 9.0])
+        made = one.generate(6, seed=4, labels=1, truncation=limits)
+        moved = array(truncated(noise, limits[:, None]))
+        # Two functions are compiled, whose roundings differ by up to a grey level.
+        assert np.abs(made.astype(int) - one.generate(noise=moved, labels=1)).max() <= 1
+        np.testing.assert_array_equal(made, one.generate(noise=noise, labels=1, truncation=limits))
+        assert not np.array_equal(made, one.generate(6, seed=4, labels=1))
 
     def test_a_seed_and_a_truncation_name_an_image_in_any_batch(self, one):
         made = one.generate(9, seed=3, labels=2, truncation=0.4)
@@ -128,21 +125,16 @@ class TestBigGAN(ConditionalContract):
         listed = one.generate(seed=[5, 3, 5], labels=2, truncation=0.4)
         np.testing.assert_array_equal(listed[0], listed[2])
         np.testing.assert_array_equal(one.generate(seed=[3], labels=2, truncation=0.4)[0], listed[1])
-        assert np.abs(listed[1].astype(int) - made[0]).max() <= 1  # rounding
-        assert not np.array_equal(one.generate(3, labels=2, truncation=0.4), one.generate(3, labels=2, truncation=0.4))
 
-    def test_a_large_truncation_changes_nothing(self, one):
-        np.testing.assert_array_equal(one.generate(5, seed=2, truncation=9.0), one.generate(5, seed=2))
-        np.testing.assert_array_equal(one.generate(5, seed=2, truncation=None), one.generate(5, seed=2))
+    def test_truncation_to_nothing_makes_one_image_of_a_label(self, one):
+        made = one.generate(3, seed=0, labels=[0, 0, 1], truncation=0.0)
+        np.testing.assert_array_equal(made[0], made[1])
+        assert not np.array_equal(made[0], made[2])
 
-    @pytest.mark.parametrize("truncation", [0.0, -0.5, True, "0.5", np.nan])
+    @pytest.mark.parametrize("truncation", [-0.5, True, "0.5", np.nan])
     def test_truncations_that_cannot_be_are_refused(self, one, truncation):
-        with pytest.raises(ConfigurationError, match="Expected truncation above 0"):
+        with pytest.raises(DataError, match="truncation .N,., numbers of 0 or more"):
             one.generate(2, seed=0, truncation=truncation)
-
-    def test_truncation_beside_given_noise_is_refused(self, one):
-        with pytest.raises(ConfigurationError, match="truncation=0.5 with noise that is drawn"):
-            one.generate(noise=one.noise(2, seed=0), truncation=0.5)
 
     def test_standing_statistics_are_of_the_averaged_generator(self, one):
         norms = batch_norms([one.generator])
