@@ -54,10 +54,11 @@ def reconstruct(name, pictures, output, resize):
     Each image in the folder becomes OUTPUT/<its name>.png; for one file OUTPUT may be the name of a .png file.
     """
     _, model = sampler(name)
-    if not hasattr(model, "reconstruct"):
+    if not (hasattr(model, "encode") and hasattr(model, "reconstruct")):  # GLO reconstructs its training's, by number
         raise click.UsageError(
-            f"Expected a model that reconstructs images, such as ali_mnist. Received: {name}, a "
-            f"{type(model).__name__}, which has no reconstruct."
+            f"Expected a model that encodes and reconstructs images, such as ali_mnist. Received: {name}, a "
+            f"{type(model).__name__}. A model that makes images from noise can be searched for them: keras-gans invert "
+            f"{name} FILES"
         )
     field = next(iter(model.output_fields.values()))
     change(pictures, output, resize, "reconstructing", field, field, model.reconstruct)

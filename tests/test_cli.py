@@ -334,8 +334,16 @@ def test_reconstruct_writes_what_the_model_makes_of_each_image(tmp_path, monkeyp
     made = kg.load("ali_mnist").reconstruct(images[..., None])
     for name, image in zip("cab", made):
         assert np.abs(pixels(f"out/{name}.png").astype(int) - image[..., 0]).max() <= 1  # alone, not in a batch
-    with pytest.raises(click.UsageError, match="a model that reconstructs images, such as ali_mnist"):
-        call("reconstruct", "gan_mnist", "in")
+
+
+@pytest.mark.parametrize("name, kind", [("gan_mnist", "GAN"), ("glo_avatars", "GLO")])
+def test_a_model_without_an_encoder_is_searched_instead(tmp_path, monkeypatch, name, kind):
+    monkeypatch.chdir(tmp_path)
+    pictures(tmp_path / "in", shape=kg.load(name).image_shape[:2])
+    with pytest.raises(click.UsageError, match=f"Received: {name}, a {kind}. .* keras-gans invert {name} FILES"):
+        call("reconstruct", name, "in")
+    call("invert", name, "in/a.png", "--steps", "1", "--seeds", "2", "-o", "found.png", "--resize")
+    assert pixels("found.png").shape[1] == 3 * kg.load(name).image_shape[1]
 
 
 # Sentences
