@@ -99,6 +99,11 @@ from keras_gans_core.errors import printable
     help="Steps from one save to the next, besides saves at each epoch's end and every five minutes.",
 )
 @click.option("--overwrite", is_flag=True, help="Train anew in the folder of a run, which is lost.")
+@click.option(
+    "--doctor",
+    is_flag=True,
+    help="Let a doctor watch the training, who says when it is sick, on what evidence, and what to change.",
+)
 @click.option("--smoke", is_flag=True, help="A rehearsal: one epoch of few images with small networks.")
 def train(
     recipe,
@@ -123,6 +128,7 @@ def train(
     devices,
     checkpoint_steps,
     overwrite,
+    doctor,
     smoke,
 ):
     """Train RECIPE: a model of the zoo, a recipe file, or a variant (such as dcgan) on your data.
@@ -219,6 +225,7 @@ def train(
             checkpoint_steps=checkpoint_steps,
             devices=devices,
             overwrite=overwrite,
+            doctor=doctor,
             recipe_file=file,
         )
     except (KeyboardInterrupt, SystemExit) as stop:

@@ -18,7 +18,7 @@ from keras_gans.callbacks import Checkpoint, SampleGrid, resume
 from keras_gans.errors import CheckpointError, ConfigurationError, OutputError
 from keras_gans.models.gan import build_discriminator, build_generator
 from keras_gans.training import ClassifierRecipe, Recipe, train
-from keras_gans_cli.app import main
+from keras_gans_cli.app import app, main
 from keras_gans_core.runs import is_finished, read_progress
 
 pytestmark = pytest.mark.usefixtures("light")
@@ -385,6 +385,49 @@ def test_the_command_says_whether_something_is_saved(step, said, tmp_path, monke
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130 and f"Stopped. {said}" in capsys.readouterr().err
+
+
+# The doctor
+
+
+def test_a_doctor_that_is_asked_for_watches_every_phase_and_changes_nothing(tmp_path):
+    watched, plain = (run(tmp_path / str(doctor), a_gan(2), doctor=doctor) for doctor in (True, False))
+    assert equal(values(watched.generator.weights), values(plain.generator.weights))
+    progress, without = (json.loads((tmp_path / name / "progress.json").read_text()) for name in ("True", "False"))
+    assert len(progress["history"]) == 4 and "verdicts" in progress and "verdicts" not in without
+    for logs, others in zip(progress["history"], without["history"]):
+        assert "doctor/diversity" in logs
+        assert {name: value for name, value in logs.items() if not name.startswith("doctor/")} == others
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", a_gan(2, [At(7)]), doctor=True)
+    run(tmp_path / "parts", a_gan(2), doctor=True, resume_from=tmp_path / "parts")
+    assert json.loads((tmp_path / "parts" / "progress.json").read_text())["history"] == progress["history"]
+
+
+def test_batches_of_one_example_are_watched_too(tmp_path):
+    def recipe(smoke=False):
+        return Recipe(a_gan()().model, kg.data.Batches(IMAGES, batch_size=1), 1)
+
+    run(tmp_path / "run", recipe, doctor=True)
+    assert "doctor/diversity" in json.loads((tmp_path / "run" / "progress.json").read_text())["history"][0]
+
+
+def test_a_recipe_with_a_doctor_gets_no_other(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(kg.callbacks.GANDoctor, "on_train_end", lambda self, logs=None: seen.append(self))
+    run(tmp_path / "run", a_gan(callbacks=[kg.callbacks.GANDoctor(IMAGES)]), doctor=True)
+    assert len(seen) == 1
+
+
+def test_a_classifier_has_no_doctor(tmp_path):
+    with pytest.raises(ConfigurationError, match="with --doctor .* that of a classifier"):
+        train(a_classifier, tmp_path / "run", doctor=True)
+
+
+def test_the_command_asks_for_the_doctor(tmp_path, monkeypatch):
+    monkeypatch.setattr(kg.training, "read_recipe", lambda file: a_gan())
+    app(["train", "dcgan_mnist", "-o", str(tmp_path / "run"), "--doctor"], standalone_mode=False)
+    assert "doctor/finite" in json.loads((tmp_path / "run" / "progress.json").read_text())["history"][1]
 
 
 # Files that are lost

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_gans import engine, zoo
 from keras_gans.callbacks import Checkpoint, GANDoctor, SampleGrid, resume
@@ -36,6 +37,7 @@ def train(
     devices=1,
     verbose="auto",
     overwrite=False,
+    doctor=False,
     recipe_file=None,
 ):
     """Trains what a recipe says and writes the result as a preset.
@@ -43,7 +45,7 @@ def train(
     The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
     seed give the same weights on the same device. A checkpoint is saved in `output` after each epoch and,
     in long epochs, every five minutes. With `resume_from=output`, an interrupted run continues from there as if it had
-    not been interrupted. `progress.json` holds the logs of all epochs, the settings, the verdicts of the recipe's
+    not been interrupted. `progress.json` holds the logs of all epochs, the settings, the verdicts of its
     `GANDoctor`, and whether the run is finished. If it is lost or damaged, the run goes on from its checkpoint, with a
     warning about what is not known any more. Images of a folder that took more than two seconds to decode are in
     `decoded.npz` until the run is finished: resuming does not decode them again.
@@ -65,6 +67,8 @@ def train(
         checkpoint_steps: steps between checkpoints within an epoch, in addition to those every five minutes.
         verbose: as in `keras.Model.fit`.
         overwrite: whether `output` may hold a run, finished or not, which is lost when the training begins.
+        doctor: whether a `GANDoctor` watches the training, if the recipe has none. It looks at the first batch of each
+            phase. Pass it again when the run is resumed.
         recipe_file: the file that the recipe was read from; a copy goes into `output`, for layers that it defines. The
             command line reads the copy of a recipe that was run here without asking; see `keras_gans_core.trust`.
 
@@ -106,6 +110,11 @@ def train(
                     f"Expected a run of a model that generates, to resume. Received: {resume_from} and a classifier's "
                     "recipe. Leave out the folder to resume from: the classifier is trained from the start."
                 )
+            if doctor:
+                raise ConfigurationError(
+                    "Expected a recipe of a model that generates, with --doctor (doctor=True). Received: that of a "
+                    "classifier. Leave it out."
+                )
             _begin(output, overwrite, recipe_file, writes)
             return train_classifier(run, output, held, seed, epochs or run.epochs, verbose)
         progress = {
@@ -125,7 +134,7 @@ def train(
             _go_on(Path(resume_from), model, run, progress, epochs)
         _begin(output, overwrite, recipe_file, writes)
         model, checkpoint, data = _fit_phases(
-            model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose
+            model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose, doctor
         )
         if writes:
             held.keep()
@@ -191,7 +200,7 @@ def _check_start(folder, known, start):
         )
 
 
-def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose):
+def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, devices, verbose, doctor):
     """Trains the remaining phases of a run.
 
     Returns:
@@ -199,7 +208,7 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
     """
     doctors = [callback for callback in run.callbacks if isinstance(callback, GANDoctor)]
     checkpoint = _RunCheckpoint(output, held, progress, doctors, every_steps=checkpoint_steps, every_minutes=5)
-    current, before = place_of(model)
+    doctor, (current, before) = doctor and not doctors, place_of(model)
     for index in range(current, len(run.phases)):
         phase = run.phases[index]
         with engine.shared_by(devices):
@@ -218,11 +227,20 @@ def _fit_phases(model, run, output, held, progress, epochs, checkpoint_steps, de
             if len(run.phases) > 1 and verbose != 0:
                 title = f", {phase.title}" if phase.title else ""
                 print(f"Phase {index + 1} of {len(run.phases)}{title}: epochs {before + 1} to {last}", flush=True)
-            callbacks = [*run.callbacks, SampleGrid(output / SAMPLES), checkpoint]
+            watching = [_doctor_of(data)] if doctor else []
+            doctors += watching
+            callbacks = [*run.callbacks, *watching, SampleGrid(output / SAMPLES), checkpoint]
             logs = model.fit(data, initial_epoch=done, epochs=last, callbacks=callbacks, verbose=verbose).history
             check_finite(model, {name: values[-1] for name, values in logs.items()}, checkpoint.since())
         before = last
     return model, checkpoint, data
+
+
+def _doctor_of(data):
+    """A doctor that looks at the first batch of a phase's data, which fits into memory as a step does; at two batches
+    of one example."""
+    batches = [data.at(step) for step in range(1 if data.batch_size > 1 else 2)]
+    return GANDoctor({name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]})
 
 
 class _RunCheckpoint(Checkpoint):

@@ -286,7 +286,10 @@ def _verdicts(run):
             return "<p>The verdicts are not known, only the signals.</p>"
         if not _logged([run]):
             return f"<p>{NO_EPOCH if run.epochs == 0 else NO_LOGS}</p>"
-        return "<p>No doctor watched this run. A recipe gives it one: callbacks=[kg.callbacks.GANDoctor(images)].</p>"
+        return (
+            "<p>No doctor watched this run. keras-gans train --doctor gives it one, and so does its recipe: "
+            "callbacks=[kg.callbacks.GANDoctor(images)].</p>"
+        )
     if not run.verdicts:
         return "<p>No verdicts: the doctor saw no sickness.</p>"
     parts = []
