@@ -45,10 +45,10 @@ def train(
     The phases of a recipe are trained one after the other, and the display says which one runs. The same recipe and
     seed give the same weights on the same device. A checkpoint is saved in `output` after each epoch and,
     in long epochs, every five minutes. With `resume_from=output`, an interrupted run continues from there as if it had
-    not been interrupted. `progress.json` holds the logs of all epochs, the settings, the verdicts of its
-    `GANDoctor`, and whether the run is finished. If it is lost or damaged, the run goes on from its checkpoint, with a
-    warning about what is not known any more. Images of a folder that took more than two seconds to decode are in
-    `decoded.npz` until the run is finished: resuming does not decode them again.
+    not been interrupted. `progress.json` holds the logs of all epochs, the settings, the verdicts of its `GANDoctor`,
+    and whether the run is finished. If it is lost or damaged, the run goes on from its checkpoint, with a warning about
+    what is not known any more. Images of a folder that took more than two seconds to decode are in `decoded.npz` until
+    the run is finished: resuming does not decode them again.
 
     Nothing but `overwrite` destroys a run. While a run is trained, it alone writes to its folder; a second one is
     refused before it touches anything there.
@@ -68,7 +68,7 @@ def train(
         verbose: as in `keras.Model.fit`.
         overwrite: whether `output` may hold a run, finished or not, which is lost when the training begins.
         doctor: whether a `GANDoctor` watches the training, if the recipe has none. It looks at the first batch of each
-            phase. Pass it again when the run is resumed.
+            phase, and at no held-out examples. Pass it again when the run is resumed.
         recipe_file: the file that the recipe was read from; a copy goes into `output`, for layers that it defines. The
             command line reads the copy of a recipe that was run here without asking; see `keras_gans_core.trust`.
 
