@@ -107,6 +107,10 @@ class TestBigGAN(ConditionalContract):
 
     # Sampling
 
+    @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True])  # None is as many as there are numbers of truncation
+    def test_impossible_counts_are_refused(self, one, n):
+        super().test_impossible_counts_are_refused(one, n)
+
     def test_truncated_images_are_those_of_truncated_noise(self, one):
         noise = one.noise(6, seed=4)
         limits = np.float32([0.1, 0.5, 0.5, 1.0, 2.0, 9.0])
