@@ -102,7 +102,7 @@ def read_run(folder):
             "folder that `keras-gans train` writes to (--output)."
         )
     progress, _ = read_progress(folder)
-    finished = is_finished(folder)
+    finished = _says_finished(folder, progress)
     has_card = finished and os.path.exists(cards.path_of(folder, "card.json"))
     card = cards.read_card(folder) if has_card else progress.get("about", {})
     ended, history = _ended(card), progress.get("history")
@@ -140,7 +140,11 @@ def grids(folder):
 def is_finished(folder):
     """Whether the run in a folder says that it is finished. One that says nothing is, if it has a model and its card:
     that of a classifier, or of an older version."""
-    finished = _load(folder)[0].get("finished")
+    return _says_finished(folder, _load(folder)[0])
+
+
+def _says_finished(folder, progress):
+    finished = progress.get("finished")
     if isinstance(finished, bool):
         return finished
     return all((folder / name).exists() for name in ("model.keras", "card.json"))

@@ -18,9 +18,9 @@ from PIL import Image
 
 import keras_gans as kg
 from keras_gans.errors import DivergenceError
-from keras_gans_cli import report
 from keras_gans_cli.app import app, main
 from keras_gans_cli.report import curves
+from keras_gans_cli.report import page as report_page
 from keras_gans_core import cards, runs
 
 VOID = {"meta", "input", "img", "br", "hr", "link"}
@@ -215,7 +215,7 @@ def test_the_page_stays_small_and_says_what_is_left_out(tmp_path, monkeypatch):
         (3.5 * size, [2, 6, 10], ["7 of 10 grids are left out, to keep the page small."]),
         (size / 2, [], ["10 of 10 grids are left out, to keep the page small."]),
     ):
-        monkeypatch.setattr(report, "PICTURES", int(room))
+        monkeypatch.setattr(report_page, "PICTURES", int(room))
         page = page_of(folder, output=tmp_path / "page.html")
         assert [int(about["data-epoch"]) for about in page.all("img")] == list(kept)
         assert [text for text in page.text("p") if "left out" in text] == said
@@ -283,9 +283,9 @@ def test_a_run_without_its_progress_has_its_card(tmp_path):
     cells = dict(zip(page.text("th"), page.text("td")))
     assert cells["state"] == "finished" and cells["epochs"] == "16" and cells["title"] == card["title"]
     assert cells["sha256"] == card["sha256"] and cells["packages: keras"] == card["training"]["packages"]["keras"]
-    assert cells["time"] == report._duration(card["training"]["wall_seconds"])
+    assert cells["time"] == report_page._duration(card["training"]["wall_seconds"])
     assert cells["d_loss, last epoch"] == f"{card['training']['final_losses']['d_loss']:.4g}"
-    assert page.text("p").count(report.NO_LOGS) == 2  # of the curves and of the doctor
+    assert page.text("p").count(report_page.NO_LOGS) == 2  # of the curves and of the doctor
 
 
 @pytest.mark.parametrize(
@@ -299,8 +299,23 @@ def test_a_run_with_a_damaged_progress_file_shows_its_grids(damage, tmp_path):
     else:
         (folder / "progress.json").write_text(damage)
     page = page_of(folder, output=tmp_path / "page.html")
-    assert len(page.all("img")) == 2 and report.NO_LOGS in page.text("p")
+    assert len(page.all("img")) == 2 and report_page.NO_LOGS in page.text("p")
     assert dict(zip(page.text("th"), page.text("td")))["epochs"] == "not known"
+
+
+def test_a_run_that_ends_while_it_is_read_is_shown_as_it_was(tmp_path, monkeypatch):
+    folder = make_run(tmp_path / "run", [{"d_loss": 1.0}])
+    open_file = cards.open_file
+
+    def end_after_opening(path, largest):
+        file = open_file(path, largest)
+        made = make_run(tmp_path / "later", [{"d_loss": 1.0}, {"d_loss": 2.0}], finished=True)
+        os.replace(made / "progress.json", path)
+        return file
+
+    monkeypatch.setattr(cards, "open_file", end_after_opening)
+    found = runs.read_run(folder)
+    assert (found.finished, found.epochs) == (False, 1)
 
 
 def test_the_phases_of_a_run_can_be_read(tmp_path):
