@@ -63,6 +63,12 @@ from keras_gans_core.errors import printable
 )
 @click.option("--target-classes", type=click.IntRange(2, 256), help="For pix2pix: the same of the targets.")
 @click.option(
+    "--instances",
+    metavar="NAME",
+    help="For pix2pix_hd: the name of the folder with maps of instances, beside those of the two sides, such as inst "
+    "for train_inst beside train_label and train_img.",
+)
+@click.option(
     "--batch-size",
     type=click.IntRange(1),
     help="For a variant: images per discriminator update.  [default: the variant's]",
@@ -118,6 +124,7 @@ def train(
     sides,
     classes,
     target_classes,
+    instances,
     batch_size,
     start,
     epochs,
@@ -152,6 +159,7 @@ def train(
         "--sides": sides,
         "--classes": classes,
         "--target-classes": target_classes,
+        "--instances": instances,
         "--download": download or None,
         "--from": start,
     }
@@ -176,9 +184,10 @@ def train(
     kg = library(devices)
     from keras_gans import training
 
-    if (sides or classes or target_classes) and not hasattr(getattr(kg, variant), "translate"):
+    if (sides or classes or target_classes or instances) and not hasattr(getattr(kg, variant), "translate"):
         raise click.UsageError(
-            f"Expected --sides, --classes and --target-classes with a model that translates images. Received: {recipe}."
+            "Expected --sides, --classes, --target-classes and --instances with a model that translates images. "
+            f"Received: {recipe}."
         )
 
     file = None
@@ -206,6 +215,7 @@ def train(
             sides=sides and tuple(sides.split(",")),
             classes=classes,
             target_classes=target_classes,
+            instances=instances,
             start=start,
             resume_from=resume,
             large=asked_for_large(),
@@ -248,7 +258,8 @@ def train(
     )
     verb = verb_of(model)
     prompt = ' --prompt "..."' if takes_prompts(model) else ""
-    command = f"sample {output}{prompt}" if verb is None else f"{verb} {output} FOLDER -o OUT"
+    maps = " --instances FOLDER" if "instances" in model.input_fields else ""
+    command = f"sample {output}{prompt}" if verb is None else f"{verb} {output} FOLDER -o OUT{maps}"
     copy = output / "recipe.py"
     ask = copy.is_file() and not trust.is_known(copy) and kg.files.own_layers(output / "model.keras")
     click.echo(printable(f"now: keras-gans {command}{f' --import {copy}' if ask else ''}"))

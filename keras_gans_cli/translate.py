@@ -18,13 +18,20 @@ from keras_gans_core.errors import printable
 )
 @click.option("--direction", help="For a model of two directions: AtoB or BtoA.  [default: the model's]")
 @click.option("--seed", default=0, show_default=True, type=int, help="Determines the noise, if the model has any.")
+@click.option(
+    "--instances",
+    metavar="FILE_OR_FOLDER",
+    type=click.Path(exists=True),
+    help="For a model with maps of instances: those of the label maps, with the same names.",
+)
 @click.option("--resize", is_flag=True, help="Center-crop images of other sizes and resize them.")
 @model_options
-def translate(name, pictures, output, direction, seed, resize):
+def translate(name, pictures, output, direction, seed, instances, resize):
     """Translate images with the model NAME, a run's folder or a .keras file.
 
     Each image in the folder becomes OUTPUT/<its name>.png; for one file OUTPUT may be the name of a .png file. Label
-    maps are grey or palette images whose values are class numbers; those that a model makes are palette images.
+    maps are grey or palette images whose values are class numbers; those that a model makes are palette images. Maps of
+    instances are grey images of 8 or 16 bits with an object's id for each pixel.
     """
     _, model = sampler(name)
     if not hasattr(model, "translate"):
@@ -35,8 +42,19 @@ def translate(name, pictures, output, direction, seed, resize):
     options = _accepted(model.translate, {"direction": direction, "seed": seed})
     if direction is not None and "direction" not in options:
         raise click.UsageError(f"Expected no --direction: {name} has only one. Received: {direction!r}. Leave it out.")
+    if (instances is None) == ("instances" in model.input_fields):
+        received = f"{name} without it. Name their folder" if instances is None else f"it for {name}. Leave it out"
+        raise click.UsageError(
+            "Expected --instances for a model that was trained with maps of instances, and for no other. Received: "
+            f"{received}."
+        )
     source, target = source_field(model, direction), target_field(model, direction)
-    change(pictures, output, resize, "translating", source, target, lambda values: model.translate(values, **options))
+
+    def translated(values, **maps):
+        return model.translate(values, **maps, **options)
+
+    ids = None if instances is None else (instances, model.input_fields["instances"])
+    change(pictures, output, resize, "translating", source, target, translated, ids)
 
 
 @click.command()
@@ -64,7 +82,7 @@ def reconstruct(name, pictures, output, resize):
     change(pictures, output, resize, "reconstructing", field, field, model.reconstruct)
 
 
-def change(pictures, output, resize, doing, source, target, method):
+def change(pictures, output, resize, doing, source, target, method, instances=None):
     """Writes what a method makes of each image of a file or a folder.
 
     Args:
@@ -72,8 +90,9 @@ def change(pictures, output, resize, doing, source, target, method):
         doing: what is done, for the display.
         source, target: fields of what the method takes and returns.
         method: function from an array of one value to an array of one.
+        instances: where the maps of instances are that the method also takes, and their field; None for none.
     """
-    from keras_gans.data.pictures import picture_files, read_input
+    from keras_gans.data.pictures import partners, picture_files, read_input
     from keras_gans.images import save
     from keras_gans_core.errors import DataError
 
@@ -84,11 +103,13 @@ def change(pictures, output, resize, doing, source, target, method):
     if pictures.is_dir() and output.resolve() == pictures.resolve():
         raise click.UsageError(f"Expected another folder than that of the images. Received: --output {output}.")
     paths = picture_files(pictures)
+    partner = {} if instances is None else dict(zip(paths, partners(paths, instances[0])))
     with click.progressbar(paths, label=f"{doing} {len(paths)} images", file=sys.stderr) as bar:
         for path in bar:
             values = read_input(path, source, resize)
+            maps = {"instances": read_input(partner[path], instances[1], resize)[None]} if partner else {}
             try:
-                made = method(values[None])
+                made = method(values[None], **maps)
             except DataError as error:
                 raise DataError(f"{error} Look at {path}.") from error
             save(target.file_image(made[0]), output if one else output / f"{path.stem}.png")

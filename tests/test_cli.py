@@ -140,7 +140,11 @@ def test_sample_writes_one_file_an_image(tmp_path):
         (("traverse", "lapgan_avatars", "--layer", "level2"), "Expected a model with one generator"),
         (("traverse", "gan_mnist", "--layer", "nosuch"), "Expected layer to be one of"),
         (("train", "bigan", "--sides", "a,b"), "a model that translates images"),  # bi_gan, too
-        (("train", "gan", "--target-classes", "3"), "--target-classes with a model that translates images"),
+        (("train", "gan", "--target-classes", "3"), "--target-classes and --instances with a model that translates"),
+        (("train", "gan", "--instances", "inst"), "--instances with a model that translates images"),
+        (("train", "cycle_gan", "--instances", "inst"), "Expected options for the data of CycleGAN"),
+        (("train", "pix2pix", "--instances", "inst"), "Leave it out, or use Pix2PixHD"),
+        (("train", "pix2pix_hd", "--instances", "inst"), "Received: instances='inst', 'drawn:digits'"),
         (("train", "pix2pix", "--target-classes", "1"), "--target-classes"),
         (("train", "cycle_gan", "--target-classes", "3"), "no label maps"),
         (("train", "pix2pix_avatars", "--target-classes", "8"), "Leave out --target-classes"),
@@ -605,6 +609,7 @@ def test_what_translate_cannot_read_is_said(translators, tmp_path, monkeypatch):
         ((both, "in", "--direction", "AtoC"), kg.errors.ConfigurationError, "Did you mean 'AtoB'|Did you mean AtoB"),
         ((maps, "in"), kg.errors.DataError, "classes from 0 to 3.*Look at in/a.png"),
         ((both, "colour.png"), kg.errors.DataError, "that is grey, as the model takes.*colour.png, which is in"),
+        ((maps, "in", "--instances", "in"), click.UsageError, "for no other. Received: it for .*maps.keras. Leave it"),
         ((maps, "colour.png"), kg.errors.DataError, "label map: a grey or palette image.*colour.png, of Pillow's"),
         ((both, "file"), kg.errors.DataError, "Expected file to be an image"),
         ((both, "twice"), kg.errors.DataError, "one image of each name in twice.*a.bmp and a.png"),
@@ -675,6 +680,43 @@ def test_pix2pix_hd_is_trained_coarse_to_fine_on_a_folder_of_maps_and_images_and
     call("translate", "done", "trainA", "-o", "out")
     for name, image in zip("ca", images):
         np.testing.assert_array_equal(pixels(f"out/{name}.png"), model.translate(image // 86)[0, ..., 0])
+
+
+def test_pix2pix_hd_learns_and_translates_with_maps_of_instances_in_cityscapes_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = ("train_label/{}_gtFine_labelIds", "train_img/{}_leftImg8bit", "train_inst/{}_gtFine_instanceIds")
+    maps = np.random.default_rng(0).integers(0, 3, (2, 16, 16)).astype("uint8")
+    ids = np.arange(256).reshape(16, 16) // 64 + 1000 * maps.astype("uint16")  # 12 objects
+    for name, numbers, objects in zip("ca", maps, ids.astype("uint16")):
+        for file, values in zip(files, (numbers, numbers * 80, objects)):
+            path = tmp_path / f"{file.format(name)}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(values).save(path)
+    options = ("--epochs", "1", "--batch-size", "2", "--classes", "3", "-o", "done")
+    call("train", "pix2pix_hd", "--data", ".", "--instances", "inst", *options)
+    assert "translate done FOLDER -o OUT --instances FOLDER" in capsys.readouterr().out
+    model = kg.load("done")
+    assert (model.source_classes, model.instances) == (3, 12)
+    assert_golden(tmp_path / "done")
+    call("translate", "done", "train_label", "--instances", "train_inst", "-o", "out")
+    for name, numbers, objects in zip("ca", maps, ids):
+        made = model.translate(numbers, instances=objects)[0, ..., 0]
+        np.testing.assert_array_equal(pixels(f"out/{name}_gtFine_labelIds.png"), made)
+        assert (made != model.translate(numbers, instances=np.zeros_like(objects))[0, ..., 0]).any()
+    one, its = f"{files[0].format('a')}.png", f"{files[2].format('a')}.png"
+    call("translate", "done", one, "--instances", its, "-o", "one.png")
+    np.testing.assert_array_equal(pixels("one.png"), made)
+    with pytest.raises(click.UsageError, match="Received: done without it. Name their folder"):
+        call("translate", "done", "train_label")
+    Image.fromarray(np.arange(256, dtype="uint8").reshape(16, 16)).save(its)
+    with pytest.raises(kg.errors.DataError, match="at most 12 ids .*Received: 256.* Look at train_inst/a_gtFine"):
+        call("translate", "done", "train_label", "--instances", "train_inst", "-o", "out")
+    Image.new("RGB", (16, 16)).save(its)
+    with pytest.raises(kg.errors.DataError, match="a map of instances: .* up to 16 bits.*train_inst/a_gtFine.*RGB"):
+        call("translate", "done", one, "--instances", its, "-o", "out")
+    (tmp_path / its).unlink()
+    with pytest.raises(kg.errors.DataError, match="each image's name in train_inst. Received: 1, none for a. "):
+        call("translate", "done", "train_label", "--instances", "train_inst", "-o", "out")
 
 
 def test_pix2pix_is_trained_on_a_folder_of_images_and_maps_and_writes_maps(tmp_path, monkeypatch):

@@ -62,6 +62,25 @@ def _enough_memory(path):
         ) from error
 
 
+def holds_numbers(picture, bits=8):
+    """Whether a picture has one channel of whole numbers, of 8 bits or, where `bits` is 16, of 16."""
+    return picture.mode in ("1", "L", "P") or bits == 16 and picture.mode.startswith("I;16")
+
+
+def nearest(numbers, image_size):
+    """A map of whole numbers, uint8 or uint16 (height, width), center-cropped and resized without interpolation.
+
+    Maps of different bits keep the same pixels. Pillow alone chooses others where an image has 16 bits.
+
+    Example:
+
+    >>> nearest(np.array([[1, 2, 3, 4]], "uint16"), (1, 2)).tolist()
+    [[2, 3]]
+    """
+    wide = Image.fromarray(numbers.astype("int32") if numbers.dtype == "uint16" else numbers)
+    return np.asarray(ImageOps.fit(wide, image_size[::-1], Image.Resampling.NEAREST)).astype(numbers.dtype)
+
+
 class Decoder:
     """Decodes the images of one data set, which share a size and a depth, into one array that is allocated before.
 
@@ -164,23 +183,25 @@ FEWER = (
 )
 
 
-def allocated(shape, beside=0, fewer=FEWER):
-    """An array of uint8 whose values are not set.
+def allocated(shape, beside=0, fewer=FEWER, dtype="uint8"):
+    """An array whose values are not set.
 
     Args:
         shape: (count, ...).
         beside: bytes that other arrays will take.
         fewer: what a user can do for a smaller count, in words for an error.
+        dtype: of its values.
 
     Raises:
         DataError: it does not fit into memory.
     """
-    reason = memory.does_not_fit(math.prod(shape) + beside)
+    size = math.prod(shape) * np.dtype(dtype).itemsize + beside
+    reason = memory.does_not_fit(size)
     if reason is None:
         try:
-            return np.empty(shape, "uint8")
+            return np.empty(shape, dtype)
         except MemoryError:
-            reason = memory.in_units(math.prod(shape) + beside)
+            reason = memory.in_units(size)
     raise DataError(
         f"Expected images that fit into memory. Received: {shape[0]:,} of {'x'.join(map(str, shape[1:]))}, which take "
         f"{reason}. Pass a smaller image_size=(height, width), or --image-size; or {fewer}."

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import operator
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from keras_gans.errors import DataError
 from keras_gans_core.errors import printable
 
 SHOWN = 5  # kinds of files that a line names
+# What names of Cityscapes' files end with, after that of the scene.
+CITYSCAPES = re.compile(r"_(leftImg8bit|gt(Fine|Coarse)_(label|instance)(Train)?Ids)$")
 # Endings and, out of Pillow's forty readers, those that read them. HEIF's is in the package pillow-heif.
 READERS = {
     ".png": "PNG",
@@ -176,6 +179,33 @@ def named_images(place):
             )
         files[path.stem] = path
     return files, found.left_out(place)
+
+
+def by_scene(files, place):
+    """`{name: path}` of files by their names without Cityscapes' endings, so that maps and photos of a scene have one.
+
+    Args:
+        files: {name without its ending: path}, as `named_images` returns it.
+        place: the folder that they are in.
+
+    Raises:
+        DataError: two files of one scene.
+
+    Example:
+
+    >>> by_scene({"ulm_1_gtFine_labelIds": "ulm_1_gtFine_labelIds.png"}, "train_label")
+    {'ulm_1': 'ulm_1_gtFine_labelIds.png'}
+    """
+    found = {}
+    for name, path in files.items():
+        scene = CITYSCAPES.sub("", name)
+        if scene in found:
+            raise DataError(
+                f"Expected one image of each scene in {place}. Received: {found[scene].name} and {path.name}. Remove "
+                "one of them."
+            )
+        found[scene] = path
+    return found
 
 
 def _leads_back(folder, place, name):

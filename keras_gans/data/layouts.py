@@ -22,7 +22,7 @@ from keras_gans.data.folders import image_files, names_below
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans_core.errors import format_error, printable
 
-SIDES = (("trainA", "trainB"), ("testA", "testB"))  # folders of pairs, or of two domains
+SIDES = (("trainA", "trainB"), ("testA", "testB"), ("train_label", "train_img"))  # folders of pairs, or of two domains
 PAIRS = (("A", "B"), ("images", "masks"), ("images", "labels"))  # folders of pairs if some names are equal
 SPLITS = ({"train", "training"}, {"val", "valid", "validation", "dev"}, {"test", "testing"})
 LABEL_FILES = ("dataset.json", "metadata.jsonl", "metadata.csv")

@@ -4,10 +4,15 @@ The two sides are called A and B, as in the papers' data sets. These folder layo
 
     trainA/ trainB/ testA/ testB/       files of the same name are pairs
     A/ B/                               likewise, with train/ and test/ above or below them if there are splits
+    train_label/ train_img/             likewise: A are the label maps of pix2pixHD's code, B its photos
     train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs only
+
+Beside two folders of pairs a third one may hold maps of instances, such as train_inst/. What Cityscapes' names end with,
+such as "_gtFine_labelIds" and "_leftImg8bit", is no part of a pair's name.
 """
 
 import copy
+import itertools
 import os
 import warnings
 from pathlib import Path
@@ -17,9 +22,9 @@ from PIL import Image, ImageOps
 
 from keras_gans.data import loading
 from keras_gans.data.batches import Batches, drawn_rows
-from keras_gans.data.decoding import Decoder, allocated, opened
+from keras_gans.data.decoding import Decoder, allocated, holds_numbers, nearest, opened
 from keras_gans.data.drawn import checked_size
-from keras_gans.data.folders import endings, named_images
+from keras_gans.data.folders import by_scene, endings, named_images
 from keras_gans.data.headers import size_of
 from keras_gans.data.progress import shown
 from keras_gans.data.unpaired import UnpairedBatches, edges
@@ -215,6 +220,7 @@ def load_pairs(
     direction="AtoB",
     classes=None,
     target_classes=None,
+    instances=None,
     image_size=None,
     channels=None,
     augment=None,
@@ -238,6 +244,9 @@ def load_pairs(
         classes: number of classes if the sources are label maps, whole numbers in one channel; 0 for images that look
             like label maps; None for images.
         target_classes: number of classes if the targets are label maps; None for images.
+        instances: for two folders, the name of a third one with maps of instances, such as "inst" for train_inst/
+            beside train_label/ and train_img/: grey images of 8 or 16 bits with an object's id for each pixel. None for
+            none.
         image_size: (height, width) of the images in a batch; other sizes are cropped to the middle and resized. None
             for the size that all have.
         channels: 1, 3 or 4, for images on both sides; None for what they have. See `kg.data.load` for transparency and
@@ -273,7 +282,8 @@ def load_pairs(
     first_is_source = direction == "AtoB"
     maps = (bool(classes), bool(target_classes))
     maps = maps if first_is_source else maps[::-1]
-    reading = _Reading(split, _scaled(image_size, scale), channels, take, download, data_dir, maps, first_is_source)
+    size = _scaled(image_size, scale)
+    reading = _Reading(split, size, channels, take, download, data_dir, maps, first_is_source, instances)
     a, b, about = reading.pairs(source, sides)
     for note in reading.notes:
         warnings.warn(note, stacklevel=2)
@@ -297,10 +307,12 @@ def load_pairs(
     else:
         targets = _checked_images(targets, target_names)
     crop = image_size or targets.shape[1:3]
+    ids = None if reading.ids is None else _resized(reading.ids, _scaled(crop, scale))
     about.update(split=split, examples=len(targets), image_shape=[*crop, *targets.shape[3:]], direction=direction)
     return PairedBatches(
-        _resized(sources, _scaled(crop, scale), nearest=bool(classes)),
-        _resized(targets, _scaled(crop, scale), nearest=bool(target_classes)),
+        _resized(sources, _scaled(crop, scale)),
+        _resized(targets, _scaled(crop, scale)),
+        instances=ids,
         crop=crop,
         flip=scale is not None,
         classes=classes or None,
@@ -397,17 +409,36 @@ def _scaled(size, scale):
 class _Reading:
     """Reads the two sides. Each is an array, or a list of arrays of several sizes, with the names of its files or None.
 
-    `notes` are warnings: what had to be decided. `drawn` says in `about` that not all were taken.
+    `notes` are warnings: what had to be decided. `drawn` says in `about` that not all were taken. `ids` are the maps in
+    the folder `instances`, None without one.
     """
 
     def __init__(
-        self, split, image_size, channels, take, download, data_dir, maps=(False, False), first_is_source=True
+        self,
+        split,
+        image_size,
+        channels,
+        take,
+        download,
+        data_dir,
+        maps=(False, False),
+        first_is_source=True,
+        instances=None,
     ):
         self.split, self.image_size, self.channels, self.take = split, image_size, channels, take
         self.download, self.data_dir, self.maps = download, data_dir, maps
         self.first_is_source, self.notes, self.drawn = first_is_source, [], {}
+        self.instances, self.ids = instances, None
 
     def pairs(self, source, sides):
+        named = self.instances is None or isinstance(self.instances, str) and self.instances
+        if not named or self.instances is not None and not _is_folder(source):
+            raise ConfigurationError(
+                "Expected instances='inst', the name of a folder with maps of instances, and the path of a folder that "
+                f"holds it. Received: instances={self.instances!r:.40}, "
+                f"{'arrays' if isinstance(source, (tuple, list)) else repr(source):.80}. For ids in an array use "
+                "kg.data.PairedBatches(..., instances=ids)."
+            )
         a, b, about = self._sides(source, sides, paired=True)
         if len(a[0]) != len(b[0]):
             raise DataError(f"Expected one image of B for each of A. Received: {len(a[0])} of A and {len(b[0])} of B.")
@@ -470,7 +501,7 @@ class _Reading:
         return (others, None), (images, None), {**about, "sides": [a, b], "pairs": True}
 
     def _folder(self, folder, sides, paired):
-        layouts = _layouts(folder, self.split, sides, paired)
+        layouts = _layouts(folder, self.split, sides, paired, self.instances)
         if len(layouts) > 1:
             raise DataError(
                 f"Expected one layout in a folder. Received: {folder}, readable as {' and as '.join(layouts)}. "
@@ -485,31 +516,25 @@ class _Reading:
             if not found:
                 raise DataError(f"Expected images ({', '.join(endings())}) in {place}. Received: none.")
         if paired:
-            common = [name for name in files[0] if name in files[1]]
-            for here, there, place in ((0, 1, places[1]), (1, 0, places[0])):
-                alone = [name for name in files[here] if name not in files[there]]
-                if alone:
-                    raise DataError(
-                        f"Expected files of the same names in {places[0].name} and {places[1].name}, which are pairs. "
-                        f"Received: {len(alone)} without a partner in {place}: {_listed(alone)}. Remove them; images "
-                        "without pairs are read by kg.data.load_unpaired."
-                    )
-            files = [{name: found[name] for name in common} for found in files]
+            files = [by_scene(found, place) for found, place in zip(files, places)]
+            _check_names(files, places)
+            files = [{name: found[name] for name in files[0]} for found in files]
         paths = [self._part(list(found.values())) for found in files]
         sizes = [[size_of(path) for path in side] for side in paths]
-        decoders = self._expecting(sizes, [[str(path) for path in side] for side in paths], paired)
-        for side, is_map, decoder in zip(paths, self.maps, decoders):
+        names = [[str(path) for path in side] for side in paths]
+        decoders = self._expecting(sizes, names, paired)
+        for side, decoder in zip(paths, decoders):
+            size = self.image_size if isinstance(decoder, Decoder) else None
             for path in shown(side, f"Reading {printable(str(folder))}:"):
-                _opened(
-                    path,
-                    lambda picture: self._add(picture, is_map, decoder, path),
-                    None if is_map else self.image_size,
-                )
-        a, b = ((self._finished(decoder), [str(path) for path in side]) for side, decoder in zip(paths, decoders))
-        return a, b, {**about, **self.drawn}
+                _opened(path, lambda picture: _add(picture, decoder, path), size)
+        a, b, *ids = map(self._finished, decoders)
+        self.ids = ids[0] if ids else None
+        return (a, names[0]), (b, names[1]), {**about, **self.drawn}
 
     def _expecting(self, sizes, names, paired):
         """A decoder for each side, whose array is allocated; sizes of files, from their heads, are compared before.
+
+        After the two sides there may be maps of instances.
 
         Args:
             sizes: for each side what `size_of` returned of each file.
@@ -519,12 +544,15 @@ class _Reading:
         if self.image_size is None:
             shapes = [[size and size[:2] for size in side] for side in sizes]
             if paired:
-                _check_sizes(*(zip(shapes, names) if self.first_is_source else zip(shapes[::-1], names[::-1])))
+                sides = [*zip(shapes, names)]
+                _check_sizes(*(sides[:2] if self.first_is_source else sides[1::-1]))
+                for ids in sides[2:]:
+                    _check_sizes(sides[0], ids, ("image", "map of instances"))
             for side, named in zip(shapes, names):
                 _one_size(side, named)
         decoders, beside = [], 0
-        for side, is_map in zip(sizes, self.maps):
-            decoder = (_Maps if is_map else Decoder)(self.image_size, self.channels)
+        for side, kind in zip(sizes, [*(_Maps if is_map else Decoder for is_map in self.maps), _InstanceMaps]):
+            decoder = kind(self.image_size, self.channels)
             known = [size for size in side if size is not None] or [(1, 1, 1)]
             decoder.expect(len(side), known[0][:2], max(size[2] for size in known), beside)
             beside += decoder.images.nbytes
@@ -561,37 +589,49 @@ class _Reading:
             )
         half, height = picture.width // 2, picture.height
         parts = picture.crop((0, 0, half, height)), picture.crop((half, 0, 2 * half, height))
-        for of_side in zip(parts, self.maps, decoders):
-            self._add(*of_side, path)
-
-    def _add(self, picture, is_map, decoder, path):
-        if is_map and picture.mode not in ("1", "L", "P"):
-            raise DataError(
-                "Expected label maps of one channel of 8 bits, a class number for each pixel. Received: "
-                f"{path}, of Pillow's mode {picture.mode}. "
-                "Map its colours to numbers, or leave out classes for images."
-            )
-        decoder.add(picture)
+        for part, decoder in zip(parts, decoders):
+            _add(part, decoder, path)
 
 
 class _Maps:
     """A `Decoder` of label maps: uint8 (count, height, width), the numbers in the files."""
 
+    bits = 8
+    expected = "label maps of one channel of 8 bits, a class number for each pixel"
+    remedy = "Map its colours to numbers, or leave out classes for images."
+
     def __init__(self, image_size, channels):
         self.image_size, self.images, self.count, self.notes = image_size, None, 0, []
 
     def expect(self, count, size, channels, beside):
-        self.images = allocated((count, *(self.image_size or size)), beside)
+        self.images = allocated((count, *(self.image_size or size)), beside, dtype=f"uint{self.bits}")
 
     def add(self, picture):
-        numbers = Image.fromarray(np.asarray(picture).astype("uint8"))
-        if self.image_size and picture.size != self.image_size[::-1]:
-            numbers = ImageOps.fit(numbers, self.image_size[::-1], Image.Resampling.NEAREST)
+        numbers = np.asarray(picture).astype(self.images.dtype)
+        if self.image_size and numbers.shape != self.image_size:
+            numbers = nearest(numbers, self.image_size)
         self.images[self.count] = numbers
         self.count += 1
 
     def finish(self):
         return self.images
+
+
+class _InstanceMaps(_Maps):
+    """The same of maps of instances, uint16."""
+
+    bits = 16
+    expected = "maps of instances of one channel of 8 or 16 bits, an object's id for each pixel"
+    remedy = "Map its colours to ids."
+
+
+def _add(picture, decoder, path):
+    """Decodes the picture in a file; a map only if it is one."""
+    if isinstance(decoder, _Maps) and not holds_numbers(picture, decoder.bits):
+        raise DataError(
+            f"Expected {decoder.expected}. Received: {path}, of Pillow's mode {picture.mode}. {decoder.remedy}"
+        )
+    decoder.add(picture)
 
 
 def _half_of(size):
@@ -617,29 +657,51 @@ def _opened(path, read, image_size=None):
         ) from error
 
 
+def _is_folder(source):
+    is_path = isinstance(source, (str, os.PathLike)) and not str(source).startswith("drawn:")
+    return is_path and os.path.isdir(os.path.expanduser(source))
+
+
+def _check_names(files, places):
+    """Raises a DataError if folders, the two sides first, do not have files of the same names."""
+    for here, there in itertools.permutations(range(len(files)), 2):
+        if alone := [name for name in files[here] if name not in files[there]]:
+            others = "images without pairs are read by kg.data.load_unpaired"
+            if max(here, there) > 1:
+                others = "without instances (--instances) pairs need no maps of them"
+            raise DataError(
+                f"Expected files of the same names in {places[here].name} and {places[there].name}, which belong "
+                f"together. Received: {len(files[here])} and {len(files[there])}; {len(alone)} without a partner in "
+                f"{places[there]}: {_listed(alone)}. Remove them; {others}."
+            )
+
+
 def _listed(names):
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
-def _layouts(folder, split, sides, paired):
-    """{description: folders} of every way to read a folder: A's and B's, or one with pictures side by side."""
-    a, b = ("A", "B") if sides is None else sides
-    candidates = {
-        f"{split}{a} and {split}{b}": (folder / f"{split}{a}", folder / f"{split}{b}"),
-        f"{a}/{split} and {b}/{split}": (folder / a / split, folder / b / split),
-        f"{split}/{a} and {split}/{b}": (folder / split / a, folder / split / b),
-    }
-    if split == "train" and not any((folder / side / split).is_dir() for side in (a, b)):
-        candidates[f"{a} and {b}"] = (folder / a, folder / b)
+def _layouts(folder, split, sides, paired, instances=None):
+    """{description: folders} of every way to read a folder: A's, B's and those of instances if there are any, or one
+    folder with pictures side by side."""
+    ids = [] if instances is None else [instances]
+    names = [*(("A", "B") if sides is None else sides), *ids]
+    around = [(split, ""), (f"{split}_", ""), ("", f"/{split}"), (f"{split}/", "")]
+    if split == "train" and not any((folder / side / split).is_dir() for side in names[:2]):
+        around.append(("", ""))
+    ways = [[f"{before}{name}{after}" for name in names] for before, after in around]
+    if sides is None:
+        ways.append([f"{split}_{name}" for name in ("label", "img", *ids)])
+    candidates = {f"{', '.join(way[:-1])} and {way[-1]}": way for way in ways}
     found = {}
-    for kind, places in candidates.items():
-        there = [place.is_dir() for place in places]
+    for kind, way in candidates.items():
+        there = [(folder / name).is_dir() for name in way]
         if all(there):
-            found[kind] = places
-        elif any(there):
-            missing = places[there.index(False)]
-            raise DataError(f"Expected both sides, {kind}, in {folder}. Received: no {missing.relative_to(folder)}.")
-    if sides is None and paired:
+            found[kind] = [folder / name for name in way]
+        elif any(there[:2]):
+            remedy = " Without maps of instances leave out instances (--instances)." if all(there[:2]) else ""
+            raise DataError(f"Expected the folders {kind} in {folder}. Received: no {way[there.index(False)]}.{remedy}")
+    beside = sides is None and paired and instances is None
+    if beside:
         for place in (folder / split, folder) if split == "train" else (folder / split,):
             if place.is_dir() and named_images(place)[0]:
                 name = "the folder itself" if place == folder else f"{split}/"
@@ -658,7 +720,7 @@ def _layouts(folder, split, sides, paired):
             f"({names[0]} as A or {names[1]} as A) or two classes. Pass sides=({names[0]!r}, {names[1]!r}) for the "
             "first as A; two classes are read by kg.data.load."
         )
-    wanted = [*candidates, *([f"{split}/ with pictures of A and B side by side"] if paired and sides is None else [])]
+    wanted = [*candidates, *([f"{split}/ with pictures of A and B side by side"] if beside else [])]
     raise DatasetNotFoundError(
         f"Expected in {folder} one of: {'; '.join(wanted)}. Received: {', '.join(names) or 'no folders'}."
         + (" Name the sides with sides=(A, B)." if sides is None else "")
@@ -672,17 +734,18 @@ def _at(names, index):
     return f" {index}" if names is None else f" {names[index]}"
 
 
-def _check_sizes(sources, targets):
+def _check_sizes(sources, targets, kinds=("source", "target")):
     """Raises a DataError if the two images of a pair have different sizes.
 
     Args:
         sources, targets: the sizes of a side's images, None where it is unknown, and the names of their files or None.
+        kinds: what the two are called.
     """
     for i, sizes in enumerate(zip(sources[0], targets[0])):
         if None not in sizes and sizes[0] != sizes[1]:
             raise DataError(
-                f"Expected both images of a pair to have one size. Received: the source{_at(sources[1], i)}, "
-                f"{sizes[0]}, and the target{_at(targets[1], i)}, {sizes[1]}. Pass image_size=(height, width)."
+                f"Expected both images of a pair to have one size. Received: the {kinds[0]}{_at(sources[1], i)}, "
+                f"{sizes[0]}, and the {kinds[1]}{_at(targets[1], i)}, {sizes[1]}. Pass image_size=(height, width)."
             )
 
 
@@ -724,20 +787,15 @@ def _checked_maps(maps, classes, names):
         raise DataError(f"{error} Look at{_at(names, wrong[0])}." if wrong and names else str(error)) from error
 
 
-def _resized(images, size, nearest=False):
-    """Images (N, height, width, channels), or label maps, of another size: cropped to the middle and resized."""
+def _resized(images, size):
+    """Images (N, height, width, channels), or maps, of another size: cropped to the middle and resized."""
     if images.shape[1:3] == size:
         return images
-    method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
-
-    def fit(plane):
-        return np.asarray(ImageOps.fit(Image.fromarray(plane), size[::-1], method))
-
     made = np.empty((len(images), *size, *images.shape[3:]), images.dtype)
     for one, row in zip(images, made):
         if images.ndim == 3:
-            row[:] = fit(one)
+            row[:] = nearest(one, size)
             continue
         for c in range(one.shape[-1]):
-            row[..., c] = fit(one[..., c])
-    return made if images.dtype == "uint8" else np.clip(made, -1.0, 1.0, out=made)
+            row[..., c] = ImageOps.fit(Image.fromarray(one[..., c]), size[::-1], Image.Resampling.BICUBIC)
+    return np.clip(made, -1.0, 1.0, out=made) if images.dtype.kind == "f" else made

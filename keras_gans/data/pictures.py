@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_gans.data.decoding import MODES, opened, plain_alone
-from keras_gans.data.folders import endings, named_images
+from keras_gans.data.decoding import MODES, holds_numbers, nearest, opened, plain_alone
+from keras_gans.data.folders import by_scene, endings, named_images
 from keras_gans.errors import DataError, DatasetNotFoundError
-from keras_gans.fields import Images, LabelMaps
+from keras_gans.fields import Images, InstanceMaps, LabelMaps
 from keras_gans_core.errors import format_error
 
 KINDS = {1: "grey", 3: "in colour", 4: "in colour with transparency"}  # of images, by their channels
@@ -42,23 +42,48 @@ def picture_files(place):
     return list(found.values())
 
 
+def partners(paths, place):
+    """The files of the same names in another place, in the order of the given ones.
+
+    Args:
+        paths: of images.
+        place: path of an image, the partner of the only given one, or of a folder. What Cityscapes' names end with is
+            no part of a name.
+
+    Raises:
+        DataError: a file without a partner; and what `picture_files` raises for the place.
+    """
+    others = picture_files(place)
+    if Path(place).is_file() and len(paths) == 1:
+        return others
+    found = by_scene({path.stem: path for path in others}, place)
+    names = list(by_scene({path.stem: path for path in paths}, "the folder of the images"))
+    if alone := [name for name in names if name not in found]:
+        raise DataError(
+            f"Expected a map of instances of each image's name in {place}. Received: {len(others)}, none for "
+            f"{', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}. Add them, or move the images away."
+        )
+    return [found[name] for name in names]
+
+
 def read_input(path, field, resize=False):
-    """An image file as one value of a field: uint8 (height, width, channels), or (height, width) for a label map.
+    """An image file as one value of a field: uint8 (height, width, channels), or (height, width) for a map.
 
     Transparent areas become white, unless the field has four channels.
 
     Args:
-        path: file of an image; for a label map a grey or palette image whose values are class numbers.
-        field: `Images` or `LabelMaps`.
-        resize: whether to center-crop and resize images of other sizes, label maps without interpolation.
+        path: file of an image; for a map a grey or palette image whose values are class numbers, or an object's ids, of
+            which grey ones may have 16 bits.
+        field: `Images`, `LabelMaps` or `InstanceMaps`.
+        resize: whether to center-crop and resize images of other sizes, maps without interpolation.
 
     Raises:
         DataError: a file that is not an image, or an image of another size or other channels; the message names it.
     """
-    is_map = isinstance(field, LabelMaps)
-    if not is_map and not isinstance(field, Images):
-        raise DataError(f"Expected an input of images or label maps. Received: {type(field).__name__}.")
-    picture = _opened(path, is_map, alpha=field.shape[2:] == (4,))
+    bits = 8 if isinstance(field, LabelMaps) else 16 if isinstance(field, InstanceMaps) else None
+    if bits is None and not isinstance(field, Images):
+        raise DataError(f"Expected an input of images, label maps or maps of instances. Received: {type(field).__name__}.")
+    picture = _opened(path, bits, alpha=field.shape[2:] == (4,))
     height, width = field.shape[:2]
     size = height or picture.height, width or picture.width
     if (picture.height, picture.width) != size:
@@ -68,10 +93,12 @@ def read_input(path, field, resize=False):
                 f"the model takes. Received: {path}, {picture.height}x{picture.width}. Pass --resize (resize=True) to "
                 "center-crop and resize it."
             )
-        method = Image.Resampling.NEAREST if is_map else Image.Resampling.LANCZOS
-        picture = ImageOps.fit(picture, size[::-1], method)
+        if bits:
+            picture = Image.fromarray(nearest(np.asarray(picture), size))
+        else:
+            picture = ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
     values = np.asarray(picture)
-    if is_map:
+    if bits:
         return _checked_map(values, field, path)
     channels = len(picture.getbands())
     if channels != field.shape[2]:
@@ -93,7 +120,7 @@ def read_photo(path, channels):
     Raises:
         DataError: a file that is not an image, or one in colour where grey ones are taken.
     """
-    picture = _opened(path, is_map=False, alpha=False)
+    picture = _opened(path, None, alpha=False)
     grey = len(picture.getbands()) == 1
     if channels == 1 and not grey:
         raise DataError(f"Expected a grey image, as the model takes. Received: {path}, which is in colour. Convert it.")
@@ -104,23 +131,24 @@ def _written(side):
     return "any" if side is None else side
 
 
-def _opened(path, is_map, alpha):
-    """The image in 8 bits, grey or colour; for a label map, the numbers in its file."""
+def _opened(path, bits, alpha):
+    """The image in 8 bits, grey or colour; for a map, the numbers of up to `bits` bits in its file."""
     try:
         with opened(path) as picture:
-            if not is_map:
+            if bits is None:
                 return plain_alone(picture, alpha)
-            mode, numbers = picture.mode, np.asarray(picture)
+            mode, fits, numbers = picture.mode, holds_numbers(picture, bits), np.asarray(picture)
     except DataError:
         raise
     except Exception as error:  # each of Pillow's readers has its own errors for damaged files
         raise DataError(f"Expected {path} to be an image. Received: {format_error(error, longest=80)}.") from error
-    if mode not in ("1", "L", "P"):
+    if not fits:
+        kind, wanted = ("a label map", "class numbers") if bits == 8 else ("a map of instances", "ids")
         raise DataError(
-            f"Expected a label map: a grey or palette image of 8 bits with class numbers as values. Received: {path}, "
-            f"of Pillow's mode {mode}. Convert its colours to class numbers."
+            f"Expected {kind}: a grey or palette image of up to {bits} bits with {wanted} as values. Received: {path}, "
+            f"of Pillow's mode {mode}. Convert its colours to {wanted}."
         )
-    return Image.fromarray(numbers.astype("uint8"))
+    return Image.fromarray(numbers.astype(f"uint{bits}"))
 
 
 def _checked_map(values, field, path):

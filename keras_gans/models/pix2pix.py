@@ -270,10 +270,15 @@ class Pix2Pix(AdversarialModel):
     # Data
 
     @classmethod
-    def load_data(cls, source, *, labels=False, **options):
+    def load_data(cls, source, *, labels=False, instances=None, **options):
         """`PairedBatches` for `fit`; see `kg.data.load_pairs`."""
         if labels:
             raise ConfigurationError(f"Expected no labels: pix2pix learns from pairs of images. Received: {labels!r}.")
+        if instances is not None:
+            raise ConfigurationError(
+                f"Expected no maps of instances: pix2pix learns from pairs alone. Received: instances={instances!r}. "
+                "Leave it out, or use Pix2PixHD."
+            )
         return load_pairs(source, **options)
 
     @classmethod

@@ -783,7 +783,10 @@ class Pix2PixHD(AdversarialModel):
 
     @classmethod
     def for_data(cls, dataset, **options):
-        """The paper's networks for what `load_data` returned: from 64x64 on of half the size, for coarse to fine."""
+        """The paper's networks for what `load_data` returned: from 64x64 on of half the size, for coarse to fine.
+
+        With maps of instances the model takes as many objects as the map with the most has.
+        """
         height, width, channels = dataset.image_shape
         step = 2 if min(height, width) >= COARSE and height % 2 == width % 2 == 0 else 1
         about = {
@@ -791,6 +794,8 @@ class Pix2PixHD(AdversarialModel):
             "source_classes": dataset.classes,
             "direction": dataset.direction,
         }
+        if "instances" in dataset.arrays:
+            about["instances"] = max(2, *(len(np.unique(ids)) for ids in dataset.arrays["instances"]))
         return cls(**{**about, **options})
 
 
@@ -803,7 +808,7 @@ def _falling(model, data, constant, falling):
 def _without_instances(model):
     return (
         f"Expected maps of instances, which this model was trained with: at most {model.instances} objects in one. "
-        "Received: none. Pass instances=, ids (N, height, width)."
+        "Received: none. Pass instances=, ids (N, height, width); or --instances, their files."
     )
 
 

@@ -342,7 +342,10 @@ def test_sources_that_are_nothing(tmp_path):
         load_unpaired(tmp_path)
 
 
-@pytest.mark.parametrize("sides", [("trainA", "trainB"), ("testA", "testB"), ("A", "B"), ("A/train", "B/train")])
+@pytest.mark.parametrize(
+    "sides",
+    [("trainA", "trainB"), ("testA", "testB"), ("A", "B"), ("A/train", "B/train"), ("train_label", "train_img")],
+)
 def test_load_does_not_read_two_sides_as_two_classes(sides, tmp_path):
     for side in sides:
         write(tmp_path / side, "ab")
@@ -555,3 +558,135 @@ def test_arrays_that_are_no_images_are_refused_on_both_sides(images, message):
         for sides in ((images, good), (good, images)):
             with pytest.raises(DataError, match=message):
                 load(sides)
+
+
+# Maps of instances
+
+
+CITYSCAPES = ("train_label/{}_gtFine_labelIds", "train_img/{}_leftImg8bit", "train_inst/{}_gtFine_instanceIds")
+
+
+def write_scenes(folder, files=CITYSCAPES, names="abc", classes=5, size=(16, 16)):
+    """Label maps, photos of which a pixel is 40 times its class, and ids of 16 bits, a thousand times its class."""
+    maps = numbered_maps(len(names), classes, size)
+    for name, numbers in zip(names, maps):
+        for file, values in zip(files, (numbers, numbers * 40, numbers.astype("uint16") * 1000)):
+            path = folder / f"{file.format(name)}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(path)
+    return maps
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        CITYSCAPES,
+        ("train_A/{}", "train_B/{}", "train_inst/{}"),
+        ("A/{}", "B/{}", "inst/{}"),
+        ("trainA/{}", "trainB/{}", "traininst/{}"),
+        ("A/train/{}", "B/train/{}", "inst/train/{}"),
+        ("train/A/{}", "train/B/{}", "train/inst/{}"),
+    ],
+    ids=lambda files: files[0],
+)
+def test_instances_come_from_a_third_folder(files, tmp_path):
+    maps = write_scenes(tmp_path, files)
+    batches = load_pairs(tmp_path, classes=5, instances="inst", augment=False, shuffle=False)
+    np.testing.assert_array_equal(batches.arrays["sources"], maps)
+    np.testing.assert_array_equal(batches.arrays["targets"][..., 0], maps * 40)
+    np.testing.assert_array_equal(batches.arrays["instances"], maps.astype("int32") * 1000)
+    assert batches.about["sides"].endswith(os.path.dirname(files[2])) and batches.about["examples"] == 3
+    assert "instances" not in load_pairs(tmp_path, classes=5, augment=False).arrays
+
+
+def test_a_split_and_named_sides_have_instances_too(tmp_path):
+    write_scenes(tmp_path, names="abc")
+    maps = write_scenes(tmp_path, [file.replace("train", "test") for file in CITYSCAPES], names="de")
+    options = {"classes": 5, "instances": "inst", "split": "test", "augment": False, "shuffle": False}
+    for sides in (None, ("label", "img")):
+        batches = load_pairs(tmp_path, sides=sides, **options)
+        np.testing.assert_array_equal(batches.arrays["instances"], maps.astype("int32") * 1000)
+
+
+@pytest.mark.parametrize("write_map", [grey_file, palette_file])
+def test_ids_may_have_eight_bits(write_map, tmp_path):
+    maps = write_scenes(tmp_path)
+    for name, numbers in zip("abc", maps):
+        write_map(numbers, tmp_path / "train_inst" / f"{name}_gtFine_instanceIds.png")
+    batches = load_pairs(tmp_path, classes=5, instances="inst", augment=False, shuffle=False)
+    np.testing.assert_array_equal(batches.arrays["instances"], maps)
+
+
+@pytest.mark.parametrize("image_size", [(16, 16), (8, 12), None])
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_instances_are_resized_cropped_and_mirrored_with_their_pair(image_size, direction, tmp_path):
+    write_scenes(tmp_path, size=(20, 20))
+    numbers = {"classes": 5} if direction == "AtoB" else {"classes": 0, "target_classes": 5}
+    batches = load_pairs(
+        tmp_path, instances="inst", direction=direction, image_size=image_size, jitter=1.5, batch_size=3, **numbers
+    )
+    labels = "sources" if direction == "AtoB" else "targets"
+    changed = set()
+    for step in range(8):
+        batch = batches[step]
+        assert batch["instances"].shape[1:] == batches.crop
+        np.testing.assert_array_equal(batch["instances"], batch[labels].astype("int32") * 1000)
+        changed.add(batch["instances"].tobytes())
+    assert len(changed) == 8
+
+
+def test_a_part_of_the_pairs_has_its_own_instances(tmp_path):
+    write_scenes(tmp_path, names="abcdefghij")
+    batches = load_pairs(tmp_path, classes=5, instances="inst", take=4, augment=False)
+    assert len(batches.arrays["instances"]) == 4
+    np.testing.assert_array_equal(batches.arrays["instances"], batches.arrays["sources"].astype("int32") * 1000)
+
+
+def test_maps_of_instances_that_do_not_belong_to_the_pairs_are_refused(tmp_path):
+    options = {"classes": 5, "instances": "inst"}
+    write_scenes(tmp_path, CITYSCAPES[:2])
+    with pytest.raises(DataError, match="label, train_img and train_inst in .*no train_inst. .*leave out instances"):
+        load_pairs(tmp_path, **options)
+    write_scenes(tmp_path)
+    (tmp_path / "train_inst" / "c_gtFine_instanceIds.png").unlink()
+    with pytest.raises(DataError, match="train_label and train_inst.* Received: 3 and 2; 1 without a partner in .*: c"):
+        load_pairs(tmp_path, **options)
+    write_scenes(tmp_path, CITYSCAPES[2:], names="cd")
+    with pytest.raises(DataError, match="train_inst and train_label.* Received: 4 and 3; 1 without a partner in .*: d"):
+        load_pairs(tmp_path, **options)
+
+
+def test_maps_of_instances_that_cannot_be_used_are_refused(tmp_path):
+    options = {"classes": 5, "instances": "inst"}
+    write_scenes(tmp_path)
+    path = tmp_path / "train_inst" / "b_gtFine_instanceIds.png"
+    for mode in ("RGB", "LA"):
+        Image.new(mode, (16, 16)).save(path)
+        with pytest.raises(DataError, match=f"of 8 or 16 bits, .*b_gtFine_instanceIds.png, of Pillow's mode {mode}"):
+            load_pairs(tmp_path, **options)
+    Image.new("L", (16, 8)).save(path)
+    with pytest.raises(DataError, match=r"the image .*b_.*, \(16, 16\), and the map of instances .*b_.*, \(8, 16\)"):
+        load_pairs(tmp_path, **options)
+    Image.new("L", (16, 16)).save(path)
+    Image.new("L", (16, 16)).save(path.with_name("b.png"))
+    with pytest.raises(DataError, match="one image of each scene in .*train_inst. Received: b.png and b_gtFine"):
+        load_pairs(tmp_path, **options)
+
+
+@pytest.mark.parametrize("source", ["arrays", "drawn:digits", "nowhere"])
+def test_instances_are_of_folders_alone(source):
+    source = (colours(2, 16, 16, 3), colours(2, 16, 16, 3)) if source == "arrays" else source
+    with pytest.raises(ConfigurationError, match="name of a folder .*instances='inst'.*PairedBatches"):
+        load_pairs(source, instances="inst")
+
+
+@pytest.mark.parametrize("instances", ["", True, numbered_maps(3, 5)], ids=["empty", "true", "array"])
+def test_instances_are_the_name_of_a_folder(instances, tmp_path):
+    write_scenes(tmp_path)
+    with pytest.raises(ConfigurationError, match="name of a folder with maps of instances.*PairedBatches"):
+        load_pairs(tmp_path, classes=5, instances=instances)
+
+
+def test_two_folders_are_not_pairs_for_want_of_the_third_alone(tmp_path):
+    with pytest.raises(DatasetNotFoundError, match="trainA, trainB and traininst; .*train_label, train_img and train_i"):
+        load_pairs(tmp_path, instances="inst")

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from keras_gans.data import read_pictures
-from keras_gans.data.pictures import picture_files, read_input
+from keras_gans.data.pictures import partners, picture_files, read_input
 from keras_gans.errors import DataError, DatasetNotFoundError
-from keras_gans.fields import Images, LabelMaps, Noise
+from keras_gans.fields import Images, InstanceMaps, LabelMaps, Noise
 
 
 def saved(path, values, mode=None):
@@ -73,6 +73,27 @@ def test_label_maps_keep_their_numbers_also_when_resized(tmp_path):
         read_input(path, LabelMaps((2, 2), 3))
 
 
+@pytest.mark.parametrize("size", [(8, 12), (15, 9), (40, 40)])
+def test_maps_of_instances_are_resized_as_label_maps_are(size, tmp_path):
+    numbers = np.random.default_rng(0).integers(0, 9, (20, 24)).astype("uint8")
+    labels = read_input(saved(tmp_path / "map.png", numbers), LabelMaps(size, 9), resize=True)
+    Image.fromarray(numbers.astype("uint16") * 7000).save(tmp_path / "ids.png")
+    ids = read_input(tmp_path / "ids.png", InstanceMaps(size, 9), resize=True)
+    np.testing.assert_array_equal(ids, labels.astype("int32") * 7000)
+
+
+def test_partners_are_found_by_name(tmp_path):
+    for name in ("maps/b_gtFine_labelIds", "maps/a", "ids/a", "ids/b_gtFine_instanceIds", "ids/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        saved(tmp_path / f"{name}.png", np.zeros((2, 2)))
+    paths = picture_files(tmp_path / "maps")
+    assert [path.name for path in partners(paths, tmp_path / "ids")] == ["a.png", "b_gtFine_instanceIds.png"]
+    one = tmp_path / "ids" / "c.png"
+    assert partners(paths[:1], one) == [one]  # whose name may be another
+    with pytest.raises(DataError, match="each image's name in .*c.png. Received: 1, none for a, b. Add them"):
+        partners(paths, one)
+
+
 def test_other_inputs_are_no_pictures(tmp_path):
-    with pytest.raises(DataError, match="images or label maps. Received: Noise"):
+    with pytest.raises(DataError, match="label maps or maps of instances. Received: Noise"):
         read_input(saved(tmp_path / "a.png", np.zeros((2, 2))), Noise(4))

@@ -736,6 +736,22 @@ def test_pairs_may_have_instances():
     np.testing.assert_array_equal(batch["instances"], batch["sources"].astype("int32") * 1000)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int64"])  # as files and users have them
+def test_the_model_takes_as_many_objects_as_the_data_have(dtype):
+    maps, images = label_maps(4, 16), levels(4, 16, 16, 1)
+    ids = maps.astype(dtype)
+    ids[2, :4] = [[10], [20], [30], [40]]
+    data = kg.data.PairedBatches(maps, images, instances=ids, classes=CLASSES, batch_size=2)
+    assert kg.Pix2PixHD.for_data(data).instances == len(np.unique(ids[2])) > 4
+    assert kg.Pix2PixHD.for_data(data, instances=90).instances == 90
+    alike = kg.data.PairedBatches(maps, images, instances=0 * ids, classes=CLASSES, batch_size=2)
+    gan = kg.Pix2PixHD.for_data(alike)
+    assert gan.instances == 2  # the fewest there are
+    gan = model(16, instances=8)
+    gan.compile()
+    gan.fit(data, verbose=0)
+
+
 def test_a_sheet_shows_maps_and_images():
     gan = model()
     sheet = sampling.sheet(gan, 1, 2, given={"sources": label_maps(), "targets": levels(4, 8, 8, 1)})
