@@ -12,16 +12,23 @@ from keras_gans.errors import ConfigurationError
 from keras_gans.layers import BicubicEnlargement, PixelShuffle
 from keras_gans_core.checks import is_whole
 
+WHOLE = 2**17  # pixels of the largest image that is not made larger in tiles unless it is asked for: 362x362
+TILE = 256  # side of the tiles of larger ones
 
-def in_tiles(make, images, factor, tile, pad, needed=0):
-    """What `make` gives for images, computed in tiles.
+
+def in_tiles(make, images, factor, tile=None, pad=None, needed=0):
+    """What `make` gives for images, computed in tiles and written into one array of uint8.
+
+    The tiles of an image are about as large as each other. `make` gets images of one size for all of them, so that it
+    is compiled once: near a border, more of the image instead of nothing.
 
     Args:
-        make: function from images (N, h, w, channels) to images `factor` times as large, an array.
+        make: function from uint8 or float images (N, h, w, channels) to images `factor` times as large, uint8.
         images: array (N, height, width, channels).
         factor: how many times larger.
-        tile: side of a tile without what is around it; 0 for whole images.
-        pad: pixels around a tile that `make` also gets, where the image has them.
+        tile: longest side of a tile without what is around it; 0 for whole images; None for `TILE` where an image has
+            more than `WHOLE` pixels.
+        pad: pixels around a tile that `make` also gets, where the image has them; None for `needed`.
         needed: the `pad` from which tiles cannot be seen in the result.
 
     Returns:
@@ -40,11 +47,13 @@ def in_tiles(make, images, factor, tile, pad, needed=0):
     >>> bool((in_tiles(double, images, 2, tile=4, pad=1) == double(images)).all())
     True
     """
+    count, height, width, channels = images.shape
+    tile = (TILE if height * width > WHOLE else 0) if tile is None else tile
+    pad = needed if pad is None else pad
     if not is_whole(tile, 0) or not is_whole(pad, 0):
         raise ConfigurationError(
             f"Expected a tile and a tile_pad of whole pixels, 0 or more. Received: {tile!r} and {pad!r}."
         )
-    count, height, width, channels = images.shape
     if tile == 0 or tile >= max(height, width):
         return np.asarray(make(images))
     if pad < needed:
@@ -54,15 +63,25 @@ def in_tiles(make, images, factor, tile, pad, needed=0):
             stacklevel=3,
         )
     made = np.empty((count, factor * height, factor * width, channels), "uint8")
-    corners = [(top, left) for top in range(0, height, tile) for left in range(0, width, tile)]
-    for top, left in shown(corners, "Tiles:"):
-        bottom, right = min(top + tile, height), min(left + tile, width)
-        above, before = max(top - pad, 0), max(left - pad, 0)
-        large = np.asarray(make(images[:, above : bottom + pad, before : right + pad]))
+    places = [(row, column) for row in _tiles(height, tile, pad) for column in _tiles(width, tile, pad)]
+    for (top, bottom, above, below), (left, right, before, after) in shown(places, "Tiles:"):
+        large = np.asarray(make(images[:, above:below, before:after]))
         rows = slice(factor * (top - above), factor * (bottom - above))
         columns = slice(factor * (left - before), factor * (right - before))
         made[:, factor * top : factor * bottom, factor * left : factor * right] = large[:, rows, columns]
     return made
+
+
+def _tiles(side, tile, pad):
+    """(start, end, start of what is seen, its end) of each tile along a side.
+
+    >>> _tiles(10, tile=4, pad=1)
+    [(0, 4, 0, 6), (4, 8, 3, 9), (8, 10, 4, 10)]
+    """
+    tile = math.ceil(side / math.ceil(side / tile))
+    seen = min(tile + 2 * pad, side)
+    starts = [(start, min(max(start - pad, 0), side - seen)) for start in range(0, side, tile)]
+    return [(start, min(start + tile, side), first, first + seen) for start, first in starts]
 
 
 def reach(network):
@@ -113,9 +132,8 @@ def resized(images, size, scale):
         scale: number above 0.
     """
     height, width = (max(1, round(side * scale)) for side in size)
-    planes = [
-        [np.asarray(Image.fromarray(image[..., c]).resize((width, height), Image.Resampling.LANCZOS))
-         for c in range(images.shape[-1])]
-        for image in images
-    ]  # fmt: skip
-    return np.moveaxis(np.asarray(planes), 1, -1)
+    made = np.empty((len(images), height, width, images.shape[-1]), "uint8")
+    for image, row in zip(images, made):
+        for c in range(images.shape[-1]):
+            row[..., c] = Image.fromarray(image[..., c]).resize((width, height), Image.Resampling.LANCZOS)
+    return made

@@ -24,13 +24,15 @@ from keras_gans_core.errors import printable
 )
 @click.option(
     "--tile",
-    default=0,
-    show_default=True,
     type=click.IntRange(0),
-    help="Side of the tiles that are made larger one at a time, in pixels of the image, to bound the memory; 0 for "
-    "whole images.",
+    help="Longest side of the tiles that are made larger one at a time, in pixels of the image, to bound the memory; 0 "
+    "for whole images.  [default: 256 for images of more than 131,072 pixels, such as 400x400]",
 )
-@click.option("--tile-pad", default=10, show_default=True, type=click.IntRange(0), help="Pixels seen around each tile.")
+@click.option(
+    "--tile-pad",
+    type=click.IntRange(0),
+    help="Pixels seen around each tile.  [default: as many as a pixel of the result depends on]",
+)
 @click.option("--suffix", help="What the results' names end with, before the ending.  [default: _x and the scale]")
 @click.option("--ext", default="png", show_default=True, callback=ending_of, help="Ending of the results' names.")
 @model_options

@@ -426,6 +426,18 @@ def test_upscale_writes_a_larger_picture_for_each_of_a_folder(enlarger, tmp_path
     assert pixels(tmp_path / "out" / "d_x2.png").shape == (18, 28, 3)
 
 
+def test_upscale_makes_large_images_larger_in_tiles_by_itself(enlarger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (image,), parts = pictures(tmp_path / "in", 1, shape=(400, 500)), []
+    sample = kg.SRGAN.sample
+    monkeypatch.setattr(kg.SRGAN, "sample", lambda self, small: parts.append(small.shape) or sample(self, small=small))
+    call("upscale", enlarger, "in", "-o", "out")
+    np.testing.assert_array_equal(pixels("out/c_x2.png"), kg.images.enlarged(image, 2))
+    assert parts == [(1, 200, 250, 3)] * 4
+    call("upscale", enlarger, "in", "-o", "out", "--tile", "0")
+    assert parts[4:] == [(1, 400, 500, 3)]
+
+
 def test_upscale_takes_one_file_a_scale_and_a_name(enlarger, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pictures(tmp_path / "in", shape=(10, 20))

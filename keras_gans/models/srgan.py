@@ -308,17 +308,17 @@ class SRGAN(AdversarialModel):
 
     # Upscaling
 
-    def upscale(self, images, outscale=None, tile=0, tile_pad=10):
+    def upscale(self, images, outscale=None, tile=None, tile_pad=None):
         """Makes images larger.
 
         Args:
             images: (N, height, width, channels) of any size, or a single one, uint8 or floats in [-1, 1].
             outscale: how many times larger, a number above 0; None for the model's `factor`. The network's images are
                 resized for any other.
-            tile: side, in pixels of `images`, of the tiles that are made larger one at a time, which bounds the memory;
-                0 for whole images.
-            tile_pad: pixels around a tile that the network also sees. From `reach(generator)` on, the result is that
-                without tiles; a warning says where it is less.
+            tile: longest side, in pixels of `images`, of the tiles that are made larger one at a time, which bounds the
+                memory; 0 for whole images. None for 256 where an image has more than 2^17 pixels, such as 400x400.
+            tile_pad: pixels around a tile that the network also sees. From `reach(generator)` on, which None stands
+                for, the result is that without tiles; a warning says where it is less.
 
         Returns:
             uint8 (N, outscale height, outscale width, channels).
@@ -336,6 +336,8 @@ class SRGAN(AdversarialModel):
         if outscale is not None and not (is_number(outscale, 0.0) and outscale > 0):
             raise ConfigurationError(f"Expected an outscale above 0, such as {self.factor}. Received: {outscale!r}.")
         small = self.input_fields["small"].asked(images)
+        if tile is None and None not in self.input_fields["small"].shape:
+            tile = 0  # the generator takes images of one size alone
         made = in_tiles(lambda part: self.sample(small=part)["images"], small, self.factor, tile, tile_pad,
                         reach(self.generator))  # fmt: skip
         return made if outscale in (None, self.factor) else resized(made, small.shape[1:3], outscale)

@@ -73,7 +73,6 @@ def translation(shown):
 def enlargement(shown):
     """A photograph, and the same made larger."""
     from keras_gans.data.pictures import read_photo
-    from keras_gans.tiles import reach
 
     gr, model = gradio(), shown.model
     ((name, field),) = model.input_fields.items()
@@ -85,7 +84,7 @@ def enlargement(shown):
 
     def upscale(path):
         image, grey = read_photo(uploaded(path), field.shape[2])
-        made = model.upscale(image, tile=TILE, tile_pad=reach(model.generator))[0]
+        made = model.upscale(image, tile=TILE)[0]
         shades = slice(1) if grey else slice(None)
         return [shown.png(image[..., shades], "input.png"), shown.png(made[..., shades], "result.png")]
 

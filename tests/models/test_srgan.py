@@ -1,5 +1,7 @@
 """SRGAN: the networks' numbers, what the losses weigh, tiles, and how small images are made."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
@@ -8,12 +10,12 @@ from keras import ops
 from PIL import Image
 
 import keras_gans as kg
-from keras_gans import phases, sampling
+from keras_gans import phases, sampling, tiles
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.layers import BicubicEnlargement, PixelShuffle
 from keras_gans.losses import cross_entropy
 from keras_gans.models.srgan import build_discriminator, build_generator
-from keras_gans.tiles import reach
+from keras_gans.tiles import in_tiles, reach, resized
 
 LARGE = (32, 32, 1)
 
@@ -338,6 +340,83 @@ def test_tiles_cannot_be_seen():
     assert np.abs(whole.astype(int) - tiled).max() <= 1
     with pytest.warns(UserWarning, match="tile_pad is 1. Pass tile_pad="):
         gan.upscale(images, tile=16, tile_pad=1)
+
+
+def seen_parts(factor=2):
+    """What repeats pixels `factor` times, and a list that will have the shapes of what it is given."""
+    shapes = []
+
+    def make(images):
+        shapes.append(images.shape)
+        return images.repeat(factor, axis=1).repeat(factor, axis=2)
+
+    return make, shapes
+
+
+def test_large_images_are_made_larger_in_tiles_of_one_size():
+    images, (make, shapes) = levels(1, 400, 900, 3), seen_parts()
+    made = in_tiles(make, images, 2, needed=18)
+    np.testing.assert_array_equal(made, images.repeat(2, axis=1).repeat(2, axis=2))
+    # 400 in 2 tiles of 200, 900 in 4 of 225, and 18 pixels around each
+    assert made.dtype == "uint8" and shapes == [(1, 236, 261, 3)] * 8
+
+
+def test_images_of_the_usual_size_are_made_larger_whole():
+    for size in ((362, 362), (256, 512), (1, 2**17)):
+        images, (make, shapes) = levels(1, *size, 1), seen_parts()
+        in_tiles(make, images, 2)
+        assert shapes == [images.shape]
+    images, (make, shapes) = levels(1, 363, 363, 1), seen_parts()
+    in_tiles(make, images, 2, tile=0)
+    assert shapes == [images.shape]
+
+
+@pytest.mark.parametrize("tile, pad", [(1, 0), (4, 1), (4, 9), (5, 2), (10, 3), (11, 100)])
+def test_tiles_of_any_size_fill_the_result(tile, pad):
+    images, (make, shapes) = levels(2, 10, 11, 1), seen_parts(3)
+    made = in_tiles(make, images, 3, tile=tile, pad=pad)
+    np.testing.assert_array_equal(made, images.repeat(3, axis=1).repeat(3, axis=2))
+    assert len(set(shapes)) == 1 and max(shapes[0][1:3]) <= max(tile + 2 * pad, 2)
+
+
+def peak_of(make):
+    """What a function returns, and the most bytes that NumPy's arrays took meanwhile."""
+    tracemalloc.start()
+    try:
+        return make(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_result_is_in_memory_once():
+    images, (make, _) = levels(1, 1000, 750, 3), seen_parts(4)
+    made, peak = peak_of(lambda: in_tiles(make, images, 4))
+    assert made.nbytes == 16 * images.nbytes and peak < 1.25 * made.nbytes  # and two tiles, a 12th each
+
+
+def test_a_resized_result_is_in_memory_once():
+    images = levels(1, 2000, 1500, 3)
+    made, peak = peak_of(lambda: resized(images, (500, 375), 3.0))
+    # The result, and of one channel what it is made from and what it becomes: 5.1, 3 and 1.7 MB.
+    assert made.nbytes == 1500 * 1125 * 3 and peak < 1.8 * made.nbytes
+
+
+def test_a_generator_of_one_size_has_no_tiles_by_itself():
+    images = keras.Input((400, 400, 3))
+    gan = kg.SRGAN(keras.Model(images, keras.layers.UpSampling2D(2)(images)), pretraining=True)
+    small = levels(1, 400, 400, 3)
+    np.testing.assert_array_equal(gan.upscale(small), small.repeat(2, axis=1).repeat(2, axis=2))
+
+
+def test_tiles_cannot_be_seen_without_asking(monkeypatch):
+    gan, images = model(), levels(1, 50, 41, 3)
+    whole = gan.upscale(images)
+    monkeypatch.setattr(tiles, "WHOLE", 1000)
+    monkeypatch.setattr(tiles, "TILE", 16)
+    sample, shapes = gan.sample, []
+    monkeypatch.setattr(gan, "sample", lambda small: shapes.append(small.shape) or sample(small=small))
+    tiled = gan.upscale(images)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1 and len(shapes) == 12
 
 
 def test_another_outscale_resizes_the_result():
