@@ -36,7 +36,9 @@ def run(page, names):
     assert runner.failures == 0, "".join(output)
 
 
-@pytest.mark.parametrize("page", ["own_variant.md", "faq.md", "first_hour.md", "evaluation.md", "report.md", "pairs.md"])
+@pytest.mark.parametrize(
+    "page", ["own_variant.md", "faq.md", "first_hour.md", "evaluation.md", "report.md", "pairs.md"]
+)
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"np": np, "kg": kg, "keras": keras, "__name__": f"page_{page[:-3]}"}

@@ -7,8 +7,8 @@ The two sides are called A and B, as in the papers' data sets. These folder layo
     train_label/ train_img/             likewise: A are the label maps of pix2pixHD's code, B its photos
     train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs only
 
-Beside two folders of pairs a third one may hold maps of instances, such as train_inst/. What Cityscapes' names end with,
-such as "_gtFine_labelIds" and "_leftImg8bit", is no part of a pair's name.
+Beside two folders of pairs a third one may hold maps of instances, such as train_inst/. The ends of Cityscapes' names,
+such as "_gtFine_labelIds" and "_leftImg8bit", are no part of a pair's name.
 """
 
 import copy

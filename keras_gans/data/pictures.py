@@ -82,7 +82,9 @@ def read_input(path, field, resize=False):
     """
     bits = 8 if isinstance(field, LabelMaps) else 16 if isinstance(field, InstanceMaps) else None
     if bits is None and not isinstance(field, Images):
-        raise DataError(f"Expected an input of images, label maps or maps of instances. Received: {type(field).__name__}.")
+        raise DataError(
+            f"Expected an input of images, label maps or maps of instances. Received: {type(field).__name__}."
+        )
     picture = _opened(path, bits, alpha=field.shape[2:] == (4,))
     height, width = field.shape[:2]
     size = height or picture.height, width or picture.width

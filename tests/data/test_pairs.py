@@ -688,5 +688,7 @@ def test_instances_are_the_name_of_a_folder(instances, tmp_path):
 
 
 def test_two_folders_are_not_pairs_for_want_of_the_third_alone(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="trainA, trainB and traininst; .*train_label, train_img and train_i"):
+    with pytest.raises(
+        DatasetNotFoundError, match="trainA, trainB and traininst; .*train_label, train_img and train_i"
+    ):
         load_pairs(tmp_path, instances="inst")
