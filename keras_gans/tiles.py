@@ -9,11 +9,21 @@ from PIL import Image
 
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError
-from keras_gans.layers import BicubicEnlargement, PixelShuffle
+from keras_gans.layers import BicubicEnlargement, InstanceNormalization, PixelShuffle, SelfAttention2D
 from keras_gans_core.checks import is_whole
 
 WHOLE = 2**17  # pixels of the largest image that is not made larger in tiles unless it is asked for: 362x362
 TILE = 256  # side of the tiles of larger ones
+PAD = 10  # around the tiles of a network that sees whole images, as other tools have it
+# Layers whose every output depends on the whole image.
+OF_THE_WHOLE = (
+    InstanceNormalization,
+    SelfAttention2D,
+    keras.layers.Flatten,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.GroupNormalization,
+)
 
 
 def in_tiles(make, images, factor, tile=None, pad=None, needed=0):
@@ -27,9 +37,9 @@ def in_tiles(make, images, factor, tile=None, pad=None, needed=0):
         images: array (N, height, width, channels).
         factor: how many times larger.
         tile: longest side of a tile without what is around it; 0 for whole images; None for `TILE` where an image has
-            more than `WHOLE` pixels.
+            more than `WHOLE` pixels and tiles cannot be seen.
         pad: pixels around a tile that `make` also gets, where the image has them; None for `needed`.
-        needed: the `pad` from which tiles cannot be seen in the result.
+        needed: the `pad` from which tiles cannot be seen in the result, infinite where they always can; see `reach`.
 
     Returns:
         uint8 (N, factor height, factor width, channels).
@@ -48,8 +58,10 @@ def in_tiles(make, images, factor, tile=None, pad=None, needed=0):
     True
     """
     count, height, width, channels = images.shape
-    tile = (TILE if height * width > WHOLE else 0) if tile is None else tile
-    pad = needed if pad is None else pad
+    if tile is None:
+        tile = TILE if height * width > WHOLE and needed < math.inf else 0
+    if pad is None:
+        pad = needed if needed < math.inf else PAD
     if not is_whole(tile, 0) or not is_whole(pad, 0):
         raise ConfigurationError(
             f"Expected a tile and a tile_pad of whole pixels, 0 or more. Received: {tile!r} and {pad!r}."
@@ -57,11 +69,10 @@ def in_tiles(make, images, factor, tile=None, pad=None, needed=0):
     if tile == 0 or tile >= max(height, width):
         return np.asarray(make(images))
     if pad < needed:
-        warnings.warn(
-            f"Tiles may show: the network sees {needed} pixels around each, and tile_pad is {pad}. Pass "
-            f"tile_pad={needed}.",
-            stacklevel=3,
-        )
+        remedy = f"{needed} pixels around each, and tile_pad is {pad}. Pass tile_pad={needed}."
+        if needed == math.inf:
+            remedy = "the whole image. Pass tile=0 for the network's own result, where it fits into memory."
+        warnings.warn(f"Tiles may show: the network sees {remedy}", stacklevel=3)
     made = np.empty((count, factor * height, factor * width, channels), "uint8")
     places = [(row, column) for row in _tiles(height, tile, pad) for column in _tiles(width, tile, pad)]
     for (top, bottom, above, below), (left, right, before, after) in shown(places, "Tiles:"):
@@ -88,7 +99,8 @@ def reach(network):
     """How many pixels of its input, in each direction, a pixel of a network's output may depend on.
 
     The largest sum on a way through the network, of (kernel - 1) / 2 dilation for each convolution and 1 or 2 for
-    each enlargement that interpolates, in pixels of the input: after an enlargement by r they count 1 / r.
+    each enlargement that interpolates, in pixels of the input: after an enlargement by r they count 1 / r. Infinite
+    where a layer of `OF_THE_WHOLE` is on the way.
 
     Example:
 
@@ -98,7 +110,8 @@ def reach(network):
     3
     """
     known = {id(tensor): (0.0, 1.0) for tensor in network.inputs}
-    return math.ceil(max(_reach_of(tensor, known)[0] for tensor in network.outputs))
+    found = max(_reach_of(tensor, known)[0] for tensor in network.outputs)
+    return found if found == math.inf else math.ceil(found)
 
 
 def _reach_of(tensor, known):
@@ -107,7 +120,9 @@ def _reach_of(tensor, known):
         layer, node, _ = tensor._keras_history
         before = [_reach_of(part, known) for part in layer._inbound_nodes[node].input_tensors]
         pixels, scale = max(part[0] for part in before), before[0][1]
-        if isinstance(layer, PixelShuffle):
+        if isinstance(layer, OF_THE_WHOLE):
+            pixels = math.inf
+        elif isinstance(layer, PixelShuffle):
             scale *= layer.factor
         elif isinstance(layer, BicubicEnlargement):
             pixels, scale = pixels + 2.0 / scale, scale * layer.factor

@@ -316,7 +316,8 @@ class SRGAN(AdversarialModel):
             outscale: how many times larger, a number above 0; None for the model's `factor`. The network's images are
                 resized for any other.
             tile: longest side, in pixels of `images`, of the tiles that are made larger one at a time, which bounds the
-                memory; 0 for whole images. None for 256 where an image has more than 2^17 pixels, such as 400x400.
+                memory; 0 for whole images. None for 256 where an image has more than 2^17 pixels, such as 400x400, and
+                no layer sees the whole image.
             tile_pad: pixels around a tile that the network also sees. From `reach(generator)` on, which None stands
                 for, the result is that without tiles; a warning says where it is less.
 

@@ -1,5 +1,6 @@
 """SRGAN: the networks' numbers, what the losses weigh, tiles, and how small images are made."""
 
+import math
 import tracemalloc
 
 import keras
@@ -12,7 +13,7 @@ from PIL import Image
 import keras_gans as kg
 from keras_gans import phases, sampling, tiles
 from keras_gans.errors import ConfigurationError, DataError
-from keras_gans.layers import BicubicEnlargement, PixelShuffle
+from keras_gans.layers import BicubicEnlargement, InstanceNormalization, PixelShuffle
 from keras_gans.losses import cross_entropy
 from keras_gans.models.srgan import build_discriminator, build_generator
 from keras_gans.tiles import in_tiles, reach, resized
@@ -417,6 +418,18 @@ def test_tiles_cannot_be_seen_without_asking(monkeypatch):
     monkeypatch.setattr(gan, "sample", lambda small: shapes.append(small.shape) or sample(small=small))
     tiled = gan.upscale(images)
     assert np.abs(whole.astype(int) - tiled).max() <= 1 and len(shapes) == 12
+
+
+def test_a_generator_that_sees_the_whole_image_has_no_tiles_by_itself(monkeypatch):
+    images = x = keras.Input((None, None, 3))
+    x = keras.layers.UpSampling2D(2)(InstanceNormalization()(keras.layers.Conv2D(3, 3, padding="same")(x)))
+    gan, small = kg.SRGAN(keras.Model(images, x), pretraining=True), levels(1, 20, 24, 3)
+    assert reach(gan.generator) == math.inf
+    whole = gan.upscale(small)
+    monkeypatch.setattr(tiles, "WHOLE", 100)
+    np.testing.assert_array_equal(gan.upscale(small), whole)
+    with pytest.warns(UserWarning, match="sees the whole image. Pass tile=0"):
+        gan.upscale(small, tile=8)
 
 
 def test_another_outscale_resizes_the_result():
