@@ -138,6 +138,11 @@ def load_captions(
         raise DataError(
             f"Expected the name of a data set, a folder, or (images, captions). Received: {type(source).__name__}."
         )
+    elif str(source).startswith("drawn:"):
+        raise DataError(
+            f"Expected images with captions. Received: {source!r}, drawings without any. Name a folder with a text "
+            "file beside each image, or another data set; on the command line with --data."
+        )
     elif os.path.isdir(path := Path(os.path.expanduser(source))) and source != "":
         images, captions, names, about = _from_folder(path, split, caption, image_size, channels, take)
     elif isinstance(source, os.PathLike) or os.path.exists(path) or not re.fullmatch(loading.TFDS_NAME, source):
