@@ -69,7 +69,7 @@ def recipe(smoke=False):
             vocabulary=prompts.vocabulary,
             length=prompts.length,
         ),
-        limits="Small networks and forty minutes: glasses, hats and long hair mostly follow the sentence, colours of hair "
-        "and clothes in half of the images, smiles by chance.",
+        limits="Small networks and forty minutes: glasses, hats and long hair mostly follow the sentence, colours of "
+        "hair and clothes in half of the images, smiles by chance.",
         not_good_for="Sentences about anything else: it knows 22 words, and leaves out all others.",
     )
