@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -27,6 +29,24 @@ CLASSIFIERS = [folder.name for folder in FOLDERS if cards.read_card(folder)["var
 PRESETS = [folder.name for folder in FOLDERS if folder.name not in CLASSIFIERS]
 TEXTS = [name for name in PRESETS if cards.read_card(cards.find(name))["variant"].endswith("Text")]
 QUICK = ("dcgan_mnist", "classifier_mnist")  # measured again in every run of the tests
+
+
+@pytest.fixture(scope="module")
+def preset(request):
+    """A preset that is read once for all tests of it, which leave it as it is: `name`, `folder`, `card` and `model`;
+    for a preset that is no classifier `inputs` and `outputs`, its golden samples."""
+    folder = cards.find(request.param)
+    found = SimpleNamespace(name=request.param, folder=folder, card=cards.read_card(folder))
+    if found.name in CLASSIFIERS:
+        found.model = kg.zoo.load_classifier(found.name)
+    else:
+        found.model = kg.load(found.name)
+        found.inputs, found.outputs = kg.zoo.golden_parts(dict(np.load(folder / "golden.npz")))
+    return found
+
+
+def each(names):
+    return pytest.mark.parametrize("preset", names, indirect=True)
 
 
 @pytest.fixture
@@ -56,12 +76,11 @@ def test_a_card_says_what_the_model_is_not_for(name):
     assert card["dataset"]["license"].strip()
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_reproduces_its_golden_samples(name):
-    model = kg.load(name)
-    inputs, golden = kg.zoo.golden_parts(dict(np.load(cards.find(name) / "golden.npz")))
-    made = model.sample(**inputs)
-    assert set(inputs) == set(model.input_fields) and set(made) == set(golden) == set(model.output_fields)
+@each(PRESETS)
+def test_a_preset_reproduces_its_golden_samples(preset):
+    model, golden = preset.model, preset.outputs
+    made = model.sample(**preset.inputs)
+    assert set(preset.inputs) == set(model.input_fields) and set(made) == set(golden) == set(model.output_fields)
     for key, values in golden.items():
         assert made[key].dtype == values.dtype == "uint8" and made[key].shape == values.shape
         # Another processor or backend may round the last bit of a float the other way: one grey level, rarely; a
@@ -71,12 +90,10 @@ def test_a_preset_reproduces_its_golden_samples(name):
         assert (difference > 0).mean() < 0.01
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_card_says_what_the_file_is(name):
-    folder = cards.find(name)
-    card = cards.read_card(folder)
-    model = kg.load(name)
-    assert card["preset"] == name
+@each(PRESETS)
+def test_a_card_says_what_the_file_is(preset):
+    card, model = preset.card, preset.model
+    assert card["preset"] == preset.name
     assert card["variant"] == type(model).__name__
     assert tuple(card["image_shape"]) == model.image_shape
     assert card.get("latent_dim") == model.latent_dim
@@ -85,22 +102,24 @@ def test_a_card_says_what_the_file_is(name):
     assert card["training"]["steps"] > 0 and card["training"]["wall_seconds"] > 0
     assert len(card["dataset"]["fingerprint"]) == 64
     assert card["dataset"]["license"] and all(card[word] for word in WORDS)
-    assert (folder / "recipe.py").is_file() and (folder / "samples.png").is_file()
+    assert (preset.folder / "recipe.py").is_file() and (preset.folder / "samples.png").is_file()
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_texts_are_varied(name):
-    lines = kg.load(name).generate_text(32, seed=1)
-    assert len(set(lines)) == 32
+# As many samples as golden ones: what made these is compiled for another number again.
 
 
-@pytest.mark.parametrize("name", sorted(set(PRESETS) - set(TEXTS)))
-def test_samples_are_varied_and_use_the_range(name):
+@each(TEXTS)
+def test_texts_are_varied(preset):
+    count = len(preset.outputs["tokens"])
+    assert len(set(preset.model.generate_text(count, seed=1))) == count
+
+
+@each(sorted(set(PRESETS) - set(TEXTS)))
+def test_samples_are_varied_and_use_the_range(preset):
     """A collapsed or washed-out generator fails: every pair of images differs, black (or dark) and white occur."""
-    model = kg.load(name)
-    golden, _ = kg.zoo.golden_parts(dict(np.load(cards.find(name) / "golden.npz")))
-    given = {name: golden[name] for name in sampling.needed_inputs(model)}
-    for key, images in model.sample(**sampling.complete_inputs(model, None if given else 32, 1, given)).items():
+    model, count = preset.model, len(next(iter(preset.outputs.values())))
+    given = {name: preset.inputs[name] for name in sampling.needed_inputs(model)}
+    for key, images in model.sample(**sampling.complete_inputs(model, None if given else count, 1, given)).items():
         if isinstance(model.output_fields[key], LabelMaps):
             images = model.output_fields[key].colours[images]
         flat = images.astype(float).reshape(len(images), -1)
@@ -114,17 +133,13 @@ def test_a_loaded_model_says_why_it_does_not_train():
         kg.load("gan_mnist").compile()
 
 
-def test_a_fresh_process_loads_a_preset():
-    code = "import keras_gans as kg; print(kg.load('dcgan_mnist').generate(2, seed=0).sum())"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(shown) == kg.load("dcgan_mnist").generate(2, seed=0).sum()
-
-
-def test_plain_keras_loads_a_preset_after_the_import():
-    path = cards.find("gan_mnist") / "model.keras"
-    code = f"import keras, keras_gans; print(type(keras.saving.load_model({str(path)!r})).__name__)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert shown.strip() == "GAN"
+def test_a_fresh_process_loads_presets():
+    """Plain Keras does so after the import, and `kg.load` too."""
+    code = f"""import keras, keras_gans as kg
+print(type(keras.saving.load_model({str(cards.find("gan_mnist") / "model.keras")!r})).__name__)
+print(kg.load("dcgan_mnist").generate(2, seed=0).sum())"""
+    shown = forked.run("-c", code).stdout
+    assert shown.split() == ["GAN", str(kg.load("dcgan_mnist").generate(2, seed=0).sum())]
 
 
 def test_an_unknown_name_gets_the_close_ones():
@@ -333,18 +348,17 @@ def test_the_two_kinds_are_told_apart():
         kg.zoo.load_classifier("clasifier_mnist")
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_a_classifier_reproduces_its_golden_logits(name):
-    golden = np.load(cards.find(name) / "golden.npz")
-    logits = kg.zoo.load_classifier(name).predict_on_batch((golden["images"] / 127.5 - 1.0).astype("float32"))
+@each(CLASSIFIERS)
+def test_a_classifier_reproduces_its_golden_logits(preset):
+    golden = np.load(preset.folder / "golden.npz")
+    logits = preset.model.predict_on_batch((golden["images"] / 127.5 - 1.0).astype("float32"))
     # Rounding adds up over four layers with sums of up to 288 terms: 1e-7 sqrt(288) of each layer's magnitude.
     np.testing.assert_allclose(np.asarray(logits), golden["logits"], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_a_classifiers_card_says_what_the_file_is(name):
-    card = cards.read_card(cards.find(name))
-    model = kg.zoo.load_classifier(name)
+@each(CLASSIFIERS)
+def test_a_classifiers_card_says_what_the_file_is(preset):
+    name, card, model = preset.name, preset.card, preset.model
     assert card["preset"] == name and card["size"] < 2**21
     outputs = next(card[kind] for kind in ("num_classes", "num_attributes", "num_pixel_classes") if kind in card)
     assert (None, *card["image_shape"]) == model.input_shape and outputs == model.output_shape[-1]
