@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import keras
 import pytest
 from contract import BACKEND, largest_difference, values
@@ -78,18 +79,18 @@ def recipe(smoke=False):
 """
 
 
-def lines(process):
-    """What a process of replicas.py printed: {name: ...}."""
-    output, errors = process.communicate(timeout=900)
-    assert process.returncode == 0, errors[-3000:]
+def lines(output, errors, code):
+    """What a process of replicas.py or shares.py printed: {name: ...}."""
+    assert code == 0, errors[-3000:]
     return {
         name: about for line in output.splitlines() if line.startswith("{") for name, about in json.loads(line).items()
     }
 
 
-def replicas(folder, names, **options):
-    command = [sys.executable, FOLDER / "replicas.py", folder, *names]
-    return subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+def printed(script, *arguments):
+    """The `lines` of a script in a process of its own."""
+    done = forked.run(FOLDER / script, *arguments, cwd=FOLDER, timeout=900)
+    return lines(done.stdout, done.stderr, done.returncode)
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +100,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return lines(replicas(folder, [name for name in VARIANTS if name in QUICK]))
+    return printed("replicas.py", folder, *(name for name in VARIANTS if name in QUICK))
 
 
 @pytest.fixture(scope="module")
 def others(folder):
-    return lines(replicas(folder, [name for name in VARIANTS if name not in QUICK]))
+    return printed("replicas.py", folder, *(name for name in VARIANTS if name not in QUICK))
 
 
 def test_every_variant_is_tried():
@@ -142,8 +143,7 @@ def test_what_replicas_cannot_do_is_refused(name, message, found):
 
 @pytest.fixture(scope="module")
 def shares():
-    command = [sys.executable, FOLDER / "shares.py"]
-    return lines(subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    return printed("shares.py")
 
 
 # JAX has the arrays to validate on as they are: there a last batch that cannot be shared is refused before a step.
@@ -208,9 +208,11 @@ def test_two_machines_train_as_one_each_reads_its_share_and_the_first_writes_the
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's machines")
 def test_two_machines_train_every_variant_as_one(found, others, folder):
-    running = [replicas(folder, VARIANTS, env=environment) for environment in cluster()]
+    command = [sys.executable, FOLDER / "replicas.py", folder, *VARIANTS]
+    options = {"cwd": FOLDER, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command, env=environment, **options) for environment in cluster()]
     try:
-        first, second = map(lines, running)
+        first, second = (lines(*process.communicate(timeout=900), process.returncode) for process in running)
     finally:
         for process in running:
             process.kill()

@@ -1,8 +1,6 @@
 """What the TensorFlow engine promises beyond the others: compiled noise, and replicas that share a batch."""
 
-import subprocess
-import sys
-
+import forked
 import keras
 import numpy as np
 import pytest
@@ -84,7 +82,7 @@ print("noise", np.abs(np.concatenate([part.numpy() for part in parts]) - whole).
 
 def test_two_replicas_train_as_one():
     """They share a batch and its noise, and sum their gradients: the weights are those of one device."""
-    done = subprocess.run([sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True)
+    done = forked.run("-c", TWO_REPLICAS)
     assert done.returncode == 0, done.stderr[-3000:]
     differences = dict(line.split() for line in done.stdout.strip().splitlines()[-3:])
     assert set(differences) == {"weights", "losses", "noise"}

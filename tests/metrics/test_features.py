@@ -1,8 +1,6 @@
 """Feature extractors: what they compute, how they resize images, and the digest that identifies them."""
 
-import subprocess
-import sys
-
+import forked
 import keras
 import numpy as np
 import pytest
@@ -84,7 +82,7 @@ def test_the_digest_is_the_same_in_another_process():
         "import keras_gans as kg; print(kg.metrics.classifier_features("
         "kg.zoo.load_classifier('classifier_mnist'), 'x').sha256)"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = forked.run("-c", code).stdout
     here = classifier_features(kg.zoo.load_classifier("classifier_mnist"), "x")
     assert shown.strip() == here.sha256
 
