@@ -43,6 +43,8 @@ def test_a_demo_writes_its_picture(name, tmp_path):
         command += ["--epochs", "2", "--every", "1"]
     if name in EPOCHS:
         command += ["--epochs", "1"]
+    if name == "shortest_map":
+        command += ["--runs", "1"]  # of three, alike but for their first weights
     forked.run(*command).check_returncode()
     (picture,) = (tmp_path / "pictures").iterdir()
     assert picture.stem == name and picture.stat().st_size > 10_000
