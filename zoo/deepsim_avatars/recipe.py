@@ -3,8 +3,8 @@
     keras-gans train deepsim_avatars
 
 Inverts the 64 features of `classifier_avatars`, whose last map is compared: what a network that tells beards, glasses,
-hats, long hair and smiles apart keeps of a face. Networks of a fraction of the paper's size. Budget: a quarter of an
-hour on two CPU cores; card.json says what it took.
+hats, long hair and smiles apart keeps of a face. Networks of a fraction of the paper's size. Budget: half an
+hour on two CPU cores.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars".
@@ -37,7 +37,7 @@ def recipe(smoke=False):
         title="What a classifier's features know of a drawn face",
         dataset=kg.data.load("avatars", split="train", batch_size=64, take=256 if smoke else None, **options),
         model=model,
-        epochs=1 if smoke else 30,
+        epochs=1 if smoke else 60,
         held_back=kg.data.load("avatars", split="test", batch_size=1, take=64, **options),
         limits="Small networks; 64 features that tell six attributes apart say little about colours.",
         not_good_for="Copies: it shows what the features keep of a face.",
