@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import keras_gans as kg
+from keras_gans_core import cards
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="pages are of the default backend")
 
@@ -34,6 +35,17 @@ def run(page, names):
             runner.run(test, out=output.append, clear_globs=False)
             names.update(test.globs)
     assert runner.failures == 0, "".join(output)
+
+
+def test_the_table_of_emoji_is_what_the_cards_say():
+    text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    for preset, side in (("cycle_gan_emoji", "_b"), ("pix2pix_emoji", "")):
+        found = cards.read_card(cards.find(preset))["metrics"]
+        l1, ssim, distance, source = (
+            found[f"{name}{side}"]["value"] for name in ("l1", "ssim", "frechet_distance", "l1_of_source")
+        )
+        assert f"| `{preset}` | {l1:.3f} | {ssim:.3f} | {distance:.2f} |" in text
+        assert f"| the unchanged source | {source:.3f} | | |" in text
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,8 @@ def load_captions(
         )
     elif str(source).startswith("drawn:"):
         raise DataError(
-            f"Expected images with captions. Received: {source!r}, drawings without any. Name a folder with a text "
-            "file beside each image, or another data set; on the command line with --data."
+            f"Expected images with captions. Received: {source!r}, which has none. Name a folder with a text file for "
+            "each image, or another data set (--data)."
         )
     elif os.path.isdir(path := Path(os.path.expanduser(source))) and source != "":
         images, captions, names, about = _from_folder(path, split, caption, image_size, channels, take)

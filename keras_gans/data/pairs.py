@@ -7,8 +7,8 @@ The two sides are called A and B, as in the papers' data sets. These folder layo
     train_label/ train_img/             likewise: A are the label maps of pix2pixHD's code, B its photos
     train/ test/, or the folder itself  pictures of A and B side by side, A on the left: pairs only
 
-Beside two folders of pairs a third one may hold maps of instances, such as train_inst/. The ends of Cityscapes' names,
-such as "_gtFine_labelIds" and "_leftImg8bit", are no part of a pair's name.
+A third folder, such as train_inst/, may hold maps of instances. Names are compared without what Cityscapes' file names
+end with, such as "_gtFine_labelIds" and "_leftImg8bit".
 """
 
 import copy
@@ -244,9 +244,9 @@ def load_pairs(
         classes: number of classes if the sources are label maps, whole numbers in one channel; 0 for images that look
             like label maps; None for images.
         target_classes: number of classes if the targets are label maps; None for images.
-        instances: for two folders, the name of a third one with maps of instances, such as "inst" for train_inst/
-            beside train_label/ and train_img/: grey images of 8 or 16 bits with an object's id for each pixel. None for
-            none.
+        instances: the name of a third folder with maps of instances, such as "inst" for train_inst/, where
+            train_label/ and train_img/ are the other two. The maps are grey images of 8 or 16 bits, and the value of a
+            pixel is the id of its object. None for pairs without such maps.
         image_size: (height, width) of the images in a batch; other sizes are cropped to the middle and resized. None
             for the size that all have.
         channels: 1, 3 or 4, for images on both sides; None for what they have. See `kg.data.load` for transparency and

@@ -12,7 +12,7 @@ class Numbers(Field):
 
     Args:
         name: what the number is, for errors.
-        low, high: bounds that are allowed themselves; None for none.
+        low, high: the smallest and the largest number that is allowed; None for no bound.
         whole: whether it is a whole number.
 
     Example:

@@ -231,7 +231,7 @@ def test_files_that_are_no_text_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "source, options, error, message",
     [
-        ("drawn:digits", {}, DataError, "drawings without any. Name a folder with a text file beside each image"),
+        ("drawn:digits", {}, DataError, "which has none. Name a folder with a text file for each image"),
         ("no_such_set", {}, DatasetNotFoundError, "no_such_set"),
         ("no such folder/", {}, DatasetNotFoundError, "folder of images with captions"),
         ([1, 2], {}, DataError, "Received: list"),

@@ -3,8 +3,8 @@
     keras-gans train deepsim_avatars
 
 Inverts the 64 features of `classifier_avatars`, whose last map is compared: what a network that tells beards, glasses,
-hats, long hair and smiles apart keeps of a face. Networks of a fraction of the paper's size. Budget: half an
-hour on two CPU cores.
+hats, long hair and smiles apart keeps of a face. Networks of a fraction of the paper's size. Budget: half an hour on
+two CPU cores.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars".
