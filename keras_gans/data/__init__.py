@@ -7,7 +7,8 @@ from keras_gans.data.drawn import digits, shapes
 from keras_gans.data.lazy import LazyArray
 from keras_gans.data.loading import load, read_pictures
 from keras_gans.data.moving import moving_digits, moving_photos
-from keras_gans.data.pairs import CroppedDomains, PairedBatches, load_pairs, load_unpaired
+from keras_gans.data.pair_batches import CroppedDomains, PairedBatches
+from keras_gans.data.pairs import load_pairs, load_unpaired
 from keras_gans.data.patches import Patches, load_patches, make_small
 from keras_gans.data.semi_supervised import SemiSupervisedBatches, semi_supervised
 from keras_gans.data.stacked import stacked_mnist

@@ -11,8 +11,6 @@ A third folder, such as train_inst/, may hold maps of instances. Names are compa
 end with, such as "_gtFine_labelIds" and "_leftImg8bit".
 """
 
-import copy
-import itertools
 import os
 import warnings
 from pathlib import Path
@@ -21,195 +19,23 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gans.data import loading
-from keras_gans.data.batches import Batches, drawn_rows
+from keras_gans.data.batches import drawn_rows
 from keras_gans.data.decoding import Decoder, allocated, holds_numbers, nearest, opened
 from keras_gans.data.drawn import checked_size
 from keras_gans.data.folders import by_scene, endings, named_images
 from keras_gans.data.headers import size_of
+from keras_gans.data.pair_batches import DIRECTIONS, CroppedDomains, PairedBatches, check_direction
+from keras_gans.data.pair_layouts import check_names, layout_of
 from keras_gans.data.progress import shown
-from keras_gans.data.unpaired import UnpairedBatches, edges
-from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
+from keras_gans.data.unpaired import edges
+from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import LabelMaps, check_axes
-from keras_gans_core.cards import did_you_mean
 from keras_gans_core.checks import is_number, is_whole
 from keras_gans_core.errors import format_error, printable
 
-DIRECTIONS = ("AtoB", "BtoA")
 JITTER = 286 / 256  # how much larger than a crop the papers' images are before they are cropped
-NAMED = 5  # files that an error names
 DRAWN_SIZE = (32, 32)
 ALMOST_BLACK = 32  # sources with only grey levels below it are probably label maps
-
-
-def check_direction(direction, directions):
-    """The direction, if it is one of `directions`.
-
-    Raises:
-        ConfigurationError: it is not; the message gives similar names.
-    """
-    if direction not in directions:
-        hint = did_you_mean(str(direction), directions)
-        raise ConfigurationError(
-            f"Expected a direction among {', '.join(map(repr, directions))}. Received: {direction!r}. {hint}".rstrip()
-        )
-    return direction
-
-
-class PairedBatches(Batches):
-    """Batches of pairs, cropped and flipped at random, both sides of a pair alike.
-
-    Crops and flips are a function of the seed and the step, so that an interrupted training continues with the same
-    images.
-
-    Args:
-        sources: array (N, H, W, channels), or (N, H, W) of label maps.
-        targets: likewise.
-        instances: maps of instances (N, H, W), ids of the objects that the sources show; None for none.
-        crop: (height, width) of the images in a batch; None for H and W.
-        flip: whether to mirror pairs from left to right, each with probability 1/2.
-        classes, target_classes: number of classes if the sources or the targets are label maps; None if they are
-            images.
-        direction: "AtoB" or "BtoA": which side the sources were.
-        batch_size, shuffle, seed, about: see `Batches`.
-
-    Raises:
-        DataError: sides of different sizes or counts, or what `Batches` refuses.
-
-    Example:
-
-    >>> images = np.arange(2 * 6 * 6 * 1, dtype="uint8").reshape(2, 6, 6, 1)
-    >>> batch = PairedBatches(images, images, crop=(4, 4), flip=True, batch_size=2)[0]
-    >>> batch["sources"].shape, bool((batch["sources"] == batch["targets"]).all())
-    ((2, 4, 4, 1), True)
-    """
-
-    def __init__(
-        self,
-        sources,
-        targets,
-        *,
-        instances=None,
-        crop=None,
-        flip=False,
-        classes=None,
-        target_classes=None,
-        direction="AtoB",
-        batch_size=1,
-        shuffle=True,
-        seed=0,
-        about=None,
-    ):
-        sides = {"sources": sources, "targets": targets}
-        if instances is not None:
-            sides["instances"] = instances
-        super().__init__(**sides, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
-        sizes = {name: array.shape[1:3] for name, array in self.arrays.items()}
-        if len(set(sizes.values())) > 1:
-            raise DataError(f"Expected both sides of a pair to have one size. Received: {sizes}. Resize one of them.")
-        self.crop = _checked_crop(crop, self.arrays)
-        self.flip, self.classes, self.target_classes = flip, classes, target_classes
-        self.direction = check_direction(direction, DIRECTIONS)
-
-    @property
-    def image_shape(self):
-        """(height, width, channels) of a target in a batch, (height, width) of a label map."""
-        return (*self.crop, *self.arrays["targets"].shape[3:])
-
-    @property
-    def source_shape(self):
-        """The shape of a source in a batch."""
-        return (*self.crop, *self.arrays["sources"].shape[3:])
-
-    def at(self, step):
-        batch = super().at(step)
-        return _cropped_and_flipped(batch, self.crop, self.flip, [self.seed, step, 1])
-
-    def halved(self):
-        """The pairs at half the size: the mean of four pixels of an image, one of four pixels of a map.
-
-        Raises:
-            DataError: a height or width that is odd.
-
-        Example:
-
-        >>> maps = np.array([[[0, 1, 2, 2], [1, 1, 2, 2]]], "uint8")
-        >>> half = PairedBatches(maps, maps[..., None], classes=3).halved()
-        >>> half.arrays["sources"].tolist(), half.arrays["targets"].ravel().tolist()
-        ([[[0, 2]]], [1, 2])
-        """
-        if any(side % 2 for side in self.crop):
-            raise DataError(f"Expected a height and a width that can be halved. Received: {self.crop}. Resize them.")
-        half = copy.copy(self)
-        half.crop = tuple(side // 2 for side in self.crop)
-        half.arrays = {name: _halved(array) for name, array in self.arrays.items()}
-        half.about = {**self.about, "image_shape": [*half.crop, *self.image_shape[2:]]}
-        return half
-
-
-def _halved(array):
-    """Images, or maps (N, H, W), of half the size; the last row or column of an odd one is left out."""
-    array = array[:, : array.shape[1] // 2 * 2, : array.shape[2] // 2 * 2]
-    if array.ndim == 3:
-        return array[:, ::2, ::2]
-    sums = sum(array[:, i::2, j::2].astype("float32") for i in (0, 1) for j in (0, 1)) / 4.0
-    return np.round(sums).astype(array.dtype) if array.dtype == "uint8" else sums.astype(array.dtype)
-
-
-class CroppedDomains(UnpairedBatches):
-    """`UnpairedBatches` whose images are cropped and flipped at random, each independently; see `PairedBatches`.
-
-    Args:
-        crop: (height, width) of the images in a batch; None for whole images.
-        flip: whether to mirror images from left to right, each with probability 1/2.
-        options: domains by name and what `UnpairedBatches` takes.
-
-    Example:
-
-    >>> a, b = np.zeros((3, 6, 6, 1), "uint8"), np.ones((5, 6, 6, 1), "uint8")
-    >>> batches = CroppedDomains(a=a, b=b, crop=(4, 4), batch_size=2)
-    >>> {name: array.shape for name, array in batches[0].items()}
-    {'a': (2, 4, 4, 1), 'b': (2, 4, 4, 1)}
-    """
-
-    def __init__(self, *, crop=None, flip=False, **options):
-        super().__init__(**options)
-        self.crop, self.flip = _checked_crop(crop, self.arrays), flip
-
-    @property
-    def image_shape(self):
-        """(height, width, channels) of an image in a batch."""
-        return (*self.crop, *super().image_shape[2:])
-
-    def at(self, step):
-        batch = {}
-        for i, (name, array) in enumerate(super().at(step).items()):
-            batch |= _cropped_and_flipped({name: array}, self.crop, self.flip, [self.seed, step, 2 + i])
-        return batch
-
-
-def _checked_crop(crop, arrays):
-    size = tuple(next(iter(arrays.values())).shape[1:3])
-    crop = size if crop is None else tuple(crop)
-    for name, array in arrays.items():
-        if crop[0] > array.shape[1] or crop[1] > array.shape[2]:
-            raise DataError(f"Expected {name} of {crop} or more, to crop. Received: {array.shape[1:3]}. Resize them.")
-    return crop
-
-
-def _cropped_and_flipped(batch, crop, flip, words):
-    """Each example of the batch cropped at a random place and mirrored at random, all arrays alike."""
-    count, height, width = next(iter(batch.values())).shape[:3]
-    if (height, width) == crop and not flip:
-        return batch
-    generator = np.random.Generator(np.random.PCG64(words))
-    tops = generator.integers(0, height - crop[0] + 1, count)
-    lefts = generator.integers(0, width - crop[1] + 1, count)
-    mirrored = generator.integers(0, 2, count) * bool(flip)
-    changed = {}
-    for name, array in batch.items():
-        rows = [array[i, t : t + crop[0], s : s + crop[1]] for i, (t, s) in enumerate(zip(tops, lefts))]
-        changed[name] = np.stack([row[:, ::-1] if mirror else row for row, mirror in zip(rows, mirrored)])
-    return changed
 
 
 def load_pairs(
@@ -501,13 +327,7 @@ class _Reading:
         return (others, None), (images, None), {**about, "sides": [a, b], "pairs": True}
 
     def _folder(self, folder, sides, paired):
-        layouts = _layouts(folder, self.split, sides, paired, self.instances)
-        if len(layouts) > 1:
-            raise DataError(
-                f"Expected one layout in a folder. Received: {folder}, readable as {' and as '.join(layouts)}. "
-                "Move one of them into a folder of its own."
-            )
-        ((kind, places),) = layouts.items()
+        kind, places = layout_of(folder, self.split, sides, paired, self.instances)
         about = {"name": printable(folder.resolve().name), "source": "folder", "sides": printable(kind)}
         if len(places) == 1:
             return (*self._halves(places[0]), {**about, **self.drawn})
@@ -517,7 +337,7 @@ class _Reading:
                 raise DataError(f"Expected images ({', '.join(endings())}) in {place}. Received: none.")
         if paired:
             files = [by_scene(found, place) for found, place in zip(files, places)]
-            _check_names(files, places)
+            check_names(files, places)
             files = [{name: found[name] for name in files[0]} for found in files]
         paths = [self._part(list(found.values())) for found in files]
         sizes = [[size_of(path) for path in side] for side in paths]
@@ -660,71 +480,6 @@ def _opened(path, read, image_size=None):
 def _is_folder(source):
     is_path = isinstance(source, (str, os.PathLike)) and not str(source).startswith("drawn:")
     return is_path and os.path.isdir(os.path.expanduser(source))
-
-
-def _check_names(files, places):
-    """Raises a DataError if folders, the two sides first, do not have files of the same names."""
-    for here, there in itertools.permutations(range(len(files)), 2):
-        if alone := [name for name in files[here] if name not in files[there]]:
-            others = "images without pairs are read by kg.data.load_unpaired"
-            if max(here, there) > 1:
-                others = "without instances (--instances) pairs need no maps of them"
-            raise DataError(
-                f"Expected files of the same names in {places[here].name} and {places[there].name}, which belong "
-                f"together. Received: {len(files[here])} and {len(files[there])}; {len(alone)} without a partner in "
-                f"{places[there]}: {_listed(alone)}. Remove them; {others}."
-            )
-
-
-def _listed(names):
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-
-
-def _layouts(folder, split, sides, paired, instances=None):
-    """{description: folders} of every way to read a folder: A's, B's and those of instances if there are any, or one
-    folder with pictures side by side."""
-    ids = [] if instances is None else [instances]
-    names = [*(("A", "B") if sides is None else sides), *ids]
-    around = [(split, ""), (f"{split}_", ""), ("", f"/{split}"), (f"{split}/", "")]
-    if split == "train" and not any((folder / side / split).is_dir() for side in names[:2]):
-        around.append(("", ""))
-    ways = [[f"{before}{name}{after}" for name in names] for before, after in around]
-    if sides is None:
-        ways.append([f"{split}_{name}" for name in ("label", "img", *ids)])
-    candidates = {f"{', '.join(way[:-1])} and {way[-1]}": way for way in ways}
-    found = {}
-    for kind, way in candidates.items():
-        there = [(folder / name).is_dir() for name in way]
-        if all(there):
-            found[kind] = [folder / name for name in way]
-        elif any(there[:2]):
-            remedy = " Without maps of instances leave out instances (--instances)." if all(there[:2]) else ""
-            raise DataError(f"Expected the folders {kind} in {folder}. Received: no {way[there.index(False)]}.{remedy}")
-    beside = sides is None and paired and instances is None
-    if beside:
-        for place in (folder / split, folder) if split == "train" else (folder / split,):
-            if place.is_dir() and named_images(place)[0]:
-                name = "the folder itself" if place == folder else f"{split}/"
-                found[f"pictures of A and B side by side in {name}"] = (place,)
-    if found:
-        return found
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if (
-        sides is None
-        and len(names) == 2
-        and names != ["A", "B"]
-        and all(named_images(folder / name)[0] for name in names)
-    ):
-        raise DataError(
-            f"Expected two sides in {folder}. Received: the folders {' and '.join(names)}, which may be the sides "
-            f"({names[0]} as A or {names[1]} as A) or two classes. Pass sides=({names[0]!r}, {names[1]!r}) for the "
-            "first as A; two classes are read by kg.data.load."
-        )
-    wanted = [*candidates, *([f"{split}/ with pictures of A and B side by side"] if beside else [])]
-    raise DatasetNotFoundError(
-        f"Expected in {folder} one of: {'; '.join(wanted)}. Received: {', '.join(names) or 'no folders'}."
-        + (" Name the sides with sides=(A, B)." if sides is None else "")
-    )
 
 
 # Checks

@@ -31,7 +31,8 @@ Departures from the paper:
 import keras
 from keras import initializers, layers, ops
 
-from keras_gans.data.pairs import DIRECTIONS, check_direction, load_unpaired
+from keras_gans.data.pair_batches import DIRECTIONS, check_direction
+from keras_gans.data.pairs import load_unpaired
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, check_image_shape
 from keras_gans.layers import ImagePool, InstanceNormalization, ReflectionPadding2D

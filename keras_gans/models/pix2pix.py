@@ -31,7 +31,8 @@ import keras
 from keras import initializers, layers, ops
 
 from keras_gans import engine
-from keras_gans.data.pairs import DIRECTIONS, check_direction, load_pairs
+from keras_gans.data.pair_batches import DIRECTIONS, check_direction
+from keras_gans.data.pairs import load_pairs
 from keras_gans.errors import ConfigurationError
 from keras_gans.fields import Images, LabelMaps, Seeds, check_image_shape
 from keras_gans.layers import HashedDropout, InstanceNormalization

@@ -43,7 +43,8 @@ from keras import initializers, layers, ops
 
 from keras_gans import engine, sampling
 from keras_gans.clustering import k_means
-from keras_gans.data.pairs import DIRECTIONS, check_direction, load_pairs
+from keras_gans.data.pair_batches import DIRECTIONS, check_direction
+from keras_gans.data.pairs import load_pairs
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans.fields import Images, InstanceMaps, LabelMaps, Styles, check_image_shape
 from keras_gans.layers import AverageHalving, InstanceNormalization, ReflectionPadding2D
