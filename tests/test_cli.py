@@ -659,10 +659,25 @@ def test_training_from_the_disk_is_training_from_memory(tmp_path, monkeypatch):
     assert prints[0] != prints[1] == prints[2] and prints[1].startswith("sample-")
     with pytest.raises(kg.errors.CheckpointError, match="data that started the run, with --cache or --lazy"):
         call(*common, "--resume", "cached")
-    with pytest.raises(kg.errors.ConfigurationError, match="options for the data of Pix2Pix.*'cache'. Leave it out"):
-        call("train", "pix2pix", "--data", "photos", "--cache", "cache", "-o", "other")
+    with pytest.raises(kg.errors.ConfigurationError, match="options for the data of SRGAN.*'cache'. Leave it out"):
+        call("train", "srgan", "--data", "photos", "--cache", "cache", "-o", "other")
     with pytest.raises(click.UsageError, match="Leave out --cache, --lazy"):
         call("train", "dcgan_mnist", "--cache", "cache", "--lazy")
+
+
+def test_training_on_pairs_from_the_disk_is_training_from_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for side in ("trainA", "trainB"):
+        pictures(tmp_path / side, 3, (32, 32))
+    common = ["train", "pix2pix", "--data", ".", "--image-size", "16", "--batch-size", "1", "--epochs", "1"]
+    call(*common, "-o", "memory")
+    call(*common, "--lazy", "--workers", "1", "-o", "lazy")
+    memory, lazy = (keras.saving.load_model(tmp_path / name / "checkpoint.keras") for name in ("memory", "lazy"))
+    for one, theirs in zip(memory.get_weights(), lazy.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, theirs)
+    assert cards.read_card(tmp_path / "lazy")["dataset"]["fingerprint"].startswith("sample-")
+    with pytest.raises(kg.errors.ConfigurationError, match=r"on the disk. Received: lazy=True for 'nowhere'.*\(--lazy"):
+        call("train", "pix2pix", "--data", "nowhere", "--lazy", "-o", "other")
 
 
 def test_pix2pix_is_trained_on_a_folder_of_pairs_and_translates(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Decoded images on the disk, in a folder that runs share: decoded once, and read in batches from then on.
 
-KEY.images      the images, uint8, one after the other, without a head: np.memmap(path, "uint8", shape=...) reads them
+KEY.images      the images, uint8, one after the other, without a head: np.memmap(path, "uint8", shape=...) reads them;
+                maps of instances are uint16
 KEY.about       what is known of them, with a checksum of each: NumPy's .npz; written last
 KEY.lock        held by the run that writes them
 
@@ -43,7 +44,7 @@ PIECE = 2**19  # bytes of images that a thread decodes at a time
 
 
 class CachedImages(LazyArray):
-    """Images that were decoded before, read when they are indexed: uint8 (N, height, width, channels).
+    """Images that were decoded before, read when they are indexed: uint8 (N, height, width, channels), or maps.
 
     An image whose checksum is wrong is decoded from its file again, and mended in the cache. The first one is said.
 
@@ -72,7 +73,7 @@ class CachedImages(LazyArray):
 
     def rows(self, numbers):
         # Zeros, because of a file that was cut off nothing is read, and memory may still hold the same image.
-        found, size = np.zeros((len(numbers), *self.shape[1:]), "uint8"), self.row_bytes
+        found, size = np.zeros((len(numbers), *self.shape[1:]), self.dtype), self.row_bytes
         for row, number in zip(found, numbers.tolist()):
             with self.lock, contextlib.suppress(OSError):
                 self.file.seek(number * size)
@@ -99,7 +100,7 @@ class CachedImages(LazyArray):
         return self.digest
 
 
-def cached(place, folder, files, image_size, channels, take, shape_of):
+def cached(place, folder, files, image_size, channels, take, shape_of, kind=FileImages, settings=()):
     """The images of files from a cache, which is made if there is none: (`CachedImages`, what `look_at` returns).
 
     There is no cache, but None, where no file can be read.
@@ -110,13 +111,15 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
         place: the folder of caches.
         folder, files, image_size, channels, take: see `look_at`.
         shape_of: function from what `look_at` returns to the shape of one image.
+        kind: `FileImages`, or a function of its arguments that returns others which are decoded in another way.
+        settings: what that way depends on.
 
     Raises:
         DataError: see `look_at`; or files that change meanwhile.
         OutputError: the folder cannot be written to, or has too little space.
     """
     place, states = Path(os.path.expanduser(place)), states_of(files, folder)
-    settings = image_size, channels, take, PIL.__version__, Image.MAX_IMAGE_PIXELS, FORM, len(files)
+    settings = image_size, channels, take, PIL.__version__, Image.MAX_IMAGE_PIXELS, FORM, len(files), *settings
     digest = hashlib.sha256(repr(settings).encode())
     for path, state in zip(files, states.tolist()):
         digest.update(os.fsencode(f"{'/'.join(names_below(folder, path))} {state}\n"))
@@ -124,24 +127,24 @@ def cached(place, folder, files, image_size, channels, take, shape_of):
         with contextlib.suppress(DataError):  # what cannot be read is left out
             digest.update(digest_of(files[number]))
     path = place / f"{digest.hexdigest()[:32]}.images"
-    found, _ = _read(path, folder, files, states)
+    found, _ = _read(path, folder, files, states, kind)
     if found is not None:
         return found
     try:
         place.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path.with_suffix(".lock"))
         with _held(lock, path):
-            found, damage = _read(path, folder, files, states)
+            found, damage = _read(path, folder, files, states, kind)
             if found is not None:
                 return found
             if damage is not None:
                 warnings.warn(f"The cache {path} is damaged: {damage}. It is made again.", stacklevel=5)
             path.with_suffix(".about").unlink(missing_ok=True)
             remove_unfinished(place, path.stem)
-            found = _make(path, folder, files, states, image_size, channels, take, shape_of)
+            found = _make(path, folder, files, states, image_size, channels, take, shape_of, kind)
             if not found.read:
                 return None, found
-            found, damage = _read(path, folder, files, states)
+            found, damage = _read(path, folder, files, states, kind)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
@@ -168,7 +171,7 @@ def _held(lock, path):
         lock.release()
 
 
-def _read(path, folder, files, states):
+def _read(path, folder, files, states, kind):
     """What is in a cache, or None; and what is wrong with it, or None."""
     about_path = path.with_suffix(".about")
     if not about_path.exists():
@@ -182,16 +185,15 @@ def _read(path, folder, files, states):
         words = (about[name].tolist() for name in ("unreadable", "notes"))
         channels, bits = int(about["channels"]) or None, int(about["bits"])
         found = Found([files[i] for i in read], read, size, channels, shape, bits, *words, {})
-        there, wanted = path.stat().st_size, len(read) * int(np.prod(shape, dtype="int64"))
-        if there != wanted or len(about["sums"]) != len(read):
-            return None, f"{there} bytes instead of {wanted}"
-        images = FileImages(folder, found, states[about["read"]])
+        images, there = kind(folder, found, states[about["read"]]), path.stat().st_size
+        if there != images.nbytes or len(about["sums"]) != len(read):
+            return None, f"{there} bytes instead of {images.nbytes}"
         return (CachedImages(path, about["sums"], images, str(about["digest"])), found), None
     except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         return None, format_error(error, longest=80)
 
 
-def _make(path, folder, files, states, image_size, channels, take, shape_of):
+def _make(path, folder, files, states, image_size, channels, take, shape_of, kind):
     """Writes a cache; returns what `look_at` found, without what could not be decoded."""
     known, done, before = {}, {}, None  # of files, see `look_at`; of decoded images, see `_written`; how these were
     while True:
@@ -199,7 +201,7 @@ def _make(path, folder, files, states, image_size, channels, take, shape_of):
         if not found.read:
             return found
         found.shape = shape_of(found)
-        images = FileImages(folder, found, states[found.read])
+        images = kind(folder, found, states[found.read])
         free = shutil.disk_usage(path.parent).free
         if images.nbytes > free:
             raise OutputError(
@@ -236,7 +238,7 @@ def _make(path, folder, files, states, image_size, channels, take, shape_of):
                 channels=channels or 0,
                 unreadable=np.array(found.unreadable, str),
                 notes=np.array(found.notes, str),
-                digest=FileImages(folder, found, states[found.read]).fingerprint(),
+                digest=kind(folder, found, states[found.read]).fingerprint(),
             )
     return found
 
@@ -257,12 +259,11 @@ def _written(images, path, line, before, there):
     sums, transparent, broken, waiting = [], [], {}, deque()
 
     def decoded(numbers):
-        rows, found = np.empty((len(numbers), *images.shape[1:]), "uint8"), []
+        rows, found = np.empty((len(numbers), *images.shape[1:]), images.dtype), []
         for row, number in zip(rows, numbers):
             if number in there:
                 place, transparent = there[number]
-                content = np.fromfile(before, "uint8", images.row_bytes, offset=place * images.row_bytes)
-                row[...] = content.reshape(row.shape)
+                row[...] = np.fromfile(before, row.dtype, row.size, offset=place * row.nbytes).reshape(row.shape)
                 found.append((zlib.crc32(row), transparent))
                 continue
             try:

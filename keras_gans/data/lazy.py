@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from keras_gans.data.decoding import Decoder, depth_notes, fitted, opened, plain
+from keras_gans.data.decoding import Decoder, depth_notes, fitted, opened, plain, transparency_notes
 from keras_gans.data.folders import names_below
 from keras_gans.data.headers import size_of, whole_size_of
 from keras_gans.data.progress import shown
@@ -17,6 +17,7 @@ from keras_gans_core import memory
 from keras_gans_core.errors import format_error, printable
 
 SAMPLE = 64  # examples whose bytes a fingerprint covers
+SEEN = "images that were looked at"
 
 
 class LazyArray:
@@ -155,7 +156,7 @@ class FileImages(LazyArray):
         self.states = states_of(found.files, folder) if states is None else states
 
     def rows(self, numbers):
-        found = np.empty((len(numbers), *self.shape[1:]), "uint8")
+        found = np.empty((len(numbers), *self.shape[1:]), self.dtype)
         for row, number in zip(found, numbers.tolist()):
             self.decoded(number, row[None])
         return found
@@ -184,15 +185,24 @@ class FileImages(LazyArray):
         with contextlib.suppress(FileNotFoundError):
             about = path.stat()
             if (about.st_size, about.st_mtime_ns) == tuple(self.states[number]):
-                decoder = Decoder(self.image_size, self.channels)
-                decoder.images, decoder.bits = row, self.bits
-                with opened(path, self.image_size) as picture:
-                    decoder.add(picture)
-                return decoder
+                return self.read(path, row)
         raise DataError(
             f"Expected {printable(str(path))} as it was when the data were loaded. Received: a file that was "
             "changed or removed since. Put it back, and go on with the last checkpoint; or begin anew."
         )
+
+    def read(self, path, row):
+        """`decode` of a file that has not changed."""
+        decoder = Decoder(self.image_size, self.channels)
+        decoder.images, decoder.bits = row, self.bits
+        with opened(path, self.image_size) as picture:
+            decoder.add(picture)
+        return decoder
+
+    def notes_of_a_sample(self):
+        """What is to be said of transparent areas that became white, in a sample that is decoded for it."""
+        some, row = sample_of(len(self)), np.empty((1, *self.shape[1:]), self.dtype)
+        return transparency_notes(sum(self.decoded(number, row).transparent for number in some), len(some), SEEN)
 
     def path(self, number):
         return self.folder / self.names[number]

@@ -17,11 +17,11 @@ from keras_gans.data.archives import Zipped, is_zip_of_images
 from keras_gans.data.arrays import is_npz, read_npy, read_npz
 from keras_gans.data.batches import AHEAD, Batches, drawn_rows
 from keras_gans.data.cache import cached
-from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone, transparency_notes
+from keras_gans.data.decoding import MODES, Decoder, fitted, opened, plain, plain_alone
 from keras_gans.data.folders import endings, names_below
 from keras_gans.data.headers import size_of
 from keras_gans.data.layouts import read_layout, shown_names
-from keras_gans.data.lazy import FileImages, LazyArray, look_at, sample_of
+from keras_gans.data.lazy import FileImages, LazyArray, look_at
 from keras_gans.data.progress import shown
 from keras_gans.errors import ConfigurationError, DataError, DatasetNotFoundError
 from keras_gans.fields import check_axes, check_images, check_range
@@ -33,7 +33,6 @@ DRAWN_NAMES = {"drawn:digits": [str(digit) for digit in range(10)], "drawn:shape
 DRAWN_SEEDS = {"train": 0, "test": 1}
 DRAWN_COUNT = 4096
 PLACES = {"image": "a folder of images", "text": "a text file"}  # alternatives to a TFDS feature, for error messages
-SEEN = "images that were looked at"
 NAMED = 10  # unreadable files that a warning names
 TFDS_NAME = r"[a-z]\w*(/[\w.+-]+)?(:[\w.*]+)?"  # name, name/config, name:1.0.0
 TFDS_BATCH = 1000  # examples per read; reading one by one is several times slower
@@ -354,10 +353,7 @@ def _on_the_disk(folder, files, image_size, channels, take, cache):
         return None, [], found.unreadable, []
     found.shape = shape_of(found)
     images = FileImages(folder, found)
-    some = sample_of(len(images))
-    row = np.empty((1, *found.shape), "uint8")
-    transparent = sum(images.decoded(number, row).transparent for number in some)
-    return images, found.read, found.unreadable, transparency_notes(transparent, len(some), SEEN) + found.notes
+    return images, found.read, found.unreadable, images.notes_of_a_sample() + found.notes
 
 
 def _decoded(folder, files, image_size, channels, take):

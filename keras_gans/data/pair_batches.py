@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from keras_gans.data.batches import Batches
+from keras_gans.data.batches import AHEAD, Batches
 from keras_gans.data.unpaired import UnpairedBatches
 from keras_gans.errors import ConfigurationError, DataError
 from keras_gans_core.cards import did_you_mean
@@ -41,7 +41,7 @@ class PairedBatches(Batches):
         classes, target_classes: number of classes if the sources or the targets are label maps; None if they are
             images.
         direction: "AtoB" or "BtoA": which side the sources were.
-        batch_size, shuffle, seed, about: see `Batches`.
+        batch_size, shuffle, seed, about, workers, use_multiprocessing, ahead: see `Batches`.
 
     Raises:
         DataError: sides of different sizes or counts, or what `Batches` refuses.
@@ -69,11 +69,15 @@ class PairedBatches(Batches):
         shuffle=True,
         seed=0,
         about=None,
+        workers=None,
+        use_multiprocessing=False,
+        ahead=AHEAD,
     ):
         sides = {"sources": sources, "targets": targets}
         if instances is not None:
             sides["instances"] = instances
-        super().__init__(**sides, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about)
+        decoding = {"workers": workers, "use_multiprocessing": use_multiprocessing, "ahead": ahead}
+        super().__init__(**sides, batch_size=batch_size, shuffle=shuffle, seed=seed, about=about, **decoding)
         sizes = {name: array.shape[1:3] for name, array in self.arrays.items()}
         if len(set(sizes.values())) > 1:
             raise DataError(f"Expected both sides of a pair to have one size. Received: {sizes}. Resize one of them.")
@@ -96,10 +100,10 @@ class PairedBatches(Batches):
         return _cropped_and_flipped(batch, self.crop, self.flip, [self.seed, step, 1])
 
     def halved(self):
-        """The pairs at half the size: the mean of four pixels of an image, one of four pixels of a map.
+        """The pairs at half the size, in memory: the mean of four pixels of an image, one of four pixels of a map.
 
         Raises:
-            DataError: a height or width that is odd.
+            DataError: a height or width that is odd; or pairs on the disk that do not fit into memory.
 
         Example:
 
@@ -112,7 +116,7 @@ class PairedBatches(Batches):
             raise DataError(f"Expected a height and a width that can be halved. Received: {self.crop}. Resize them.")
         half = copy.copy(self)
         half.crop = tuple(side // 2 for side in self.crop)
-        half.arrays = {name: _halved(array) for name, array in self.arrays.items()}
+        half.arrays = {name: _halved(np.asarray(array)) for name, array in self.arrays.items()}
         half.about = {**self.about, "image_shape": [*half.crop, *self.image_shape[2:]]}
         return half
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import keras_gans as kg
-from keras_gans.data import decoded, decoding, loading, pairs
+from keras_gans.data import decoded, decoding, loading, pair_files
 from keras_gans.data.headers import size_of
 from keras_gans.errors import DataError
 from keras_gans_core import memory
@@ -42,7 +42,7 @@ def opened(monkeypatch):
         names.append(path.name)
         return plain(path, *arguments)
 
-    for module in (loading, pairs):
+    for module in (loading, pair_files):
         monkeypatch.setattr(module, "opened", counted)
     return names
 

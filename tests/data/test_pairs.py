@@ -268,8 +268,9 @@ def test_counts_and_sizes_that_differ(tmp_path):
 def test_a_class_out_of_range_names_the_file(tmp_path):
     write(tmp_path / "A", "abc", mode="L")  # 10, 20, 30
     write(tmp_path / "B", "abc")
-    with pytest.raises(DataError, match="from 0 to 20 in label maps.* Look at .*A/c.png"):
-        load_pairs(tmp_path, classes=21)
+    for classes in (21, 30):
+        with pytest.raises(DataError, match=f"from 0 to {classes - 1} in label maps.* Look at .*A/c.png"):
+            load_pairs(tmp_path, classes=classes)
     with pytest.raises(DataError, match="one channel.*B/a.png.*mode RGB"):
         load_pairs(tmp_path, classes=21, direction="BtoA")
 
