@@ -336,6 +336,48 @@ EXPRESSION = "107,116,298 - 0,16,77 + 45,60,218"
 # What else models show: picture, caption, and a command or, where the command line has none, Python.
 MORE = [
     (
+        "rows",
+        "five kinds of models",
+        """
+import numpy as np
+
+import keras_gans as kg
+
+held_back = {"split": "test", "shuffle": False}
+pairs = kg.data.load_pairs("avatars", sides=("parts", "image"), classes=8, batch_size=4, **held_back)[0]
+translator = kg.load("pix2pix_avatars")
+maps = translator.input_fields["sources"].colours[pairs["sources"]]
+translated = translator.translate(pairs["sources"], seed=0)
+
+patches = kg.data.load_patches("photo_patches", image_size=(64, 64), batch_size=1, **held_back)
+detail = np.abs(np.diff(patches.images.astype("int16"), axis=1)).mean((1, 2, 3))
+images = patches.images[np.argsort(detail)[-4:]]  # most others are smooth
+small = kg.data.make_small(images)
+upscaled = kg.load("srgan_photos").upscale(small)
+
+prompts = ["a face with long red hair, smiling, wearing green clothes"] * 4
+prompts += ["a face with short black hair, a beard, glasses, wearing blue clothes"] * 4
+described = kg.load("stack_gan_avatars").generate(prompts=prompts, seed=0)
+
+seen = kg.data.load_clips("moving_digits", split="test", batch_size=1)[0]["clips"]
+clip = [*seen[0], *kg.load("video_digits").predict_frames(seen, frames=4)[0]]
+
+
+def enlarged(images):  # to 128x128, in three channels
+    times = 128 // len(images[0])
+    return [image.repeat(times, 0).repeat(times, 1).repeat(3 // image.shape[-1], 2) for image in images]
+
+
+def alternating(first, second):
+    return [image for pair in zip(enlarged(first), enlarged(second)) for image in pair]
+
+
+tiles = [*enlarged(kg.load("dcgan_avatars").generate(8, seed=0)), *alternating(maps, translated)]
+tiles += [*alternating(small, upscaled), *enlarged(described), *enlarged(clip)]
+kg.images.save(kg.images.grid(tiles, columns=8), "docs/gallery/rows.png")
+""",
+    ),
+    (
         "canvases",
         "the canvas of gran_mnist after each of its three steps",
         """
