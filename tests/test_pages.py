@@ -89,7 +89,7 @@ def test_the_citation_names_the_version():
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):
-    for name in ("sphinx", "furo", "myst_parser"):
+    for name in ("sphinx", "furo", "myst_parser", "jupytext"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed: pip install '.[docs]'")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # of this environment's Python
@@ -105,3 +105,5 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     made = (site / "reference" / "DCGAN.html").read_text(encoding="utf-8")
     assert "softplus" in made and "dcgan_mnist" in made
     assert all((site / "reference" / f"{name}.html").exists() for name in kg.models.__all__)
+    tutorials = (DOCS.parent / "examples" / "tutorials").glob("*.py")
+    assert {path.stem for path in (tmp_path / "site" / "notebooks").glob("*.ipynb")} == {path.stem for path in tutorials}

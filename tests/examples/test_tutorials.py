@@ -35,11 +35,10 @@ def test_every_tutorial_is_run():
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_tutorial_is_a_notebook(name):
-    """Cells of jupytext's percent format: the first is text with a title, and each cell of text is a comment."""
-    cells = (TUTORIALS / name).read_text(encoding="utf-8").split("# %%")[1:]
-    assert cells[0].startswith(" [markdown]\n# # ")
-    for cell in cells:
-        if cell.startswith(" [markdown]"):
-            assert all(line.startswith("#") for line in cell.splitlines()[1:] if line)
-        else:
-            compile(cell, name, "exec")
+    jupytext = pytest.importorskip("jupytext")
+    notebook = jupytext.reads(jupytext.writes(jupytext.read(TUTORIALS / name), fmt="ipynb"), fmt="ipynb")
+    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
+    codes = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    for code in codes:
+        compile(code, name, "exec")
+    assert len(codes) > 1 and "# %%" not in "".join(codes)
