@@ -795,7 +795,7 @@ class Pix2PixHD(AdversarialModel):
             "source_classes": dataset.classes,
             "direction": dataset.direction,
         }
-        if "instances" in dataset.arrays:
+        if "instances" in dataset.arrays and "instances" not in options:  # counting reads all maps
             about["instances"] = max(2, *(len(np.unique(ids)) for ids in dataset.arrays["instances"]))
         return cls(**{**about, **options})
 
