@@ -41,6 +41,6 @@ def recipe(smoke=False):
         model=model,
         epochs=1 if smoke else 48,
         callbacks=[kg.callbacks.LabelSmoothing(0.9)],
-        limits="Fully connected networks, trained for half an hour: strokes have gaps, and some digits are between two.",
+        limits="Fully connected networks, trained for half an hour: strokes have gaps, some digits are between two.",
         not_good_for="Clean strokes: fully connected networks leave speckle. It takes no labels.",
     )
