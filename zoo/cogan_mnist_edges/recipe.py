@@ -3,9 +3,9 @@
     keras-gans train cogan_mnist_edges
 
 Half of the digits as they are, the edges of the other half, and no pair of a digit with its own edges. The networks of
-the published code, the generator with a quarter of its filters; its optimizers, and a moving average of the generator.
-The log `agreement` is the share of pixels in which the edges of a generated digit are those generated beside it.
-It took 15 minutes of two CPU cores with bfloat16, beside other work.
+the published code, the generator with a quarter of its filters; Adam at five times its rate, and a moving average of
+the generator. The log `agreement` is the share of pixels in which the edges of a generated digit are those generated
+beside it. It took 18 minutes of one CPU core with bfloat16, beside other work.
 """
 
 import keras
@@ -35,12 +35,13 @@ def recipe(smoke=False):
         build_discriminators(SHAPE, **({"filters": (4, 4), "units": 8} if smoke else {})),
         ema_decay=0.999,
     )
-    model.compile()
+    adam = kg.optimizers.FusedAdam
+    model.compile(adam(1e-3, beta_1=0.5), adam(1e-3, beta_1=0.5))
     return Recipe(
         title="Handwritten digits and their edges, 28x28, learned without pairs",
         dataset=kg.data.two_domains("mnist", kg.data.edges, split="train", take=512 if smoke else None),
         model=model,
-        epochs=1 if smoke else 15,
+        epochs=1 if smoke else 11,
         callbacks=[Agreement()],
         limits="Small networks, trained for a quarter of an hour: some digits are between two, and some "
         "edges are broken.",
