@@ -4,7 +4,7 @@
 
 The paper's networks for MNIST, the generator in less than half the width, trained by the Kullback-Leibler divergence,
 which punishes what is left out. As in `gan_mnist` the discriminator sees its images through Gaussian noise, and the
-generator starts from the mean image. It took 8 minutes of one CPU core, beside other work.
+generator starts from the mean image. It took 7 minutes of one CPU core, beside other work.
 """
 
 import keras
@@ -43,6 +43,6 @@ def recipe(smoke=False):
         dataset=dataset,
         model=model,
         epochs=1 if smoke else 48,
-        limits="Fully connected networks, trained for eight minutes: strokes have gaps, some digits are between two.",
+        limits="Fully connected networks, trained for seven minutes: strokes have gaps, some digits are between two.",
         not_good_for="Clean strokes: fully connected networks leave speckle. It takes no labels.",
     )
