@@ -105,5 +105,6 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     made = (site / "reference" / "DCGAN.html").read_text(encoding="utf-8")
     assert "softplus" in made and "dcgan_mnist" in made
     assert all((site / "reference" / f"{name}.html").exists() for name in kg.models.__all__)
+    notebooks = (tmp_path / "site" / "notebooks").glob("*.ipynb")
     tutorials = (DOCS.parent / "examples" / "tutorials").glob("*.py")
-    assert {path.stem for path in (tmp_path / "site" / "notebooks").glob("*.ipynb")} == {path.stem for path in tutorials}
+    assert {path.stem for path in notebooks} == {path.stem for path in tutorials}
