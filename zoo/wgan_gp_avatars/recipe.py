@@ -2,9 +2,9 @@
 
     keras-gans train wgan_gp_avatars
 
-The published code's plain networks for CIFAR-10 with fewer filters and a generator that reaches pure white, three critic
-updates a step instead of five, a higher learning rate for the shorter run, and a moving average of the generator. It
-took 32 minutes of one CPU core with bfloat16, beside other work.
+The published code's plain networks for CIFAR-10 with fewer filters and an overshoot, three critic updates a step
+instead of five, a higher learning rate for the shorter run, and a moving average of the generator. It took 32 minutes
+of one CPU core with bfloat16, beside other work.
 
 The data set (10,000 faces by the avatar library of Pablo Stanley) is not in TFDS's catalogue: prepare it as TFDS
 "avatars", or pass images of your own to `keras-gans train wgan_gp --data FOLDER --image-size 32`.
