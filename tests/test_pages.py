@@ -48,6 +48,16 @@ def test_the_table_of_emoji_is_what_the_cards_say():
         assert f"| the unchanged source | {source:.3f} | | |" in text
 
 
+def test_the_entries_that_were_trained_again_are_what_the_cards_say():
+    text = (DOCS / "training.md").read_text(encoding="utf-8").partition("## Entries of the zoo")[2]
+    rows = re.findall(r"^\| `(\w+)` \| \d+ \| (\d+) \| (\d+) \|", text, re.MULTILINE)
+    assert len(rows) > 1
+    for name, distance, minutes in rows:
+        card = cards.read_card(cards.find(name))
+        found = card["metrics"]["frechet_distance"]["value"], card["training"]["wall_seconds"] / 60
+        assert tuple(map(round, found)) == (int(distance), int(minutes))
+
+
 @pytest.mark.parametrize(
     "page", ["own_variant.md", "faq.md", "first_hour.md", "evaluation.md", "report.md", "pairs.md"]
 )

@@ -158,7 +158,7 @@ class Decoder:
 
 
 def transparency_notes(transparent, count, what="images"):
-    """What is to be said of images whose transparent areas became white: a list of a text, or of none."""
+    """A list of one warning if images had transparent areas, which became white; otherwise an empty list."""
     if not transparent:
         return []
     return [

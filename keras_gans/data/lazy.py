@@ -200,7 +200,7 @@ class FileImages(LazyArray):
         return decoder
 
     def notes_of_a_sample(self):
-        """What is to be said of transparent areas that became white, in a sample that is decoded for it."""
+        """`transparency_notes` of a sample of the images, which is decoded for it."""
         some, row = sample_of(len(self)), np.empty((1, *self.shape[1:]), self.dtype)
         return transparency_notes(sum(self.decoded(number, row).transparent for number in some), len(some), SEEN)
 

@@ -51,7 +51,7 @@ class Side:
         """Decodes what this side has of a picture.
 
         Raises:
-            DataError: a map that is none, or a class number out of range; and what a `Decoder` raises.
+            DataError: a picture that is not a map, or a class number out of range; and what a `Decoder` raises.
         """
         if self.half is not None:
             width = picture.width // 2
@@ -155,7 +155,7 @@ class SideOfFiles(FileImages):
 
 
 def on_the_disk(side, shape, folder, files, image_size, channels, cache):
-    """The images or maps of one side, which stay on the disk; and what is to be said of them, a list of texts.
+    """The images or maps of one side, which stay on the disk; and a list of warnings about them.
 
     Args:
         side, shape: `Side`, and the shape of one of its images.
